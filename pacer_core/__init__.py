@@ -1,0 +1,26 @@
+"""PACER, the Python Asynchronous Catalogue Entry Router: what a plugin may import, and nothing else."""
+
+from pacer_core.consumers import ConsumerType, IntegrationType, Key, Task, task
+from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
+from pacer_core.hookspecs import hookimpl
+from pacer_core.messages import Context, Delivery, Envelope, Outcome
+
+__all__ = [
+    "BadField",
+    "ConsumerType",
+    "Context",
+    "Delivery",
+    "Envelope",
+    "IntegrationType",
+    "Key",
+    "NotYet",
+    "Outcome",
+    "PacerError",
+    "Reject",
+    "Retry",
+    "Task",
+    "hookimpl",
+    "task",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,147 @@
+"""What plugins register: consumer types with their tasks and keys, and integration types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from attrs import evolve, field, frozen
+
+from pacer_core.messages import Context
+
+C = TypeVar("C")
+TaskFunction = Callable[[Any, Context], Any]
+
+
+def _tuple(tasks: Iterable[Task]) -> tuple[Task, ...]:
+    return tuple(tasks)
+
+
+def _never(_: BaseException) -> bool:
+    return False
+
+
+@frozen(eq=False)
+class IntegrationType(Generic[C]):
+    """An outside system that a plugin opens from YAML options; ``ctx[INTEGRATION]`` gives the client.
+
+    Attributes
+    ----------
+    name
+        What YAML calls it, under ``integrations:`` and in a consumer's ``integrations``.
+    options
+        The attrs class of its YAML options.
+    open
+        A context manager that yields the client: entered when a worker starts, left when it stops. With
+        ``per="process"`` it is called as ``open(options)``; with ``per="thread"`` once in each thread, as
+        ``open(options, shared)``.
+    per
+        ``"process"`` where all threads may share the client (a pool), ``"thread"`` where they may not (suds).
+    share
+        For ``per="thread"``: ``share(options)`` is entered once per process and yields what the threads'
+        ``open`` is handed as ``shared``; without it they get ``None``.
+    check
+        A harmless call that fails when the system is away or refuses us.
+    is_away
+        Tells "the system is away" (the message waits) from "this message is bad".
+    """
+
+    name: str
+    options: type
+    open: Callable[..., AbstractContextManager[C]]
+    per: Literal["process", "thread"] = "process"
+    share: Callable[[Any], AbstractContextManager[Any]] | None = None
+    check: Callable[[C], None] | None = None
+    is_away: Callable[[BaseException], bool] = _never
+
+
+@frozen(eq=False)
+class Key:
+    """Gives messages a key: those with the same one are handled one after another, in order.
+
+    ``of(message, context)`` returns a string or ``None``, and may look things up. All consumers of one key
+    ``space`` live in one process. ``ordered`` keeps a later message behind an earlier one that waits for
+    a retry.
+    """
+
+    space: str
+    of: Callable[[Any, Context], str | None]
+    ordered: bool = False
+
+
+@frozen(eq=False)
+class Task:
+    """One step of a consumer's work; made with `task`.
+
+    A task is idempotent: a crash between the task and the ack repeats it, and now and then two processes
+    work on the same message.
+    """
+
+    name: str
+    run: TaskFunction
+    needs: tuple[IntegrationType[Any], ...] = ()
+    after: tuple[str, ...] = ()
+    options: type | None = None
+
+    def __call__(self, message: Any, ctx: Context) -> Any:
+        """Run the step as a plain function, as tests do."""
+        return self.run(message, ctx)
+
+
+@overload
+def task(function: TaskFunction, /) -> Task: ...
+@overload
+def task(
+    *,
+    needs: Sequence[IntegrationType[Any]] = (),
+    after: Sequence[str | Task] = (),
+    options: type | None = None,
+    name: str | None = None,
+) -> Callable[[TaskFunction], Task]: ...
+def task(
+    function: TaskFunction | None = None,
+    /,
+    *,
+    needs: Sequence[IntegrationType[Any]] = (),
+    after: Sequence[str | Task] = (),
+    options: type | None = None,
+    name: str | None = None,
+) -> Task | Callable[[TaskFunction], Task]:
+    """Make a function ``(message, ctx)`` a task.
+
+    It runs when every integration in ``needs`` is enabled for its consumer and every task in ``after`` is
+    done. It may return or raise `Retry`, `NotYet` or `Reject`; any other exception counts as a `Retry`.
+    Its name is the function's.
+    """
+
+    def make(function: TaskFunction) -> Task:
+        return Task(
+            name=name or function.__name__,
+            run=function,
+            needs=tuple(needs),
+            after=tuple(one if isinstance(one, str) else one.name for one in after),
+            options=options,
+        )
+
+    return make if function is None else make(function)
+
+
+@frozen(eq=False)
+class ConsumerType:
+    """A named kind of message that a plugin knows how to handle.
+
+    ``message`` is the attrs class that a body is structured into (``None``: any plugin's parser decides).
+    ``describe(message)`` gives the identifiers by which people look for a message.
+    """
+
+    name: str
+    message: type | None
+    tasks: tuple[Task, ...] = field(converter=_tuple)
+    options: type | None = None
+    key: Key | None = None
+    describe: Callable[[Any], Mapping[str, str]] | None = None
+
+    def with_tasks(self, more: Iterable[Task]) -> ConsumerType:
+        """Give the same type with the tasks that other plugins add."""
+        return evolve(self, tasks=(*self.tasks, *more))

@@ -1,0 +1,84 @@
+"""What goes wrong, in words: every error says what, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+
+class PacerError(Exception):
+    """The root of all errors that PACER raises on purpose; the command line prints them without a trace."""
+
+
+class PluginError(PacerError):
+    """A plugin could not be loaded, or two plugins offer the same name."""
+
+
+class BrokerError(PacerError):
+    """The broker refused something, or does not answer."""
+
+
+class FactsTooLargeError(PacerError):
+    """A task wrote more into ``ctx.facts`` than a message header may carry (8 KiB of JSON)."""
+
+
+@frozen
+class BadField:
+    """One field of a message that cannot be accepted.
+
+    ``path`` names the field as the publisher wrote it (``sample.name``, ``parameters[3].value``, ``$`` for
+    the message as a whole). ``message`` says what is wrong and never quotes the value: values may be
+    personal data, and errors travel to logs and dead queues.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """Give ``path: message``."""
+        return f"{self.path}: {self.message}"
+
+
+class Signal(PacerError):
+    """What a task may return or raise instead of finishing: `Retry`, `NotYet` or `Reject`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Retry(Signal):
+    """The outside world failed; the same message may succeed later.
+
+    ``after`` is a wished delay in seconds; it is rounded up to a step of the broker's ladder of retry
+    queues. Without it the consumer's retry policy decides.
+    """
+
+    def __init__(self, reason: str, *, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class NotYet(Signal):
+    """Something that another message will bring is still missing: a dataset before its investigation.
+
+    Retried for as long as the consumer's ``notYet: {for: ...}`` says, then dead.
+    """
+
+
+class Reject(Signal):
+    """The message itself is wrong and will never succeed: it goes to the dead queue.
+
+    ``fields`` names what is wrong in it, field by field.
+    """
+
+    def __init__(self, reason: str, *, fields: Sequence[BadField] = ()) -> None:
+        super().__init__(reason)
+        self.fields = tuple(fields)
+
+    def __str__(self) -> str:
+        """Give the reason, followed by the first three bad fields and how many more there are."""
+        shown = "; ".join(str(field) for field in self.fields[:3])
+        more = f"; and {len(self.fields) - 3} more" if len(self.fields) > 3 else ""
+        return f"{self.reason}: {shown}{more}" if shown else self.reason

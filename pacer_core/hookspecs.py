@@ -1,0 +1,57 @@
+"""Every hook, in the order of a message's life.
+
+A plugin is a module, named by an entry point of the group ``pacer``, that implements some of these with
+`hookimpl`. Hooks say what exists, YAML says what to build, objects do the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+
+    from pacer_core.consumers import ConsumerType, IntegrationType, Task
+    from pacer_core.messages import Envelope
+
+PROJECT = "pacer"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+# --- start-up: what exists -------------------------------------------------------------------------
+
+
+@hookspec
+def pacer_consumers() -> Iterable[ConsumerType]:  # type: ignore[empty-body]
+    """At start-up: give the consumer types of this plugin. A name that another plugin uses is an error."""
+
+
+@hookspec
+def pacer_tasks(consumer: str) -> Iterable[Task]:  # type: ignore[empty-body]
+    """At start-up, for each consumer type: give further tasks for it, with options of their own."""
+
+
+@hookspec
+def pacer_integrations() -> Iterable[IntegrationType[Any]]:  # type: ignore[empty-body]
+    """At start-up: give the outside systems that this plugin can open."""
+
+
+@hookspec
+def pacer_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
+    """When the command line starts: give click commands or groups; a group that exists already is joined."""
+
+
+# --- per message -----------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
+    """When a message has come in: turn its body into a typed message.
+
+    ``None`` means "not my format", and the next plugin is asked; raising `Reject` means "mine, but bad".
+    """

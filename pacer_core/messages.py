@@ -1,0 +1,196 @@
+"""A message on its way: `Envelope` as it came, `Context` as a task sees it, `Delivery` as it ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import field, frozen
+
+from pacer_core.errors import BadField, PacerError
+
+if TYPE_CHECKING:
+    from pacer_core.consumers import IntegrationType
+
+C = TypeVar("C")
+
+
+@frozen
+class Envelope:
+    """A message as the broker delivered it: raw bytes, and everything known about its way so far.
+
+    ``properties`` are AMQP 0-9-1 basic properties (``content_type``, ``priority``, ...), ``headers`` the
+    publisher's own headers; PACER's ``x-pacer-`` headers are read into the other attributes.
+    ``exchange`` and ``routing_key`` are those of the message's first sight, whichever copy this is.
+    """
+
+    body: bytes
+    queue: str
+    exchange: str = ""
+    routing_key: str = ""
+    headers: Mapping[str, Any] = field(factory=dict)
+    properties: Mapping[str, Any] = field(factory=dict)
+    redelivered: bool = False
+    correlation_id: str = ""
+    first_seen: datetime | None = None
+    attempt: int = 1
+    done: tuple[str, ...] = ()
+    """Tasks that earlier copies of this message have finished; they do not run again."""
+    rejected: Mapping[str, str] = field(factory=dict)
+    """Tasks that rejected an earlier copy, with their reasons; they do not run again either."""
+    facts: Mapping[str, Any] = field(factory=dict)
+    path: tuple[str, ...] = ()
+    """The brokers that this message has been at, for the detection of loops."""
+
+    @property
+    def content_type(self) -> str | None:
+        """The media type that the publisher gave, without parameters and in lower case, or ``None``."""
+        value = self.properties.get("content_type")
+        return value.partition(";")[0].strip().lower() if isinstance(value, str) and value.strip() else None
+
+
+@frozen
+class FollowUp:
+    """A message for another consumer type, emitted by a task; published before its parent is settled."""
+
+    consumer_type: str
+    body: bytes
+    content_type: str = "application/json"
+
+
+class Outcome(Enum):
+    """The three ways in which a message ends."""
+
+    ACKED = "acked"
+    RETRIED = "retried"
+    DEAD = "dead"
+
+
+@frozen
+class TaskFailure:
+    """What one task had to say when it did not finish.
+
+    ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected);
+    ``trace`` is its traceback, shortened, for ``error`` alone.
+    """
+
+    task: str
+    kind: str
+    reason: str
+    fields: tuple[BadField, ...] = ()
+    trace: str | None = None
+    after: float | None = None
+
+
+@frozen
+class Delivery:
+    """One message with what became of it: the pipeline's result, and what settlement acts on."""
+
+    envelope: Envelope
+    consumer: str
+    outcome: Outcome
+    message: Any = None
+    """The typed message, or ``None`` where the body could not be parsed."""
+    done: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    rejected: Mapping[str, str] = field(factory=dict)
+    failures: tuple[TaskFailure, ...] = ()
+    facts: Mapping[str, Any] = field(factory=dict)
+    follow_ups: tuple[FollowUp, ...] = ()
+    description: Mapping[str, str] = field(factory=dict)
+    """The identifiers by which people look for the message (proposal, dataset, user)."""
+    delay: float | None = None
+    """For a retry: the wished delay in seconds, before it is rounded up to a step of the ladder."""
+    started: datetime | None = None
+    finished: datetime | None = None
+    timings: Mapping[str, float] = field(factory=dict)
+    """Seconds spent in each task that ran."""
+
+    @property
+    def error(self) -> str | None:
+        """The failures in one line, or ``None``."""
+        return "; ".join(f"{failure.task}: {failure.reason}" for failure in self.failures) or None
+
+    @property
+    def bad_fields(self) -> tuple[BadField, ...]:
+        """Every bad field that any task, or the parser, named."""
+        return tuple(bad for failure in self.failures for bad in failure.fields)
+
+
+class Clients:
+    """The opened clients of one worker thread, by integration type; filled by the worker, read by tasks."""
+
+    def __init__(self, clients: Mapping[str, Any]) -> None:
+        self._clients = dict(clients)
+
+    def get(self, integration: IntegrationType[C]) -> C:
+        """Give the client of an integration type.
+
+        Raises
+        ------
+        PacerError
+            Where the consumer does not enable that integration.
+        """
+        try:
+            client: C = self._clients[integration.name]
+        except KeyError:
+            raise PacerError(
+                f"integration {integration.name!r} is not enabled for this consumer: "
+                f"add it to the consumer's 'integrations', or to the task's needs="
+            ) from None
+        return client
+
+
+class Context:
+    """What a task sees beside its message; made anew for every delivery, used by one thread at a time."""
+
+    def __init__(
+        self,
+        envelope: Envelope,
+        consumer: str,
+        *,
+        options: Any = None,
+        clients: Clients | None = None,
+        facts: MutableMapping[str, Any] | None = None,
+        emit: Callable[[str, Any], None] | None = None,
+    ) -> None:
+        self.envelope = envelope
+        self.consumer = consumer
+        self.options = options
+        """The consumer's options, or those of the task where it has its own."""
+        self.facts: MutableMapping[str, Any] = dict(envelope.facts) if facts is None else facts
+        """A small JSON dictionary that later tasks and retries of this message see; 8 KiB at most."""
+        self.log = logging.LoggerAdapter(
+            logging.getLogger(f"pacer.task.{consumer}"), {"correlation_id": envelope.correlation_id}
+        )
+        self._clients = clients or Clients({})
+        self._emit = emit
+
+    def __getitem__(self, integration: IntegrationType[C]) -> C:
+        """Give the opened client of an integration: ``ctx[ICAT]``."""
+        return self._clients.get(integration)
+
+    def emit(self, consumer_type: str, payload: Any) -> None:
+        """Send a follow-up message to another consumer type.
+
+        It is published and confirmed when this message settles, in whichever way, before the copy and the
+        ack. Where no consumer of that type is configured nothing is sent. ``payload`` is an attrs instance,
+        or anything JSON has a word for.
+        """
+        if self._emit is not None:
+            self._emit(consumer_type, payload)
+
+    def for_task(self, options: Any) -> Context:
+        """Give the same context with the options of one task."""
+        twin = object.__new__(Context)
+        twin.__dict__.update(self.__dict__)
+        twin.options = options
+        return twin
+
+
+def names(fields: Sequence[BadField]) -> list[str]:
+    """Give the paths of bad fields, each once, in order."""
+    return list(dict.fromkeys(bad.path for bad in fields))

@@ -1,0 +1,1 @@
+"""PACER for ICAT: consumers, and a client for plugins."""
