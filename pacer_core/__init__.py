@@ -3,7 +3,9 @@
 from pacer_core.consumers import ConsumerType, IntegrationType, Key, Task, task
 from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
+from pacer_core.logs import Secret
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
+from pacer_core.parsing.types import Scalar, Text, element
 
 __all__ = [
     "BadField",
@@ -18,7 +20,11 @@ __all__ = [
     "PacerError",
     "Reject",
     "Retry",
+    "Scalar",
+    "Secret",
     "Task",
+    "Text",
+    "element",
     "hookimpl",
     "task",
 ]

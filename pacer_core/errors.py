@@ -27,9 +27,9 @@ class FactsTooLargeError(PacerError):
 class BadField:
     """One field of a message that cannot be accepted.
 
-    ``path`` names the field as the publisher wrote it (``sample.name``, ``parameters[3].value``, ``$`` for
-    the message as a whole). ``message`` says what is wrong and never quotes the value: values may be
-    personal data, and errors travel to logs and dead queues.
+    ``path`` names the field of the message class (``sample.name``, ``parameters[3].value``, ``$`` for the
+    message as a whole). ``message`` says what is wrong and never quotes the value: values may be personal
+    data, and errors travel to logs and dead queues.
     """
 
     path: str

@@ -1,0 +1,72 @@
+"""Logging: one line a record, the correlation id on each, and no secret in any."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable
+
+HIDDEN = "***"
+_SHORTEST = 3  # hiding every "a" would hide the log instead
+_secrets: set[str] = set()
+
+
+def hide(values: Iterable[str]) -> None:
+    """Never write these values from now on: neither to a log, nor into an error that travels."""
+    _secrets.update(value for value in values if len(value) >= _SHORTEST)
+
+
+def redact(text: str) -> str:
+    """Give a text with every known secret replaced by ``***``."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        if secret in text:
+            text = text.replace(secret, HIDDEN)
+    return text
+
+
+class Secret:
+    """A password, token or key of the configuration; it shows as ``***`` wherever it is printed."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+        hide([value])
+
+    def reveal(self) -> str:
+        """Give the value, for the one call that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN!r})"
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class _Formatter(logging.Formatter):
+    """Adds the correlation id where a record has one, and hides secrets in whatever comes out."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        correlation_id = getattr(record, "correlation_id", None)
+        return redact(f"{text} [{correlation_id}]" if correlation_id else text)
+
+
+def set_up(level: str) -> None:
+    """Send PACER's records of ``level`` and above, and other libraries' warnings, to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("pacer").setLevel(level)

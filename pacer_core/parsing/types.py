@@ -1,0 +1,80 @@
+"""Field types for message classes, and how XML elements find the fields they belong to."""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from types import UnionType
+from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
+
+import attrs
+from attrs import field, frozen
+
+Text = NewType("Text", str)
+"""Text that is not empty once blanks at both ends are cut off; a required name, for instance."""
+
+Scalar = NewType("Scalar", object)
+"""One value as the publisher wrote it: text that is not empty, a finite number, or a truth value."""
+
+_ELEMENT = "pacer_core.element"
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def element(name: str, **arguments: Any) -> Any:
+    """Make an attrs field that XML writes as an element of another name.
+
+    ``parameters: tuple[Parameter, ...] = element("parameter", default=())`` collects repeated
+    ``<parameter>`` elements. Further arguments go to `attrs.field`.
+    """
+    return field(metadata={_ELEMENT: name}, **arguments)
+
+
+@lru_cache(maxsize=4096)
+def snake(name: str) -> str:
+    """Give a publisher's name as a Python name: ``startDate`` -> ``start_date``, ``ORCID`` -> ``orcid``."""
+    return _HUMP.sub("_", name).replace("-", "_").lower()
+
+
+@frozen
+class Member:
+    """One field of a message class: its name, the class of its items or itself, and whether it repeats."""
+
+    name: str
+    inner: type | None
+    many: bool
+
+
+@frozen(eq=False)
+class Shape:
+    """What a body must look like to become a message class."""
+
+    root: str
+    members: dict[str, Member]
+    """By the name in snake case, in the spelling of JSON as well as of XML."""
+    names: frozenset[str]
+
+
+@cache
+def shape_of(cls: type) -> Shape:
+    """Give the shape of an attrs class; computed once."""
+    attrs.resolve_types(cls)
+    hints = get_type_hints(cls)
+    members: dict[str, Member] = {}
+    for attribute in attrs.fields(cls):
+        inner, many = _inner(hints[attribute.name])
+        member = Member(attribute.name, inner if inner is not None and attrs.has(inner) else None, many)
+        members[attribute.name] = member
+        members.setdefault(snake(attribute.metadata.get(_ELEMENT, attribute.name)), member)
+    root = getattr(cls, "XML_ROOT", cls.__name__)
+    return Shape(snake(root), members, frozenset(attribute.name for attribute in attrs.fields(cls)))
+
+
+def _inner(hint: Any) -> tuple[Any, bool]:
+    """Give the type of one item, and whether the field holds several."""
+    origin = get_origin(hint)
+    if origin in (Union, UnionType):
+        real = [one for one in get_args(hint) if one is not type(None)]
+        return _inner(real[0]) if len(real) == 1 else (None, False)
+    if origin is tuple:
+        return get_args(hint)[0], True
+    return (hint if isinstance(hint, type) else None), False

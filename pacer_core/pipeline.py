@@ -1,0 +1,264 @@
+"""One message in a straight line: `Envelope` -> typed message -> tasks -> `Delivery`; no broker, no I/O.
+
+The worker owns the threads and the clients, settlement owns the broker; what happens to a message in
+between is here, and can be read and tested without either.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import attrs
+import orjson
+from attrs import frozen
+
+from pacer_core.consumers import ConsumerType, IntegrationType, Task
+from pacer_core.errors import (
+    FactsTooLargeError,
+    NotYet,
+    PacerError,
+    Reject,
+    Retry,
+    Signal,
+)
+from pacer_core.logs import redact
+from pacer_core.messages import Clients, Context, Delivery, Envelope, FollowUp, Outcome, TaskFailure
+
+log = logging.getLogger("pacer.pipeline")
+
+PARSE = "parse"
+"""What stands in the place of a task's name where the body itself cannot be read."""
+FACTS_LIMIT = 8 * 1024
+TRACE_LIMIT = 4 * 1024
+
+Parse = Callable[[Envelope, ConsumerType], Any]
+
+
+class TaskOrderError(PacerError):
+    """The tasks of a consumer cannot be put in an order: a cycle, or an ``after=`` that names no task."""
+
+
+@frozen(eq=False)
+class Pipeline:
+    """What one configured consumer does with a message.
+
+    Attributes
+    ----------
+    consumer
+        The consumer's name in the configuration.
+    type
+        Its consumer type, with every plugin's tasks.
+    parse_message
+        The ``pacer_parse_message`` hook.
+    tasks
+        The tasks that run here, in an order that respects ``after=``: see `in_order`.
+    options
+        The consumer's options, structured.
+    task_options
+        By task name, the options of tasks that have their own.
+    accepts
+        Tells of a consumer type whether follow-ups for it have somewhere to go.
+    """
+
+    consumer: str
+    type: ConsumerType
+    parse_message: Parse
+    tasks: tuple[Task, ...]
+    options: Any = None
+    task_options: Mapping[str, Any] = attrs.field(factory=dict)
+    accepts: Callable[[str], bool] = lambda _: False
+
+    def handle(self, envelope: Envelope, clients: Clients | None = None) -> Delivery:
+        """Parse a message and run what is pending of its tasks."""
+        message = self.parse(envelope)
+        if isinstance(message, Delivery):
+            return message
+        return self.process(envelope, message, clients)
+
+    def parse(self, envelope: Envelope) -> Any:
+        """Give the typed message, or the `Delivery` of one that cannot be read."""
+        started = datetime.now(UTC)
+        try:
+            message = self.parse_message(envelope, self.type)
+            if message is None and self.type.message is not None:
+                raise Reject(
+                    f"no plugin reads content type {envelope.content_type!r} "
+                    f"for consumer type {self.type.name!r}"
+                )
+        except Exception as error:
+            failure = _failure(PARSE, error)
+            if failure.kind == "error":
+                log.error("parser of %s failed\n%s", self.consumer, failure.trace)
+            retry = failure.kind in ("retry", "not-yet", "error")
+            return Delivery(
+                envelope=envelope,
+                consumer=self.consumer,
+                outcome=Outcome.RETRIED if retry else Outcome.DEAD,
+                done=envelope.done,
+                pending=tuple(task.name for task in self.tasks if task.name not in envelope.done),
+                rejected=envelope.rejected,
+                failures=(failure,),
+                facts=envelope.facts,
+                delay=failure.after,
+                started=started,
+                finished=datetime.now(UTC),
+            )
+        return message
+
+    def process(self, envelope: Envelope, message: Any, clients: Clients | None = None) -> Delivery:
+        """Run the pending tasks of a parsed message, each once, and say what became of it."""
+        started = datetime.now(UTC)
+        follow_ups: list[FollowUp] = []
+
+        def emit(consumer_type: str, payload: Any) -> None:
+            if self.accepts(consumer_type):
+                follow_ups.append(FollowUp(consumer_type, to_json(payload)))
+
+        context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
+        done, rejected = set(envelope.done), dict(envelope.rejected)
+        failures: list[TaskFailure] = []
+        timings: dict[str, float] = {}
+        blocked: set[str] = set(rejected)
+        for task in self.tasks:
+            if task.name in done or task.name in rejected:
+                continue
+            if not blocked.isdisjoint(task.after):
+                blocked.add(task.name)
+                continue
+            at = time.perf_counter()
+            failure = _run(task, message, context.for_task(self.task_options.get(task.name, self.options)))
+            timings[task.name] = time.perf_counter() - at
+            if failure is None:
+                done.add(task.name)
+                continue
+            blocked.add(task.name)
+            failures.append(failure)
+            if failure.kind == "reject":
+                rejected[task.name] = failure.reason
+            elif failure.kind == "error":
+                log.warning(
+                    "task %s failed: %s\n%s", task.name, failure.reason, failure.trace, extra=_who(envelope)
+                )
+        facts = context.facts
+        transient = [failure for failure in failures if failure.kind != "reject"]
+        pending = tuple(
+            task.name for task in self.tasks if task.name not in done and task.name not in rejected
+        )
+        if transient:
+            outcome = Outcome.RETRIED
+        elif rejected:
+            outcome = Outcome.DEAD
+        else:
+            outcome = Outcome.ACKED
+        delays = [failure.after for failure in transient if failure.after is not None]
+        return Delivery(
+            envelope=envelope,
+            consumer=self.consumer,
+            outcome=outcome,
+            message=message,
+            done=tuple(task.name for task in self.tasks if task.name in done),
+            pending=pending,
+            rejected=rejected,
+            failures=tuple(failures),
+            facts=dict(facts),
+            follow_ups=tuple(follow_ups),
+            description=self.describe(message),
+            delay=max(delays) if delays else None,
+            started=started,
+            finished=datetime.now(UTC),
+            timings=timings,
+        )
+
+    def describe(self, message: Any) -> Mapping[str, str]:
+        """Give the identifiers by which people look for a message; a plugin's mistake there costs nothing."""
+        if self.type.describe is None:
+            return {}
+        try:
+            return dict(self.type.describe(message))
+        except Exception:
+            log.exception("describe() of consumer type %s failed", self.type.name)
+            return {}
+
+
+def in_order(tasks: tuple[Task, ...], enabled: Callable[[IntegrationType[Any]], bool]) -> tuple[Task, ...]:
+    """Give the tasks whose integrations are all enabled, in an order that respects ``after=``.
+
+    Tasks stand in the order of their registration wherever ``after=`` leaves it open. A task that is
+    switched off holds nothing up: what comes after it runs without it.
+
+    Raises
+    ------
+    TaskOrderError
+        For a cycle, a missing name, or a name given twice.
+    """
+    by_name = {task.name: task for task in tasks}
+    if len(by_name) != len(tasks):
+        twice = sorted({task.name for task in tasks if sum(task.name == other.name for other in tasks) > 1})
+        raise TaskOrderError(f"task names must be unique in a consumer: {', '.join(twice)}")
+    for task in tasks:
+        for name in task.after:
+            if name not in by_name:
+                raise TaskOrderError(
+                    f"task {task.name!r} comes after {name!r}, which no installed plugin provides: "
+                    f"install the plugin that does, or correct after="
+                )
+    rank = {task.name: place for place, task in enumerate(tasks)}
+    sorter = TopologicalSorter({task.name: task.after for task in tasks})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise TaskOrderError(f"tasks wait for each other: {' -> '.join(error.args[1])}") from None
+    ordered: list[Task] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=rank.__getitem__)
+        ordered += [by_name[name] for name in ready]
+        sorter.done(*ready)
+    return tuple(task for task in ordered if all(enabled(one) for one in task.needs))
+
+
+def to_json(payload: Any) -> bytes:
+    """Give a follow-up's payload as JSON: attrs instances by their fields, bytes as they are."""
+    if isinstance(payload, bytes):
+        return payload
+    if attrs.has(type(payload)):
+        payload = attrs.asdict(payload)
+    return orjson.dumps(payload)
+
+
+def _run(task: Task, message: Any, context: Context) -> TaskFailure | None:
+    try:
+        result = task.run(message, context)
+        if isinstance(result, Signal):
+            raise result
+        if result is not None:
+            raise TypeError(
+                f"task {task.name} returned {type(result).__name__}; a task returns None or a signal"
+            )
+        if len(orjson.dumps(dict(context.facts))) > FACTS_LIMIT:
+            raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
+    except Exception as error:
+        return _failure(task.name, error)
+    return None
+
+
+def _failure(name: str, error: Exception) -> TaskFailure:
+    reason = redact(str(error)) or type(error).__name__
+    if isinstance(error, Reject):
+        return TaskFailure(name, "reject", redact(error.reason), fields=error.fields)
+    if isinstance(error, Retry):
+        return TaskFailure(name, "retry", reason, after=error.after)
+    if isinstance(error, NotYet):
+        return TaskFailure(name, "not-yet", reason)
+    trace = redact("".join(traceback.format_exception(error)))
+    shortened = trace if len(trace) <= TRACE_LIMIT else f"...{trace[-TRACE_LIMIT:]}"
+    return TaskFailure(name, "error", f"{type(error).__name__}: {reason}", trace=shortened)
+
+
+def _who(envelope: Envelope) -> dict[str, str]:
+    return {"correlation_id": envelope.correlation_id}

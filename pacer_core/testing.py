@@ -1,0 +1,109 @@
+"""What a plugin author tests with: one message through a consumer type, without a broker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from pacer_core.consumers import ConsumerType, IntegrationType, Task
+from pacer_core.errors import Signal
+from pacer_core.messages import Clients, Context, Delivery, Envelope
+from pacer_core.parsing.plugin import pacer_parse_message
+from pacer_core.pipeline import Pipeline, in_order
+
+Integrations = Mapping[IntegrationType[Any], Any]
+
+
+def deliver(
+    consumer: ConsumerType,
+    body: bytes | str,
+    *,
+    integrations: Integrations | None = None,
+    options: Any = None,
+    task_options: Mapping[str, Any] | None = None,
+    content_type: str | None = None,
+    after: Delivery | None = None,
+    twice: bool = False,
+) -> Delivery:
+    """Send one message through a consumer type: parse it, run its tasks, and give what became of it.
+
+    Parameters
+    ----------
+    consumer
+        The consumer type, with its tasks.
+    body
+        What a publisher would send.
+    content_type
+        The media type that goes with it; without one, the first byte tells.
+    integrations
+        The opened clients by integration type; tasks that need another one are left out, as they are where
+        YAML does not enable it.
+    options, task_options
+        Instances of the options classes; by default the consumer type's own defaults.
+    after
+        The delivery of an earlier copy: its tasks done and its facts are carried over, as a retry does.
+    twice
+        Run every task a second time, as a crash before the ack does: what the second run gives is returned.
+    """
+    clients = {integration.name: client for integration, client in (integrations or {}).items()}
+    envelope = Envelope(
+        body=body.encode() if isinstance(body, str) else body,
+        queue="test",
+        properties={} if content_type is None else {"content_type": content_type},
+        correlation_id=str(uuid4()),
+        attempt=1 if after is None else after.envelope.attempt + 1,
+        done=() if after is None else after.done,
+        rejected={} if after is None else after.rejected,
+        facts={} if after is None else after.facts,
+    )
+    pipeline = Pipeline(
+        consumer=consumer.name,
+        type=consumer,
+        parse_message=lambda envelope, consumer: pacer_parse_message(envelope=envelope, consumer=consumer),
+        tasks=in_order(tuple(consumer.tasks), lambda one: one.name in clients),
+        options=_defaults(consumer.options) if options is None else options,
+        task_options=_task_options(consumer.tasks, task_options or {}),
+        accepts=lambda _: True,
+    )
+    first = pipeline.handle(envelope, Clients(clients))
+    return pipeline.handle(envelope, Clients(clients)) if twice else first
+
+
+def run_task(
+    task: Task,
+    message: Any,
+    *,
+    integrations: Integrations | None = None,
+    options: Any = None,
+    facts: dict[str, Any] | None = None,
+    twice: bool = True,
+) -> Signal | None:
+    """Run one task on a typed message, twice by default; give its signal, or ``None`` when it finished.
+
+    Exceptions that are no signals are raised.
+    """
+    clients = {integration.name: client for integration, client in (integrations or {}).items()}
+    context = Context(
+        Envelope(b"", queue="test", correlation_id=str(uuid4())),
+        "test",
+        options=_defaults(task.options) if options is None else options,
+        clients=Clients(clients),
+        facts={} if facts is None else facts,
+    )
+    signal: Signal | None = None
+    for _ in range(2 if twice else 1):
+        try:
+            result = task.run(message, context)
+        except Signal as raised:
+            result = raised
+        signal = result if isinstance(result, Signal) else None
+    return signal
+
+
+def _task_options(tasks: tuple[Task, ...], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {task.name: given.get(task.name, task.options()) for task in tasks if task.options is not None}
+
+
+def _defaults(options: type | None) -> Any:
+    return None if options is None else options()
