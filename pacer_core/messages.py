@@ -37,6 +37,9 @@ class Envelope:
     correlation_id: str = ""
     first_seen: datetime | None = None
     attempt: int = 1
+    """Which sight of the message this is, from 1."""
+    retries: int = 0
+    """How many copies failed with a `Retry` or an error; waiting for something (`NotYet`) does not count."""
     done: tuple[str, ...] = ()
     """Tasks that earlier copies of this message have finished; they do not run again."""
     rejected: Mapping[str, str] = field(factory=dict)
@@ -121,10 +124,10 @@ class Delivery:
 
 
 class Clients:
-    """The opened clients of one worker thread, by integration type; filled by the worker, read by tasks."""
+    """The clients that one delivery may use, by the name of their integration type."""
 
     def __init__(self, clients: Mapping[str, Any]) -> None:
-        self._clients = dict(clients)
+        self._clients = clients
 
     def get(self, integration: IntegrationType[C]) -> C:
         """Give the client of an integration type.
@@ -133,6 +136,8 @@ class Clients:
         ------
         PacerError
             Where the consumer does not enable that integration.
+        Retry
+            Where it cannot be opened just now.
         """
         try:
             client: C = self._clients[integration.name]

@@ -92,24 +92,37 @@ class Pipeline:
                     f"for consumer type {self.type.name!r}"
                 )
         except Exception as error:
-            failure = _failure(PARSE, error)
-            if failure.kind == "error":
-                log.error("parser of %s failed\n%s", self.consumer, failure.trace)
-            retry = failure.kind in ("retry", "not-yet", "error")
-            return Delivery(
-                envelope=envelope,
-                consumer=self.consumer,
-                outcome=Outcome.RETRIED if retry else Outcome.DEAD,
-                done=envelope.done,
-                pending=tuple(task.name for task in self.tasks if task.name not in envelope.done),
-                rejected=envelope.rejected,
-                failures=(failure,),
-                facts=envelope.facts,
-                delay=failure.after,
-                started=started,
-                finished=datetime.now(UTC),
-            )
+            return self.failed(envelope, None, PARSE, error, started=started)
         return message
+
+    def failed(
+        self,
+        envelope: Envelope,
+        message: Any,
+        where: str,
+        error: Exception,
+        *,
+        started: datetime | None = None,
+    ) -> Delivery:
+        """Give the delivery of a message that failed before its tasks: in its parser, or for its key."""
+        failure = _failure(where, error)
+        if failure.kind == "error":
+            log.error("%s of %s failed\n%s", where, self.consumer, failure.trace, extra=_who(envelope))
+        return Delivery(
+            envelope=envelope,
+            consumer=self.consumer,
+            outcome=Outcome.DEAD if failure.kind == "reject" else Outcome.RETRIED,
+            message=message,
+            done=envelope.done,
+            pending=tuple(task.name for task in self.tasks if task.name not in envelope.done),
+            rejected=envelope.rejected,
+            failures=(failure,),
+            facts=envelope.facts,
+            description={} if message is None else self.describe(message),
+            delay=failure.after,
+            started=started or datetime.now(UTC),
+            finished=datetime.now(UTC),
+        )
 
     def process(self, envelope: Envelope, message: Any, clients: Clients | None = None) -> Delivery:
         """Run the pending tasks of a parsed message, each once, and say what became of it."""

@@ -19,6 +19,7 @@ from pacer_core.config.model import (
     Integration,
     Logging,
     PluginOptions,
+    Processes,
     Queue,
 )
 from pacer_core.config.problems import Code, ConfigError, Problem, did_you_mean
@@ -30,7 +31,7 @@ from pacer_core.plugins import Plugins
 
 T = TypeVar("T")
 
-SECTIONS = ("brokers", "exchanges", "queues", "consumers", "integrations", "logging", "plugins")
+SECTIONS = ("brokers", "exchanges", "queues", "consumers", "integrations", "logging", "processes", "plugins")
 
 
 def load(file: Path) -> Config:
@@ -88,6 +89,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
         queues=queues,
         consumers=tuple(plan for plan in plans if plan is not None and plan.config.enabled),
         logging=_section(document, "logging", Logging) or Logging(),
+        processes=_section(document, "processes", Processes) or Processes(),
     )
 
 

@@ -114,12 +114,26 @@ class Consumer:
     options: Any = None
     task_options: Any = None
 
+    def prefetch_for(self, keyed: bool) -> int:
+        """Give how many messages may be in hand: what waits in lanes is held in memory."""
+        if self.prefetch is not None:
+            return self.prefetch
+        return 256 if keyed else max(2 * self.concurrency, 50 if self.concurrency == 1 else 0)
+
 
 @frozen
 class Logging:
     """``logging``: what goes to standard error."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+
+
+@frozen
+class Processes:
+    """``processes``: how they end."""
+
+    shutdown_grace: timedelta = timedelta(seconds=30)
+    """How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue."""
 
 
 @frozen
@@ -164,6 +178,7 @@ class Config:
     consumers: tuple[ConsumerPlan, ...]
     """The enabled ones."""
     logging: Logging
+    processes: Processes
 
     def queue(self, name: str) -> Queue:
         """Give the queue of that name."""
