@@ -1,4 +1,5 @@
 import os
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -103,7 +104,9 @@ def test_a_node_takes_plugins_and_configuration(start_rabbitmq: StartRabbitMQ) -
     assert "12345" in node.ctl("eval", "application:get_env(rabbit, consumer_timeout).")
     with pytest.raises(urllib.error.HTTPError, match="401"):
         urllib.request.urlopen(f"http://127.0.0.1:{node.ports['rabbitmq_management']}/api/overview")
-    assert f"port: {node.ports['rabbitmq_stomp']}, protocol: stomp" in node.ctl("status")
+    with socket.create_connection(("127.0.0.1", node.ports["rabbitmq_stomp"]), timeout=10) as stomp:
+        stomp.sendall(b"CONNECT\naccept-version:1.2\nhost:/\nlogin:guest\npasscode:guest\n\n\0")
+        assert stomp.recv(9) == b"CONNECTED"
 
 
 def test_a_closed_node_leaves_no_process_and_no_file(start_rabbitmq: StartRabbitMQ) -> None:
