@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -22,6 +23,10 @@ nox.options.sessions = ["lint", "types", "tests", "docs", "changelog"]
 ROOT = Path(__file__).parent.resolve()
 DISTRIBUTIONS = [ROOT, *sorted(file.parent for file in ROOT.glob("plugins/*/pyproject.toml"))]
 PACKAGES = ["pacer_core", *(folder.name for folder in DISTRIBUTIONS[1:])]
+
+# pip trusts the authorities that the machine trusts, such as those of a site's proxy; uv has to be told.
+if Path("/etc/ssl/certs/ca-certificates.crt").exists():
+    os.environ.setdefault("UV_SYSTEM_CERTS", "true")
 
 
 def install(session: nox.Session, *groups: str, ours: bool = True) -> None:
