@@ -109,7 +109,7 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     install(session, "docs")
-    session.run("sphinx-build", "-W", "--keep-going", "-n", "-b", "html", "docs", "docs/_build/html")
+    session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "-n", "docs", "docs/_build/html")
 
 
 @nox.session
