@@ -59,7 +59,10 @@ class Worker:
         self._stopping = threading.Event()
         self._lanes: Lanes | None = None
         self.outcomes: Counter[Outcome] = Counter()
-        """How many messages ended in which way."""
+        """How many messages were settled in which way; a retried one counts again when it comes back."""
+        self.delayed: set[tuple[str, str]] = set()
+        """Consumer and correlation id of what waits for a retry; kept with ``once`` alone."""
+        self._once = False
 
     def stop(self) -> None:
         """Let what is in hand finish, give the rest back, and end; may be called from a signal handler."""
@@ -76,6 +79,7 @@ class Worker:
         BrokerError
             Where the topology cannot be declared, or with ``once`` the broker cannot be reached.
         """
+        self._once = once
         pulse = threading.Thread(target=self._pulse, name="pulse", daemon=True)
         pulse.start()
         failures = 0
@@ -229,9 +233,18 @@ class Worker:
             return
         self._finished.append(received)
         self.outcomes[settled.outcome] += 1
+        if self._once:
+            self._note_delay(settled)
         self._waker.wake()
         if self._observe is not None:
             self._observe(settled)
+
+    def _note_delay(self, settled: Delivery) -> None:
+        who = (settled.consumer, settled.envelope.correlation_id)
+        if settled.outcome is Outcome.RETRIED:
+            self.delayed.add(who)
+        else:
+            self.delayed.discard(who)
 
     def _pulse(self) -> None:
         """Keep the publishing connection alive while nothing is published."""

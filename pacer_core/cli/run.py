@@ -30,6 +30,6 @@ def run(ctx: click.Context, file: Path, once: bool) -> None:
     worker = Worker(config, config.consumers)
     with supervisor.signals(worker.stop):
         outcomes = worker.run(once=True)
-    acked, retried, dead = (outcomes[one] for one in (Outcome.ACKED, Outcome.RETRIED, Outcome.DEAD))
-    click.echo(f"{acked} done, {retried} to be retried, {dead} dead")
-    ctx.exit(1 if dead else 2 if retried else 0)
+    acked, dead, delayed = outcomes[Outcome.ACKED], outcomes[Outcome.DEAD], len(worker.delayed)
+    click.echo(f"{acked} done, {dead} dead, {delayed} waiting for a retry")
+    ctx.exit(1 if dead else 2 if delayed else 0)

@@ -74,8 +74,14 @@ class Subscription:
 
     def _consumer(self, queue: str) -> Any:
         def received(message: Any) -> None:
+            apart = {"content_type": message.content_type, "content_encoding": message.content_encoding}
+            properties = {name: value for name, value in apart.items() if value is not None}
             envelope = read_envelope(
-                _bytes(message.body), queue, message.delivery_info, message.properties, message.headers
+                _bytes(message.body),
+                queue,
+                message.delivery_info,
+                properties | message.properties,
+                message.headers,
             )
             self._on_message(Received(envelope, self, message.delivery_tag))
 

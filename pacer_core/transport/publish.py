@@ -147,8 +147,13 @@ class _Link:
             raise BrokerError(f"the broker refused {self.refused} message(s): a queue is full or unavailable")
 
     def _send(self, message: Outgoing) -> None:
+        # kombu wants these apart from the other properties.
+        properties = dict(message.properties)
+        apart = {
+            name: properties.pop(name, None) for name in ("priority", "content_type", "content_encoding")
+        }
         prepared = self.channel.prepare_message(
-            message.body, headers=dict(message.headers), properties=dict(message.properties)
+            message.body, headers=dict(message.headers), properties=properties, **apart
         )
         if self.embedded:
             try:
