@@ -106,7 +106,7 @@ class Delivery:
     description: Mapping[str, str] = field(factory=dict)
     """The identifiers by which people look for the message (proposal, dataset, user)."""
     delay: float | None = None
-    """For a retry: the wished delay in seconds, before it is rounded up to a step of the ladder."""
+    """The wished delay of a retry in seconds, before it is rounded up to a step of the ladder."""
     started: datetime | None = None
     finished: datetime | None = None
     timings: Mapping[str, float] = field(factory=dict)
