@@ -109,6 +109,8 @@ class Consumer:
     concurrency: int = 8
     prefetch: int | None = None
     integrations: tuple[str | dict[str, str], ...] = ()
+    task_timeout: timedelta = timedelta(minutes=15)
+    crashes: int = 3
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)
     options: Any = None
@@ -130,10 +132,12 @@ class Logging:
 
 @frozen
 class Processes:
-    """``processes``: how they end."""
+    """``processes``: how they end, and where they keep what has to outlive them."""
 
     shutdown_grace: timedelta = timedelta(seconds=30)
     """How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue."""
+    state_folder: str | None = None
+    """Where crashes are counted; by default a folder of its own below ``$XDG_STATE_HOME/pacer``."""
 
 
 @frozen
