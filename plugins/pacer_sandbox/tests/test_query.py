@@ -133,7 +133,7 @@ def test_a_search_finds_whole_objects_without_what_is_null(catalogue: Catalogue)
         "SELECT d FROM Dataset d WHERE d.investigation.name = 'a2'",
         "SELECT i.datasets FROM Investigation i WHERE i.name = 'a2'",
         "SELECT d FROM Dataset d, Investigation i WHERE d.investigation = i AND i.name = 'a2'",
-        "SELECT d FROM Dataset d WHERE d.investigation IN (SELECT i FROM Investigation i WHERE i.title = 'Title 1')",
+        "SELECT d FROM Dataset d WHERE d.investigation IN (SELECT i FROM Investigation i WHERE i.name='a2')",
         "SELECT d FROM Dataset d WHERE EXISTS (SELECT i FROM d.investigation i WHERE i.name = 'a2')",
         "SELECT d FROM Dataset d, Investigation i WHERE d MEMBER OF i.datasets AND i.name = 'a2'",
         "Dataset <-> Investigation [name = 'a2']",
