@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pacer_sandbox import collation
+from pacer_sandbox.query import register
 from pacer_sandbox.schema import Entity, Schema
 
 COLUMN_TYPES = {
@@ -108,6 +109,7 @@ def connect(path: Path | None) -> sqlite3.Connection:
         ":memory:" if path is None else path, isolation_level=None, check_same_thread=False
     )
     collation.register(connection)
+    register(connection)
     connection.execute("PRAGMA foreign_keys = ON")
     if path is not None:
         connection.execute("PRAGMA journal_mode = WAL")
