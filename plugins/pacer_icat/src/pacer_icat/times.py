@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 EARLIEST_YEAR = 1583
@@ -27,17 +27,17 @@ def zone_of(name: str | None) -> ZoneInfo | None:
 
 
 def stored(time: datetime, zone: tzinfo | None) -> datetime:
-    """Give a time as ICAT keeps it: cut to seconds, with an offset.
+    """Give a time as ICAT keeps it: cut to seconds; in UTC, where all times compare.
 
     A naive time is one of the facility's zone. As on an ICAT server, an hour that happens twice in autumn
     is the later one, and a time that is left out in spring moves forward.
     """
     time = time.replace(microsecond=0)
     if time.tzinfo is not None:
-        return time
+        return time.astimezone(UTC)
     first, second = (_localised(time.replace(fold=fold), zone) for fold in (0, 1))
-    offsets = first.utcoffset(), second.utcoffset()
-    return second if offsets[0] is not None and offsets[1] is not None and offsets[1] < offsets[0] else first
+    # The zone's offset before a change of clocks, and after it; ICAT takes the smaller one in both seasons.
+    return max(first.astimezone(UTC), second.astimezone(UTC))
 
 
 def local(time: datetime, zone: tzinfo | None) -> datetime:

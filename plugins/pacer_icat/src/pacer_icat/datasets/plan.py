@@ -73,8 +73,6 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         Naming everything that is not in ICAT.
     """
     zone = icat.zone
-    start, end = stored(message.start_date, zone), stored(message.end_date, zone)
-    suffixed = f"{message.name} [{local(start, zone):%d/%m/%Y %H:%M:%S}]"
     bad = _check(message, options, icat)
     types = icat.catalogue.parameter_types(one.name for one in message.parameters)
     checked = parameters.check(message.parameters, types, owner="Dataset", schema=icat.wire.schema, zone=zone)
@@ -95,6 +93,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
     bad += _check_files(files, icat)
     if bad:
         raise Reject("the dataset has bad fields", fields=bad)
+    start, end = stored(message.start_date, zone), stored(message.end_date, zone)
     processed = any(fold(one.name) == fold(INPUTS) for one in message.parameters)
     catalogue = icat.catalogue
     missing: list[str] = []
@@ -116,7 +115,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         raise NotYet("; ".join(missing))
     return Plan(
         name=message.name,
-        suffixed=suffixed,
+        suffixed=f"{message.name} [{local(start, zone):%d/%m/%Y %H:%M:%S}]",
         location=message.location,
         start=start,
         end=end,
