@@ -26,12 +26,13 @@ def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
 
 
 @pytest.fixture(scope="session")
-def _plain(icat_process: IcatSandbox) -> Any:
+def _plain(icat_process: IcatSandbox) -> Iterator[Any]:
     import icat
 
     client = icat.Client(icat_process.wsdl)
     client.login("simple", {"username": "root", "password": "secret"})
-    return client
+    yield client
+    client.logout()
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ from .support import Send, dataset_message, deliver_to, options_for
 MESSAGES = Path(__file__).parent / "messages"
 
 
-def read(plain: Any, where: str = "") -> list[Any]:
+def read(plain: Any) -> list[Any]:
     """Give datasets with all that belongs to them, by id."""
     found: list[Any] = plain.search(
-        f"SELECT d FROM Dataset d {where} ORDER BY d.id INCLUDE d.investigation, d.type, d.sample AS s, s.type, "
+        "SELECT d FROM Dataset d ORDER BY d.id "
+        "INCLUDE d.investigation, d.type, d.sample AS s, s.type, "
         "d.parameters AS p, p.type, d.datafiles, d.datasetInstruments AS di, di.instrument"
     )
     return found
@@ -152,7 +153,7 @@ def visit(
     of = plain.search(f"SELECT i FROM Instrument i WHERE i.name = '{instrument}'")[0]
     made = plain.new(
         "Investigation",
-        name=name,
+        name="2025",
         visitId=visit_id,
         title="t",
         facility=facility,
@@ -247,7 +248,8 @@ def test_a_reprocessing_replaces_metadata_only_when_its_index_is_higher(send: Se
         )
 
     for index, value, hour in ((1, "first", 10), (3, "third", 12), (2, "second", 11)):
-        assert send(processed(index, value, hour)).outcome is Outcome.ACKED
+        delivery = send(processed(index, value, hour))
+        assert delivery.error is None
     (dataset,) = read(plain)
     assert parameters(dataset)["scanType"] == "third"
     assert parameters(dataset)["Process_sequence_index"] == 3.0

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pacer_core import Reject, Retry
 from pacer_icat.client import Shared
@@ -279,11 +279,10 @@ def _missing_files(plan: Plan, dataset: int, icat: Shared) -> tuple[list[File], 
 
 
 def _renamed(file: File, folder: str, taken: set[str]) -> File:
-    """Give a file its path for a name where another file of the dataset has that name already."""
-    if fold(file.name) not in taken:
-        return file
-    path = file.location.removeprefix(f"{folder.rstrip('/')}/").lstrip("/")
-    return File(path, file.location, file.size)
+    """Give a file the shortest name that no other file of the dataset has: its own, or of its path."""
+    below = file.location.removeprefix(f"{folder.rstrip('/')}/")
+    names = (file.name, below.lstrip("/"), file.location.lstrip("/"), file.location)
+    return evolve(file, name=next((name for name in names if fold(name) not in taken), file.name))
 
 
 def _finish(
