@@ -21,6 +21,8 @@ AMQP, MEMORY = "pacer-amqp", "pacer-memory"
 class Contents:
     """A message as the client library hands it out, before anything has looked into it."""
 
+    tag: Any
+    """The delivery tag, by which the message is acknowledged on its channel."""
     body: bytes
     delivery_info: Mapping[str, Any]
     properties: Mapping[str, Any]
@@ -40,7 +42,7 @@ def contents(message: Any) -> Contents:
         if value is not None:
             properties.setdefault(name, value)
     body = message.body.encode() if isinstance(message.body, str) else bytes(message.body or b"")
-    return Contents(body, message.delivery_info, properties, headers)
+    return Contents(message.delivery_tag, body, message.delivery_info, properties, headers)
 
 
 class _AmqpChannel(pyamqp.Channel):  # type: ignore[misc]  # kombu has no types

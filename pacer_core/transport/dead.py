@@ -38,8 +38,9 @@ def look(connection: Any, queue: str) -> Iterator[DeadLetter]:
     tags: list[Any] = []
     try:
         while (message := channel.basic_get(queue, no_ack=False)) is not None:
-            tags.append(message.delivery_info["delivery_tag"])
-            yield _letter(contents(message), queue)
+            content = contents(message)
+            tags.append(content.tag)
+            yield _letter(content, queue)
     finally:
         for tag in reversed(tags):
             channel.basic_reject(tag, requeue=True)
