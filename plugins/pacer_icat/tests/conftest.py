@@ -30,7 +30,6 @@ def _plain(icat_process: IcatSandbox) -> Iterator[Any]:
     import icat
 
     client = icat.Client(icat_process.wsdl)
-    client.login("simple", {"username": "root", "password": "secret"})
     yield client
     client.logout()
 
@@ -38,6 +37,7 @@ def _plain(icat_process: IcatSandbox) -> Iterator[Any]:
 @pytest.fixture
 def plain(_plain: Any, icat_server: IcatSandbox) -> Any:
     """A python-icat client as it comes, to read back what was written."""
+    _plain.login("simple", {"username": "root", "password": "secret"})
     return _plain
 
 
