@@ -1,0 +1,189 @@
+"""The configuration as typed data; every class is one mapping of the YAML file, in camel case there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from pacer_core.logs import Secret
+from pacer_core.pipeline import Pipeline
+
+Protocol = Literal["amqp", "amqps", "memory"]
+
+
+@frozen
+class Broker:
+    """``brokers.main``: where messages come from.
+
+    ``protocol: memory`` is a broker inside the process, for trying things out: it keeps nothing, and no
+    other process sees it.
+    """
+
+    protocol: Protocol = "amqp"
+    host: str = "localhost"
+    port: int | None = None
+    username: str | None = None
+    password: Secret | None = None
+    v_host: str = "/"
+    heartbeat: timedelta = timedelta(seconds=30)
+    connect_timeout: timedelta = timedelta(seconds=10)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the broker lives inside this process."""
+        return self.protocol == "memory"
+
+    def __str__(self) -> str:
+        """Name the broker in errors and logs, without credentials."""
+        if self.embedded:
+            return "the in-memory broker"
+        port = self.port or default_port(self.protocol)
+        return f"{self.protocol}://{self.host}:{port}/{self.v_host.lstrip('/')}"
+
+
+def default_port(protocol: str) -> int:
+    """Give the port that IANA registered for a protocol."""
+    return 5671 if protocol == "amqps" else 5672
+
+
+@frozen
+class Brokers:
+    """``brokers``."""
+
+    main: Broker = field(factory=Broker)
+
+
+@frozen
+class Exchange:
+    """One entry of ``exchanges``."""
+
+    name: str
+    type: Literal["direct", "topic", "fanout", "headers"] = "direct"
+    declare: Literal["active", "passive"] = "active"
+
+
+@frozen
+class Queue:
+    """One entry of ``queues``; ``declare: passive`` uses a queue that somebody else owns, as it is."""
+
+    name: str
+    exchange: str | None = None
+    routing_key: str | None = None
+    type: Literal["quorum", "classic"] = "quorum"
+    declare: Literal["active", "passive"] = "active"
+
+
+@frozen
+class Retries:
+    """``retries`` of a consumer: how often a failing message is tried again, and after which delays.
+
+    The delay starts at ``delay`` and grows by ``factor`` with each attempt up to ``max_delay``; each is
+    rounded up to a step of the broker's ladder of retry queues. After ``limit`` retries the message is dead.
+    """
+
+    limit: int = 20
+    delay: timedelta = timedelta(seconds=1)
+    factor: float = 4.0
+    max_delay: timedelta = timedelta(hours=1)
+
+
+@frozen
+class NotYetPolicy:
+    """``notYet`` of a consumer: how long a message waits for what another one has still to bring."""
+
+    for_: timedelta = timedelta(hours=24)
+
+
+@frozen
+class Consumer:
+    """One entry of ``consumers``: a consumer type bound to queues, workers and integrations."""
+
+    type: str
+    queues: tuple[str, ...]
+    name: str = ""
+    enabled: bool = True
+    workers: int = 1
+    concurrency: int = 8
+    prefetch: int | None = None
+    integrations: tuple[str | dict[str, str], ...] = ()
+    task_timeout: timedelta = timedelta(minutes=15)
+    crashes: int = 3
+    retries: Retries = field(factory=Retries)
+    not_yet: NotYetPolicy = field(factory=NotYetPolicy)
+    options: Any = None
+    task_options: Any = None
+
+    def prefetch_for(self, keyed: bool) -> int:
+        """Give how many messages may be in hand: what waits in lanes is held in memory."""
+        if self.prefetch is not None:
+            return self.prefetch
+        return 256 if keyed else max(2 * self.concurrency, 50 if self.concurrency == 1 else 0)
+
+
+@frozen
+class Logging:
+    """``logging``: what goes to standard error."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+
+
+@frozen
+class Processes:
+    """``processes``: how they end, and where they keep what has to outlive them."""
+
+    shutdown_grace: timedelta = timedelta(seconds=30)
+    """How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue."""
+    state_folder: str | None = None
+    """Where crashes are counted; by default a folder of its own below ``$XDG_STATE_HOME/pacer``."""
+
+
+@frozen
+class PluginOptions:
+    """``plugins``: entry points to leave out."""
+
+    block: tuple[str, ...] = ()
+
+
+@frozen(eq=False)
+class Integration:
+    """One configured instance of an integration type: its name in the YAML, and its structured options."""
+
+    name: str
+    type: Any
+    options: Any
+
+
+@frozen(eq=False)
+class ConsumerPlan:
+    """One consumer, ready to run: its configuration, its pipeline, and the integrations that it opens."""
+
+    config: Consumer
+    pipeline: Pipeline
+    integrations: Mapping[str, Integration]
+    """By the name of the integration type."""
+
+    @property
+    def name(self) -> str:
+        """The consumer's name, unique in the configuration."""
+        return self.config.name
+
+
+@frozen(eq=False)
+class Config:
+    """A whole configuration, checked against the installed plugins."""
+
+    file: str
+    broker: Broker
+    exchanges: tuple[Exchange, ...]
+    queues: tuple[Queue, ...]
+    consumers: tuple[ConsumerPlan, ...]
+    """The enabled ones."""
+    logging: Logging
+    processes: Processes
+
+    def queue(self, name: str) -> Queue:
+        """Give the queue of that name."""
+        return next(queue for queue in self.queues if queue.name == name)

@@ -1,0 +1,1 @@
+"""The broker: topology, consuming, publishing, settling; the only door to kombu."""

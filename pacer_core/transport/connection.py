@@ -1,0 +1,152 @@
+"""Connections to a broker: kombu's, with messages left as they came."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from amqp.exceptions import ChannelError
+from attrs import frozen
+from kombu import Connection
+from kombu.transport import TRANSPORT_ALIASES, memory, pyamqp, virtual
+
+from pacer_core.config.model import Broker, default_port
+from pacer_core.errors import BrokerError
+
+AMQP, MEMORY = "pacer-amqp", "pacer-memory"
+
+
+@frozen
+class Contents:
+    """A message as the client library hands it out, before anything has looked into it."""
+
+    tag: Any
+    """The delivery tag, by which the message is acknowledged on its channel."""
+    body: bytes
+    delivery_info: Mapping[str, Any]
+    properties: Mapping[str, Any]
+    headers: Mapping[str, Any]
+
+
+def contents(message: Any) -> Contents:
+    """Read py-amqp's messages and those of kombu's virtual transports alike.
+
+    kombu's own message class is left out for AMQP: it would decompress a body that a header calls compressed,
+    and refuse the message where it cannot.
+    """
+    properties = dict(message.properties)
+    headers = properties.pop("application_headers", None) or getattr(message, "headers", None) or {}
+    for name in ("content_type", "content_encoding"):
+        value = getattr(message, name, None)
+        if value is not None:
+            properties.setdefault(name, value)
+    body = message.body.encode() if isinstance(message.body, str) else bytes(message.body or b"")
+    return Contents(message.delivery_tag, body, message.delivery_info, properties, headers)
+
+
+class _AmqpChannel(pyamqp.Channel):  # type: ignore[misc]  # kombu has no types
+    def __init__(self, *arguments: Any, **kwargs: Any) -> None:
+        super().__init__(*arguments, **kwargs)
+        self.auto_decode = False  # bytes: an XML body declares its encoding itself
+
+
+class _AmqpConnection(pyamqp.Connection):  # type: ignore[misc]
+    Channel = _AmqpChannel
+
+
+class AmqpTransport(pyamqp.Transport):  # type: ignore[misc]
+    """kombu's AMQP transport with raw bodies, and with an empty virtual host left empty."""
+
+    Connection = _AmqpConnection
+
+    def establish_connection(self) -> Any:
+        """Connect; kombu would replace an empty virtual host by ``/``."""
+        host = self.client.virtual_host
+        self.client.virtual_host = _VHost(host) if host == "" else host
+        return super().establish_connection()
+
+
+class _VHost(str):
+    """An empty virtual host that counts as given."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class _MemoryMessage(virtual.Message):  # type: ignore[misc]
+    def __init__(self, payload: dict[str, Any], channel: Any = None, **kwargs: Any) -> None:
+        headers = payload.get("headers") or {}
+        super().__init__(dict(payload, headers={}), channel=channel, **kwargs)
+        self.headers = headers
+
+
+class _MemoryChannel(memory.Channel):  # type: ignore[misc]
+    """kombu's in-memory channel, which would drop a message that nobody is to get without a word."""
+
+    Message = _MemoryMessage
+    do_restore = False
+
+    def basic_publish(self, message: Any, exchange: str, routing_key: str, **kwargs: Any) -> Any:
+        if kwargs.get("mandatory") and not self._reachable(exchange, routing_key):
+            raise ChannelError("NO_ROUTE", (60, 40), 312)
+        return super().basic_publish(message, exchange, routing_key, **kwargs)
+
+    def _reachable(self, exchange: str, routing_key: str) -> bool:
+        if not exchange:
+            return bool(self._has_queue(routing_key))
+        if exchange not in self.state.exchanges:
+            return False
+        return any(
+            self._has_queue(queue)
+            for queue in self.typeof(exchange).lookup(self.get_table(exchange), exchange, routing_key, None)
+            if queue
+        )
+
+
+class MemoryTransport(memory.Transport):  # type: ignore[misc]
+    """kombu's in-memory transport, made honest: raw bodies, and a mandatory publish that fails."""
+
+    Channel = _MemoryChannel
+
+
+def register() -> None:
+    """Make PACER's transports known to kombu."""
+    TRANSPORT_ALIASES[AMQP] = f"{__name__}:{AmqpTransport.__name__}"
+    TRANSPORT_ALIASES[MEMORY] = f"{__name__}:{MemoryTransport.__name__}"
+
+
+def connect(broker: Broker, purpose: str) -> Any:
+    """Open a connection.
+
+    Raises
+    ------
+    BrokerError
+        Where the broker cannot be reached or refuses the credentials, without naming them.
+    """
+    register()
+    if broker.embedded:
+        connection = Connection(transport=MEMORY, transport_options={"polling_interval": 0.005})
+    else:
+        connection = Connection(
+            transport=AMQP,
+            hostname=broker.host,
+            port=broker.port or default_port(broker.protocol),
+            userid=broker.username,
+            password=broker.password.reveal() if broker.password else None,
+            virtual_host=broker.v_host,
+            ssl=broker.protocol == "amqps",
+            heartbeat=broker.heartbeat.total_seconds(),
+            connect_timeout=broker.connect_timeout.total_seconds(),
+            transport_options={
+                "client_properties": {"connection_name": f"pacer {purpose} {uuid4().hex[:8]}"}
+            },
+        )
+    try:
+        connection.connect()
+    except (*connection.connection_errors, *connection.channel_errors) as error:
+        connection.release()
+        raise BrokerError(f"cannot connect to {broker}: {type(error).__name__}: {error}") from None
+    return connection
