@@ -13,8 +13,7 @@ from pacer_icat.client import Shared
 from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.task import DATASETS
 from pacer_sandbox import IcatSandbox
-
-from .support import Send, deliver_to, options_for
+from plugins.pacer_icat.tests.support import Send, deliver_to, options_for
 
 
 @pytest.fixture

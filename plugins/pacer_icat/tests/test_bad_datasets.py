@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from pacer_core import Outcome
-
-from .support import Send, dataset_message
-from .test_datasets import visit
+from plugins.pacer_icat.tests.support import Send, dataset_message
+from plugins.pacer_icat.tests.test_datasets import visit
 
 MESSAGES = Path(__file__).parent / "messages"
 RUN = "/data/visit/run1"

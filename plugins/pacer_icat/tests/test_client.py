@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from pacer_core import Context, Envelope, NotYet, Secret
-from pacer_core.messages import Clients
+from pacer_core import NotYet, Secret
+from pacer_core.testing import context
 from pacer_icat import ICAT, IcatAway, IcatClient, IcatFault, IcatOptions, investigation_key
 from pacer_icat.client import SeveralError, Shared
 from pacer_sandbox import IcatSandbox
-
-from .support import options_for
-from .test_crashes import in_threads
+from plugins.pacer_icat.tests.support import options_for
+from plugins.pacer_icat.tests.test_crashes import in_threads
 
 
 def test_one_gives_the_entity_or_says_that_it_is_not_there_yet(icat: IcatClient) -> None:
@@ -120,11 +119,11 @@ def test_the_check_tells_an_icat_that_is_away(icat: IcatClient, icat_server: Ica
 
 
 def test_the_key_is_the_name_of_the_investigation_as_icat_compares_it(icat: IcatClient) -> None:
-    context = Context(Envelope(b"", "q"), "c", clients=Clients({"icat": icat}))
+    seen = context(integrations={ICAT: icat})
     (investigation,) = icat.search("Investigation", {"name": "hg123"})
 
     def key(value: str | int | None) -> str | None:
-        return investigation_key(lambda _: value).of(None, context)
+        return investigation_key(lambda _: value).of(None, seen)
 
     assert key("hg123") == key("HG123 ") == key(int(investigation.id)) == "HG123"
     assert key(99) is None

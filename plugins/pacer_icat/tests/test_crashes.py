@@ -18,8 +18,7 @@ from pacer_icat.datasets.task import DATASETS
 from pacer_icat.http import Http
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
-
-from .support import dataset_message, deliver_to, options_for
+from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
 
 RUN = "/data/visit/run1"
 
