@@ -70,7 +70,9 @@ def value(node: tree.Expression, scope: Scope) -> Sql:
             _check_literal(node, scope)
             return Sql("", "Date", constant=True, value=constants.timestamp(text, scope.context.zone))
         case tree.Now(name):
-            return Sql(":today" if name == "CURRENT_DATE" else ":now", "Date")
+            if name == "CURRENT_DATE":
+                return Sql(f"icat_today({scope.context.bind(scope.context.zone.key)})", "Date")
+            return Sql("icat_now()", "Date")
         case tree.Parameter(name, at):
             if name != "user":
                 raise IcatError("INTERNAL", f"the query parameter :{name} at character {at + 1} has no value")
