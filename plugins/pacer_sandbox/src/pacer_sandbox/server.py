@@ -85,6 +85,7 @@ class Server(ThreadingHTTPServer):
         self.host = host
         super().__init__((host, port), _Handler)
         self.application = Application(catalogue)
+        self._warming = threading.Thread(target=catalogue.warm_up, name="pacer-sandbox-warm-up", daemon=True)
         self.connections: set[socket.socket] = set()
         self._thread = threading.Thread(
             target=self.serve_forever, args=(0.05,), name="pacer-sandbox", daemon=True
@@ -109,6 +110,7 @@ class Server(ThreadingHTTPServer):
     def start(self) -> None:
         """Serve in the background."""
         self._thread.start()
+        self._warming.start()
 
     def wait(self) -> None:
         """Wait until the server ends."""
@@ -122,6 +124,7 @@ class Server(ThreadingHTTPServer):
         for connection in list(self.connections):
             cut(connection)
         self._thread.join(10)
+        self._warming.join()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log what goes wrong outside of a call; clients that go away are no news."""
