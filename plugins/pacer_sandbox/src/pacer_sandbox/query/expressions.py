@@ -165,7 +165,7 @@ def _call(call: tree.Call, scope: Scope) -> Sql:
         function = DATABASE.get(given[0].value.upper())
         given = given[1:]
     if function is None:
-        raise scope.context.refuse(call.at, f"the sandbox knows no function {call.name} like this")
+        raise scope.context.refuse(call.at, f"the sandbox does not know this function {call.name}")
     if not function.least <= len(given) <= function.most:
         raise scope.context.refuse(call.at, f"{call.name} does not take {len(given)} arguments")
     return function.call([bound(value(argument, scope), scope) for argument in given])
