@@ -133,9 +133,23 @@ def test_another_process_tells_it_over_http(icat_server: IcatSandbox, wire: Any,
     assert wire.values(root, "SELECT f.name FROM Facility f") == ["ALBA"]
 
 
-def test_a_wish_that_is_none_is_refused(wire: Any) -> None:
-    for body in ("no json", '{"slow": [{"minutes": 1}]}', "[]"):
-        assert wire.http("POST", "/sandbox/misbehave", body)[0] == 400
+@pytest.mark.parametrize(
+    ("wish", "reason"),
+    [
+        ("no json", ""),
+        ("[]", "object"),
+        ('{"slow": [{"minutes": 1}]}', "minutes"),
+        ('{"slow": [{"seconds": 1, "operation": "creat"}]}', "'creat'"),
+        ('{"slow": [{"seconds": 1, "entity": "dataset"}]}', "'dataset' is not an ICAT entity"),
+        ('{"fail": [{"how": "badly", "at": 1}]}', "'badly'"),
+        ('{"faster": true}', "clear, away, slow or fail"),
+    ],
+)
+def test_a_wish_that_is_none_is_refused_with_its_reason(wire: Any, wish: str, reason: str) -> None:
+    status, told = wire.http("POST", "/sandbox/misbehave", wish)
+
+    assert status == 400
+    assert reason in told.decode()
 
 
 def _login() -> bytes:

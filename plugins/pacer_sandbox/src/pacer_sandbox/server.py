@@ -63,11 +63,8 @@ class Application:
         """Read or change the misbehaviour; this path always behaves."""
         if request.method == "POST":
             try:
-                wishes = orjson.loads(request.body)
-                self._catalogue.misbehave.tell(wishes)
-                if wishes.get("expireSessions"):
-                    self._catalogue.sessions.expire_all()
-            except (orjson.JSONDecodeError, TypeError, AttributeError) as exc:
+                self._catalogue.tell(orjson.loads(request.body))
+            except ValueError as exc:
                 return HttpResponse(400, f"{exc}\n".encode(), "text/plain")
         told = {"calls": dict(self._catalogue.misbehave.calls), "away": self._catalogue.misbehave.is_away}
         return HttpResponse(200, orjson.dumps(told), "application/json")
