@@ -16,10 +16,25 @@ Protocol = Literal["amqp", "amqps", "memory"]
 
 @frozen
 class Broker:
-    """``brokers.main``: where messages come from.
+    """Where messages come from.
 
-    ``protocol: memory`` is a broker inside the process, for trying things out: it keeps nothing, and no
-    other process sees it.
+    Attributes
+    ----------
+    protocol
+        ``amqps`` is AMQP 0-9-1 over TLS, with the system's certificates. ``memory`` is a broker inside the
+        process, for trying things out: it keeps nothing, and no other process sees it.
+    host
+        A name or an address.
+    port
+        By default 5672, and 5671 for ``amqps``.
+    username, password
+        The account; without them, RabbitMQ's ``guest``, which it accepts from its own machine alone.
+    v_host
+        The virtual host.
+    heartbeat
+        After how long without a sign of life a connection counts as lost, on either side.
+    connect_timeout
+        How long connecting may take.
     """
 
     protocol: Protocol = "amqp"
@@ -51,14 +66,30 @@ def default_port(protocol: str) -> int:
 
 @frozen
 class Brokers:
-    """``brokers``."""
+    """The brokers that PACER talks to.
+
+    Attributes
+    ----------
+    main
+        The one that messages are read from.
+    """
 
     main: Broker = field(factory=Broker)
 
 
 @frozen
 class Exchange:
-    """One entry of ``exchanges``."""
+    """An exchange that queues are bound to; durable, and declared at start-up.
+
+    Attributes
+    ----------
+    name
+        Its name at the broker.
+    type
+        As in AMQP 0-9-1.
+    declare
+        ``passive`` uses an exchange that somebody else owns, as it is; it has to exist.
+    """
 
     name: str
     type: Literal["direct", "topic", "fanout", "headers"] = "direct"
@@ -67,7 +98,21 @@ class Exchange:
 
 @frozen
 class Queue:
-    """One entry of ``queues``; ``declare: passive`` uses a queue that somebody else owns, as it is."""
+    """A queue that consumers read; durable, and declared at start-up with its dead queue ``NAME.dead``.
+
+    Attributes
+    ----------
+    name
+        Its name at the broker.
+    exchange
+        The exchange, one of ``exchanges``, that it is bound to; without one it is reached by its own name.
+    routing_key
+        The routing key of the binding; by default the queue's name.
+    type
+        As in RabbitMQ; the dead queue is always a quorum queue.
+    declare
+        ``passive`` uses a queue that somebody else owns, as it is, and binds it to nothing; it has to exist.
+    """
 
     name: str
     exchange: str | None = None
@@ -78,10 +123,21 @@ class Queue:
 
 @frozen
 class Retries:
-    """``retries`` of a consumer: how often a failing message is tried again, and after which delays.
+    """How often a message that fails is tried again, and after which delays.
 
-    The delay starts at ``delay`` and grows by ``factor`` with each attempt up to ``max_delay``; each is
-    rounded up to a step of the broker's ladder of retry queues. After ``limit`` retries the message is dead.
+    Each delay is rounded up to a step of the broker's ladder of retry queues: 1 s, 5 s, 15 s, 1 min, 5 min,
+    15 min, 1 h, 6 h.
+
+    Attributes
+    ----------
+    limit
+        After so many retries the message is dead.
+    delay
+        Before the first retry.
+    factor
+        By how much the delay grows with each further one.
+    max_delay
+        How long it grows at most.
     """
 
     limit: int = 20
@@ -92,14 +148,50 @@ class Retries:
 
 @frozen
 class NotYetPolicy:
-    """``notYet`` of a consumer: how long a message waits for what another one has still to bring."""
+    """How long a message waits for what another one has still to bring: a dataset for its investigation.
+
+    Attributes
+    ----------
+    for_
+        Counted from the first sight of the message; then it is dead. With 0 it never waits.
+    """
 
     for_: timedelta = timedelta(hours=24)
 
 
 @frozen
 class Consumer:
-    """One entry of ``consumers``: a consumer type bound to queues, workers and integrations."""
+    """A consumer type bound to queues, workers and integrations.
+
+    Attributes
+    ----------
+    type
+        A consumer type that an installed plugin registers; ``pacer plugins list`` shows them.
+    queues
+        The queues, of ``queues``, that it reads: one at least.
+    name
+        By default its type; needed where two consumers have one type.
+    enabled
+        With ``false`` it is checked and not run.
+    workers
+        How many processes run it; the consumers of a type with keys share one process instead.
+    concurrency
+        How many threads run tasks in each process.
+    prefetch
+        How many messages a process may hold: by default twice the threads, 50 with one thread, and 256 where
+        the type has keys.
+    integrations
+        The integrations that its tasks may use: names of ``integrations``, or ``{TYPE: NAME}``. A task whose
+        needs are not all named here does not run.
+    retries
+        What happens after a failure.
+    not_yet
+        What happens when something that another message brings is missing.
+    options
+        The options of its type.
+    task_options
+        By task name, the options of tasks that have their own.
+    """
 
     type: str
     queues: tuple[str, ...]
@@ -123,22 +215,39 @@ class Consumer:
 
 @frozen
 class Logging:
-    """``logging``: what goes to standard error."""
+    """What goes to standard error.
+
+    Attributes
+    ----------
+    log_level
+        PACER's own records of this level and above; of other libraries, warnings and above.
+    """
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
 @frozen
 class Processes:
-    """``processes``: how they end."""
+    """How processes end.
+
+    Attributes
+    ----------
+    shutdown_grace
+        How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue.
+    """
 
     shutdown_grace: timedelta = timedelta(seconds=30)
-    """How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue."""
 
 
 @frozen
 class PluginOptions:
-    """``plugins``: entry points to leave out."""
+    """Which plugins take part.
+
+    Attributes
+    ----------
+    block
+        Names of entry points to leave out, as ``pacer plugins list`` shows them.
+    """
 
     block: tuple[str, ...] = ()
 
