@@ -76,8 +76,9 @@ class Outcome(Enum):
 class TaskFailure:
     """What one task had to say when it did not finish.
 
-    ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected);
-    ``trace`` is its traceback, shortened, for ``error`` alone.
+    ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected; ``trace``
+    is its traceback, shortened). A task that was not even tried is ``away`` (the system it needs is) or
+    ``behind`` (an earlier message of its key still waits for the same task).
     """
 
     task: str

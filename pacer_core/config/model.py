@@ -176,13 +176,17 @@ class Consumer:
     workers
         How many processes run it; the consumers of a type with keys share one process instead.
     concurrency
-        How many threads run tasks in each process.
+        How many threads run tasks in each process; with 1, it is the thread that reads the broker.
     prefetch
         How many messages a process may hold: by default twice the threads, 50 with one thread, and 256 where
         the type has keys.
     integrations
         The integrations that its tasks may use: names of ``integrations``, or ``{TYPE: NAME}``. A task whose
         needs are not all named here does not run.
+    task_timeout
+        How long the tasks of one message may run; then the process is replaced and the message retried.
+    crashes
+        After so many deaths of a process that had the message inside a task, the message is dead.
     retries
         What happens after a failure.
     not_yet
@@ -201,6 +205,8 @@ class Consumer:
     concurrency: int = 8
     prefetch: int | None = None
     integrations: tuple[str | dict[str, str], ...] = ()
+    task_timeout: timedelta = timedelta(minutes=15)
+    crashes: int = 3
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)
     options: Any = None
@@ -228,15 +234,18 @@ class Logging:
 
 @frozen
 class Processes:
-    """How processes end.
+    """How processes end, and where they keep what has to outlive them.
 
     Attributes
     ----------
     shutdown_grace
         How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue.
+    state_folder
+        Where crashes are counted; by default a folder of its own below ``$XDG_STATE_HOME/pacer``.
     """
 
     shutdown_grace: timedelta = timedelta(seconds=30)
+    state_folder: str | None = None
 
 
 @frozen

@@ -107,7 +107,7 @@ def _consumer(document: Document, plugins: Plugins, path: Path_, consumer: dict[
         if isinstance(queue, str) and queue not in known:
             hint = did_you_mean(queue, known)
             document.report((*path, "queues", index), f"unknown queue {queue!r}{hint}", Code.UNKNOWN_NAME)
-    for key in ("workers", "concurrency", "prefetch"):
+    for key in ("workers", "concurrency", "prefetch", "crashes"):
         number = consumer.get(key)
         if isinstance(number, int) and number < 1:
             document.report((*path, key), f"{key!r} should be 1 or more", Code.BAD_VALUE)

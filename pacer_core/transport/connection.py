@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from amqp.exceptions import ChannelError
+from attrs import frozen
 from kombu import Connection
-from kombu.message import Message as KombuMessage
 from kombu.transport import TRANSPORT_ALIASES, memory, pyamqp, virtual
 
 from pacer_core.config.model import Broker, default_port
@@ -16,26 +17,35 @@ from pacer_core.errors import BrokerError
 AMQP, MEMORY = "pacer-amqp", "pacer-memory"
 
 
-class _AmqpMessage(pyamqp.Message):  # type: ignore[misc]  # kombu has no types
-    """A message whose body stays as it came: kombu would decompress what a header calls compressed."""
+@frozen
+class Contents:
+    """A message as the client library hands it out, before anything has looked into it."""
 
-    def __init__(self, msg: Any, channel: Any = None, **kwargs: Any) -> None:
-        properties = msg.properties
-        KombuMessage.__init__(
-            self,
-            body=msg.body,
-            channel=channel,
-            delivery_tag=msg.delivery_tag,
-            delivery_info=msg.delivery_info,
-            properties=properties,
-            **kwargs,
-        )
-        self.headers = properties.get("application_headers") or {}
+    tag: Any
+    """The delivery tag, by which the message is acknowledged on its channel."""
+    body: bytes
+    delivery_info: Mapping[str, Any]
+    properties: Mapping[str, Any]
+    headers: Mapping[str, Any]
 
 
-class _AmqpChannel(pyamqp.Channel):  # type: ignore[misc]
-    Message = _AmqpMessage
+def contents(message: Any) -> Contents:
+    """Read py-amqp's messages and those of kombu's virtual transports alike.
 
+    kombu's own message class is left out for AMQP: it would decompress a body that a header calls compressed,
+    and refuse the message where it cannot.
+    """
+    properties = dict(message.properties)
+    headers = properties.pop("application_headers", None) or getattr(message, "headers", None) or {}
+    for name in ("content_type", "content_encoding"):
+        value = getattr(message, name, None)
+        if value is not None:
+            properties.setdefault(name, value)
+    body = message.body.encode() if isinstance(message.body, str) else bytes(message.body or b"")
+    return Contents(message.delivery_tag, body, message.delivery_info, properties, headers)
+
+
+class _AmqpChannel(pyamqp.Channel):  # type: ignore[misc]  # kombu has no types
     def __init__(self, *arguments: Any, **kwargs: Any) -> None:
         super().__init__(*arguments, **kwargs)
         self.auto_decode = False  # bytes: an XML body declares its encoding itself

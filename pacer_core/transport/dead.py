@@ -8,6 +8,7 @@ from typing import Any
 from attrs import frozen
 
 from pacer_core.messages import Envelope
+from pacer_core.transport.connection import Contents, contents
 from pacer_core.transport.headers import PREFIX, read_envelope
 
 
@@ -37,20 +38,19 @@ def look(connection: Any, queue: str) -> Iterator[DeadLetter]:
     tags: list[Any] = []
     try:
         while (message := channel.basic_get(queue, no_ack=False)) is not None:
-            tags.append(message.delivery_info["delivery_tag"])
-            python = channel.message_to_python(message) if not hasattr(message, "errors") else message
-            yield _letter(python, queue)
+            content = contents(message)
+            tags.append(content.tag)
+            yield _letter(content, queue)
     finally:
         for tag in reversed(tags):
             channel.basic_reject(tag, requeue=True)
         channel.close()
 
 
-def _letter(message: Any, queue: str) -> DeadLetter:
+def _letter(message: Contents, queue: str) -> DeadLetter:
     own: Mapping[str, Any] = message.headers
-    body = message.body.encode() if isinstance(message.body, str) else bytes(message.body or b"")
     envelope = read_envelope(
-        body,
+        message.body,
         str(own.get(f"{PREFIX}queue", queue)),
         message.delivery_info,
         message.properties,
