@@ -14,12 +14,12 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 _FENCE = re.compile(
     r"^(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<text>.*?)^(?P=fence)[ ]*$", re.DOTALL | re.MULTILINE
 )
-_FILE = re.compile(r"`([^`]+)`:$")
+_FILE = re.compile(r"\binto\s+`([^`]+)`:$")
 
 
 @frozen
 class Block:
-    """One fenced block, and the file into which the line above it says to put it."""
+    """One fenced block, and its file where the text above ends in "into `FILE`:"."""
 
     page: Path
     line: int

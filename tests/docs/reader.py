@@ -17,6 +17,7 @@ from typing import Self
 from tests.docs.pages import ROOT, Block, Command, agrees, blocks, commands
 
 OURS = ("pacer", "_pacer", "_editable", "__editable__")
+ENDLESS = ("pacer run", "pacer sandbox")
 
 
 class Reader:
@@ -30,7 +31,8 @@ class Reader:
     def __init__(self, folder: Path, changes: Mapping[str, str] | None = None, **env: str) -> None:
         self._changes = dict(changes or {})
         self._used: set[str] = set()
-        self._state = folder / "shell-state"
+        self._states = folder / "shells"
+        self._states.mkdir()
         self._running: list[subprocess.Popen[str]] = []
         self._env = {
             "HOME": str(folder),
@@ -69,31 +71,44 @@ class Reader:
         """Where the last command has left the shell."""
         return Path(self._run("pwd").stdout.strip())
 
+    def run(self, command: str) -> str:
+        """Run a command that is not on the page, in the terminal opened last, and give what it prints."""
+        return self._run(command).stdout
+
     def open_terminal(self, folder: Path) -> None:
         """Begin a shell that knows nothing of earlier commands."""
+        # A shell of its own: one that is just starting in another terminal still reads what was before.
+        self._state = self._states / str(len(list(self._states.iterdir())))
         self._state.write_text(f"cd {shlex.quote(str(folder))}\n")
 
     def _write(self, block: Block, file: str) -> None:
-        text = block.text
+        (self.folder / file).write_text(self._real(block.text))
+
+    def _do(self, block: Block, command: Command) -> None:
+        if command.text.startswith(ENDLESS) and "--once" not in command.text:
+            self._start(block, command)
+            return
+        done = self._run(self._real(command.text))
+        said = f"{block}: {command.text}\n{done.stdout}"
+        assert done.returncode == 0, f"{said}\nexit code {done.returncode}"
+        output = self._shown(done.stdout)
+        assert not command.output or agrees(output, command.output), f"{said}\nnot\n{command.output}"
+
+    def _real(self, text: str) -> str:
+        """Give what is on the page as it has to be on this machine."""
         for shown, real in self._changes.items():
             if shown in text:
                 self._used.add(shown)
                 text = text.replace(shown, real)
-        (self.folder / file).write_text(text)
+        return text
 
-    def _do(self, block: Block, command: Command) -> None:
-        if command.text == "pacer run":
-            self._start(block, command)
-            return
-        done = self._run(command.text)
-        said = f"{block}: {command.text}\n{done.stdout}"
-        assert done.returncode == 0, f"{said}\nexit code {done.returncode}"
-        output = done.stdout
+    def _shown(self, text: str) -> str:
+        """Give what a program printed on this machine as it is on the page."""
         for shown, real in self._changes.items():
-            if real in output:
+            if real in text:
                 self._used.add(shown)
-                output = output.replace(real, shown)
-        assert not command.output or agrees(output, command.output), f"{said}\nnot\n{command.output}"
+                text = text.replace(real, shown)
+        return text
 
     def _run(self, command: str) -> subprocess.CompletedProcess[str]:
         # What a later command can see of an earlier one: the folder, and the environment.
@@ -116,7 +131,7 @@ class Reader:
         log = folder.parent / f"terminal-{len(self._running)}"
         with log.open("w") as output:
             process = subprocess.Popen(
-                ["/bin/bash", "-c", f'. "{self._state}"\nexec {command.text}'],
+                ["/bin/bash", "-c", f'. "{self._state}"\nexec {self._real(command.text)}'],
                 env=self._env,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -125,7 +140,7 @@ class Reader:
             )
         self._running.append(process)
         deadline = time.monotonic() + 60
-        while not agrees(log.read_text(), command.output):
+        while not agrees(self._shown(log.read_text()), command.output):
             assert process.poll() is None, f"{block}: {command.text} has ended\n{log.read_text()}"
             assert time.monotonic() < deadline, f"{block}: {command.text}\n{log.read_text()}"
             time.sleep(0.05)
