@@ -78,7 +78,7 @@ def read(file: Path) -> Document:
         _note(document, error, Code.SYNTAX)
         return document
     document._tree = tree
-    if tree is None:
+    if tree is None or tree == {}:
         document.problems.append(Problem(name, 1, 1, "is empty", Code.MISSING))
     elif isinstance(tree, CommentedMap):
         document.data = _plain(document, tree, (), file.parent)

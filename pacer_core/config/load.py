@@ -147,7 +147,7 @@ def _plan(
     except TaskOrderError as error:
         document.report((*path, "type"), str(error), Code.PLUGIN)
         return None
-    if type_.tasks and not tasks:
+    if type_.tasks and not tasks and len(enabled) == len(consumer.integrations):
         needed = ", ".join(sorted({one.name for task in type_.tasks for one in task.needs}))
         document.report(
             (*path, "type"),
