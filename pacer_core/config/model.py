@@ -8,10 +8,12 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
+from pacer_core.config.structure import Positive
 from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline
 
 Protocol = Literal["amqp", "amqps", "memory"]
+_ONE, _EIGHT = Positive(1), Positive(8)
 
 
 @frozen
@@ -105,9 +107,9 @@ class Consumer:
     queues: tuple[str, ...]
     name: str = ""
     enabled: bool = True
-    workers: int = 1
-    concurrency: int = 8
-    prefetch: int | None = None
+    workers: Positive = _ONE
+    concurrency: Positive = _EIGHT
+    prefetch: Positive | None = None
     integrations: tuple[str | dict[str, str], ...] = ()
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)

@@ -164,7 +164,11 @@ CODES = {
         Code.DUPLICATE_NAME,
         "5:12",
     ),
-    "consumer twice": (FINE + FINE.splitlines(keepends=True)[-1], Code.DUPLICATE_NAME, "11:12"),
+    "consumer twice": (
+        FINE + FINE.splitlines()[-1].replace("}", ", enabled: false}"),
+        Code.DUPLICATE_NAME,
+        "11:12",
+    ),
     "unknown integration": (FINE.replace("[scale]", "[scale, sclae]"), Code.UNKNOWN_NAME, "10:62"),
     "unknown integration type": (FINE.replace("scale", "sclae"), Code.UNKNOWN_NAME, "8:3"),
     "integration twice": (FINE.replace("[scale]", "[scale, scale]"), Code.DUPLICATE_NAME, "10:62"),
@@ -185,9 +189,9 @@ CODES = {
         "10:76",
     ),
     "options where there are none": (
-        FINE + "  - {type: letters, queues: [parcels], options: {a: 1}}\n",
+        FINE + "  - {type: letters, queues: [parcels], enabled: false, options: {a: 1}}\n",
         Code.UNKNOWN_KEY,
-        "11:40",
+        "11:56",
     ),
     "options that their own class refuses": (
         FINE.replace('localhost"', 'localhost", retries: 10'),
