@@ -16,6 +16,14 @@ from pacer_core.messages import Clients
 log = logging.getLogger("pacer.integrations")
 
 
+class CannotOpen(Retry):
+    """An integration could not be opened; what needs it waits."""
+
+    def __init__(self, integration: str, why: str) -> None:
+        super().__init__(f"integration {integration!r} cannot be opened: {why}")
+        self.integration = integration
+
+
 class OpenIntegrations:
     """Opens what a consumer enables: once per process, or once per thread where the client wants that.
 
@@ -56,7 +64,7 @@ class OpenIntegrations:
             return stack.enter_context(opener(integration.options, *more))
         except Exception as error:
             why = f"{type(error).__name__}: {redact(str(error))}"
-            raise Retry(f"integration {integration.name!r} cannot be opened: {why}") from error
+            raise CannotOpen(integration.name, why) from error
 
     def close_thread(self) -> None:
         """Close what the calling thread has opened for itself."""

@@ -76,8 +76,9 @@ class Outcome(Enum):
 class TaskFailure:
     """What one task had to say when it did not finish.
 
-    ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected);
-    ``trace`` is its traceback, shortened, for ``error`` alone.
+    ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected; ``trace``
+    is its traceback, shortened). A task that was not even tried is ``away`` (the system it needs is) or
+    ``behind`` (an earlier message of its key still waits for the same task).
     """
 
     task: str
@@ -106,7 +107,7 @@ class Delivery:
     description: Mapping[str, str] = field(factory=dict)
     """The identifiers by which people look for the message (proposal, dataset, user)."""
     delay: float | None = None
-    """For a retry: the wished delay in seconds, before it is rounded up to a step of the ladder."""
+    """The wished delay of a retry in seconds, before it is rounded up to a step of the ladder."""
     started: datetime | None = None
     finished: datetime | None = None
     timings: Mapping[str, float] = field(factory=dict)

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import orjson
@@ -38,6 +38,16 @@ FACTS_LIMIT = 8 * 1024
 TRACE_LIMIT = 4 * 1024
 
 Parse = Callable[[Envelope, ConsumerType], Any]
+
+
+class Gate(Protocol):
+    """Asked before each task whether it may run, and told afterwards how it went."""
+
+    def closed(self, task: Task) -> tuple[str, str] | None:
+        """Give the kind of failure and the reason for which a task may not run now, or ``None``."""
+
+    def ended(self, task: Task, error: BaseException | None) -> None:
+        """Take note of how a task ended."""
 
 
 class TaskOrderError(PacerError):
@@ -124,7 +134,9 @@ class Pipeline:
             finished=datetime.now(UTC),
         )
 
-    def process(self, envelope: Envelope, message: Any, clients: Clients | None = None) -> Delivery:
+    def process(
+        self, envelope: Envelope, message: Any, clients: Clients | None = None, gate: Gate | None = None
+    ) -> Delivery:
         """Run the pending tasks of a parsed message, each once, and say what became of it."""
         started = datetime.now(UTC)
         follow_ups: list[FollowUp] = []
@@ -144,9 +156,12 @@ class Pipeline:
             if not blocked.isdisjoint(task.after):
                 blocked.add(task.name)
                 continue
-            at = time.perf_counter()
-            failure = _run(task, message, context.for_task(self.task_options.get(task.name, self.options)))
-            timings[task.name] = time.perf_counter() - at
+            failure = _closed(task, gate)
+            if failure is None:
+                at = time.perf_counter()
+                options = self.task_options.get(task.name, self.options)
+                failure = _run(task, message, context.for_task(options), gate)
+                timings[task.name] = time.perf_counter() - at
             if failure is None:
                 done.add(task.name)
                 continue
@@ -244,7 +259,12 @@ def to_json(payload: Any) -> bytes:
     return orjson.dumps(payload)
 
 
-def _run(task: Task, message: Any, context: Context) -> TaskFailure | None:
+def _closed(task: Task, gate: Gate | None) -> TaskFailure | None:
+    closed = gate.closed(task) if gate is not None else None
+    return None if closed is None else TaskFailure(task.name, *closed)
+
+
+def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskFailure | None:
     try:
         result = task.run(message, context)
         if isinstance(result, Signal):
@@ -256,7 +276,11 @@ def _run(task: Task, message: Any, context: Context) -> TaskFailure | None:
         if len(orjson.dumps(dict(context.facts))) > FACTS_LIMIT:
             raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
     except Exception as error:
+        if gate is not None:
+            gate.ended(task, error)
         return _failure(task.name, error)
+    if gate is not None:
+        gate.ended(task, None)
     return None
 
 

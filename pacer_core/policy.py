@@ -11,6 +11,7 @@ from pacer_core.messages import Delivery, Outcome
 
 LADDER = (1, 5, 15, 60, 300, 900, 3600, 21600)
 """The steps of the ladder of retry queues, in seconds; a wished delay is rounded up to one of them."""
+_LONGEST_AWAY = 60  # for a system that is away: what waits should not make its absence longer
 _LONGEST_WAIT = 900  # for what is still to come: nobody wants to wait an hour after it has come
 
 
@@ -30,36 +31,36 @@ def decide(
     """Say whether a delivery that wants to be retried may, and when.
 
     Failures count against ``retries.limit``. Waiting for what another message brings does not: it ends when
-    ``not_yet.for_`` has passed since the message was first seen. ``delays`` says whether the broker has any.
+    ``not_yet.for_`` has passed since the message was first seen. What was put off (a system is away, an
+    earlier message of its key waits) waits for ever. ``delays`` says whether the broker has any.
     """
     envelope = delivery.envelope
     if delivery.outcome is not Outcome.RETRIED:
         return Verdict(delivery.outcome, envelope.retries, reason=delivery.error or _earlier(delivery))
     error = delivery.error or "failed"
-    waiting = all(failure.kind in ("not-yet", "reject") for failure in delivery.failures)
-    count = envelope.retries + (0 if waiting else 1)
+    kinds = {failure.kind for failure in delivery.failures}
+    failed = not kinds.isdisjoint(("retry", "error"))
+    count = envelope.retries + (1 if failed else 0)
     if not delays:
         return Verdict(
             Outcome.DEAD,
             count,
             reason=f"{error} (this broker has no delays, so the first attempt is the last)",
         )
-    if waiting:
+    if failed:
+        if count > retries.limit:
+            return Verdict(Outcome.DEAD, count, reason=f"{error} (gave up after {retries.limit} retries)")
+        grown = retries.delay.total_seconds() * retries.factor ** min(count - 1, 64)
+        wished = min(grown, retries.max_delay.total_seconds())
+        return Verdict(Outcome.RETRIED, count, step=round_up(delivery.delay or wished))
+    patience = LADDER[min(envelope.attempt, len(LADDER) - 1)]
+    if "not-yet" in kinds:
         time = now or datetime.now(UTC)
-        left = not_yet.for_ - (time - (envelope.first_seen or time))
-        if left <= timedelta(0):
+        left = (not_yet.for_ - (time - (envelope.first_seen or time))).total_seconds()
+        if left <= 0:
             return Verdict(Outcome.DEAD, count, reason=f"{error} (waited {_spell(not_yet.for_)} for it)")
-        patience = LADDER[min(envelope.attempt, len(LADDER) - 1)]
-        return Verdict(
-            Outcome.RETRIED, count, step=round_up(min(patience, _LONGEST_WAIT, left.total_seconds()))
-        )
-    if count > retries.limit:
-        return Verdict(Outcome.DEAD, count, reason=f"{error} (gave up after {retries.limit} retries)")
-    grown = retries.delay.total_seconds() * retries.factor ** min(count - 1, 64)
-    wished = min(grown, retries.max_delay.total_seconds())
-    if delivery.delay is not None:
-        wished = max(delivery.delay, 0)
-    return Verdict(Outcome.RETRIED, count, step=round_up(wished))
+        return Verdict(Outcome.RETRIED, count, step=round_up(min(patience, _LONGEST_WAIT, left)))
+    return Verdict(Outcome.RETRIED, count, step=round_up(delivery.delay or min(patience, _LONGEST_AWAY)))
 
 
 def round_up(seconds: float) -> int:

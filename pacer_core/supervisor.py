@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,7 +23,8 @@ from attrs import define, field, frozen
 from pacer_core import logs
 from pacer_core.config import load
 from pacer_core.config.model import Config, ConsumerPlan
-from pacer_core.worker import Worker
+from pacer_core.crashes import Counts, read_notes
+from pacer_core.worker import EX_STUCK, CrashFiles, Worker
 
 log = logging.getLogger("pacer.supervisor")
 
@@ -72,6 +76,7 @@ class _Child:
     started: float = 0.0
     deaths: int = 0
     due: float = field(factory=time.monotonic)
+    files: CrashFiles | None = None
 
 
 class _Supervisor:
@@ -79,7 +84,11 @@ class _Supervisor:
         self._config = config
         # Forking a process with threads and open connections copies their locks and sockets: never.
         self._context = multiprocessing.get_context("spawn")
+        folder = state_folder(config)
+        self._counts = Counts(folder / "crashes.json")
         self._children = [_Child(share) for share in shares(config.consumers)]
+        for number, child in enumerate(self._children):
+            child.files = CrashFiles(folder / f"worker-{number}.notes", folder / "crashes.json")
         self._stopping = threading.Event()
 
     def run(self) -> int:
@@ -96,13 +105,15 @@ class _Supervisor:
             if child.process.is_alive():
                 return
             code, child.process = child.process.exitcode, None
+            if child.files is not None and code not in (0, EX_STUCK):
+                self._counts.add(read_notes(child.files.notes))
             child.deaths = 0 if now - child.started > _QUIET else child.deaths + 1
             delay = RESTART[min(max(child.deaths - 1, 0), len(RESTART) - 1)]
             child.due = now + delay
             log.error("worker %s ended with code %s; again in %g s", child.share.name, code, delay)
         if now >= child.due:
             child.process = self._context.Process(
-                target=_work, args=(self._config.file, child.share), name=child.share.name
+                target=_work, args=(self._config.file, child.share, child.files), name=child.share.name
             )
             child.started = now
             child.process.start()
@@ -129,15 +140,25 @@ class _Supervisor:
         return 0
 
 
-def _work(file: str, share: Share) -> None:
+def state_folder(config: Config) -> Path:
+    """Give the folder where this configuration's supervisor keeps what has to outlive it."""
+    if config.processes.state_folder is not None:
+        return Path(config.processes.state_folder)
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    file = Path(config.file).resolve()
+    return home / "pacer" / f"{file.stem}-{sha256(str(file).encode()).hexdigest()[:12]}"
+
+
+def _work(file: str, share: Share, files: CrashFiles) -> None:
     """Be a worker process; the configuration is read again, since secrets travel in no pickle."""
     config = load(Path(file))
     logs.set_up(config.logging.log_level)
     plans = [plan for plan in config.consumers if plan.name in share.consumers]
-    worker = Worker(config, plans)
+    worker = Worker(config, plans, crash_files=files)
     _stop_with_parent(worker)
     with signals(worker.stop):
         worker.run()
+    sys.exit(worker.exit_code)
 
 
 def _stop_with_parent(worker: Worker) -> None:

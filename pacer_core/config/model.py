@@ -13,23 +13,39 @@ from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline
 
 Protocol = Literal["amqp", "amqps", "memory"]
-_ONE, _EIGHT = Positive(1), Positive(8)
+_ONE, _THREE, _EIGHT = Positive(1), Positive(3), Positive(8)
+
+
+@frozen
+class Tls:
+    """``tls`` of a broker with ``protocol: amqps``; the server's name is always checked.
+
+    Without ``ca_file`` the system's authorities are trusted; ``certificate_file`` and ``key_file`` (PEM) are
+    what this client shows.
+    """
+
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
 
 
 @frozen
 class Broker:
     """``brokers.main``: where messages come from.
 
-    ``protocol: memory`` is a broker inside the process, for trying things out: it keeps nothing, and no
-    other process sees it.
+    ``hosts`` names the nodes of a cluster, each with or without a port; they are tried in turn. ``protocol:
+    memory`` is a broker inside the process, for trying things out: it keeps nothing, and no other process
+    sees it.
     """
 
     protocol: Protocol = "amqp"
     host: str = "localhost"
+    hosts: tuple[str, ...] = ()
     port: int | None = None
     username: str | None = None
     password: Secret | None = None
     v_host: str = "/"
+    tls: Tls = field(factory=Tls)
     heartbeat: timedelta = timedelta(seconds=30)
     connect_timeout: timedelta = timedelta(seconds=10)
 
@@ -38,12 +54,26 @@ class Broker:
         """Whether the broker lives inside this process."""
         return self.protocol == "memory"
 
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Every host and port to try, in order."""
+        port = self.port or default_port(self.protocol)
+        return tuple(_address(host, port) for host in self.hosts or (self.host,))
+
     def __str__(self) -> str:
         """Name the broker in errors and logs, without credentials."""
         if self.embedded:
             return "the in-memory broker"
-        port = self.port or default_port(self.protocol)
-        return f"{self.protocol}://{self.host}:{port}/{self.v_host.lstrip('/')}"
+        where = ",".join(f"{host}:{port}" for host, port in self.addresses)
+        return f"{self.protocol}://{where}/{self.v_host.lstrip('/')}"
+
+
+def _address(host: str, port: int) -> tuple[str, int]:
+    """Read ``host``, ``host:port`` or ``[::1]:port``."""
+    name, colon, number = host.rpartition(":")
+    if colon and number.isdigit() and (":" not in name or name.endswith("]")):
+        return name.strip("[]"), int(number)
+    return host.strip("[]"), port
 
 
 def default_port(protocol: str) -> int:
@@ -69,11 +99,18 @@ class Exchange:
 
 @frozen
 class Queue:
-    """One entry of ``queues``; ``declare: passive`` uses a queue that somebody else owns, as it is."""
+    """One entry of ``queues``; ``declare: passive`` uses a queue that somebody else owns, as it is.
+
+    ``headers`` bind it to a headers exchange (with ``x-match`` among them: all by default). Priorities, from
+    0 to ``max_priority_level``, need ``type: classic``.
+    """
 
     name: str
     exchange: str | None = None
     routing_key: str | None = None
+    headers: dict[str, str] = field(factory=dict)
+    priority_enabled: bool = False
+    max_priority_level: int = 10
     type: Literal["quorum", "classic"] = "quorum"
     declare: Literal["active", "passive"] = "active"
 
@@ -111,6 +148,8 @@ class Consumer:
     concurrency: Positive = _EIGHT
     prefetch: Positive | None = None
     integrations: tuple[str | dict[str, str], ...] = ()
+    task_timeout: timedelta = timedelta(minutes=15)
+    crashes: Positive = _THREE
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)
     options: Any = None
@@ -132,10 +171,12 @@ class Logging:
 
 @frozen
 class Processes:
-    """``processes``: how they end."""
+    """``processes``: how they end, and where they keep what has to outlive them."""
 
     shutdown_grace: timedelta = timedelta(seconds=30)
     """How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue."""
+    state_folder: str | None = None
+    """Where crashes are counted; by default a folder of its own below ``$XDG_STATE_HOME/pacer``."""
 
 
 @frozen

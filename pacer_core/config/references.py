@@ -78,6 +78,15 @@ def _queues(document: Document) -> None:
         if isinstance(exchange, str) and exchange not in exchanges:
             hint = did_you_mean(exchange, exchanges)
             document.report((*path, "exchange"), f"unknown exchange {exchange!r}{hint}", Code.UNKNOWN_NAME)
+        if queue.get("priorityEnabled") is True and queue.get("type", "quorum") == "quorum":
+            document.report(
+                (*path, "priorityEnabled"),
+                "priorities need 'type: classic': quorum queues have none",
+                Code.BAD_VALUE,
+            )
+        level = queue.get("maxPriorityLevel")
+        if isinstance(level, int) and not 1 <= level <= 255:
+            document.report((*path, "maxPriorityLevel"), "should be between 1 and 255", Code.BAD_VALUE)
         if name and name not in read:
             document.report(
                 (*path, "name"), f"no consumer reads queue {name!r}", Code.UNUSED, severity="warning"

@@ -9,10 +9,12 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from amqp.exceptions import AccessRefused
 from attrs import frozen
-from kombu import Consumer, Queue
 
+from pacer_core.config.model import Queue
 from pacer_core.messages import Envelope
+from pacer_core.transport.connection import contents
 from pacer_core.transport.headers import read_envelope
 
 
@@ -52,46 +54,67 @@ class Waker:
         os.close(self._write)
 
 
+class StandBy(Exception):
+    """Another process reads these queues exclusively; this one may take over when it ends."""
+
+
 class Subscription:
     """One channel that consumes; used by one thread, the connection's.
 
     Delivery tags count per channel, so an acknowledgement belongs to the subscription that received the
     message: one that is closed takes none.
+
+    Raises
+    ------
+    StandBy
+        Where ``exclusive`` is asked for and another process has a queue.
     """
 
     def __init__(
-        self, connection: Any, queues: Sequence[str], prefetch: int, on_message: Callable[[Received], None]
+        self,
+        connection: Any,
+        queues: Sequence[Queue],
+        prefetch: int,
+        on_message: Callable[[Received], None],
+        *,
+        exclusive: bool = False,
     ) -> None:
         self._connection = connection
         self._on_message = on_message
         self._channel = connection.channel()
         self._socket: socket.socket | None = getattr(connection.connection, "sock", None)
-        self._consumers = [self._consumer(queue) for queue in queues]
-        self._consumers[0].qos(prefetch_count=prefetch)
-        for consumer in self._consumers:
-            consumer.consume()
+        self._early: set[int] = set()
+        self._low = 0
         self.open = True
+        self._prefetch(prefetch)
+        for queue in queues:
+            # Keyed queues of ours have a single active consumer; for somebody else's, exclusiveness serves.
+            self._subscribe(queue, exclusive=exclusive and queue.declare == "passive")
 
-    def _consumer(self, queue: str) -> Any:
+    def _prefetch(self, count: int) -> None:
+        self._channel.basic_qos(0, count, False)
+
+    def _subscribe(self, queue: Queue, *, exclusive: bool) -> None:
         def received(message: Any) -> None:
-            apart = {"content_type": message.content_type, "content_encoding": message.content_encoding}
-            properties = {name: value for name, value in apart.items() if value is not None}
+            content = contents(message)
             envelope = read_envelope(
-                _bytes(message.body),
-                queue,
-                message.delivery_info,
-                properties | message.properties,
-                message.headers,
+                content.body, queue.name, content.delivery_info, content.properties, content.headers
             )
-            self._on_message(Received(envelope, self, message.delivery_tag))
+            self._on_message(Received(envelope, self, content.tag))
 
-        return Consumer(
-            self._channel,
-            [Queue(queue, no_declare=True)],
-            on_message=received,
-            auto_declare=False,
-            no_ack=False,
-        )
+        arguments = {"exclusive": True} if exclusive else {}
+        try:
+            self._channel.basic_consume(
+                queue=queue.name,
+                no_ack=False,
+                callback=received,
+                consumer_tag=f"pacer-{queue.name}",
+                **arguments,
+            )
+        except AccessRefused as error:
+            if not exclusive:
+                raise
+            raise StandBy(str(error)) from None
 
     def poll(self, waker: Waker, timeout: float) -> None:
         """Wait for a message and hand it out; return after that, a call of the waker, or the timeout."""
@@ -111,10 +134,32 @@ class Subscription:
         with contextlib.suppress(socket.timeout):
             self._connection.drain_events(timeout=timeout)
 
-    def ack(self, tag: Any) -> None:
-        """Acknowledge one message."""
-        if self.open:
+    def ack(self, tags: Sequence[Any]) -> None:
+        """Acknowledge messages, those that have nothing unfinished before them in one go."""
+        if not self.open:
+            return
+        if self._socket is None:
+            for tag in tags:
+                self._channel.basic_ack(tag)
+            return
+        fresh = sorted(tags)
+        finished = self._early.union(fresh)
+        while self._low + 1 in finished:
+            self._low += 1
+            self._early.discard(self._low)
+        # Only up to a tag that is still open: up to any other, RabbitMQ acknowledges all there are, later
+        # ones too, before it notices.
+        whole = [tag for tag in fresh if tag <= self._low]
+        if whole:
+            self._channel.basic_ack(whole[-1], multiple=True)
+        for tag in fresh[len(whole) :]:
+            self._early.add(tag)
             self._channel.basic_ack(tag)
+
+    def heartbeat(self) -> None:
+        """Send a heartbeat where one is due, and notice a broker that sends none."""
+        if self._socket is not None:
+            self._connection.heartbeat_check()
 
     def close(self) -> None:
         """Give back what is not acknowledged, and let the acknowledgements arrive first.
@@ -124,7 +169,7 @@ class Subscription:
         """
         self.open = False
         self._on_message = _ignore
-        self._consumers[0].qos(prefetch_count=1)
+        self._prefetch(1)
         self._channel.close()
 
     def abandon(self) -> None:
@@ -134,7 +179,3 @@ class Subscription:
 
 def _ignore(_: Received) -> None:
     """Messages that come in while the channel closes go back to their queue with it."""
-
-
-def _bytes(body: Any) -> bytes:
-    return body.encode() if isinstance(body, str) else bytes(body or b"")

@@ -27,10 +27,11 @@ class Settler:
         self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in config.consumers}
         self._targets = _targets(config)
 
-    def settle(self, delivery: Delivery) -> Delivery:
+    def settle(self, delivery: Delivery) -> tuple[Delivery, int | None]:
         """Publish what a delivery leaves behind; when this returns, its message may be acknowledged.
 
-        Gives the delivery with its final outcome: a retry that is not allowed any more is dead.
+        Gives the delivery with its final outcome (a retry that is not allowed any more is dead), and for a
+        retry the step of the ladder at which its copy waits.
 
         Raises
         ------
@@ -47,7 +48,9 @@ class Settler:
         if messages:
             self._publisher.publish(messages)
         _tell(delivery, verdict)
-        return attrs.evolve(delivery, outcome=verdict.outcome)
+        if verdict.outcome is not delivery.outcome:
+            delivery = attrs.evolve(delivery, outcome=verdict.outcome)
+        return delivery, verdict.step
 
     def _retry(self, delivery: Delivery, verdict: Verdict) -> Outgoing:
         envelope = delivery.envelope
