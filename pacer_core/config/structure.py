@@ -223,14 +223,12 @@ def _mapping_hook(hint: Any, converter: Converter) -> Hook:
 
 def _name_or_pair_hook(hint: Any, converter: Converter) -> Hook:
     def hook(value: Any, _: Any) -> Any:
+        if isinstance(value, Secret):
+            return value.reveal()
         if isinstance(value, str):
             return value
-        if (
-            isinstance(value, dict)
-            and len(value) == 1
-            and all(isinstance(name, str) for name in value.values())
-        ):
-            return value
+        if isinstance(value, dict) and len(value) == 1:
+            return {kind: _unveil(_text)(name, str) for kind, name in value.items()}
         raise Bad("should be the name of an integration, or one pair {type: instance}")
 
     return hook
