@@ -31,7 +31,9 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
         if isinstance(data, str):  # a JSON or XML text packed into a JSON string, as older publishers do
             packed = data.lstrip()
             if packed.startswith("<"):
-                return structure(read_xml(packed.encode(), consumer.message), consumer.message)
+                # What it declares is how it was encoded before it was packed.
+                data = read_xml(packed.encode(), consumer.message, encoding="utf-8")
+                return structure(data, consumer.message)
             data = read_json(packed.encode())
         return structure(data, consumer.message)
     return None
