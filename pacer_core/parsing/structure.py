@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -24,8 +24,10 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LARGEST = 2**63
 
 
-def structure(data: Any, cls: type[M]) -> M:
+def structure(data: Any, cls: type[M], problems: Sequence[BadField] = ()) -> M:
     """Make a message of class ``cls`` from plain data (dictionaries, lists, scalars).
+
+    ``problems`` are those that are known already; with any, the message is rejected with all of them.
 
     Keys are matched in snake case; keys that the class does not know are ignored, since publishers add
     fields before their readers learn them.
@@ -36,9 +38,12 @@ def structure(data: Any, cls: type[M]) -> M:
         With every bad field of the message.
     """
     try:
-        return _converter().structure(data, cls)
+        message = _converter().structure(data, cls)
     except Exception as error:
-        raise Reject("the message has bad fields", fields=list(_bad_fields(error))) from None
+        raise Reject("the message has bad fields", fields=[*problems, *_bad_fields(error)]) from None
+    if problems:
+        raise Reject("the message has bad fields", fields=problems)
+    return message
 
 
 def _bad_fields(error: BaseException) -> Iterator[BadField]:

@@ -10,8 +10,8 @@ from pacer_core.errors import BadField, Reject
 from pacer_core.parsing.types import Member, Shape, shape_of, snake
 
 
-def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> dict[str, Any]:
-    """Give the plain data that an XML body holds for a message class, ready to be structured.
+def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[dict[str, Any], list[BadField]]:
+    """Give the plain data that an XML body holds for a message class, and what is wrong with its elements.
 
     Elements and attributes that the class does not know are passed over; an element that the class holds as
     a tuple may be repeated, any other may not. No entity is expanded, nothing is fetched, and trees past
@@ -20,7 +20,7 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> dict[str
     Raises
     ------
     Reject
-        Where the body is not well-formed, brings a DOCTYPE, has another root, or repeats an element.
+        Where the body is not well-formed, brings a DOCTYPE, or has another root.
     """
     # Made anew each time: a parser shared between threads serialises them, and costs no less.
     parser = etree.XMLParser(
@@ -46,10 +46,7 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> dict[str
             f"the root element is not <{shape.root}>", fields=[BadField("$", f"expected <{shape.root}>")]
         )
     problems: list[BadField] = []
-    data = _data(root, shape, "", problems)
-    if problems:
-        raise Reject("the message has bad fields", fields=problems)
-    return data
+    return _data(root, shape, "", problems), problems
 
 
 def _data(node: etree._Element, shape: Shape, path: str, problems: list[BadField]) -> dict[str, Any]:
