@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from attrs import field, frozen
 from pacer_core.config.structure import Positive
 from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline
+from pacer_core.routing import Route
 
 Protocol = Literal["amqp", "amqps", "memory"]
 _ONE, _THREE, _EIGHT = Positive(1), Positive(3), Positive(8)
@@ -82,10 +83,32 @@ def default_port(protocol: str) -> int:
 
 
 @frozen
+class ForwardingRule:
+    """One of a recipient's ``forwardingRules``.
+
+    What came by ``from_exchange`` with a routing key that matches ``with_routing_key`` (a topic pattern:
+    ``*`` is one word, ``#`` any number) is also published at ``to_broker``, by default the recipient itself.
+    """
+
+    from_exchange: str
+    with_routing_key: str = "#"
+    to_broker: str | None = None
+
+
+@frozen(kw_only=True)
+class Recipient(Broker):
+    """One entry of ``brokers.recipients``: another broker, and what is forwarded to it."""
+
+    name: str
+    forwarding_rules: tuple[ForwardingRule, ...] = ()
+
+
+@frozen
 class Brokers:
     """``brokers``."""
 
     main: Broker = field(factory=Broker)
+    recipients: tuple[Recipient, ...] = ()
 
 
 @frozen
@@ -216,12 +239,15 @@ class Config:
 
     file: str
     broker: Broker
+    recipients: tuple[Recipient, ...]
+    routes: tuple[Route, ...]
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
     consumers: tuple[ConsumerPlan, ...]
     """The enabled ones."""
     logging: Logging
     processes: Processes
+    route_message: Callable[..., Any]
 
     def queue(self, name: str) -> Queue:
         """Give the queue of that name."""

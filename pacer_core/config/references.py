@@ -17,6 +17,7 @@ def check_references(document: Document, plugins: Plugins) -> None:
         _unique(document, section)
     _queues(document)
     _readers(document)
+    _recipients(document)
     _integrations(document, plugins)
     for path, consumer in entries(document, "consumers"):
         _consumer(document, plugins, path, consumer)
@@ -109,6 +110,31 @@ def _readers(document: Document) -> None:
                 )
             elif isinstance(queue, str):
                 readers[queue] = name_of(consumer)
+
+
+def _recipients(document: Document) -> None:
+    brokers = document.names.get("brokers")
+    recipients = brokers.get("recipients") if isinstance(brokers, dict) else None
+    named = [one for one in recipients if isinstance(one, dict)] if isinstance(recipients, list) else []
+    names = [str(one.get("name")) for one in named]
+    exchanges = _names(document, "exchanges")
+    for index, recipient in enumerate(named):
+        path: Path_ = ("brokers", "recipients", index)
+        if names.index(str(recipient.get("name"))) != index:
+            document.report(
+                (*path, "name"), f"recipient {recipient.get('name')!r} is there twice", Code.DUPLICATE_NAME
+            )
+        rules = recipient.get("forwardingRules")
+        for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+            here = (*path, "forwardingRules", number)
+            for key, known, what in (
+                ("fromExchange", exchanges, "exchange"),
+                ("toBroker", names, "recipient"),
+            ):
+                name = rule.get(key) if isinstance(rule, dict) else None
+                if isinstance(name, str) and name not in known:
+                    hint = did_you_mean(name, known)
+                    document.report((*here, key), f"unknown {what} {name!r}{hint}", Code.UNKNOWN_NAME)
 
 
 def _integrations(document: Document, plugins: Plugins) -> None:

@@ -172,6 +172,13 @@ def _established(connection: Any) -> Any:
     return connection
 
 
+def name_of(connection: Any, broker: Broker) -> str:
+    """Give what a broker's virtual host is called everywhere: by the cluster's name, not an address."""
+    properties = getattr(connection.connection, "server_properties", {})
+    cluster = properties.get("cluster_name")
+    return f"{cluster}/{broker.v_host.lstrip('/')}" if cluster else f"{broker}"
+
+
 def _tls(broker: Broker, host: str) -> dict[str, Any] | bool:
     """Give py-amqp's options; its own defaults would check neither certificate nor name."""
     if broker.protocol != "amqps":

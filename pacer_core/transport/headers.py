@@ -95,8 +95,12 @@ def copy_headers(delivery: Delivery, retries: int) -> dict[str, Any]:
         own["path"] = list(envelope.path)
     if original and len(repr(original)) < LIMIT // 4:
         own["original"] = original
-    kept = {name: value for name, value in envelope.headers.items() if name not in _DROPPED_HEADERS}
-    return kept | {PREFIX + name: value for name, value in own.items()}
+    return plain_headers(envelope.headers) | {PREFIX + name: value for name, value in own.items()}
+
+
+def plain_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a publisher's headers without those that would send a copy astray."""
+    return {name: value for name, value in headers.items() if name not in _DROPPED_HEADERS}
 
 
 def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any]:
