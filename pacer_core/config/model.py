@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
+from pacer_core.config.structure import Positive
 from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline
 from pacer_core.routing import Route
 
 Protocol = Literal["amqp", "amqps", "memory"]
+_ONE, _THREE, _EIGHT = Positive(1), Positive(3), Positive(8)
 
 
 @frozen
@@ -284,12 +286,12 @@ class Consumer:
     queues: tuple[str, ...]
     name: str = ""
     enabled: bool = True
-    workers: int = 1
-    concurrency: int = 8
-    prefetch: int | None = None
+    workers: Positive = _ONE
+    concurrency: Positive = _EIGHT
+    prefetch: Positive | None = None
     integrations: tuple[str | dict[str, str], ...] = ()
     task_timeout: timedelta = timedelta(minutes=15)
-    crashes: int = 3
+    crashes: Positive = _THREE
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)
     options: Any = None
