@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ from attrs import frozen
 
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
 from pacer_core.errors import (
+    AwayError,
     FactsTooLargeError,
     NotYet,
     PacerError,
@@ -135,9 +136,20 @@ class Pipeline:
         )
 
     def process(
-        self, envelope: Envelope, message: Any, clients: Clients | None = None, gate: Gate | None = None
+        self,
+        envelope: Envelope,
+        message: Any,
+        clients: Clients | None = None,
+        gate: Gate | None = None,
+        *,
+        routes: Sequence[Task] = (),
+        unread: TaskFailure | None = None,
     ) -> Delivery:
-        """Run the pending tasks of a parsed message, each once, and say what became of it."""
+        """Run the pending tasks of a message, each once, and say what became of it.
+
+        ``routes`` run first and depend on nothing; they are all that runs where the message could not be read
+        (``unread`` says why).
+        """
         started = datetime.now(UTC)
         follow_ups: list[FollowUp] = []
 
@@ -147,10 +159,11 @@ class Pipeline:
 
         context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
         done, rejected = set(envelope.done), dict(envelope.rejected)
-        failures: list[TaskFailure] = []
+        failures: list[TaskFailure] = [] if unread is None else [unread]
+        tasks = (*routes, *(self.tasks if unread is None else ()))
         timings: dict[str, float] = {}
         blocked: set[str] = set(rejected)
-        for task in self.tasks:
+        for task in tasks:
             if task.name in done or task.name in rejected:
                 continue
             if not blocked.isdisjoint(task.after):
@@ -175,12 +188,13 @@ class Pipeline:
                 )
         facts = context.facts
         transient = [failure for failure in failures if failure.kind != "reject"]
+        everything = (*routes, *self.tasks)
         pending = tuple(
-            task.name for task in self.tasks if task.name not in done and task.name not in rejected
+            task.name for task in everything if task.name not in done and task.name not in rejected
         )
         if transient:
             outcome = Outcome.RETRIED
-        elif rejected:
+        elif rejected or unread is not None:
             outcome = Outcome.DEAD
         else:
             outcome = Outcome.ACKED
@@ -190,13 +204,13 @@ class Pipeline:
             consumer=self.consumer,
             outcome=outcome,
             message=message,
-            done=tuple(task.name for task in self.tasks if task.name in done),
+            done=tuple(task.name for task in everything if task.name in done),
             pending=pending,
             rejected=rejected,
             failures=tuple(failures),
             facts=dict(facts),
             follow_ups=tuple(follow_ups),
-            description=self.describe(message),
+            description={} if message is None else self.describe(message),
             delay=max(delays) if delays else None,
             started=started,
             finished=datetime.now(UTC),
@@ -290,6 +304,8 @@ def _failure(name: str, error: Exception) -> TaskFailure:
         return TaskFailure(name, "reject", redact(error.reason), fields=error.fields)
     if isinstance(error, Retry):
         return TaskFailure(name, "retry", reason, after=error.after)
+    if isinstance(error, AwayError):
+        return TaskFailure(name, "away", reason)
     if isinstance(error, NotYet):
         return TaskFailure(name, "not-yet", reason)
     trace = redact("".join(traceback.format_exception(error)))

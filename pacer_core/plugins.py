@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
@@ -11,11 +11,10 @@ import pluggy
 from attrs import evolve, field, frozen
 
 import pacer_core
-from pacer_core import hookspecs
+from pacer_core import builtin, hookspecs
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
 from pacer_core.errors import PluginError
 from pacer_core.logs import redact
-from pacer_core.parsing import plugin as core_plugin
 
 if TYPE_CHECKING:
     import click
@@ -31,6 +30,9 @@ T = TypeVar("T", bound=_Named)
 
 GROUP = "pacer"
 ACTIVE, BLOCKED, FAILED = "active", "blocked", "failed"
+FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
+CORE_COMMANDS = ("run", "send", "config check", "plugins list")
+"""The commands that no plugin can replace."""
 
 
 @frozen
@@ -59,6 +61,7 @@ class Plugins:
     commands: tuple[click.Command, ...]
     conflicts: tuple[str, ...]
     parse_message: Callable[[Any, ConsumerType], Any]
+    route_message: Callable[..., Any]
 
     @property
     def failed(self) -> tuple[PluginInfo, ...]:
@@ -116,16 +119,17 @@ class _Loader:
         self.conflicts: list[str] = []
 
     def load(self) -> Plugins:
+        self.owners.update({("commands", label): "core" for label in CORE_COMMANDS})
         self.infos["core"] = PluginInfo("core", "pacer-core", pacer_core.__version__, ACTIVE)
-        self.manager.register(core_plugin, "core")
+        self.manager.register(builtin, "core")
         self._import()
         self._check_hooks()
         consumers = self._collect("consumers", "pacer_consumers", ConsumerType)
         integrations = self._collect("integrations", "pacer_integrations", IntegrationType)
         commands = self._commands()
-        with_tasks = {name: self._add_tasks(consumer) for name, consumer in consumers.items()}
+        more = {name: self._more_tasks(consumer) for name, consumer in consumers.items()}
         # A plugin may have broken after it had registered the first of these.
-        working = {key for key, owner in self.owners.items() if self.infos[owner].state == ACTIVE}
+        working = {key for key, owner in self.owners.items() if self._works(owner)}
         for name, info in self.infos.items():
             if info.state == ACTIVE:
                 hooks = [
@@ -135,13 +139,18 @@ class _Loader:
         hook = self.manager.hook.pacer_parse_message
         return Plugins(
             infos=tuple(self.infos.values()),
-            consumers={name: one for name, one in with_tasks.items() if ("consumers", name) in working},
+            consumers={
+                name: one.with_tasks(task for plugin, task in more[name] if self._works(plugin))
+                for name, one in consumers.items()
+                if ("consumers", name) in working
+            },
             integrations={
                 name: one for name, one in integrations.items() if ("integrations", name) in working
             },
-            commands=tuple(commands),
+            commands=tuple(command for plugin, command in commands if self._works(plugin)),
             conflicts=tuple(self.conflicts),
             parse_message=lambda envelope, consumer: hook(envelope=envelope, consumer=consumer),
+            route_message=self.manager.hook.pacer_route_message,
         )
 
     def _import(self) -> None:
@@ -165,7 +174,7 @@ class _Loader:
                 continue
             try:
                 loaded.append((point.name, point.load()))
-            except Exception as error:
+            except FAILURES as error:
                 self._fail(point.name, error)
         # pluggy asks the last plugin first: registered backwards, they are asked in the order of their names.
         for name, module in reversed(loaded):
@@ -197,21 +206,26 @@ class _Loader:
             self._register(name, kind, [str(item.name) for item in items])
         return collected
 
-    def _commands(self) -> list[Any]:
-        commands: list[Any] = []
+    def _commands(self) -> list[tuple[str, Any]]:
+        commands: list[tuple[str, Any]] = []
         for name, items in self._ask("pacer_commands", _Named):
-            commands += items
-            self._register(name, "commands", [str(item.name) for item in items])
+            for item in items:
+                labels = list(_labels(item))
+                free = [self._own("commands", label, name) for label in labels]
+                if all(free):
+                    commands.append((name, item))
+                self._register(name, "commands", labels)
         return commands
 
-    def _add_tasks(self, consumer: ConsumerType) -> ConsumerType:
-        more: list[Task] = []
+    def _more_tasks(self, consumer: ConsumerType) -> list[tuple[str, Task]]:
+        """Give the tasks that plugins add to a consumer type, each with its plugin."""
+        more: list[tuple[str, Task]] = []
         for task in consumer.tasks:
             self.owners[(f"tasks of {consumer.name}", task.name)] = self.owners[("consumers", consumer.name)]
         for name, items in self._ask("pacer_tasks", Task, consumer=consumer.name):
-            more += [task for task in items if self._own(f"tasks of {consumer.name}", task.name, name)]
+            more += [(name, one) for one in items if self._own(f"tasks of {consumer.name}", one.name, name)]
             self._register(name, "tasks", [f"{consumer.name}.{task.name}" for task in items])
-        return consumer.with_tasks(more)
+        return more
 
     def _ask(self, hook: str, cls: Any, **arguments: Any) -> Iterable[tuple[str, list[Any]]]:
         """Call one hook of each plugin by itself, so that a failure has an owner."""
@@ -226,7 +240,7 @@ class _Loader:
                 for item in items:
                     if not isinstance(item, cls):
                         raise TypeError(f"{hook} gave {type(item).__name__}, not {cls.__name__}")
-            except Exception as error:
+            except FAILURES as error:
                 self._fail(name, error)
             else:
                 if items:
@@ -244,6 +258,9 @@ class _Loader:
         )
         return False
 
+    def _works(self, name: str) -> bool:
+        return self.infos[name].state == ACTIVE
+
     def _register(self, name: str, kind: str, labels: Iterable[str]) -> None:
         info = self.infos[name]
         names = dict(info.registers)
@@ -260,3 +277,12 @@ class _Loader:
         plugin = self.manager.get_plugin(name)
         if plugin is not None:
             self.manager.unregister(plugin, name)
+
+
+def _labels(command: Any) -> Iterator[str]:
+    """Name a command, or each command of a group: groups may be shared, what is in them may not."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield str(command.name)
+    for child in (children or {}).values():
+        yield from (f"{command.name} {label}" for label in _labels(child))

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core import Delivery, Outcome
+from pacer_core import Delivery, Outcome, logs
 from pacer_core.config import Config, load
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import look
@@ -43,6 +43,7 @@ def main() -> None:
     with IcatSandbox(seed="demo") as sandbox:
         os.environ |= {"DEMO_ICAT_URL": sandbox.url, "DEMO_ICAT_PASSWORD": "secret"}
         config = load(HERE / "pacer.yaml")
+        logs.set_up(config.logging.log_level)
         names = publish(config)
         deliveries: list[Delivery] = []
         Worker(config, config.consumers, observe=deliveries.append).run(once=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import click
@@ -16,35 +17,32 @@ from pacer_core.config import ConfigError
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.plugins import Plugins, load
 
+PLUGINS = "pacer.plugins"
 EX_SOFTWARE, EX_UNAVAILABLE, EX_CONFIG = 70, 69, 78  # sysexits(3)
 
 
 class _Cli(click.Group):
     """Built-in commands and those of plugins; plugins are loaded where one of theirs may be meant."""
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self._plugins: Plugins | None = None
-
-    def _more(self) -> dict[str, click.Command]:
-        if self._plugins is None:
-            self._plugins = load()
+    def _more(self, ctx: click.Context) -> dict[str, click.Command]:
+        if PLUGINS not in ctx.meta:
+            ctx.meta[PLUGINS] = load()
+        plugins: Plugins = ctx.meta[PLUGINS]
         more: dict[str, click.Command] = {}
-        for command in self._plugins.commands:
+        for command in plugins.commands:
             name = str(command.name)
-            there = more.get(name)
-            if isinstance(there, click.Group) and isinstance(command, click.Group):
-                for child in command.commands.values():
-                    there.add_command(child)
-            else:
-                more.setdefault(name, command)
+            more[name] = _joined(more.get(name), command)
         return more
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self._more()})
+        return sorted({*super().list_commands(ctx), *self._more(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return super().get_command(ctx, cmd_name) or self._more().get(cmd_name)
+        ours = super().get_command(ctx, cmd_name)
+        if ours is not None and not isinstance(ours, click.Group):
+            return ours
+        theirs = self._more(ctx).get(cmd_name)
+        return ours if theirs is None else _joined(ours, theirs)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -58,6 +56,17 @@ class _Cli(click.Group):
         except PacerError as error:
             _complain(error)
             ctx.exit(EX_SOFTWARE)
+
+
+def _joined(first: click.Command | None, second: click.Command) -> click.Command:
+    """Give the first of two commands of one name, with what is in the second where both are groups."""
+    if isinstance(first, click.Group) and isinstance(second, click.Group):
+        both = copy.copy(first)
+        both.commands = dict(first.commands)
+        for name, command in second.commands.items():
+            both.commands[name] = _joined(both.commands.get(name), command)
+        return both
+    return second if first is None else first
 
 
 def _complain(error: PacerError) -> None:

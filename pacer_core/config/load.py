@@ -28,6 +28,7 @@ from pacer_core.config.structure import structure
 from pacer_core.consumers import ConsumerType, Task
 from pacer_core.pipeline import Pipeline, TaskOrderError, in_order
 from pacer_core.plugins import Plugins
+from pacer_core.routing import Route
 
 T = TypeVar("T")
 
@@ -85,11 +86,18 @@ def _build(document: Document, plugins: Plugins) -> Config:
     return Config(
         file=document.file,
         broker=brokers.main,
+        recipients=brokers.recipients,
+        routes=tuple(
+            Route(rule.to_broker or recipient.name, rule.from_exchange, rule.with_routing_key)
+            for recipient in brokers.recipients
+            for rule in recipient.forwarding_rules
+        ),
         exchanges=exchanges,
         queues=queues,
         consumers=tuple(plan for plan in plans if plan is not None and plan.config.enabled),
         logging=_section(document, "logging", Logging) or Logging(),
         processes=_section(document, "processes", Processes) or Processes(),
+        route_message=plugins.route_message,
     )
 
 

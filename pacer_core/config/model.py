@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -10,24 +10,41 @@ from attrs import field, frozen
 
 from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline
+from pacer_core.routing import Route
 
 Protocol = Literal["amqp", "amqps", "memory"]
+
+
+@frozen
+class Tls:
+    """``tls`` of a broker with ``protocol: amqps``; the server's name is always checked.
+
+    Without ``ca_file`` the system's authorities are trusted; ``certificate_file`` and ``key_file`` (PEM) are
+    what this client shows.
+    """
+
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
 
 
 @frozen
 class Broker:
     """``brokers.main``: where messages come from.
 
-    ``protocol: memory`` is a broker inside the process, for trying things out: it keeps nothing, and no
-    other process sees it.
+    ``hosts`` names the nodes of a cluster, each with or without a port; they are tried in turn. ``protocol:
+    memory`` is a broker inside the process, for trying things out: it keeps nothing, and no other process
+    sees it.
     """
 
     protocol: Protocol = "amqp"
     host: str = "localhost"
+    hosts: tuple[str, ...] = ()
     port: int | None = None
     username: str | None = None
     password: Secret | None = None
     v_host: str = "/"
+    tls: Tls = field(factory=Tls)
     heartbeat: timedelta = timedelta(seconds=30)
     connect_timeout: timedelta = timedelta(seconds=10)
 
@@ -36,12 +53,26 @@ class Broker:
         """Whether the broker lives inside this process."""
         return self.protocol == "memory"
 
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Every host and port to try, in order."""
+        port = self.port or default_port(self.protocol)
+        return tuple(_address(host, port) for host in self.hosts or (self.host,))
+
     def __str__(self) -> str:
         """Name the broker in errors and logs, without credentials."""
         if self.embedded:
             return "the in-memory broker"
-        port = self.port or default_port(self.protocol)
-        return f"{self.protocol}://{self.host}:{port}/{self.v_host.lstrip('/')}"
+        where = ",".join(f"{host}:{port}" for host, port in self.addresses)
+        return f"{self.protocol}://{where}/{self.v_host.lstrip('/')}"
+
+
+def _address(host: str, port: int) -> tuple[str, int]:
+    """Read ``host``, ``host:port`` or ``[::1]:port``."""
+    name, colon, number = host.rpartition(":")
+    if colon and number.isdigit() and (":" not in name or name.endswith("]")):
+        return name.strip("[]"), int(number)
+    return host.strip("[]"), port
 
 
 def default_port(protocol: str) -> int:
@@ -50,10 +81,32 @@ def default_port(protocol: str) -> int:
 
 
 @frozen
+class ForwardingRule:
+    """One of a recipient's ``forwardingRules``.
+
+    What came by ``from_exchange`` with a routing key that matches ``with_routing_key`` (a topic pattern:
+    ``*`` is one word, ``#`` any number) is also published at ``to_broker``, by default the recipient itself.
+    """
+
+    from_exchange: str
+    with_routing_key: str = "#"
+    to_broker: str | None = None
+
+
+@frozen(kw_only=True)
+class Recipient(Broker):
+    """One entry of ``brokers.recipients``: another broker, and what is forwarded to it."""
+
+    name: str
+    forwarding_rules: tuple[ForwardingRule, ...] = ()
+
+
+@frozen
 class Brokers:
     """``brokers``."""
 
     main: Broker = field(factory=Broker)
+    recipients: tuple[Recipient, ...] = ()
 
 
 @frozen
@@ -67,11 +120,18 @@ class Exchange:
 
 @frozen
 class Queue:
-    """One entry of ``queues``; ``declare: passive`` uses a queue that somebody else owns, as it is."""
+    """One entry of ``queues``; ``declare: passive`` uses a queue that somebody else owns, as it is.
+
+    ``headers`` bind it to a headers exchange (with ``x-match`` among them: all by default). Priorities, from
+    0 to ``max_priority_level``, need ``type: classic``.
+    """
 
     name: str
     exchange: str | None = None
     routing_key: str | None = None
+    headers: dict[str, str] = field(factory=dict)
+    priority_enabled: bool = False
+    max_priority_level: int = 10
     type: Literal["quorum", "classic"] = "quorum"
     declare: Literal["active", "passive"] = "active"
 
@@ -177,12 +237,15 @@ class Config:
 
     file: str
     broker: Broker
+    recipients: tuple[Recipient, ...]
+    routes: tuple[Route, ...]
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
     consumers: tuple[ConsumerPlan, ...]
     """The enabled ones."""
     logging: Logging
     processes: Processes
+    route_message: Callable[..., Any]
 
     def queue(self, name: str) -> Queue:
         """Give the queue of that name."""

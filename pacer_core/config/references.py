@@ -16,6 +16,7 @@ def check_references(document: Document, plugins: Plugins) -> None:
     for section in ("exchanges", "queues", "consumers"):
         _unique(document, section)
     _queues(document)
+    _recipients(document)
     _integrations(document, plugins)
     for path, consumer in entries(document, "consumers"):
         _consumer(document, plugins, path, consumer)
@@ -77,10 +78,44 @@ def _queues(document: Document) -> None:
         if isinstance(exchange, str) and exchange not in exchanges:
             hint = did_you_mean(exchange, exchanges)
             document.report((*path, "exchange"), f"unknown exchange {exchange!r}{hint}", Code.UNKNOWN_NAME)
+        if queue.get("priorityEnabled") is True and queue.get("type", "quorum") == "quorum":
+            document.report(
+                (*path, "priorityEnabled"),
+                "priorities need 'type: classic': quorum queues have none",
+                Code.BAD_VALUE,
+            )
+        level = queue.get("maxPriorityLevel")
+        if isinstance(level, int) and not 1 <= level <= 255:
+            document.report((*path, "maxPriorityLevel"), "should be between 1 and 255", Code.BAD_VALUE)
         if name and name not in read:
             document.report(
                 (*path, "name"), f"no consumer reads queue {name!r}", Code.UNUSED, severity="warning"
             )
+
+
+def _recipients(document: Document) -> None:
+    brokers = document.data.get("brokers")
+    recipients = brokers.get("recipients") if isinstance(brokers, dict) else None
+    named = [one for one in recipients if isinstance(one, dict)] if isinstance(recipients, list) else []
+    names = [str(one.get("name")) for one in named]
+    exchanges = _names(document, "exchanges")
+    for index, recipient in enumerate(named):
+        path: Path_ = ("brokers", "recipients", index)
+        if names.index(str(recipient.get("name"))) != index:
+            document.report(
+                (*path, "name"), f"recipient {recipient.get('name')!r} is there twice", Code.DUPLICATE_NAME
+            )
+        rules = recipient.get("forwardingRules")
+        for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+            here = (*path, "forwardingRules", number)
+            for key, known, what in (
+                ("fromExchange", exchanges, "exchange"),
+                ("toBroker", names, "recipient"),
+            ):
+                name = rule.get(key) if isinstance(rule, dict) else None
+                if isinstance(name, str) and name not in known:
+                    hint = did_you_mean(name, known)
+                    document.report((*here, key), f"unknown {what} {name!r}{hint}", Code.UNKNOWN_NAME)
 
 
 def _integrations(document: Document, plugins: Plugins) -> None:

@@ -100,7 +100,7 @@ class Subscription:
             envelope = read_envelope(
                 content.body, queue.name, content.delivery_info, content.properties, content.headers
             )
-            self._on_message(Received(envelope, self, content.delivery_info["delivery_tag"]))
+            self._on_message(Received(envelope, self, content.tag))
 
         arguments = {"exclusive": True} if exclusive else {}
         try:

@@ -253,13 +253,12 @@ class _Look:
 
     def _note(self, message: Any) -> None:
         content = contents(message)
-        tag = content.delivery_info["delivery_tag"]
         self._received += 1
         self._bytes += len(content.body)
         if self._socket is None:
-            self._tags[tag] = None
+            self._tags[content.tag] = None
         if self._arrived is not None:
-            self._arrived.append((tag, read_letter(content, self._queue)))
+            self._arrived.append((content.tag, read_letter(content, self._queue)))
 
     def _receive(self, arrived: deque[tuple[Any, DeadLetter]]) -> bool:
         """Wait for a letter; tell whether there was any."""

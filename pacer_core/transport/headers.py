@@ -100,14 +100,14 @@ def copy_headers(delivery: Delivery, retries: int) -> dict[str, Any]:
         own["path"] = list(envelope.path)
     if original and len(repr(original)) < LIMIT // 4:
         own["original"] = original
-    return publishers_headers(envelope) | {PREFIX + name: value for name, value in own.items()}
+    return plain_headers(envelope.headers) | {PREFIX + name: value for name, value in own.items()}
 
 
-def publishers_headers(envelope: Envelope) -> dict[str, Any]:
-    """Give the publisher's headers, without those that would harm a copy and those of the broker."""
+def plain_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a publisher's headers without those that would send a copy astray, and those of the broker."""
     return {
         name: value
-        for name, value in envelope.headers.items()
+        for name, value in headers.items()
         if name not in _DROPPED_HEADERS and name not in _COUNTERS
     }
 

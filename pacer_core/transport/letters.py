@@ -18,7 +18,7 @@ from attrs import evolve, field, frozen
 
 from pacer_core.messages import Envelope, TaskFailure
 from pacer_core.transport.connection import Contents
-from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, publishers_headers, read_envelope
+from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, plain_headers, read_envelope
 from pacer_core.transport.publish import Outgoing
 from pacer_core.transport.topology import dead_queue
 
@@ -150,7 +150,7 @@ def replayed(envelope: Envelope, *, pending_only: bool = False, queue: str | Non
         exchange="",
         routing_key=envelope.queue if queue is None else queue,
         body=envelope.body,
-        headers=publishers_headers(envelope) | {PREFIX + name: value for name, value in own.items()},
+        headers=plain_headers(envelope.headers) | {PREFIX + name: value for name, value in own.items()},
         properties=copy_properties(envelope),
     )
 

@@ -310,7 +310,7 @@ def test_what_is_not_understood_is_refused_with_its_position(
     kind, message = refusal(catalogue, text)
 
     assert kind == "BAD_PARAMETER"
-    assert f"at character {position} " in message
+    assert f"at character {position}, " in message
 
 
 @pytest.mark.parametrize(

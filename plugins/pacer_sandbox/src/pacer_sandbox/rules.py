@@ -17,7 +17,7 @@ from attrs import Factory, define, frozen
 
 from pacer_sandbox.errors import IcatError
 from pacer_sandbox.query import Restriction, Statement, parse
-from pacer_sandbox.query.concise import known
+from pacer_sandbox.query.links import known
 from pacer_sandbox.query.scope import Stored
 from pacer_sandbox.query.select import sub_select
 from pacer_sandbox.query.tree import Path, Select

@@ -7,11 +7,12 @@ from attrs import frozen
 
 from pacer_sandbox.errors import IcatError
 from pacer_sandbox.query.access import Access, Restriction
-from pacer_sandbox.query.concise import include_steps, known, rewrite
+from pacer_sandbox.query.concise import rewrite
 from pacer_sandbox.query.execute import Row, run
 from pacer_sandbox.query.functions import register
 from pacer_sandbox.query.include import Node, Record, fill, include_tree
 from pacer_sandbox.query.jpql import read_get, read_statement
+from pacer_sandbox.query.links import known
 from pacer_sandbox.query.select import Compiled, Item, Readable, compile_query
 from pacer_sandbox.query.tree import GetStatement, Statement
 from pacer_sandbox.schema import Schema
@@ -157,7 +158,6 @@ __all__ = [
     "Statement",
     "compile_query",
     "get",
-    "include_steps",
     "parse",
     "register",
     "run",

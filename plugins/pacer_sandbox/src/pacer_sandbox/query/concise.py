@@ -4,17 +4,18 @@ The relations between the entities that a query names are found in the schema; w
 the query is refused.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
 
-from pacer_sandbox.errors import ErrorType, IcatError
+from pacer_sandbox.errors import IcatError
 from pacer_sandbox.query import tree
 from pacer_sandbox.query.jpql import at, moment, path, real_value, text_value
+from pacer_sandbox.query.links import alias_of, include_steps, joins, known
 from pacer_sandbox.query.reading import Builder, Children, read
-from pacer_sandbox.schema import Entity, Field, Schema
+from pacer_sandbox.schema import Entity, Schema
 
 Condition = Callable[[Entity, Schema], tree.Expression]
 """A condition that waits for the entity whose fields it names."""
@@ -59,14 +60,14 @@ def rewrite(text: str, schema: Schema) -> tree.Statement:
     elif words.include:
         include = include_steps(entity, words.include, schema)
     ends = [(known(end, schema), condition) for end, condition in words.links]
-    sources = [tree.Source(entity.name, _alias(entity), "FROM", words.result.at)]
-    sources += _joins(entity, [end for end, _ in ends], schema)
+    sources = [tree.Source(entity.name, alias_of(entity), "FROM", words.result.at)]
+    sources += joins(entity, [end for end, _ in ends], schema)
     conditions = [
         condition(end, schema)
         for end, condition in [(entity, words.condition), *ends]
         if condition is not None
     ]
-    result: tree.Expression = tree.Path(".".join([_alias(entity), *attribute]), words.result.at)
+    result: tree.Expression = tree.Path(".".join([alias_of(entity), *attribute]), words.result.at)
     if words.function is not None:
         result = tree.Call(words.function, (result,), words.result.at)
     order = tuple((_of(entity, by), downwards) for by, downwards in words.order)
@@ -75,95 +76,8 @@ def rewrite(text: str, schema: Schema) -> tree.Statement:
     return tree.Statement(text, select, include, words.offset, words.number)
 
 
-def known(name: str, schema: Schema) -> Entity:
-    """Return the entity of a name."""
-    if name not in schema:
-        raise IcatError("BAD_PARAMETER", f"{name} is not an ICAT entity")
-    return schema[name]
-
-
-def include_steps(entity: Entity, names: Iterable[str], schema: Schema) -> tree.Include:
-    """Return the steps that lead from an entity to the ones to include.
-
-    From what a to-one relation leads to, only further to-one relations are followed.
-    """
-    wanted = {known(name, schema).name for name in names}
-    _check_includes(entity, wanted, schema)
-    steps: list[tree.Step] = []
-    _add_steps(entity, f"{entity.name}$", wanted, True, schema, steps)
-    return tree.Include(tuple(steps))
-
-
-def _add_steps(
-    entity: Entity, alias: str, wanted: set[str], cascade: bool, schema: Schema, steps: list[tree.Step]
-) -> None:
-    for field in _relations(entity):
-        if field.type in wanted and (cascade or field.rel_type == "ONE"):
-            end = f"{field.type}_$"
-            steps.append(tree.Step(f"{alias}.{field.name}", end, 0))
-            _add_steps(
-                schema[field.type], end, wanted - {field.type}, field.rel_type == "MANY", schema, steps
-            )
-
-
-def _check_includes(entity: Entity, wanted: set[str], schema: Schema) -> None:
-    unreached = wanted - _reach(entity, wanted | {entity.name}, schema, include=True).keys() - {entity.name}
-    if unreached:
-        raise IcatError(
-            "BAD_PARAMETER", f"Unable to reach {', '.join(sorted(unreached))} in list of INCLUDES."
-        )
-
-
-def _joins(entity: Entity, ends: list[Entity], schema: Schema) -> list[tree.Source]:
-    wanted = {end.name for end in ends} | {entity.name}
-    reached = _reach(entity, wanted, schema, include=False)
-    unreached = wanted - reached.keys() - {entity.name}
-    if unreached:
-        raise IcatError("BAD_PARAMETER", f"Unable to reach {', '.join(sorted(unreached))}")
-    return [
-        tree.Source(f"{_alias(start)}.{field.name}", f"{field.type}$", "JOIN", 0)
-        for start, field in reached.values()
-    ]
-
-
-def _reach(
-    start: Entity, wanted: set[str], schema: Schema, *, include: bool
-) -> dict[str, tuple[Entity, Field]]:
-    """Return by which relation each wanted entity is reached, in the order of the steps."""
-    reached: dict[str, tuple[Entity, Field]] = {}
-
-    def follow(before: Entity | None, entity: Entity, cascade: bool) -> None:
-        for field in _relations(entity):
-            if field.type not in wanted or (before is not None and field.type == before.name):
-                continue
-            if not cascade and field.rel_type == "MANY":
-                continue
-            if field.type in reached or field.type == start.name:
-                way = f"{'' if before is None else before.name} -> {entity.name} -> {field.type}"
-                # Over <-> the real server trips over the missing predecessor of the first entity.
-                kind: ErrorType = "INTERNAL" if before is None and not include else "BAD_PARAMETER"
-                message = (
-                    f"Can't have loop in graph of entities. '{field.type}' was encountered twice"
-                    f" following {way}{' in list of INCLUDES.' if include else ''}"
-                )
-                raise IcatError(kind, message)
-            reached[field.type] = entity, field
-            follow(entity, schema[field.type], not include or field.rel_type == "MANY")
-
-    follow(None, start, True)
-    return reached
-
-
-def _relations(entity: Entity) -> Iterable[Field]:
-    return (field for field in entity.fields if field.rel_type != "ATTRIBUTE")
-
-
-def _alias(entity: Entity) -> str:
-    return f"{entity.name}$"
-
-
 def _of(entity: Entity, name: tree.Path) -> tree.Path:
-    return tree.Path(f"{_alias(entity)}.{name.text}", name.at)
+    return tree.Path(f"{alias_of(entity)}.{name.text}", name.at)
 
 
 def _names_field(operand: tree.Expression, entity: Entity) -> bool:

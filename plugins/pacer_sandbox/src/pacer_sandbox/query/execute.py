@@ -70,13 +70,13 @@ def _objects(
         raise IcatError("INTERNAL", "an object can only be selected alone")
     found = [record(compiled.items[0], row) for row in rows]
     if compiled.include:
-        fill(connection, found, compiled.include, schema, access, max_entities)
+        fill(connection, [one for one in found if one], compiled.include, schema, access, max_entities)
     return [(one,) for one in found]
 
 
-def record(item: Item, row: Row) -> Record:
-    """Return the object in a row."""
-    return {name: value for name, value in zip(item.names, row, strict=True) if value is not None}
+def record(item: Item, row: Row) -> Record | None:
+    """Return the object in a row, or ``None`` where an outer join found none."""
+    return {name: value for name, value in zip(item.names, row, strict=True) if value is not None} or None
 
 
 def _midnight(now: int, zone: ZoneInfo) -> int:

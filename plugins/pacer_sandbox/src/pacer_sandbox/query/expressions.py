@@ -2,11 +2,11 @@
 
 from pacer_sandbox.errors import IcatError
 from pacer_sandbox.query import constants, tree
+from pacer_sandbox.query.comparing import NULL, USER, adapt, bound, collated, compare
 from pacer_sandbox.query.functions import DATABASE, FUNCTIONS
-from pacer_sandbox.query.scope import Place, Scope, Sql, Stored
+from pacer_sandbox.query.scope import Place, Scope, Sql
 from pacer_sandbox.schema import Field
 
-NULL = Sql("NULL", "null")
 _ENUMS = "org.icatproject."
 
 
@@ -57,6 +57,7 @@ def value(node: tree.Expression, scope: Scope) -> Sql:
         case tree.Path():
             return _path(node, scope)
         case tree.Text(text):
+            _check_literal(node, scope)
             return Sql("", "String", constant=True, value=text)
         case tree.Number(number):
             kind = "Double" if isinstance(number, float) else "Integer" if abs(number) < 2**31 else "Long"
@@ -66,13 +67,14 @@ def value(node: tree.Expression, scope: Scope) -> Sql:
         case tree.Null():
             return NULL
         case tree.Moment(text):
+            _check_literal(node, scope)
             return Sql("", "Date", constant=True, value=constants.timestamp(text, scope.context.zone))
         case tree.Now(name):
             return Sql(":today" if name == "CURRENT_DATE" else ":now", "Date")
         case tree.Parameter(name, at):
             if name != "user":
                 raise IcatError("INTERNAL", f"the query parameter :{name} at character {at + 1} has no value")
-            return Sql(":user", "String")
+            return USER
         case tree.Call():
             return _call(node, scope)
         case tree.Trim(side, char, of):
@@ -110,44 +112,6 @@ def value(node: tree.Expression, scope: Scope) -> Sql:
             raise scope.context.refuse(_at(node), "a condition stands where a value is needed")
 
 
-def compare(operator: str, left: Sql, right: Sql, scope: Scope) -> str:
-    """Return a comparison in SQL; constants take the type of the attribute on the other side."""
-    if NULL in (left, right):
-        other = bound(left if right is NULL else right, scope)
-        return {"=": f"{other.text} IS NULL"}.get(operator, f"{other.text} IS NOT NULL")
-    if left.object != right.object or (left.object and operator not in ("=", "<>", "!=")):
-        raise IcatError("INTERNAL", "an object can only be compared with an object, for being the same")
-    left, right = adapt(left, right, scope), adapt(right, left, scope)
-    return f"{collated(left) if not right.column else left.text} {operator} {right.text}"
-
-
-def adapt(this: Sql, other: Sql, scope: Scope) -> Sql:
-    """Return ``this`` bound, as what ``other`` makes of it."""
-    if not this.constant:
-        return this
-    if other.kind in scope.context.schema.enums and this.kind != other.kind:
-        raise IcatError("INTERNAL", f"{this.value!r} cannot be compared with an enumeration")
-    if other.column or (this.kind == "String" and other.kind in (*constants.NUMBERS, "Date", "boolean")):
-        return _constant(
-            constants.convert(this.value, other.kind, this.kind, scope.context.zone), other.kind, scope
-        )
-    return bound(this, scope)
-
-
-def bound(this: Sql, scope: Scope) -> Sql:
-    """Return a value that can stand in SQL."""
-    return _constant(this.value, this.kind, scope) if this.constant else this
-
-
-def collated(this: Sql) -> str:
-    """Return a value as it is to be compared or sorted: a computed text has to be told how."""
-    return f"{this.text} COLLATE ICAT" if this.kind == "String" and not this.column else this.text
-
-
-def _constant(value_: Stored, kind: str, scope: Scope) -> Sql:
-    return Sql(scope.context.bind(value_), kind)
-
-
 def _at(node: tree.Expression) -> int:
     """Return the first position known inside a node."""
     at = getattr(node, "at", None)
@@ -161,6 +125,13 @@ def _at(node: tree.Expression) -> int:
     return _at(parts[0]) if parts else 0
 
 
+def _check_literal(node: tree.Expression, scope: Scope) -> None:
+    """Refuse what ICAT hands on without its quotes, and so as something else."""
+    if not scope.literals:
+        why = "a text, a moment or an enumeration can stand in WHERE alone"
+        raise scope.context.refuse(_at(node), why)
+
+
 def _path(path: tree.Path, scope: Scope) -> Sql:
     if path.text.startswith(_ENUMS):
         return _enumerated(path, scope)
@@ -168,11 +139,14 @@ def _path(path: tree.Path, scope: Scope) -> Sql:
     if field is None:
         return Sql(place.column("id"), place.entity.name, object=True)
     if field.rel_type == "MANY":
-        raise scope.context.refuse(path.at, f"{path.text} is a to-many relation and has no value")
+        if not scope.spread:
+            raise scope.context.refuse(path.at, f"{path.text} is a to-many relation and has no value")
+        return Sql(scope.join(place, field).column("id"), field.type, object=True)
     return Sql(place.column(field.name), field.type, column=True, object=field.rel_type == "ONE")
 
 
 def _enumerated(path: tree.Path, scope: Scope) -> Sql:
+    _check_literal(path, scope)
     parts = path.text.split(".")
     if len(parts) != 4:
         raise scope.context.refuse(path.at, f"Enum literal {path.text} must contain exactly 4 parts")
@@ -218,12 +192,13 @@ def _aggregate(call: tree.Call, scope: Scope) -> Sql:
 
 
 def _arithmetic(operator: str, left: Sql, right: Sql, scope: Scope) -> Sql:
-    left, right = bound(left, scope), bound(right, scope)
     kinds = {left.kind, right.kind}
-    kind = "Double" if "Double" in kinds else "Long" if "Long" in kinds else left.kind
+    kind = "Double" if "Double" in kinds else "Long" if "Long" in kinds else "Integer"
+    if left.column and right.constant:  # the real server converts it: 1.5 times a Long is 1 times it
+        right = adapt(right, left, scope)
+    left, right = bound(left, scope), bound(right, scope)
     if operator == "/":  # MariaDB's division of whole numbers has decimals
-        text = f"(CAST({left.text} AS REAL) / {right.text})"
-        return Sql(text, "Double" if kind == "Double" else "BigDecimal")
+        return Sql(f"(CAST({left.text} AS REAL) / {right.text})", kind)
     return Sql(f"({left.text} {operator} {right.text})", kind)
 
 
@@ -242,7 +217,8 @@ def _case(case: tree.Case, scope: Scope) -> Sql:
 
 
 def _like(like: tree.Like, scope: Scope) -> str:
-    of, pattern = bound(value(like.of, scope), scope), bound(value(like.pattern, scope), scope)
+    of = bound(value(like.of, scope), scope)
+    pattern = bound(adapt(value(like.pattern, scope), of, scope), scope)
     escape = ""
     if like.escape is not None:
         given = like.escape

@@ -39,7 +39,7 @@ FUNCTIONS = {
     "LENGTH": Function(1, 1, "length", "Integer"),
     "LOCATE": Function(2, 3, "icat_locate", "Integer"),
     "LOWER": Function(1, 1, "icat_lower", "String"),
-    "MOD": Function(2, 2, "icat_mod", FIRST),
+    "MOD": Function(2, 2, "icat_mod", "Integer"),
     "SQRT": Function(1, 1, "icat_sqrt", "Double"),
     "SUBSTRING": Function(2, 3, "icat_substring", "String"),
     "UPPER": Function(1, 1, "icat_upper", "String"),

@@ -2,13 +2,14 @@
 
 import re
 from functools import lru_cache
-from typing import Any
-
-from lark import Token
+from typing import TYPE_CHECKING, Any
 
 from pacer_sandbox.errors import IcatError
 from pacer_sandbox.query import tree
-from pacer_sandbox.query.reading import Builder, Children, read, refuse
+from pacer_sandbox.query.reading import Builder, Children, read
+
+if TYPE_CHECKING:
+    from lark import Token
 
 _MOMENT = re.compile(r"\{\s*ts\s+(\d{4}-\d\d-\d\d)\s+(\d\d:\d\d:\d\d)\s*\}")
 
@@ -34,7 +35,7 @@ def read_get(text: str) -> tree.GetStatement:
     return tree.GetStatement(str(entity), str(alias or ""), include)
 
 
-def moment(token: Token) -> tree.Moment:
+def moment(token: "Token") -> tree.Moment:
     """Return a timestamp, or refuse what is not of its form."""
     found = _MOMENT.fullmatch(token)
     if found is None:
@@ -42,12 +43,12 @@ def moment(token: Token) -> tree.Moment:
     return tree.Moment(f"{found[1]} {found[2]}", at(token))
 
 
-def text_value(token: Token) -> tree.Text:
+def text_value(token: "Token") -> tree.Text:
     """Return a quoted string without its quotes."""
     return tree.Text(token[1:-1].replace("''", "'"))
 
 
-def real_value(token: Token) -> tree.Number:
+def real_value(token: "Token") -> tree.Number:
     """Return a real number, or refuse what only begins like one."""
     try:
         return tree.Number(float(token))
@@ -55,12 +56,12 @@ def real_value(token: Token) -> tree.Number:
         raise IcatError("BAD_PARAMETER", f"'{token}' at character {at(token) + 1} is no number") from None
 
 
-def at(token: Token) -> int:
+def at(token: "Token") -> int:
     """Return where a token stands."""
     return token.start_pos or 0
 
 
-def path(token: Token) -> tree.Path:
+def path(token: "Token") -> tree.Path:
     """Return a name as a path."""
     return tree.Path(str(token), at(token))
 
@@ -86,7 +87,7 @@ def _select(parts: Children) -> tree.Select:
 
 def _source(how: Any) -> Builder:
     def build(parts: Children) -> tree.Source:
-        name, alias = (part for part in parts if isinstance(part, Token))
+        name, alias = parts
         return tree.Source(str(name), str(alias), how, at(name))
 
     return build
@@ -233,15 +234,3 @@ BUILDERS: dict[str, Builder] = {
     "when": tuple,
 }
 """How each rule of ``jpql.lark`` becomes a part of the tree."""
-
-__all__ = [
-    "BUILDERS",
-    "at",
-    "either",
-    "moment",
-    "path",
-    "read_statement",
-    "real_value",
-    "refuse",
-    "text_value",
-]

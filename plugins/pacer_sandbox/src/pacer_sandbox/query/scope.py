@@ -87,6 +87,10 @@ class Scope:
     """The tables of the declared variables."""
     aggregates: bool = False
     """Whether an aggregate may stand here."""
+    literals: bool = True
+    """Whether texts, moments and enumerations may stand here."""
+    spread: bool = False
+    """Whether a path may end in a to-many relation, and then stands for each of its members."""
     aggregated: bool = False
     extreme: bool = False
     """Whether an aggregate has been seen, and whether MIN or MAX was one of them."""

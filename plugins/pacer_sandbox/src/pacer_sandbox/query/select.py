@@ -7,7 +7,8 @@ from attrs import frozen
 
 from pacer_sandbox.query import tree
 from pacer_sandbox.query.access import Restriction
-from pacer_sandbox.query.expressions import bound, collated, condition, value
+from pacer_sandbox.query.comparing import bound, collated
+from pacer_sandbox.query.expressions import condition, value
 from pacer_sandbox.query.include import Node, plan
 from pacer_sandbox.query.scope import Context, Place, Scope, Sql, Stored
 from pacer_sandbox.schema import Schema
@@ -126,13 +127,14 @@ def _items(
 ) -> tuple[tuple[Item, ...], list[str]]:
     """Return what is selected and its columns in SQL."""
     items, columns = [], []
-    scope.aggregates = True
+    scope.aggregates = scope.spread = True
     for item in select.items:
         place = _object(item, scope)
         if place is None:
             found = bound(value(item, scope), scope)
             items.append(Item(found.kind))
-            columns.append(collated(found) if select.distinct else found.text)
+            text = collated(found) if select.distinct else found.text
+            columns.append(f"CAST({text} AS INTEGER)" if _whole_quotient(item, found) else text)
             continue
         wanted = {node.field.name for node in include}
         names = tuple(
@@ -142,8 +144,13 @@ def _items(
         )
         items.append(Item(place.entity.name, names))
         columns += [place.column(name) for name in names]
-    scope.aggregates = False
+    scope.aggregates = scope.spread = False
     return tuple(items), columns
+
+
+def _whole_quotient(item: tree.Expression, found: Sql) -> bool:
+    """Tell whether a selected number is a division that the real server turns into a whole number."""
+    return isinstance(item, tree.Arithmetic) and item.operator == "/" and found.kind != "Double"
 
 
 def _object(item: tree.Expression, scope: Scope) -> Place | None:
@@ -184,9 +191,12 @@ def _counts(item: tree.Expression) -> bool:
 
 
 def _tail(select: tree.Select, scope: Scope) -> tuple[str, bool]:
-    """Return GROUP BY, HAVING and ORDER BY, and whether rows are still what FROM gives."""
+    """Return GROUP BY, HAVING and ORDER BY, and whether rows are still what FROM gives.
+
+    ICAT hands on what stands here word by word: texts lose their quotes.
+    """
     text = ""
-    scope.aggregates = True
+    scope.aggregates, scope.literals = True, scope.outer is not None
     if select.group:
         text += " GROUP BY " + ", ".join(collated(bound(value(by, scope), scope)) for by in select.group)
     if select.having is not None:
@@ -197,7 +207,7 @@ def _tail(select: tree.Select, scope: Scope) -> tuple[str, bool]:
             for by, downwards in select.order
         ]
         text += " ORDER BY " + ", ".join(sorts)
-    scope.aggregates = False
+    scope.aggregates, scope.literals = False, True
     return text, not (scope.aggregated or select.group)
 
 
