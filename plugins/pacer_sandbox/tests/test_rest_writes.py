@@ -159,3 +159,46 @@ def test_a_moved_object_needs_the_right_to_delete_and_to_create(
     wire.soap("update", move)
 
     assert wire.values(root, "SELECT d.investigation.name FROM Dataset d") == ["hg123"]
+
+
+@pytest.mark.parametrize(
+    ("entities", "status", "code"),
+    [
+        ([{"Facility": {"id": 1, "name": "ALBA"}}], 400, "BAD_PARAMETER"),
+        ([{"Facility": {}}], 400, "BAD_PARAMETER"),
+        ([{}], 400, "BAD_PARAMETER"),
+        ([{"NoSuch": {"id": 1}}], 400, "BAD_PARAMETER"),
+        ([{"Facility": 1}], 500, "INTERNAL"),
+        ([1], 500, "INTERNAL"),
+        ("x", 400, "BAD_PARAMETER"),
+    ],
+)
+def test_a_delete_takes_ids_and_nothing_else(
+    wire: Any, root: str, entities: Any, status: int, code: str
+) -> None:
+    got, told = wire.rest("DELETE", "entityManager", sessionId=root, entities=entities)
+
+    assert (got, told["code"]) == (status, code)
+    assert wire.values(root, "SELECT f.name FROM Facility f") == ["ALBA"]
+
+
+def test_a_parameter_that_is_changed_is_checked_against_its_stored_type(
+    wire: Any, root: str, investigation: Any
+) -> None:
+    kind = {"id": one(wire, root, "SELECT t.id FROM ParameterType t WHERE t.name = 'temperature'")}
+    new = {"InvestigationParameter": {"investigation": investigation, "type": kind, "numericValue": 300}}
+    _, (key,) = write(wire, root, new)
+
+    good, _ = write(wire, root, {"InvestigationParameter": {"id": key, "numericValue": 400}})
+    bad, told = write(wire, root, {"InvestigationParameter": {"id": key, "numericValue": 4000}})
+
+    assert (good, bad, told["code"]) == (200, 412, "OBJECT_ALREADY_EXISTS")  # it blames the parameter's key
+    assert wire.values(root, "SELECT p.numericValue FROM InvestigationParameter p") == ["400.0"]
+
+
+def test_a_study_with_a_status_cannot_be_read(wire: Any, root: str) -> None:
+    wire.create(root, "study", "<name>s</name><status>NEW</status>")
+
+    status, told = wire.rest("GET", "entityManager", sessionId=root, query="SELECT s FROM Study s")
+
+    assert (status, told["code"]) == (500, "INTERNAL")
