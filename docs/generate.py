@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import textwrap
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -139,22 +139,24 @@ def _class(heading: str, cls: type, level: int, distribution: str | None = None)
         return
     yield "| Key | Type | Default | |\n|---|---|---|---|"
     hints = get_type_hints(cls)
-    inner: list[tuple[str, type]] = []
     for attribute in attrs.fields(cls):
-        key, hint = camel(attribute.name), hints[attribute.name]
         words = of_attributes.get(attribute.name, "")
-        yield f"| `{key}` | {spell_type(hint)} | {spell_default(attribute)} | {words} |"
-        found = _nested(hint)
-        if found is not None:
-            inner.append((f"{heading}.{key}", found))
+        spelled = spell_type(hints[attribute.name]), spell_default(attribute), words
+        yield f"| `{camel(attribute.name)}` | {' | '.join(spelled)} |"
     yield ""
-    for name, one in inner:
-        yield from _class(name, one, level + 1)
+    for name, one in inside(cls).items():
+        yield from _class(f"{heading}.{camel(name)}", one, level + 1)
+
+
+def inside(cls: type) -> dict[str, type]:
+    """Give the attributes of a class that hold mappings with classes of their own."""
+    found = {name: _nested(hint) for name, hint in get_type_hints(cls).items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def docstring(cls: type) -> tuple[str, dict[str, str]]:
     """Give the words about a class, and those about each attribute in its section ``Attributes``."""
-    text = textwrap.dedent(f"    {cls.__doc__ or ''}").strip()
+    text = inspect.cleandoc(cls.__doc__ or "")
     about, _, listed = text.partition("\nAttributes\n----------\n")
     words: dict[str, str] = {}
     for names, said in re.findall(r"^(\S.*)\n((?:    .*\n?|\n)+)", listed, re.MULTILINE):
