@@ -18,6 +18,7 @@ from pacer_core.integrations import OpenIntegrations
 from pacer_core.messages import Context, Delivery
 from pacer_core.ordered import Held, Order, with_dependents
 from pacer_core.transport.consume import Received
+from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.settle import Settler
 
 Observer = Callable[[Delivery], None]
@@ -31,7 +32,9 @@ class Job:
     plan: ConsumerPlan
     message: object = None
     failed: Delivery | None = None
-    """Set where it could not be parsed, or its key not be found: it only remains to be settled."""
+    """Set where it could not be parsed, or its key not be found."""
+    settled_as_is: bool = False
+    """Whether a failed one is not even forwarded: a loop, or what kills workers."""
     key: str | None = None
     alone: bool = False
     """Whether it has been in crashes, and is to run with nothing else inside a task."""
@@ -76,6 +79,7 @@ class Handler:
         settler: Settler,
         integrations: OpenIntegrations,
         breakers: Breakers,
+        forwarder: Forwarder,
         notes: Notes | None = None,
         counts: Counts | None = None,
     ) -> None:
@@ -83,6 +87,7 @@ class Handler:
         self._settler = settler
         self._integrations = integrations
         self._breakers = breakers
+        self._forwarder = forwarder
         self._notes, self._counts = notes, counts
         self._quarantine = Quarantine()
         self._order = Order()
@@ -91,10 +96,18 @@ class Handler:
         """Parse a message and work out its key; called by one thread, in the order of arrival."""
         plan = self._by_queue[received.envelope.queue]
         job = Job(received, plan, arrived=time.monotonic())
+        if self._forwarder.comes_back(received.envelope):
+            loop = Reject(
+                f"the message comes back from {received.envelope.path[-1]}: a loop of forwarding rules"
+            )
+            job.failed = plan.pipeline.failed(received.envelope, None, "forward", loop)
+            job.settled_as_is = True
+            return job
         crashes = 0 if self._counts is None else self._counts.of(received.envelope)
         if crashes >= plan.config.crashes:
             died = Reject(f"worker died {crashes} times while it handled this message")
             job.failed = plan.pipeline.failed(received.envelope, None, "worker", died)
+            job.settled_as_is = True
             return job
         job.alone = crashes >= ALONE
         parsed = plan.pipeline.parse(received.envelope)
@@ -123,7 +136,7 @@ class Handler:
         BrokerError
             Where it could not be settled; the message has to stay unacknowledged.
         """
-        delivery = self._in_quarantine(job) if job.failed is None else job.failed
+        delivery = job.failed if job.failed is not None and job.settled_as_is else self._in_quarantine(job)
         return self._settle(job, delivery) if job.claim() else None
 
     def give_up(self, job: Job, delivery: Delivery) -> Delivery | None:
@@ -140,12 +153,19 @@ class Handler:
 
     def _process(self, job: Job) -> Delivery:
         plan, envelope = job.plan, job.received.envelope
+        routes = self._forwarder.tasks(envelope, job.message)
+        if job.failed is not None:
+            if not routes:
+                return job.failed
+            return plan.pipeline.process(envelope, None, routes=routes, unread=job.failed.failures[0])
         held = None
         if job.key is not None and _ordered(plan):
             held = self._order.held(plan.config.type, job.key, envelope.correlation_id)
         behind = with_dependents(held.tasks, plan.pipeline.tasks) if held is not None else frozenset()
         gate = _Gate(plan, self._breakers, held, behind)
-        delivery = plan.pipeline.process(envelope, job.message, self._integrations.clients(plan), gate)
+        delivery = plan.pipeline.process(
+            envelope, job.message, self._integrations.clients(plan), gate, routes=routes
+        )
         if held is not None and any(failure.kind == "behind" for failure in delivery.failures):
             # Into the step of the copy that it waits for, whatever its own tasks wished: it comes after it.
             delivery = attrs.evolve(delivery, delay=float(held.step))

@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from typing import Any
 
 from pacer_core.config.model import ConsumerPlan, Integration
-from pacer_core.errors import Retry
+from pacer_core.errors import AwayError
 from pacer_core.logs import redact
 from pacer_core.messages import Clients
 
 log = logging.getLogger("pacer.integrations")
 
 
-class CannotOpen(Retry):
+class CannotOpen(AwayError):
     """An integration could not be opened; what needs it waits."""
 
     def __init__(self, integration: str, why: str) -> None:
@@ -28,7 +28,7 @@ class OpenIntegrations:
     """Opens what a consumer enables: once per process, or once per thread where the client wants that.
 
     An integration that cannot be opened, because the system behind it is away, fails the task with a
-    `Retry` and is tried again with the next one: a worker outlives what it talks to.
+    delay and is tried again with the next one: a worker outlives what it talks to.
     """
 
     def __init__(self) -> None:

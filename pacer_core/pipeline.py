@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
@@ -19,15 +18,8 @@ import orjson
 from attrs import frozen
 
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
-from pacer_core.errors import (
-    FactsTooLargeError,
-    NotYet,
-    PacerError,
-    Reject,
-    Retry,
-    Signal,
-)
-from pacer_core.logs import redact
+from pacer_core.errors import FactsTooLargeError, PacerError, Reject, Signal
+from pacer_core.failures import failure_of
 from pacer_core.messages import Clients, Context, Delivery, Envelope, FollowUp, Outcome, TaskFailure
 
 log = logging.getLogger("pacer.pipeline")
@@ -35,7 +27,6 @@ log = logging.getLogger("pacer.pipeline")
 PARSE = "parse"
 """What stands in the place of a task's name where the body itself cannot be read."""
 FACTS_LIMIT = 8 * 1024
-TRACE_LIMIT = 4 * 1024
 
 Parse = Callable[[Envelope, ConsumerType], Any]
 
@@ -115,7 +106,7 @@ class Pipeline:
         started: datetime | None = None,
     ) -> Delivery:
         """Give the delivery of a message that failed before its tasks: in its parser, or for its key."""
-        failure = _failure(where, error)
+        failure = failure_of(where, error)
         if failure.kind == "error":
             log.error("%s of %s failed\n%s", where, self.consumer, failure.trace, extra=_who(envelope))
         return Delivery(
@@ -135,9 +126,20 @@ class Pipeline:
         )
 
     def process(
-        self, envelope: Envelope, message: Any, clients: Clients | None = None, gate: Gate | None = None
+        self,
+        envelope: Envelope,
+        message: Any,
+        clients: Clients | None = None,
+        gate: Gate | None = None,
+        *,
+        routes: Sequence[Task] = (),
+        unread: TaskFailure | None = None,
     ) -> Delivery:
-        """Run the pending tasks of a parsed message, each once, and say what became of it."""
+        """Run the pending tasks of a message, each once, and say what became of it.
+
+        ``routes`` run first and depend on nothing; they are all that runs where the message could not be read
+        (``unread`` says why).
+        """
         started = datetime.now(UTC)
         follow_ups: list[FollowUp] = []
 
@@ -147,10 +149,11 @@ class Pipeline:
 
         context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
         done, rejected = set(envelope.done), dict(envelope.rejected)
-        failures: list[TaskFailure] = []
+        failures: list[TaskFailure] = [] if unread is None else [unread]
+        tasks = (*routes, *(self.tasks if unread is None else ()))
         timings: dict[str, float] = {}
         blocked: set[str] = set(rejected)
-        for task in self.tasks:
+        for task in tasks:
             if task.name in done or task.name in rejected:
                 continue
             if not blocked.isdisjoint(task.after):
@@ -175,12 +178,13 @@ class Pipeline:
                 )
         facts = context.facts
         transient = [failure for failure in failures if failure.kind != "reject"]
+        everything = (*routes, *self.tasks)
         pending = tuple(
-            task.name for task in self.tasks if task.name not in done and task.name not in rejected
+            task.name for task in everything if task.name not in done and task.name not in rejected
         )
         if transient:
             outcome = Outcome.RETRIED
-        elif rejected:
+        elif rejected or unread is not None:
             outcome = Outcome.DEAD
         else:
             outcome = Outcome.ACKED
@@ -190,13 +194,13 @@ class Pipeline:
             consumer=self.consumer,
             outcome=outcome,
             message=message,
-            done=tuple(task.name for task in self.tasks if task.name in done),
+            done=tuple(task.name for task in everything if task.name in done),
             pending=pending,
             rejected=rejected,
             failures=tuple(failures),
             facts=dict(facts),
             follow_ups=tuple(follow_ups),
-            description=self.describe(message),
+            description={} if message is None else self.describe(message),
             delay=max(delays) if delays else None,
             started=started,
             finished=datetime.now(UTC),
@@ -265,6 +269,8 @@ def _closed(task: Task, gate: Gate | None) -> TaskFailure | None:
 
 
 def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskFailure | None:
+    before = to_json(dict(context.facts))
+    error: BaseException | None = None
     try:
         result = task.run(message, context)
         if isinstance(result, Signal):
@@ -273,28 +279,24 @@ def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskF
             raise TypeError(
                 f"task {task.name} returned {type(result).__name__}; a task returns None or a signal"
             )
-        if len(orjson.dumps(dict(context.facts))) > FACTS_LIMIT:
-            raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
-    except Exception as error:
-        if gate is not None:
-            gate.ended(task, error)
-        return _failure(task.name, error)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as raised:  # a library's SystemExit or CancelledError ends neither thread nor worker
+        error = raised
+    try:
+        _check_facts(task, context.facts)
+    except Exception as problem:
+        # What cannot travel in a header would keep the message from ever being settled.
+        context.facts = orjson.loads(before)
+        error = error or problem
     if gate is not None:
-        gate.ended(task, None)
-    return None
+        gate.ended(task, error)
+    return None if error is None else failure_of(task.name, error)
 
 
-def _failure(name: str, error: Exception) -> TaskFailure:
-    reason = redact(str(error)) or type(error).__name__
-    if isinstance(error, Reject):
-        return TaskFailure(name, "reject", redact(error.reason), fields=error.fields)
-    if isinstance(error, Retry):
-        return TaskFailure(name, "retry", reason, after=error.after)
-    if isinstance(error, NotYet):
-        return TaskFailure(name, "not-yet", reason)
-    trace = redact("".join(traceback.format_exception(error)))
-    shortened = trace if len(trace) <= TRACE_LIMIT else f"...{trace[-TRACE_LIMIT:]}"
-    return TaskFailure(name, "error", f"{type(error).__name__}: {reason}", trace=shortened)
+def _check_facts(task: Task, facts: Mapping[str, Any]) -> None:
+    if len(orjson.dumps(dict(facts))) > FACTS_LIMIT:
+        raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
 
 
 def _who(envelope: Envelope) -> dict[str, str]:

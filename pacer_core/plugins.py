@@ -11,11 +11,10 @@ import pluggy
 from attrs import evolve, field, frozen
 
 import pacer_core
-from pacer_core import hookspecs
+from pacer_core import builtin, hookspecs
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
 from pacer_core.errors import PluginError
 from pacer_core.logs import redact
-from pacer_core.parsing import plugin as core_plugin
 
 if TYPE_CHECKING:
     import click
@@ -62,6 +61,7 @@ class Plugins:
     commands: tuple[click.Command, ...]
     conflicts: tuple[str, ...]
     parse_message: Callable[[Any, ConsumerType], Any]
+    route_message: Callable[..., Any]
 
     @property
     def failed(self) -> tuple[PluginInfo, ...]:
@@ -121,7 +121,7 @@ class _Loader:
     def load(self) -> Plugins:
         self.owners.update({("commands", label): "core" for label in CORE_COMMANDS})
         self.infos["core"] = PluginInfo("core", "pacer-core", pacer_core.__version__, ACTIVE)
-        self.manager.register(core_plugin, "core")
+        self.manager.register(builtin, "core")
         self._import()
         self._check_hooks()
         consumers = self._collect("consumers", "pacer_consumers", ConsumerType)
@@ -150,6 +150,7 @@ class _Loader:
             commands=tuple(command for plugin, command in commands if self._works(plugin)),
             conflicts=tuple(self.conflicts),
             parse_message=lambda envelope, consumer: hook(envelope=envelope, consumer=consumer),
+            route_message=self.manager.hook.pacer_route_message,
         )
 
     def _import(self) -> None:

@@ -27,8 +27,9 @@ from pacer_core.handler import Handler, Job
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.lanes import Lanes
 from pacer_core.messages import Delivery, Outcome
-from pacer_core.transport.connection import connect
+from pacer_core.transport.connection import connect, name_of
 from pacer_core.transport.consume import Received, StandBy, Subscription, Waker
+from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.settle import Settler
 from pacer_core.transport.topology import declare
@@ -95,11 +96,13 @@ class Worker:
         self._integrations = OpenIntegrations()
         self._publisher = Publisher(config.broker)
         self._breakers = Breakers(plans, self._integrations.client)
+        self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
         self._handler = Handler(
             self._by_queue,
             Settler(config, self._publisher),
             self._integrations,
             self._breakers,
+            self._forwarder,
             Notes(crash_files.notes) if crash_files is not None else None,
             Counts(crash_files.counts) if crash_files is not None else None,
         )
@@ -144,6 +147,7 @@ class Worker:
         finally:
             self._stopping.set()
             self._publisher.close()
+            self._forwarder.close()
             self._integrations.close_thread()
             self._integrations.close()
             for thread in threads:
@@ -164,6 +168,7 @@ class Worker:
                 continue
             try:
                 declare(connection, self._config)
+                self._forwarder.here = name_of(connection, self._config.broker)
                 self._consume(connection)
                 if self._once:
                     return
@@ -319,6 +324,7 @@ class Worker:
         interval = min(self._config.broker.heartbeat.total_seconds() / 4, 1.0)
         while not self._stopping.wait(interval):
             self._publisher.beat()
+            self._forwarder.beat()
             if self._threads > 1:
                 continue
             for job in list(self._in_hand.values()):

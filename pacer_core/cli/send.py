@@ -12,6 +12,7 @@ import click
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError
+from pacer_core.logs import redact
 from pacer_core.transport.connection import connect
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
@@ -58,7 +59,7 @@ def send(
 def _target(config: Config, consumer: str | None) -> tuple[str, str]:
     """Give exchange and routing key of a consumer's first queue."""
     plans = [plan for plan in config.consumers if consumer in (None, plan.name)]
-    names = ", ".join(plan.name for plan in config.consumers)
+    names = redact(", ".join(plan.name for plan in config.consumers))
     if not plans:
         raise click.UsageError(f"no consumer {consumer!r} in {config.file}; there are: {names}")
     if len(plans) > 1:

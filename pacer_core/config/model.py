@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
 from attrs import field, frozen
 
+from pacer_core.config.structure import Positive
 from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline
+from pacer_core.routing import Route
 
 Protocol = Literal["amqp", "amqps", "memory"]
+_ONE, _THREE, _EIGHT = Positive(1), Positive(3), Positive(8)
+
+
+@frozen
+class Tls:
+    """Whom a connection over TLS trusts, and what it shows; the server's name is always checked.
+
+    Attributes
+    ----------
+    ca_file
+        The authorities to trust, in PEM; without it, the system's.
+    certificate_file, key_file
+        The client's certificate and its key, in PEM, where the broker asks for one.
+    """
+
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
 
 
 @frozen
@@ -21,16 +41,20 @@ class Broker:
     Attributes
     ----------
     protocol
-        ``amqps`` is AMQP 0-9-1 over TLS, with the system's certificates. ``memory`` is a broker inside the
+        ``amqps`` is AMQP 0-9-1 over TLS. ``memory`` is a broker inside the
         process, for trying things out: it keeps nothing, and no other process sees it.
     host
         A name or an address.
+    hosts
+        The nodes of a cluster instead, each with or without a port (``rabbit-2:5673``); tried in turn.
     port
         By default 5672, and 5671 for ``amqps``.
     username, password
         The account; without them, RabbitMQ's ``guest``, which it accepts from its own machine alone.
     v_host
-        The virtual host.
+        The virtual host; ``""`` is a name too.
+    tls
+        Whom to trust, and what to show, with ``protocol: amqps``.
     heartbeat
         After how long without a sign of life a connection counts as lost, on either side.
     connect_timeout
@@ -39,10 +63,12 @@ class Broker:
 
     protocol: Protocol = "amqp"
     host: str = "localhost"
+    hosts: tuple[str, ...] = ()
     port: int | None = None
     username: str | None = None
     password: Secret | None = None
     v_host: str = "/"
+    tls: Tls = field(factory=Tls)
     heartbeat: timedelta = timedelta(seconds=30)
     connect_timeout: timedelta = timedelta(seconds=10)
 
@@ -51,17 +77,66 @@ class Broker:
         """Whether the broker lives inside this process."""
         return self.protocol == "memory"
 
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Every host and port to try, in order."""
+        port = self.port or default_port(self.protocol)
+        return tuple(_address(host, port) for host in self.hosts or (self.host,))
+
     def __str__(self) -> str:
         """Name the broker in errors and logs, without credentials."""
         if self.embedded:
             return "the in-memory broker"
-        port = self.port or default_port(self.protocol)
-        return f"{self.protocol}://{self.host}:{port}/{self.v_host.lstrip('/')}"
+        where = ",".join(f"{host}:{port}" for host, port in self.addresses)
+        return f"{self.protocol}://{where}/{self.v_host.lstrip('/')}"
+
+
+def _address(host: str, port: int) -> tuple[str, int]:
+    """Read ``host``, ``host:port`` or ``[::1]:port``."""
+    name, colon, number = host.rpartition(":")
+    if colon and number.isdigit() and (":" not in name or name.endswith("]")):
+        return name.strip("[]"), int(number)
+    return host.strip("[]"), port
 
 
 def default_port(protocol: str) -> int:
     """Give the port that IANA registered for a protocol."""
     return 5671 if protocol == "amqps" else 5672
+
+
+@frozen
+class ForwardingRule:
+    """Which messages are also published at another broker.
+
+    Attributes
+    ----------
+    from_exchange
+        The exchange, one of ``exchanges``, that a message came by when it was first seen.
+    with_routing_key
+        A topic pattern that its routing key matches: ``*`` is one word, ``#`` any number of them.
+    to_broker
+        The name of a recipient; by default the one that the rule stands at.
+    """
+
+    from_exchange: str
+    with_routing_key: str = "#"
+    to_broker: str | None = None
+
+
+@frozen(kw_only=True)
+class Recipient(Broker):
+    """Another broker, and what is forwarded to it.
+
+    Attributes
+    ----------
+    name
+        What the rules, and the tasks of a message, call it.
+    forwarding_rules
+        Which messages go there.
+    """
+
+    name: str
+    forwarding_rules: tuple[ForwardingRule, ...] = ()
 
 
 @frozen
@@ -72,9 +147,12 @@ class Brokers:
     ----------
     main
         The one that messages are read from.
+    recipients
+        Those to which messages are forwarded.
     """
 
     main: Broker = field(factory=Broker)
+    recipients: tuple[Recipient, ...] = ()
 
 
 @frozen
@@ -108,6 +186,10 @@ class Queue:
         The exchange, one of ``exchanges``, that it is bound to; without one it is reached by its own name.
     routing_key
         The routing key of the binding; by default the queue's name.
+    headers
+        For a headers exchange: the headers of the binding, with ``x-match`` among them (``all`` by default).
+    priority_enabled, max_priority_level
+        Messages of higher priority come first, from 0 to this level; only with ``type: classic``.
     type
         As in RabbitMQ; the dead queue is always a quorum queue.
     declare
@@ -117,6 +199,9 @@ class Queue:
     name: str
     exchange: str | None = None
     routing_key: str | None = None
+    headers: dict[str, str] = field(factory=dict)
+    priority_enabled: bool = False
+    max_priority_level: int = 10
     type: Literal["quorum", "classic"] = "quorum"
     declare: Literal["active", "passive"] = "active"
 
@@ -201,12 +286,12 @@ class Consumer:
     queues: tuple[str, ...]
     name: str = ""
     enabled: bool = True
-    workers: int = 1
-    concurrency: int = 8
-    prefetch: int | None = None
+    workers: Positive = _ONE
+    concurrency: Positive = _EIGHT
+    prefetch: Positive | None = None
     integrations: tuple[str | dict[str, str], ...] = ()
     task_timeout: timedelta = timedelta(minutes=15)
-    crashes: int = 3
+    crashes: Positive = _THREE
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)
     options: Any = None
@@ -291,12 +376,15 @@ class Config:
 
     file: str
     broker: Broker
+    recipients: tuple[Recipient, ...]
+    routes: tuple[Route, ...]
     exchanges: tuple[Exchange, ...]
     queues: tuple[Queue, ...]
     consumers: tuple[ConsumerPlan, ...]
     """The enabled ones."""
     logging: Logging
     processes: Processes
+    route_message: Callable[..., Any]
 
     def queue(self, name: str) -> Queue:
         """Give the queue of that name."""

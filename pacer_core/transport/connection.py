@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import ssl
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -9,10 +11,17 @@ from uuid import uuid4
 from amqp.exceptions import ChannelError
 from attrs import frozen
 from kombu import Connection
-from kombu.transport import TRANSPORT_ALIASES, memory, pyamqp, virtual
+from kombu.transport import TRANSPORT_ALIASES, memory, virtual
 
-from pacer_core.config.model import Broker, default_port
+from pacer_core.config.model import Broker
 from pacer_core.errors import BrokerError
+from pacer_core.logs import redact
+from pacer_core.transport import buffered
+
+log = logging.getLogger("pacer.transport")
+
+OLDEST = (3, 10)
+"""The oldest RabbitMQ that keeps what PACER promises."""
 
 AMQP, MEMORY = "pacer-amqp", "pacer-memory"
 
@@ -45,18 +54,18 @@ def contents(message: Any) -> Contents:
     return Contents(message.delivery_tag, body, message.delivery_info, properties, headers)
 
 
-class _AmqpChannel(pyamqp.Channel):  # type: ignore[misc]  # kombu has no types
+class _AmqpChannel(buffered.Channel):
     def __init__(self, *arguments: Any, **kwargs: Any) -> None:
         super().__init__(*arguments, **kwargs)
         self.auto_decode = False  # bytes: an XML body declares its encoding itself
 
 
-class _AmqpConnection(pyamqp.Connection):  # type: ignore[misc]
+class _AmqpConnection(buffered.Connection):
     Channel = _AmqpChannel
 
 
-class AmqpTransport(pyamqp.Transport):  # type: ignore[misc]
-    """kombu's AMQP transport with raw bodies, and with an empty virtual host left empty."""
+class AmqpTransport(buffered.Transport):
+    """The buffered AMQP transport with raw bodies, and with an empty virtual host left empty."""
 
     Connection = _AmqpConnection
 
@@ -119,34 +128,79 @@ def register() -> None:
 
 
 def connect(broker: Broker, purpose: str) -> Any:
-    """Open a connection.
+    """Open a connection, to the first node of the broker that answers.
 
     Raises
     ------
     BrokerError
-        Where the broker cannot be reached or refuses the credentials, without naming them.
+        Where the broker cannot be reached, refuses the credentials (without naming them), or is too old.
     """
     register()
     if broker.embedded:
-        connection = Connection(transport=MEMORY, transport_options={"polling_interval": 0.005})
-    else:
+        return _established(Connection(transport=MEMORY, transport_options={"polling_interval": 0.005}))
+    failures: list[str] = []
+    for host, port in broker.addresses:
+        name = f"pacer {purpose} {uuid4().hex[:8]}"
         connection = Connection(
             transport=AMQP,
-            hostname=broker.host,
-            port=broker.port or default_port(broker.protocol),
+            hostname=host,
+            port=port,
             userid=broker.username,
             password=broker.password.reveal() if broker.password else None,
             virtual_host=broker.v_host,
-            ssl=broker.protocol == "amqps",
+            ssl=_tls(broker, host),
             heartbeat=broker.heartbeat.total_seconds(),
             connect_timeout=broker.connect_timeout.total_seconds(),
-            transport_options={
-                "client_properties": {"connection_name": f"pacer {purpose} {uuid4().hex[:8]}"}
-            },
+            transport_options={"client_properties": {"connection_name": name}},
         )
+        try:
+            return _check_version(_established(connection), broker)
+        except _CannotConnectError as error:
+            failures.append(f"{host}:{port}: {error}")
+    raise BrokerError(f"cannot connect to {broker}: {redact('; '.join(failures))}")
+
+
+class _CannotConnectError(BrokerError):
+    """One node did not take us."""
+
+
+def _established(connection: Any) -> Any:
     try:
         connection.connect()
     except (*connection.connection_errors, *connection.channel_errors) as error:
         connection.release()
-        raise BrokerError(f"cannot connect to {broker}: {type(error).__name__}: {error}") from None
+        raise _CannotConnectError(f"{type(error).__name__}: {error}") from None
+    return connection
+
+
+def name_of(connection: Any, broker: Broker) -> str:
+    """Give what a broker's virtual host is called everywhere: by the cluster's name, not an address."""
+    properties = getattr(connection.connection, "server_properties", {})
+    cluster = properties.get("cluster_name")
+    return f"{cluster}/{broker.v_host.lstrip('/')}" if cluster else f"{broker}"
+
+
+def _tls(broker: Broker, host: str) -> dict[str, Any] | bool:
+    """Give py-amqp's options; its own defaults would check neither certificate nor name."""
+    if broker.protocol != "amqps":
+        return False
+    return {
+        "ca_certs": broker.tls.ca_file,
+        "certfile": broker.tls.certificate_file,
+        "keyfile": broker.tls.key_file,
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "server_hostname": host,
+    }
+
+
+def _check_version(connection: Any, broker: Broker) -> Any:
+    """Refuse a RabbitMQ that cannot keep what is promised: at-least-once dead-lettering came with 3.10."""
+    properties = connection.connection.server_properties
+    product, version = str(properties.get("product", "unknown")), str(properties.get("version", "0"))
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if product != "RabbitMQ":
+        log.warning("%s is %s %s; only RabbitMQ from 3.10 on is tested", broker, product, version)
+    elif numbers < OLDEST:
+        connection.release()
+        raise BrokerError(f"{broker} is RabbitMQ {version}; PACER needs 3.10 or newer: upgrade the broker")
     return connection

@@ -28,7 +28,12 @@ _DROPPED_HEADERS = (
     "x-first-death-exchange",
     "x-first-death-queue",
     "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
 )
+# What quorum queues count at each return: it is true of one queue, and no publisher's.
+_COUNTERS = ("x-delivery-count", "x-acquired-count")
 
 
 def read_envelope(
@@ -95,8 +100,16 @@ def copy_headers(delivery: Delivery, retries: int) -> dict[str, Any]:
         own["path"] = list(envelope.path)
     if original and len(repr(original)) < LIMIT // 4:
         own["original"] = original
-    kept = {name: value for name, value in envelope.headers.items() if name not in _DROPPED_HEADERS}
-    return kept | {PREFIX + name: value for name, value in own.items()}
+    return plain_headers(envelope.headers) | {PREFIX + name: value for name, value in own.items()}
+
+
+def plain_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a publisher's headers without those that would send a copy astray, and those of the broker."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in _DROPPED_HEADERS and name not in _COUNTERS
+    }
 
 
 def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any]:
@@ -112,6 +125,10 @@ def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any
         "fields": [_cut(str(field), 200) for field in fields[:FIELDS_SHOWN]],
         "field-count": len(fields),
         "pending": list(delivery.pending),
+        "about": {
+            _cut(str(name), 50): _cut(str(value), 200)
+            for name, value in list(delivery.description.items())[:10]
+        },
         "dead-at": datetime.now(UTC).isoformat(),
         "failures": failures,
     }

@@ -81,12 +81,14 @@ class _Declarer:
             arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
             if keyed:
                 arguments["x-single-active-consumer"] = True
+            if queue.priority_enabled:
+                arguments["x-max-priority"] = queue.max_priority_level
         self._queue(queue.name, arguments)
         if queue.exchange is not None:
             key = queue.routing_key if queue.routing_key is not None else queue.name
             self._try(
                 lambda channel: channel.queue_bind(
-                    queue=queue.name, exchange=queue.exchange, routing_key=key
+                    queue=queue.name, exchange=queue.exchange, routing_key=key, arguments=queue.headers
                 ),
                 f"binding of queue {queue.name!r}",
                 "",

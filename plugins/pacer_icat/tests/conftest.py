@@ -13,8 +13,7 @@ from pacer_icat.client import Shared
 from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.task import DATASETS
 from pacer_sandbox import IcatSandbox
-
-from .support import Send, deliver_to, options_for
+from plugins.pacer_icat.tests.support import Send, deliver_to, options_for
 
 
 @pytest.fixture
@@ -30,7 +29,6 @@ def _plain(icat_process: IcatSandbox) -> Iterator[Any]:
     import icat
 
     client = icat.Client(icat_process.wsdl)
-    client.login("simple", {"username": "root", "password": "secret"})
     yield client
     client.logout()
 
@@ -38,6 +36,7 @@ def _plain(icat_process: IcatSandbox) -> Iterator[Any]:
 @pytest.fixture
 def plain(_plain: Any, icat_server: IcatSandbox) -> Any:
     """A python-icat client as it comes, to read back what was written."""
+    _plain.login("simple", {"username": "root", "password": "secret"})
     return _plain
 
 

@@ -13,8 +13,7 @@ from pacer_icat import IcatClient
 from pacer_icat.client import Shared
 from pacer_icat.datasets.task import DATASETS
 from pacer_sandbox import IcatSandbox
-
-from .support import Send, dataset_message, deliver_to, options_for
+from plugins.pacer_icat.tests.support import Send, dataset_message, deliver_to, options_for
 
 MESSAGES = Path(__file__).parent / "messages"
 

@@ -104,7 +104,9 @@ class _Transport(suds.transport.Transport):  # type: ignore[misc]  # suds has no
 
     def send(self, request: Any) -> Any:
         status, body = self._wire.post(request.message)
-        if status != 200:
+        if status not in (200, 500) or not body.lstrip().startswith(b"<"):
+            raise IcatAway(f"ICAT does not answer in SOAP: HTTP status {status}")
+        if status == 500:
             raise suds.transport.TransportError("refused", status, BytesIO(body))
         return suds.transport.Reply(status, {}, body)
 

@@ -164,7 +164,7 @@ def find_investigation(
             fields=[
                 BadField(
                     "investigation",
-                    "has several visits of this instrument and these dates: send investigation_id",
+                    "has several visits that fit: send investigation_id",
                 )
             ],
         )

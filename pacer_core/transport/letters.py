@@ -1,0 +1,247 @@
+"""Dead letters: what the headers of one tell, which are wanted, and the fresh copy that a replay sends.
+
+Three kinds lie in a dead queue. PACER's own carry why they are dead. Those that the broker dead-lettered
+itself have ``x-death`` alone: https://www.rabbitmq.com/docs/dlx#effects. Somebody else's have neither.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b32encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Literal
+
+import orjson
+from attrs import evolve, field, frozen
+
+from pacer_core.messages import Envelope, TaskFailure
+from pacer_core.transport.connection import Contents
+from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, plain_headers, read_envelope
+from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.topology import dead_queue
+
+Origin = Literal["pacer", "broker", "foreign"]
+
+_REASONS = {
+    "rejected": "rejected",
+    "expired": "its time to live was over",
+    "maxlen": "the queue was full",
+    "delivery_limit": "returned more often than the queue allows",
+}
+_ID_LENGTH = 8
+
+
+@frozen
+class DeadLetter:
+    """One message in a dead queue."""
+
+    id: str
+    """Eight letters and digits: the same at every look, and on every machine."""
+    number: int
+    """What ``id`` is the beginning of, as 64 bits."""
+    queue: str
+    """The dead queue it lies in."""
+    envelope: Envelope
+    """As the message came; ``queue`` is the work queue it came from. ``correlation_id`` may be empty."""
+    origin: Origin
+    """Who put it here: PACER, the broker by itself, or somebody else."""
+    consumer: str
+    error: str
+    attempts: int = 0
+    about: Mapping[str, str] = field(factory=dict)
+    """What its consumer says it is about: proposal, dataset, user. Empty where it could not be parsed."""
+    fields: tuple[str, ...] = ()
+    """The first bad fields, as ``path: what is wrong``."""
+    field_count: int = 0
+    """How many bad fields there are in all."""
+    failures: tuple[TaskFailure, ...] = ()
+    pending: tuple[str, ...] = ()
+    dead_at: datetime | None = None
+
+
+def read_letter(message: Contents, queue: str) -> DeadLetter:
+    """Make sense of a message in a dead queue; headers that are not as PACER writes them are passed over."""
+    own = {
+        name.removeprefix(PREFIX): value for name, value in message.headers.items() if name.startswith(PREFIX)
+    }
+    deaths = [death for death in _list(message.headers.get("x-death")) if isinstance(death, dict)]
+    origin: Origin = "pacer" if "error" in own else "broker" if deaths else "foreign"
+    envelope = read_envelope(
+        message.body, _came_from(origin, own, deaths, queue), message.delivery_info, message.properties,
+        message.headers,
+    )  # fmt: skip
+    if not _given_correlation_id(own, message.properties):
+        envelope = evolve(envelope, correlation_id="")
+    if own.get("version") != VERSION:
+        exchange, routing_key = _first_published(origin, deaths, envelope)
+        envelope = evolve(envelope, exchange=exchange, routing_key=routing_key)
+    dead_at = _time(own.get("dead-at")) or (_time(deaths[0].get("time")) if deaths else None)
+    digest = _digest(message, queue, envelope.correlation_id, own.get("dead-at"), deaths)
+    fields = tuple(str(one) for one in _list(own.get("fields")))
+    return DeadLetter(
+        id=b32encode(digest).decode().lower()[:_ID_LENGTH],
+        number=int.from_bytes(digest, "big"),
+        queue=queue,
+        envelope=envelope,
+        origin=origin,
+        consumer=str(own.get("consumer") or ""),
+        error=_error(origin, own, deaths),
+        attempts=envelope.attempt - 1,
+        about={str(name): str(value) for name, value in _dict(own.get("about")).items()},
+        fields=fields,
+        field_count=_int(own.get("field-count"), len(fields)),
+        failures=tuple(_failure(one) for one in _list(own.get("failures")) if isinstance(one, dict)),
+        pending=tuple(str(task) for task in _list(own.get("pending"))),
+        dead_at=dead_at,
+    )
+
+
+@frozen
+class Wanted:
+    """Which letters are meant; everything that is given has to fit."""
+
+    ids: tuple[str, ...] = ()
+    """Beginnings of ids, or whole correlation ids: one of them has to fit."""
+    consumer: str | None = None
+    error: str | None = None
+    """A text or a regular expression, in the error or in one of its fields, whatever the case."""
+    correlation_id: str | None = None
+    before: datetime | None = None
+    after: datetime | None = None
+
+    def __call__(self, letter: DeadLetter) -> bool:
+        """Say whether a letter is meant. One whose time of death is unknown fits no limit of time."""
+        if self.ids and not any(_named(letter, one) for one in self.ids):
+            return False
+        if self.consumer is not None and letter.consumer != self.consumer:
+            return False
+        if self.correlation_id is not None and letter.envelope.correlation_id != self.correlation_id:
+            return False
+        if self.before is not None and not (letter.dead_at and letter.dead_at < self.before):
+            return False
+        if self.after is not None and not (letter.dead_at and letter.dead_at >= self.after):
+            return False
+        return self.error is None or any(_says(line, self.error) for line in (letter.error, *letter.fields))
+
+
+def replayed(envelope: Envelope, *, pending_only: bool = False, queue: str | None = None) -> Outgoing:
+    """Give the copy of a dead letter that starts anew in the queue it came from.
+
+    Attempts and retries count from the start, and the time it may wait for something (`NotYet`) begins when
+    it is next seen: a person has looked and wants it tried like a new one. Correlation id, path, exchange and
+    routing key of the first sight stay. With ``pending_only`` tasks that are done do not run again, and the
+    facts that they left are there; tasks that rejected it do run again.
+    """
+    own: dict[str, Any] = {
+        "version": VERSION,
+        "exchange": envelope.exchange,
+        "routing-key": envelope.routing_key,
+    }
+    if envelope.correlation_id:
+        own["correlation-id"] = envelope.correlation_id
+    if envelope.path:
+        own["path"] = list(envelope.path)
+    if pending_only:
+        own["done"] = list(envelope.done)
+        own["facts"] = orjson.dumps(dict(envelope.facts)).decode()
+    return Outgoing(
+        exchange="",
+        routing_key=envelope.queue if queue is None else queue,
+        body=envelope.body,
+        headers=plain_headers(envelope.headers) | {PREFIX + name: value for name, value in own.items()},
+        properties=copy_properties(envelope),
+    )
+
+
+def _named(letter: DeadLetter, name: str) -> bool:
+    return letter.id.startswith(name.lower()) or letter.envelope.correlation_id == name
+
+
+def _says(line: str, wanted: str) -> bool:
+    if wanted.casefold() in line.casefold():
+        return True
+    try:
+        return re.search(wanted, line, re.IGNORECASE) is not None
+    except re.error:
+        return False
+
+
+def _digest(message: Contents, queue: str, correlation_id: str, dead_at: Any, deaths: list[Any]) -> bytes:
+    """Give what tells a letter from others: PACER's by what it wrote, another by all that does not change.
+
+    Each look adds to ``x-delivery-count``, so headers as a whole do not serve.
+    """
+    digest = blake2b(digest_size=8)
+    parts = [queue, correlation_id, str(dead_at)]
+    if not isinstance(dead_at, str):
+        parts += [str(message.properties.get(name)) for name in ("message_id", "timestamp", "type")]
+        parts += [f"{death.get('queue')} {death.get('time')}" for death in deaths]
+        digest.update(message.body)
+    digest.update("\0".join(parts).encode())
+    return digest.digest()
+
+
+def _came_from(origin: Origin, own: Mapping[str, Any], deaths: list[Any], queue: str) -> str:
+    """Give the work queue of a letter; ``x-death`` names the latest death first."""
+    if origin == "broker" and isinstance(deaths[0].get("queue"), str):
+        return str(deaths[0]["queue"])
+    given = own.get("queue")
+    if isinstance(given, str) and dead_queue(given) == queue:
+        return given
+    return queue.removesuffix(dead_queue(""))
+
+
+def _first_published(origin: Origin, deaths: list[Any], envelope: Envelope) -> tuple[str, str]:
+    if origin == "broker":
+        keys = _list(deaths[-1].get("routing-keys"))
+        return str(deaths[-1].get("exchange") or ""), str(keys[0]) if keys else ""
+    return (envelope.exchange, envelope.routing_key) if envelope.exchange else ("", envelope.queue)
+
+
+def _given_correlation_id(own: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    return any((own.get("correlation-id"), properties.get("correlation_id"), properties.get("message_id")))
+
+
+def _error(origin: Origin, own: Mapping[str, Any], deaths: list[Any]) -> str:
+    if origin == "pacer":
+        return str(own["error"]) or "no reason given"
+    if origin == "broker":
+        reason = str(deaths[0].get("reason"))
+        return f"dead-lettered by the broker: {_REASONS.get(reason, reason)}"
+    return "put here by somebody else: no PACER headers, no x-death"
+
+
+def _failure(table: Mapping[str, Any]) -> TaskFailure:
+    trace = table.get("trace")
+    return TaskFailure(
+        task=str(table.get("task", "")),
+        kind=str(table.get("kind", "")),
+        reason=str(table.get("reason", "")),
+        trace=trace if isinstance(trace, str) else None,
+    )
+
+
+def _time(value: Any) -> datetime | None:
+    """Read a time; those of ``x-death`` are UTC and do not say so."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dict(value: Any) -> dict[Any, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _int(value: Any, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
