@@ -21,7 +21,7 @@ from pacer_core.cli import main
 from pacer_core.config import model
 from pacer_core.config.load import SECTIONS
 from pacer_core.config.problems import Code
-from pacer_core.config.structure import camel
+from pacer_core.config.structure import Positive, camel
 
 HERE = Path(__file__).parent
 WIDTH = 100
@@ -158,7 +158,8 @@ def docstring(cls: type) -> tuple[str, dict[str, str]]:
     """Give the words about a class, and those about each attribute in its section ``Attributes``."""
     text = inspect.cleandoc(cls.__doc__ or "")
     about, _, listed = text.partition("\nAttributes\n----------\n")
-    words: dict[str, str] = {}
+    inherited = [docstring(base)[1] for base in cls.__bases__ if attrs.has(base)]
+    words = {name: said for one in inherited for name, said in one.items()}
     for names, said in re.findall(r"^(\S.*)\n((?:    .*\n?|\n)+)", listed, re.MULTILINE):
         for name in names.split(","):
             words[name.strip()] = _markdown(" ".join(said.split()))
@@ -180,10 +181,12 @@ def spell_type(hint: Any) -> str:
     """Say in words what a key holds."""
     names = {
         str: "text", int: "whole number", float: "number", bool: "`true` or `false`", timedelta: "duration",
-        Secret: "text, secret", Any: "mapping",
+        Secret: "text, secret", Any: "mapping", Positive: "whole number, 1 or more",
     }  # fmt: skip
     if hint in names:
         return names[hint]
+    if (plain := getattr(hint, "__supertype__", None)) is not None:  # a NewType
+        return spell_type(plain)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         return ", ".join(f"`{word}`" for word in arguments)
