@@ -50,9 +50,8 @@ def decide(
     if failed:
         if count > retries.limit:
             return Verdict(Outcome.DEAD, count, reason=f"{error} (gave up after {retries.limit} retries)")
-        grown = retries.delay.total_seconds() * retries.factor ** min(count - 1, 64)
-        wished = min(grown, retries.max_delay.total_seconds())
-        return Verdict(Outcome.RETRIED, count, step=round_up(delivery.delay or wished))
+        wished = _grown(retries, count) if delivery.delay is None else delivery.delay
+        return Verdict(Outcome.RETRIED, count, step=round_up(wished))
     patience = LADDER[min(envelope.attempt, len(LADDER) - 1)]
     if "not-yet" in kinds:
         time = now or datetime.now(UTC)
@@ -66,6 +65,14 @@ def decide(
 def round_up(seconds: float) -> int:
     """Give the first step of the ladder that is no shorter; the last one where all are."""
     return next((step for step in LADDER if step >= seconds), LADDER[-1])
+
+
+def _grown(retries: Retries, count: int) -> float:
+    """Give the delay before a retry; multiplied step by step, since a power of a float may overflow."""
+    wished, longest = retries.delay.total_seconds(), retries.max_delay.total_seconds()
+    for _ in range(min(count - 1, 64)):
+        wished *= retries.factor
+    return min(wished, longest)
 
 
 def _earlier(delivery: Delivery) -> str:

@@ -45,7 +45,12 @@ def contents(message: Any) -> Contents:
     and refuse the message where it cannot.
     """
     properties = dict(message.properties)
-    headers = properties.pop("application_headers", None) or getattr(message, "headers", None) or {}
+    given = properties.pop("application_headers", None) or getattr(message, "headers", None) or {}
+    # py-amqp leaves a name that is no UTF-8 as bytes.
+    headers = {
+        name if isinstance(name, str) else bytes(name).decode(errors="backslashreplace"): value
+        for name, value in given.items()
+    }
     for name in ("content_type", "content_encoding"):
         value = getattr(message, name, None)
         if value is not None:
