@@ -21,7 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pacer_core import logs
 from pacer_core.cli.export import Writer
-from pacer_core.cli.letters import Tally, clean, dumps, show, summary, table, whole
+from pacer_core.cli.letters import Tally, clean, dumps, show, show_table, summary, whole
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.config.structure import parse_duration
@@ -108,7 +108,7 @@ def list_(file: Path, limit: int, as_json: bool, **filters: Any) -> None:
         console.print(_nothing(tally))
         return
     # Of those that died at one moment the first in the queue comes first.
-    console.print(table(letter for _, _, letter in sorted(latest, key=lambda one: (one[0], -one[1]))))
+    show_table(console, (letter for _, _, letter in sorted(latest, key=lambda one: (one[0], -one[1]))))
     console.print()
     if len(latest) < tally.matching:
         console.print(f"the latest {len(latest):,} of {tally.matching:,}; --limit 0 shows all", style="dim")
@@ -150,7 +150,7 @@ def show_(ctx: click.Context, file: Path, letter_id: str, body: bool, as_json: b
         raise click.ClickException(f"no letter {letter_id!r} in the dead queues of {file}")
     console = _console()
     if len(found) > 1:
-        console.print(table(_light(letter) for letter in found.values()))
+        show_table(console, found.values())
         click.echo(f"\n{len(found) + more} letters are called {letter_id}: say which", err=True)
         ctx.exit(1)
     (letter,) = found.values()

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from attrs import define, field
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -137,8 +138,14 @@ def _plain(value: Any) -> Any:
     return b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
-def table(letters: Iterable[DeadLetter]) -> Table:
-    """Give letters as a table, each on a few lines."""
+def show_table(console: Console, letters: Iterable[DeadLetter]) -> None:
+    """Print letters as a table; in a narrow window each below its id instead."""
+    if console.width < NARROW:
+        for letter in letters:
+            head = Text("  ").join((Text(letter.id, style="cyan"), when(letter.dead_at), _consumer(letter)))
+            console.print(head)
+            console.print(Padding(Text("\n").join(_lines(letter)), (0, 0, 0, 2)))
+        return
     made = Table("id", "when", "consumer", "what and why", box=None, pad_edge=False, header_style="dim")
     made.columns[0].no_wrap = made.columns[1].no_wrap = True
     made.columns[2].max_width = 16
@@ -146,10 +153,14 @@ def table(letters: Iterable[DeadLetter]) -> Table:
         made.add_row(
             Text(letter.id, style="cyan"),
             when(letter.dead_at),
-            Text(line(letter.consumer) or "-"),
+            _consumer(letter),
             Text("\n").join(_lines(letter)),
         )
-    return made
+    console.print(made)
+
+
+def _consumer(letter: DeadLetter) -> Text:
+    return Text(line(letter.consumer) or "-")
 
 
 def _lines(letter: DeadLetter) -> Iterable[Text]:
@@ -159,8 +170,8 @@ def _lines(letter: DeadLetter) -> Iterable[Text]:
     if letter.fields:
         more = letter.field_count - 1
         yield Text(f"{line(letter.fields[0])}{f'; {more:,} more' if more > 0 else ''}")
-    tries = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}"
-    yield Text(f"{tries}, correlation id {line(letter.envelope.correlation_id) or 'none'}", style="dim")
+    tries = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}, " if letter.attempts else ""
+    yield Text(f"{tries}correlation id {line(letter.envelope.correlation_id) or 'none'}", style="dim")
 
 
 def show(console: Console, letter: DeadLetter, *, body: bool) -> None:
