@@ -76,6 +76,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure consumers on a private RabbitMQ; ``-- --quick`` in short, ``-- ROW...`` for some rows."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     install(session, "lint", ours=False)
@@ -94,14 +101,16 @@ def format_(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types, strictly: the core, every plugin, and all tests."""
-    install(session, "types", "test")
-    folders = ["pacer_core", "tests", "conftest.py"]
+    install(session, "types", "test", "bench")
+    folders = ["pacer_core", "tests", "benchmarks", "conftest.py"]
     for folder in DISTRIBUTIONS[1:]:
         folders += [
             str(path.relative_to(ROOT)) for name in ("src", "tests") if (path := folder / name).is_dir()
         ]
     # Where a plugin's packages begin; mypy's own configuration knows no glob.
-    bases = ":".join(str(folder / "src") for folder in DISTRIBUTIONS[1:])
+    bases = ":".join(
+        [*(str(folder / "src") for folder in DISTRIBUTIONS[1:]), str(ROOT / "benchmarks/plugin")]
+    )
     session.run("mypy", *folders, env={"MYPYPATH": bases})
 
 

@@ -1,6 +1,13 @@
 """Sphinx' configuration. Nothing here needs a network."""
 
+import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent))
+import generate
 
 project = "PACER"
 author = "The PACER maintainers"
@@ -29,3 +36,8 @@ nitpick_ignore_regex = [
     ("py:class", r"pacer_core\.\w+\.[A-Z]"),  # type variables
     ("py:class", r".*\s.*"),  # a sentence with a colon below an attribute: napoleon reads a type
 ]
+
+
+def setup(app: Sphinx) -> None:
+    """Write the generated pages before Sphinx looks for pages."""
+    app.connect("builder-inited", lambda _: generate.write())

@@ -43,9 +43,9 @@ class BadField:
 class Signal(PacerError):
     """What a task may return or raise instead of finishing: `Retry`, `NotYet` or `Reject`."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: object) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = str(reason)
 
 
 class Retry(Signal):
@@ -55,7 +55,9 @@ class Retry(Signal):
     queues. Without it the consumer's retry policy decides.
     """
 
-    def __init__(self, reason: str, *, after: float | None = None) -> None:
+    def __init__(self, reason: object, *, after: float | None = None) -> None:
+        if after is not None and not (isinstance(after, int | float) and after >= 0):
+            raise TypeError("after= is a number of seconds, from 0 on")
         super().__init__(reason)
         self.after = after
 
@@ -80,7 +82,7 @@ class Reject(Signal):
     ``fields`` names what is wrong in it, field by field.
     """
 
-    def __init__(self, reason: str, *, fields: Sequence[BadField] = ()) -> None:
+    def __init__(self, reason: object, *, fields: Sequence[BadField] = ()) -> None:
         super().__init__(reason)
         self.fields = tuple(fields)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from html import escape
+from urllib.parse import quote, quote_plus
 
 HIDDEN = "***"
 _SHORTEST = 3  # hiding every "a" would hide the log instead
@@ -13,7 +16,21 @@ _secrets: set[str] = set()
 
 def hide(values: Iterable[str]) -> None:
     """Never write these values from now on: neither to a log, nor into an error that travels."""
-    _secrets.update(value for value in values if len(value) >= _SHORTEST)
+    _secrets.update(one for value in values if len(value) >= _SHORTEST for one in _spellings(value))
+
+
+def _spellings(value: str) -> Iterator[str]:
+    """Give a value as it stands in plain text, in a Python or JSON string, in a URL, and in XML."""
+    yield value
+    yield repr(value)[1:-1]
+    yield repr(f"'\"{value}")[4:-1]  # inside a longer string, both quotes of which Python has to escape
+    yield json.dumps(value)[1:-1]
+    yield json.dumps(value, ensure_ascii=False)[1:-1]
+    yield quote(value)
+    yield quote(value, safe="")
+    yield quote_plus(value)
+    yield escape(value)
+    yield escape(value, quote=False)
 
 
 def redact(text: str) -> str:

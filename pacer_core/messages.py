@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -160,20 +160,30 @@ class Context:
         *,
         options: Any = None,
         clients: Clients | None = None,
-        facts: MutableMapping[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
         emit: Callable[[str, Any], None] | None = None,
     ) -> None:
         self.envelope = envelope
         self.consumer = consumer
         self.options = options
         """The consumer's options, or those of the task where it has its own."""
-        self.facts: MutableMapping[str, Any] = dict(envelope.facts) if facts is None else facts
-        """A small JSON dictionary that later tasks and retries of this message see; 8 KiB at most."""
+        self._facts: dict[str, Any] = dict(envelope.facts) if facts is None else facts
         self.log = logging.LoggerAdapter(
             logging.getLogger(f"pacer.task.{consumer}"), {"correlation_id": envelope.correlation_id}
         )
         self._clients = clients or Clients({})
         self._emit = emit
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """A small JSON dictionary that later tasks and retries of this message see; 8 KiB at most."""
+        return self._facts
+
+    @facts.setter
+    def facts(self, facts: Mapping[str, Any]) -> None:
+        given = dict(facts)
+        self._facts.clear()
+        self._facts.update(given)
 
     def __getitem__(self, integration: IntegrationType[C]) -> C:
         """Give the opened client of an integration: ``ctx[ICAT]``."""

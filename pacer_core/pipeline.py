@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
@@ -19,16 +18,8 @@ import orjson
 from attrs import frozen
 
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
-from pacer_core.errors import (
-    AwayError,
-    FactsTooLargeError,
-    NotYet,
-    PacerError,
-    Reject,
-    Retry,
-    Signal,
-)
-from pacer_core.logs import redact
+from pacer_core.errors import FactsTooLargeError, PacerError, Reject, Signal
+from pacer_core.failures import failure_of
 from pacer_core.messages import Clients, Context, Delivery, Envelope, FollowUp, Outcome, TaskFailure
 
 log = logging.getLogger("pacer.pipeline")
@@ -36,7 +27,6 @@ log = logging.getLogger("pacer.pipeline")
 PARSE = "parse"
 """What stands in the place of a task's name where the body itself cannot be read."""
 FACTS_LIMIT = 8 * 1024
-TRACE_LIMIT = 4 * 1024
 
 Parse = Callable[[Envelope, ConsumerType], Any]
 
@@ -116,7 +106,7 @@ class Pipeline:
         started: datetime | None = None,
     ) -> Delivery:
         """Give the delivery of a message that failed before its tasks: in its parser, or for its key."""
-        failure = _failure(where, error)
+        failure = failure_of(where, error)
         if failure.kind == "error":
             log.error("%s of %s failed\n%s", where, self.consumer, failure.trace, extra=_who(envelope))
         return Delivery(
@@ -279,6 +269,8 @@ def _closed(task: Task, gate: Gate | None) -> TaskFailure | None:
 
 
 def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskFailure | None:
+    before = to_json(dict(context.facts))
+    error: BaseException | None = None
     try:
         result = task.run(message, context)
         if isinstance(result, Signal):
@@ -287,30 +279,24 @@ def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskF
             raise TypeError(
                 f"task {task.name} returned {type(result).__name__}; a task returns None or a signal"
             )
-        if len(orjson.dumps(dict(context.facts))) > FACTS_LIMIT:
-            raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
-    except Exception as error:
-        if gate is not None:
-            gate.ended(task, error)
-        return _failure(task.name, error)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as raised:  # a library's SystemExit or CancelledError ends neither thread nor worker
+        error = raised
+    try:
+        _check_facts(task, context.facts)
+    except Exception as problem:
+        # What cannot travel in a header would keep the message from ever being settled.
+        context.facts = orjson.loads(before)
+        error = error or problem
     if gate is not None:
-        gate.ended(task, None)
-    return None
+        gate.ended(task, error)
+    return None if error is None else failure_of(task.name, error)
 
 
-def _failure(name: str, error: Exception) -> TaskFailure:
-    reason = redact(str(error)) or type(error).__name__
-    if isinstance(error, Reject):
-        return TaskFailure(name, "reject", redact(error.reason), fields=error.fields)
-    if isinstance(error, Retry):
-        return TaskFailure(name, "retry", reason, after=error.after)
-    if isinstance(error, AwayError):
-        return TaskFailure(name, "away", reason)
-    if isinstance(error, NotYet):
-        return TaskFailure(name, "not-yet", reason)
-    trace = redact("".join(traceback.format_exception(error)))
-    shortened = trace if len(trace) <= TRACE_LIMIT else f"...{trace[-TRACE_LIMIT:]}"
-    return TaskFailure(name, "error", f"{type(error).__name__}: {reason}", trace=shortened)
+def _check_facts(task: Task, facts: Mapping[str, Any]) -> None:
+    if len(orjson.dumps(dict(facts))) > FACTS_LIMIT:
+        raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
 
 
 def _who(envelope: Envelope) -> dict[str, str]:

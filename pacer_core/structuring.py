@@ -127,6 +127,7 @@ def _optional_hook(hint: Any, converter: Converter) -> Hook:
     build: Hook = converter.get_structure_hook(inner)
 
     def hook(value: Any, _: Any) -> Any:
-        return None if value is None or value == "" else build(value, inner)
+        empty = value is None or (isinstance(value, str) and not value.strip())
+        return None if empty else build(value, inner)
 
     return hook

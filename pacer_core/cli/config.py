@@ -12,6 +12,7 @@ from attrs import asdict
 from pacer_core.cli.options import config_option
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
+from pacer_core.logs import redact
 
 
 @click.group()
@@ -41,7 +42,9 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
             click.echo(f"{errors} error{'s' if errors != 1 else ''}")
         else:
             names = ", ".join(plan.name for plan in found.consumers)
-            click.echo(f"{file} is fine: {len(found.consumers)} consumer(s) ({names}) at {found.broker}")
+            click.echo(
+                redact(f"{file} is fine: {len(found.consumers)} consumer(s) ({names}) at {found.broker}")
+            )
     ctx.exit(0 if found is not None else 1)
 
 

@@ -14,6 +14,7 @@ from pacer_core.cli.export import holds_letters, read
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError
+from pacer_core.logs import redact
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import BATCH
 from pacer_core.transport.letters import replayed
@@ -93,7 +94,7 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
 def _target(config: Config, consumer: str | None) -> tuple[str, str]:
     """Give exchange and routing key of a consumer's first queue."""
     plans = [plan for plan in config.consumers if consumer in (None, plan.name)]
-    names = ", ".join(plan.name for plan in config.consumers)
+    names = redact(", ".join(plan.name for plan in config.consumers))
     if not plans:
         raise click.UsageError(f"no consumer {consumer!r} in {config.file}; there are: {names}")
     if len(plans) > 1:

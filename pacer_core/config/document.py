@@ -9,14 +9,14 @@ from typing import Any
 from attrs import define, field
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 from ruamel.yaml.scalarfloat import ScalarFloat
 from ruamel.yaml.scalarint import ScalarInt
 
 from pacer_core.config.problems import Code, Problem
-from pacer_core.logs import Secret
+from pacer_core.logs import Secret, redact
 
 Path_ = tuple[str | int, ...]
 """Where a value stands: keys and list indices from the top."""
@@ -36,7 +36,13 @@ class Document:
     ) -> None:
         """Note a problem at the value (or the key) at ``path``, or at the nearest thing above it."""
         line, column = self.position(path, key=key)
-        self.problems.append(Problem(self.file, line, column, message, code, severity))
+        self.problems.append(Problem(self.file, line, column, redact(message), code, severity))
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The data with secrets in plain sight: names may come from the environment as well."""
+        names: dict[str, Any] = _revealed(self.data)
+        return names
 
     def position(self, path: Path_, *, key: bool = False) -> tuple[int, int]:
         """Give line and column, from 1, of the value or the key at ``path``."""
@@ -45,6 +51,8 @@ class Document:
             if not isinstance(node, CommentedMap | CommentedSeq) or not _holds(node, step):
                 break
             if isinstance(node, CommentedMap):
+                if step not in node.lc.data:  # merged from elsewhere
+                    break
                 place = node.lc.key(step) if key and step == path[-1] else node.lc.value(step)
             else:
                 place = node.lc.item(step)
@@ -67,18 +75,22 @@ def read(file: Path) -> Document:
     except UnicodeDecodeError:
         return Document(name, {}, [Problem(name, 1, 1, "is not UTF-8 text", Code.SYNTAX)])
     document = Document(name, {})
+    yaml = YAML(typ="rt")
+    yaml.Constructor = _Constructor
     try:
-        tree = _yaml().load(text)
-    except DuplicateKeyError as error:
-        _note(document, error, Code.DUPLICATE_KEY)
-        again = _yaml()
-        again.allow_duplicate_keys = True
-        tree = again.load(text)
+        tree = yaml.load(text)
     except YAMLError as error:
-        _note(document, error, Code.SYNTAX)
+        _note(document, error)
         return document
+    except RecursionError:
+        document.problems.append(Problem(name, 1, 1, "is nested too deeply", Code.SYNTAX))
+        return document
+    for key, line, column in yaml.constructor.repeated:
+        document.problems.append(
+            Problem(name, line, column, f"found duplicate key {key!r}", Code.DUPLICATE_KEY)
+        )
     document._tree = tree
-    if tree is None:
+    if tree is None or tree == {}:
         document.problems.append(Problem(name, 1, 1, "is empty", Code.MISSING))
     elif isinstance(tree, CommentedMap):
         document.data = _plain(document, tree, (), file.parent)
@@ -87,18 +99,36 @@ def read(file: Path) -> Document:
     return document
 
 
-def _yaml() -> YAML:
-    return YAML(typ="rt")
+class _Constructor(RoundTripConstructor):
+    """Notes every key that is there twice, where ruamel's own stops at the first; the first value stays."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.repeated: list[tuple[str, int, int]] = []
+
+    def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
+        if key not in mapping:
+            return True
+        self.repeated.append((str(key), key_node.start_mark.line + 1, key_node.start_mark.column + 1))
+        return False
 
 
-def _note(document: Document, error: YAMLError, code: Code) -> None:
+def _note(document: Document, error: YAMLError) -> None:
     line, column, what = 1, 1, "is not YAML"
     if isinstance(error, MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
         if mark is not None:
             line, column = mark.line + 1, mark.column + 1
         what = (error.problem or error.context or what).partition(" with value")[0]
-    document.problems.append(Problem(document.file, line, column, what, code))
+    document.problems.append(Problem(document.file, line, column, what, Code.SYNTAX))
+
+
+def _revealed(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _revealed(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_revealed(item) for item in data]
+    return data.reveal() if isinstance(data, Secret) else data
 
 
 def _holds(node: CommentedMap | CommentedSeq, step: str | int) -> bool:
@@ -142,6 +172,8 @@ def _resolve(document: Document, node: TaggedScalar, path: Path_, folder: Path) 
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "is not UTF-8 text"
             document.report(path, f"file {word!r} cannot be read: {why}", Code.UNREADABLE_FILE)
+    elif tag == "tag:yaml.org,2002:str":
+        return word
     else:
         document.report(path, f"unknown tag {tag}; there are !env and !file", Code.SYNTAX)
     return UNRESOLVED

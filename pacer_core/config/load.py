@@ -23,9 +23,10 @@ from pacer_core.config.model import (
     Queue,
 )
 from pacer_core.config.problems import Code, ConfigError, Problem, did_you_mean
-from pacer_core.config.references import check_references, entries, type_and_instance
+from pacer_core.config.references import check_references, type_and_instance
 from pacer_core.config.structure import structure
 from pacer_core.consumers import ConsumerType, Task
+from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline, TaskOrderError, in_order
 from pacer_core.plugins import Plugins
 from pacer_core.routing import Route
@@ -78,10 +79,11 @@ def _build(document: Document, plugins: Plugins) -> Config:
     exchanges = tuple(one for _, _, one in _list(document, "exchanges", Exchange) if one is not None)
     queues = tuple(one for _, _, one in _list(document, "queues", Queue) if one is not None)
     integrations = dict(_integrations(document, plugins))
-    types = {str(item.get("type")) for _, item in entries(document, "consumers") if item.get("enabled", True)}
+    consumers = list(_list(document, "consumers", Consumer))
+    types = {one.type for _, _, one in consumers if one is not None and one.enabled}
     plans = [
         _plan(document, plugins, path, item, consumer, integrations, types)
-        for path, item, consumer in _list(document, "consumers", Consumer)
+        for path, item, consumer in consumers
     ]
     return Config(
         file=document.file,
@@ -123,7 +125,7 @@ def _integrations(document: Document, plugins: Plugins) -> Iterator[tuple[str, I
     for name, given in data.items() if isinstance(data, dict) else ():
         options = dict(given) if isinstance(given, dict) else given
         kind = options.pop("type", name) if isinstance(options, dict) else name
-        type_ = plugins.integrations.get(kind)
+        type_ = plugins.integrations.get(kind.reveal() if isinstance(kind, Secret) else str(kind))
         if type_ is not None:
             structured = structure(
                 document, ("integrations", name), {} if options is None else options, type_.options
@@ -142,7 +144,8 @@ def _plan(
     types: set[str],
 ) -> ConsumerPlan | None:
     """Make a consumer ready to run; its options are checked even where the rest of it is wrong."""
-    type_ = plugins.consumers.get(str(item.get("type")))
+    given = item.get("type")
+    type_ = plugins.consumers.get(given.reveal() if isinstance(given, Secret) else str(given))
     if type_ is None:
         return None
     options = _options(document, path, item, type_)
@@ -155,7 +158,14 @@ def _plan(
     except TaskOrderError as error:
         document.report((*path, "type"), str(error), Code.PLUGIN)
         return None
-    if type_.tasks and not tasks:
+    if type_.key is not None and consumer.workers > 1:
+        document.report(
+            (*path, "workers"),
+            f"'workers' should be 1: all messages of key space {type_.key.space!r} pass through one process; "
+            f"raise 'concurrency' instead",
+            Code.BAD_VALUE,
+        )
+    if type_.tasks and not tasks and len(enabled) == len(consumer.integrations):
         needed = ", ".join(sorted({one.name for task in type_.tasks for one in task.needs}))
         document.report(
             (*path, "type"),

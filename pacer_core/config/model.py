@@ -8,19 +8,25 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
+from pacer_core.config.structure import Positive
 from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline
 from pacer_core.routing import Route
 
 Protocol = Literal["amqp", "amqps", "memory"]
+_ONE, _THREE, _EIGHT = Positive(1), Positive(3), Positive(8)
 
 
 @frozen
 class Tls:
-    """``tls`` of a broker with ``protocol: amqps``; the server's name is always checked.
+    """Whom a connection over TLS trusts, and what it shows; the server's name is always checked.
 
-    Without ``ca_file`` the system's authorities are trusted; ``certificate_file`` and ``key_file`` (PEM) are
-    what this client shows.
+    Attributes
+    ----------
+    ca_file
+        The authorities to trust, in PEM; without it, the system's.
+    certificate_file, key_file
+        The client's certificate and its key, in PEM, where the broker asks for one.
     """
 
     ca_file: str | None = None
@@ -30,11 +36,29 @@ class Tls:
 
 @frozen
 class Broker:
-    """``brokers.main``: where messages come from.
+    """Where messages come from.
 
-    ``hosts`` names the nodes of a cluster, each with or without a port; they are tried in turn. ``protocol:
-    memory`` is a broker inside the process, for trying things out: it keeps nothing, and no other process
-    sees it.
+    Attributes
+    ----------
+    protocol
+        ``amqps`` is AMQP 0-9-1 over TLS. ``memory`` is a broker inside the
+        process, for trying things out: it keeps nothing, and no other process sees it.
+    host
+        A name or an address.
+    hosts
+        The nodes of a cluster instead, each with or without a port (``rabbit-2:5673``); tried in turn.
+    port
+        By default 5672, and 5671 for ``amqps``.
+    username, password
+        The account; without them, RabbitMQ's ``guest``, which it accepts from its own machine alone.
+    v_host
+        The virtual host; ``""`` is a name too.
+    tls
+        Whom to trust, and what to show, with ``protocol: amqps``.
+    heartbeat
+        After how long without a sign of life a connection counts as lost, on either side.
+    connect_timeout
+        How long connecting may take.
     """
 
     protocol: Protocol = "amqp"
@@ -82,10 +106,16 @@ def default_port(protocol: str) -> int:
 
 @frozen
 class ForwardingRule:
-    """One of a recipient's ``forwardingRules``.
+    """Which messages are also published at another broker.
 
-    What came by ``from_exchange`` with a routing key that matches ``with_routing_key`` (a topic pattern:
-    ``*`` is one word, ``#`` any number) is also published at ``to_broker``, by default the recipient itself.
+    Attributes
+    ----------
+    from_exchange
+        The exchange, one of ``exchanges``, that a message came by when it was first seen.
+    with_routing_key
+        A topic pattern that its routing key matches: ``*`` is one word, ``#`` any number of them.
+    to_broker
+        The name of a recipient; by default the one that the rule stands at.
     """
 
     from_exchange: str
@@ -95,7 +125,15 @@ class ForwardingRule:
 
 @frozen(kw_only=True)
 class Recipient(Broker):
-    """One entry of ``brokers.recipients``: another broker, and what is forwarded to it."""
+    """Another broker, and what is forwarded to it.
+
+    Attributes
+    ----------
+    name
+        What the rules, and the tasks of a message, call it.
+    forwarding_rules
+        Which messages go there.
+    """
 
     name: str
     forwarding_rules: tuple[ForwardingRule, ...] = ()
@@ -103,7 +141,15 @@ class Recipient(Broker):
 
 @frozen
 class Brokers:
-    """``brokers``."""
+    """The brokers that PACER talks to.
+
+    Attributes
+    ----------
+    main
+        The one that messages are read from.
+    recipients
+        Those to which messages are forwarded.
+    """
 
     main: Broker = field(factory=Broker)
     recipients: tuple[Recipient, ...] = ()
@@ -111,7 +157,17 @@ class Brokers:
 
 @frozen
 class Exchange:
-    """One entry of ``exchanges``."""
+    """An exchange that queues are bound to; durable, and declared at start-up.
+
+    Attributes
+    ----------
+    name
+        Its name at the broker.
+    type
+        As in AMQP 0-9-1.
+    declare
+        ``passive`` uses an exchange that somebody else owns, as it is; it has to exist.
+    """
 
     name: str
     type: Literal["direct", "topic", "fanout", "headers"] = "direct"
@@ -120,10 +176,24 @@ class Exchange:
 
 @frozen
 class Queue:
-    """One entry of ``queues``; ``declare: passive`` uses a queue that somebody else owns, as it is.
+    """A queue that consumers read; durable, and declared at start-up with its dead queue ``NAME.dead``.
 
-    ``headers`` bind it to a headers exchange (with ``x-match`` among them: all by default). Priorities, from
-    0 to ``max_priority_level``, need ``type: classic``.
+    Attributes
+    ----------
+    name
+        Its name at the broker.
+    exchange
+        The exchange, one of ``exchanges``, that it is bound to; without one it is reached by its own name.
+    routing_key
+        The routing key of the binding; by default the queue's name.
+    headers
+        For a headers exchange: the headers of the binding, with ``x-match`` among them (``all`` by default).
+    priority_enabled, max_priority_level
+        Messages of higher priority come first, from 0 to this level; only with ``type: classic``.
+    type
+        As in RabbitMQ; the dead queue is always a quorum queue.
+    declare
+        ``passive`` uses a queue that somebody else owns, as it is, and binds it to nothing; it has to exist.
     """
 
     name: str
@@ -138,10 +208,21 @@ class Queue:
 
 @frozen
 class Retries:
-    """``retries`` of a consumer: how often a failing message is tried again, and after which delays.
+    """How often a message that fails is tried again, and after which delays.
 
-    The delay starts at ``delay`` and grows by ``factor`` with each attempt up to ``max_delay``; each is
-    rounded up to a step of the broker's ladder of retry queues. After ``limit`` retries the message is dead.
+    Each delay is rounded up to a step of the broker's ladder of retry queues: 1 s, 5 s, 15 s, 1 min, 5 min,
+    15 min, 1 h, 6 h.
+
+    Attributes
+    ----------
+    limit
+        After so many retries the message is dead.
+    delay
+        Before the first retry.
+    factor
+        By how much the delay grows with each further one.
+    max_delay
+        How long it grows at most.
     """
 
     limit: int = 20
@@ -152,25 +233,65 @@ class Retries:
 
 @frozen
 class NotYetPolicy:
-    """``notYet`` of a consumer: how long a message waits for what another one has still to bring."""
+    """How long a message waits for what another one has still to bring: a dataset for its investigation.
+
+    Attributes
+    ----------
+    for_
+        Counted from the first sight of the message; then it is dead. With 0 it never waits.
+    """
 
     for_: timedelta = timedelta(hours=24)
 
 
 @frozen
 class Consumer:
-    """One entry of ``consumers``: a consumer type bound to queues, workers and integrations."""
+    """A consumer type bound to queues, workers and integrations.
+
+    Attributes
+    ----------
+    type
+        A consumer type that an installed plugin registers; ``pacer plugins list`` shows them.
+    queues
+        The queues, of ``queues``, that it reads: one at least.
+    name
+        By default its type; needed where two consumers have one type.
+    enabled
+        With ``false`` it is checked and not run.
+    workers
+        How many processes run it; the consumers of a type with keys share one process instead.
+    concurrency
+        How many threads run tasks in each process; with 1, it is the thread that reads the broker.
+    prefetch
+        How many messages a process may hold: by default twice the threads, 50 with one thread, and 256 where
+        the type has keys.
+    integrations
+        The integrations that its tasks may use: names of ``integrations``, or ``{TYPE: NAME}``. A task whose
+        needs are not all named here does not run.
+    task_timeout
+        How long the tasks of one message may run; then the process is replaced and the message retried.
+    crashes
+        After so many deaths of a process that had the message inside a task, the message is dead.
+    retries
+        What happens after a failure.
+    not_yet
+        What happens when something that another message brings is missing.
+    options
+        The options of its type.
+    task_options
+        By task name, the options of tasks that have their own.
+    """
 
     type: str
     queues: tuple[str, ...]
     name: str = ""
     enabled: bool = True
-    workers: int = 1
-    concurrency: int = 8
-    prefetch: int | None = None
+    workers: Positive = _ONE
+    concurrency: Positive = _EIGHT
+    prefetch: Positive | None = None
     integrations: tuple[str | dict[str, str], ...] = ()
     task_timeout: timedelta = timedelta(minutes=15)
-    crashes: int = 3
+    crashes: Positive = _THREE
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)
     options: Any = None
@@ -185,24 +306,42 @@ class Consumer:
 
 @frozen
 class Logging:
-    """``logging``: what goes to standard error."""
+    """What goes to standard error.
+
+    Attributes
+    ----------
+    log_level
+        PACER's own records of this level and above; of other libraries, warnings and above.
+    """
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
 @frozen
 class Processes:
-    """``processes``: how they end, and where they keep what has to outlive them."""
+    """How processes end, and where they keep what has to outlive them.
+
+    Attributes
+    ----------
+    shutdown_grace
+        How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue.
+    state_folder
+        Where crashes are counted; by default a folder of its own below ``$XDG_STATE_HOME/pacer``.
+    """
 
     shutdown_grace: timedelta = timedelta(seconds=30)
-    """How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue."""
     state_folder: str | None = None
-    """Where crashes are counted; by default a folder of its own below ``$XDG_STATE_HOME/pacer``."""
 
 
 @frozen
 class PluginOptions:
-    """``plugins``: entry points to leave out."""
+    """Which plugins take part.
+
+    Attributes
+    ----------
+    block
+        Names of entry points to leave out, as ``pacer plugins list`` shows them.
+    """
 
     block: tuple[str, ...] = ()
 

@@ -16,6 +16,7 @@ def check_references(document: Document, plugins: Plugins) -> None:
     for section in ("exchanges", "queues", "consumers"):
         _unique(document, section)
     _queues(document)
+    _readers(document)
     _recipients(document)
     _integrations(document, plugins)
     for path, consumer in entries(document, "consumers"):
@@ -24,7 +25,7 @@ def check_references(document: Document, plugins: Plugins) -> None:
 
 def entries(document: Document, section: str) -> Iterator[tuple[Path_, dict[str, Any]]]:
     """Give the entries of a list that are mappings, each with its path."""
-    data = document.data.get(section)
+    data = document.names.get(section)
     for index, item in enumerate(data if isinstance(data, list) else ()):
         if isinstance(item, dict):
             yield (section, index), item
@@ -93,8 +94,26 @@ def _queues(document: Document) -> None:
             )
 
 
+def _readers(document: Document) -> None:
+    """Note each queue that two consumers read: every message would reach one of them, nobody knows which."""
+    readers: dict[str, str | None] = {}
+    for path, consumer in entries(document, "consumers"):
+        queues = consumer.get("queues")
+        if consumer.get("enabled", True) is not True or not isinstance(queues, list):
+            continue
+        for index, queue in enumerate(queues):
+            if isinstance(queue, str) and queue in readers:
+                document.report(
+                    (*path, "queues", index),
+                    f"queue {queue!r} is read by consumer {readers[queue]!r} already: give each its own",
+                    Code.DUPLICATE_NAME,
+                )
+            elif isinstance(queue, str):
+                readers[queue] = name_of(consumer)
+
+
 def _recipients(document: Document) -> None:
-    brokers = document.data.get("brokers")
+    brokers = document.names.get("brokers")
     recipients = brokers.get("recipients") if isinstance(brokers, dict) else None
     named = [one for one in recipients if isinstance(one, dict)] if isinstance(recipients, list) else []
     names = [str(one.get("name")) for one in named]
@@ -119,7 +138,7 @@ def _recipients(document: Document) -> None:
 
 
 def _integrations(document: Document, plugins: Plugins) -> None:
-    data = document.data.get("integrations")
+    data = document.names.get("integrations")
     if data is not None and not isinstance(data, dict):
         document.report(("integrations",), "'integrations' should be a mapping", Code.WRONG_TYPE)
     for name, options in data.items() if isinstance(data, dict) else ():
@@ -142,16 +161,12 @@ def _consumer(document: Document, plugins: Plugins, path: Path_, consumer: dict[
         if isinstance(queue, str) and queue not in known:
             hint = did_you_mean(queue, known)
             document.report((*path, "queues", index), f"unknown queue {queue!r}{hint}", Code.UNKNOWN_NAME)
-    for key in ("workers", "concurrency", "prefetch", "crashes"):
-        number = consumer.get(key)
-        if isinstance(number, int) and number < 1:
-            document.report((*path, key), f"{key!r} should be 1 or more", Code.BAD_VALUE)
     _consumer_integrations(document, path, consumer)
 
 
 def _consumer_integrations(document: Document, path: Path_, consumer: dict[str, Any]) -> None:
     names = consumer.get("integrations")
-    configured = document.data.get("integrations")
+    configured = document.names.get("integrations")
     configured = configured if isinstance(configured, dict) else {}
     enabled: set[str] = set()
     for index, name in enumerate(names if isinstance(names, list) else ()):

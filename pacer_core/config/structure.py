@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from enum import Enum
 from functools import cache
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, NewType, TypeVar, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -18,6 +18,9 @@ from pacer_core.logs import Secret, redact
 from pacer_core.structuring import Bad, Hook, Missing, UnknownKey, leaves, strict_converter
 
 T = TypeVar("T")
+
+Positive = NewType("Positive", int)
+"""A whole number from 1 on."""
 
 _UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
@@ -78,6 +81,7 @@ def _converter() -> Converter:
     scalars: dict[Any, Hook] = {
         str: _unveil(_text),
         int: _unveil(_integer),
+        Positive: _unveil(_positive),
         float: _unveil(_number),
         bool: _unveil(_truth),
         timedelta: _unveil(_duration),
@@ -123,7 +127,7 @@ def _unveil(hook: Callable[[Any], Any]) -> Hook:
             raise _Reported
         if isinstance(value, Secret):
             text = value.reveal()
-            if hook in (_integer, _number, _truth):
+            if hook in (_integer, _positive, _number, _truth):
                 return hook({"true": True, "false": False}.get(text.lower(), _number_in(text)))
             return hook(text)
         return hook(value)
@@ -150,6 +154,12 @@ def _integer(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     raise Bad("should be a whole number")
+
+
+def _positive(value: Any) -> int:
+    if _integer(value) < 1:
+        raise _Value("should be 1 or more")
+    return int(value)
 
 
 def _number(value: Any) -> float:
@@ -213,14 +223,12 @@ def _mapping_hook(hint: Any, converter: Converter) -> Hook:
 
 def _name_or_pair_hook(hint: Any, converter: Converter) -> Hook:
     def hook(value: Any, _: Any) -> Any:
+        if isinstance(value, Secret):
+            return value.reveal()
         if isinstance(value, str):
             return value
-        if (
-            isinstance(value, dict)
-            and len(value) == 1
-            and all(isinstance(name, str) for name in value.values())
-        ):
-            return value
+        if isinstance(value, dict) and len(value) == 1:
+            return {kind: _unveil(_text)(name, str) for kind, name in value.items()}
         raise Bad("should be the name of an integration, or one pair {type: instance}")
 
     return hook

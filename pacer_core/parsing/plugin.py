@@ -25,13 +25,16 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
         raise Reject("the body is empty")
     kind = _kind(envelope)
     if kind == "xml":
-        return structure(read_xml(envelope.body, consumer.message), consumer.message)
+        data, problems = read_xml(envelope.body, consumer.message)
+        return structure(data, consumer.message, problems)
     if kind == "json":
         data = read_json(envelope.body)
         if isinstance(data, str):  # a JSON or XML text packed into a JSON string, as older publishers do
             packed = data.lstrip()
             if packed.startswith("<"):
-                return structure(read_xml(packed.encode(), consumer.message), consumer.message)
+                # What it declares is how it was encoded before it was packed.
+                data, problems = read_xml(packed.encode(), consumer.message, encoding="utf-8")
+                return structure(data, consumer.message, problems)
             data = read_json(packed.encode())
         return structure(data, consumer.message)
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -20,10 +20,14 @@ M = TypeVar("M")
 # What XML 1.0 (section 2.2) cannot carry: whatever is stored in a catalogue must survive SOAP.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_LARGEST = 2**63
 
 
-def structure(data: Any, cls: type[M]) -> M:
+def structure(data: Any, cls: type[M], problems: Sequence[BadField] = ()) -> M:
     """Make a message of class ``cls`` from plain data (dictionaries, lists, scalars).
+
+    ``problems`` are those that are known already; with any, the message is rejected with all of them.
 
     Keys are matched in snake case; keys that the class does not know are ignored, since publishers add
     fields before their readers learn them.
@@ -34,9 +38,12 @@ def structure(data: Any, cls: type[M]) -> M:
         With every bad field of the message.
     """
     try:
-        return _converter().structure(data, cls)
+        message = _converter().structure(data, cls)
     except Exception as error:
-        raise Reject("the message has bad fields", fields=list(_bad_fields(error))) from None
+        raise Reject("the message has bad fields", fields=[*problems, *_bad_fields(error)]) from None
+    if problems:
+        raise Reject("the message has bad fields", fields=problems)
+    return message
 
 
 def _bad_fields(error: BaseException) -> Iterator[BadField]:
@@ -70,11 +77,14 @@ def _rename(cls: type, value: dict[Any, Any]) -> tuple[dict[str, Any], list[Bad]
     if shape.names.issuperset(value):
         return value, []
     fields: dict[str, Any] = {}
+    refused: list[Bad] = []
     for key, item in value.items():
         member = shape.members.get(key) or shape.members.get(snake(key))
         if member is not None:
+            if member.name in fields:
+                refused.append(Bad(f"has {member.name} in two spellings"))
             fields[member.name] = item
-    return fields, []
+    return fields, refused
 
 
 def _string(value: Any, _: Any) -> str:
@@ -103,22 +113,21 @@ def _scalar(value: Any, _: Any) -> Any:
 
 
 def _integer(value: Any, _: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    # Longer than any 64-bit number: refused before Python spends quadratic time on it.
+    """Read a whole number of 64 bits: no catalogue stores a larger one, and JSON's readers round it."""
+    # Far longer ones are refused before Python spends quadratic time on them.
     if isinstance(value, str) and len(value) <= 40 and _INTEGER.fullmatch(value.strip()):
-        return int(value)
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -_LARGEST <= value < _LARGEST:
+        return value
     raise Bad("is not a whole number")
 
 
 def _number(value: Any, _: Any) -> float:
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            number = math.nan
-        if math.isfinite(number):
-            return number
+    # Python alone would take 1_000, infinity, and the digits of other scripts.
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
     raise Bad("is not a number")
 
 

@@ -24,7 +24,7 @@ def element(name: str, **arguments: Any) -> Any:
     """Make an attrs field that XML writes as an element of another name.
 
     ``parameters: tuple[Parameter, ...] = element("parameter", default=())`` collects repeated
-    ``<parameter>`` elements. Further arguments go to `attrs.field`.
+    ``<parameter>`` elements. Further arguments go to ``attrs.field``.
     """
     return field(metadata={_ELEMENT: name}, **arguments)
 

@@ -10,17 +10,17 @@ from pacer_core.errors import BadField, Reject
 from pacer_core.parsing.types import Member, Shape, shape_of, snake
 
 
-def read_xml(body: bytes, cls: type) -> dict[str, Any]:
-    """Give the plain data that an XML body holds for a message class, ready to be structured.
+def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[dict[str, Any], list[BadField]]:
+    """Give the plain data that an XML body holds for a message class, and what is wrong with its elements.
 
     Elements and attributes that the class does not know are passed over; an element that the class holds as
     a tuple may be repeated, any other may not. No entity is expanded, nothing is fetched, and trees past
-    libxml2's limits (depth 256, 10 MB of text) are refused.
+    libxml2's limits (depth 256, 10 MB of text) are refused. ``encoding`` outweighs what the body declares.
 
     Raises
     ------
     Reject
-        Where the body is not well-formed, brings a DOCTYPE, has another root, or repeats an element.
+        Where the body is not well-formed, brings a DOCTYPE, or has another root.
     """
     # Made anew each time: a parser shared between threads serialises them, and costs no less.
     parser = etree.XMLParser(
@@ -30,6 +30,7 @@ def read_xml(body: bytes, cls: type) -> dict[str, Any]:
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
+        encoding=encoding,
     )
     try:
         root = etree.fromstring(body, parser)
@@ -45,20 +46,21 @@ def read_xml(body: bytes, cls: type) -> dict[str, Any]:
             f"the root element is not <{shape.root}>", fields=[BadField("$", f"expected <{shape.root}>")]
         )
     problems: list[BadField] = []
-    data = _data(root, shape, "", problems)
-    if problems:
-        raise Reject("the message has bad fields", fields=problems)
-    return data
+    return _data(root, shape, "", problems), problems
 
 
 def _data(node: etree._Element, shape: Shape, path: str, problems: list[BadField]) -> dict[str, Any]:
     data: dict[str, Any] = {}
     members = shape.members
+    seen: set[str] = set()
+    own = etree.QName(node).namespace
     for name, value in node.attrib.items():
+        if etree.QName(name).namespace not in (None, own):  # xsi:type, xml:lang, ...
+            continue
         member = members.get(_local(str(name)))
         if member is not None and member.inner is None and not member.many:
+            seen.add(member.name)
             data[member.name] = str(value)
-    seen: set[str] = set()
     for child in node:
         tag = child.tag
         member = members.get(_local(tag)) if isinstance(tag, str) else None

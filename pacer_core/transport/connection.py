@@ -11,11 +11,12 @@ from uuid import uuid4
 from amqp.exceptions import ChannelError
 from attrs import frozen
 from kombu import Connection
-from kombu.transport import TRANSPORT_ALIASES, memory, pyamqp, virtual
+from kombu.transport import TRANSPORT_ALIASES, memory, virtual
 
 from pacer_core.config.model import Broker
 from pacer_core.errors import BrokerError
 from pacer_core.logs import redact
+from pacer_core.transport import buffered
 
 log = logging.getLogger("pacer.transport")
 
@@ -53,18 +54,18 @@ def contents(message: Any) -> Contents:
     return Contents(message.delivery_tag, body, message.delivery_info, properties, headers)
 
 
-class _AmqpChannel(pyamqp.Channel):  # type: ignore[misc]  # kombu has no types
+class _AmqpChannel(buffered.Channel):
     def __init__(self, *arguments: Any, **kwargs: Any) -> None:
         super().__init__(*arguments, **kwargs)
         self.auto_decode = False  # bytes: an XML body declares its encoding itself
 
 
-class _AmqpConnection(pyamqp.Connection):  # type: ignore[misc]
+class _AmqpConnection(buffered.Connection):
     Channel = _AmqpChannel
 
 
-class AmqpTransport(pyamqp.Transport):  # type: ignore[misc]
-    """kombu's AMQP transport with raw bodies, and with an empty virtual host left empty."""
+class AmqpTransport(buffered.Transport):
+    """The buffered AMQP transport with raw bodies, and with an empty virtual host left empty."""
 
     Connection = _AmqpConnection
 

@@ -17,6 +17,9 @@ from pacer_core.messages import Envelope
 from pacer_core.transport.connection import contents
 from pacer_core.transport.headers import read_envelope
 
+BATCH = 64
+"""Messages that are handed out, and acknowledged, between two looks at anything else."""
+
 
 @frozen(eq=False)
 class Received:
@@ -117,22 +120,24 @@ class Subscription:
             raise StandBy(str(error)) from None
 
     def poll(self, waker: Waker, timeout: float) -> None:
-        """Wait for a message and hand it out; return after that, a call of the waker, or the timeout."""
+        """Wait for messages and hand out what is there, `BATCH` at most; return after the timeout otherwise.
+
+        A call of the waker ends the wait as well.
+        """
         if self._socket is None:
             with contextlib.suppress(socket.timeout):
                 self._connection.drain_events(timeout=min(timeout, 0.02))
             waker.clear()
             return
-        pending = getattr(self._socket, "pending", None)  # TLS may hold bytes that select does not see
-        if not (pending and pending()):
+        amqp = self._connection.connection
+        if not amqp.ready():  # what has been read already makes no socket readable
             wait_for: list[Any] = [self._socket, waker]
             readable, _, _ = select.select(wait_for, [], [], timeout)
             if waker in readable:
                 waker.clear()
             if self._socket not in readable:
                 return
-        with contextlib.suppress(socket.timeout):
-            self._connection.drain_events(timeout=timeout)
+        amqp.drain_ready(BATCH)
 
     def ack(self, tags: Sequence[Any]) -> None:
         """Acknowledge messages, those that have nothing unfinished before them in one go."""
@@ -150,11 +155,10 @@ class Subscription:
         # Only up to a tag that is still open: up to any other, RabbitMQ acknowledges all there are, later
         # ones too, before it notices.
         whole = [tag for tag in fresh if tag <= self._low]
-        if whole:
-            self._channel.basic_ack(whole[-1], multiple=True)
-        for tag in fresh[len(whole) :]:
-            self._early.add(tag)
-            self._channel.basic_ack(tag)
+        acks = [(whole[-1], True)] if whole else []
+        later = fresh[len(whole) :]
+        self._early.update(later)
+        self._channel.ack_all([*acks, *((tag, False) for tag in later)])
 
     def heartbeat(self) -> None:
         """Send a heartbeat where one is due, and notice a broker that sends none."""

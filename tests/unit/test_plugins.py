@@ -67,7 +67,7 @@ def test_the_core_is_listed_first_with_the_hooks_it_implements(site: Site) -> No
     site.install("aardvark", PARCELS)
     plugins = listed(site)
     assert next(iter(plugins)) == "core"
-    assert plugins["core"]["registers"] == {"hooks": ["pacer_parse_message"]}
+    assert "pacer_parse_message" in plugins["core"]["registers"]["hooks"]
 
 
 def test_plugins_are_listed_in_the_order_of_their_names(site: Site) -> None:

@@ -196,6 +196,18 @@ def test_a_moment_in_a_rule_is_in_the_servers_zone(catalogue: Catalogue) -> None
     assert catalogue.names("db/jdoe", "Dataset") == []
 
 
+def test_a_rule_may_ask_for_the_present_wherever_it_is_applied(catalogue: Catalogue) -> None:
+    for entity in ("Investigation", "Dataset"):
+        catalogue.rule("R", f"SELECT e FROM {entity} e WHERE e.createTime < CURRENT_TIMESTAMP")
+    rights, connection = catalogue.rights("db/jdoe"), catalogue.store.connection
+    query = "SELECT i FROM Investigation i INCLUDE i.datasets"
+
+    answer = search(query, connection, SCHEMA, access=rights, zone=BERLIN)
+    assert [len(row[0]["datasets"]) for row in answer.rows] == [1, 1]
+    assert rights.allowed("R", "Dataset", catalogue.datasets) == set(catalogue.datasets)
+    assert get("Dataset", catalogue.datasets[0], connection, SCHEMA, access=rights)
+
+
 @pytest.mark.parametrize(
     ("flags", "what"),
     [

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pacer_sandbox import query
@@ -85,6 +86,16 @@ class Catalogue:
             yield
         finally:
             _log.info("%s %s %.1f ms", operation, entity, (time.perf_counter() - start) * 1000)
+
+    def tell(self, wishes: Any) -> None:
+        """Misbehave as a JSON object says, which may also say ``expireSessions``; ValueError otherwise."""
+        if isinstance(wishes, dict) and wishes.pop("expireSessions", False):
+            self.sessions.expire_all()
+        self.misbehave.tell(wishes)
+
+    def warm_up(self) -> None:
+        """Build the query parser's tables now rather than at the first search."""
+        query.parse("SELECT f FROM Facility f", self.schema)
 
     def is_empty(self) -> bool:
         """Tell whether the catalogue holds neither a facility nor a user."""

@@ -37,8 +37,6 @@ def icat(
     """Serve an ICAT 6.2 that needs no Java, until Ctrl-C. It is no production server."""
     # Imported here, so that other commands need not wait for it.
     from pacer_sandbox.sandbox import IcatSandbox
-    from pacer_sandbox.seed import SeedError
-    from pacer_sandbox.sessions import AccountsError
 
     if log:
         logging.basicConfig(format="%(asctime)s %(message)s")
@@ -46,8 +44,8 @@ def icat(
     try:
         box = IcatSandbox(data, seed, port, zone, host=host, accounts=accounts)
         if misbehave:
-            box.misbehave.tell(json.loads(misbehave))
-    except (SeedError, AccountsError, ValueError, KeyError, OSError) as exc:
+            box.catalogue.tell(json.loads(misbehave))
+    except (ValueError, KeyError, OSError) as exc:
         raise click.ClickException(str(exc)) from exc
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:

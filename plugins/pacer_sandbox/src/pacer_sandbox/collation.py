@@ -15,6 +15,7 @@ def fold(text: str) -> str:
     return text.upper() if text.isascii() else "".join(map(_weight, text))
 
 
+@lru_cache(maxsize=32768)
 def key(text: str) -> str:
     """Return what to compare instead of ``text``: equal and ordered as the collation has it."""
     return fold(text).rstrip(" ") + " "

@@ -25,11 +25,19 @@ def icat_server(icat_process: "IcatSandbox") -> "IcatSandbox":
     return icat_process
 
 
-@pytest.fixture
-def icat_client(icat_server: "IcatSandbox") -> Iterator[Any]:
-    """Return a python-icat client, logged in as ``simple/root``."""
+@pytest.fixture(scope="session")
+def icat_client_of_session(icat_process: "IcatSandbox") -> Any:
+    """Return a python-icat client that nobody is logged in with: making one takes 56 calls."""
     icat = pytest.importorskip("icat", reason="needs python-icat: pip install 'pacer-sandbox[client]'")
-    client = icat.Client(icat_server.wsdl)
+    return icat.Client(icat_process.wsdl)
+
+
+@pytest.fixture
+def icat_client(icat_server: "IcatSandbox", icat_client_of_session: Any) -> Iterator[Any]:
+    """Return a python-icat client, logged in as ``simple/root``; the data are fresh for each test."""
+    client = icat_client_of_session
     client.login("simple", {"username": "root", "password": "secret"})
     yield client
-    client.logout()
+    icat_server.misbehave.clear()
+    if client.sessionId:
+        client.logout()

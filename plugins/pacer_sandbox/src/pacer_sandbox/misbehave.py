@@ -4,11 +4,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from attrs import define, field, frozen
 
 from pacer_sandbox.errors import IcatError
+from pacer_sandbox.schema import Schema
 
 WRITES = frozenset({"create", "createMany", "update", "delete", "deleteMany", "write"})
 """Operations that write; ``write`` is the REST interface's."""
@@ -20,6 +21,12 @@ DEADLOCK = (
     " transaction\nError Code: 1213"
 )
 How = Literal["internal", "deadlock", "lost-request", "lost-answer"]
+OPERATIONS = WRITES | {
+    *("login", "logout", "refresh", "getUserName", "getRemainingMinutes", "get", "search", "isAccessAllowed"),
+    *("getApiVersion", "getVersion", "getEntityNames", "getEntityInfo", "getAuthenticatorInfo"),
+    *("getProperties", "isLoggedIn"),
+}
+"""All operations, those of REST under the names of their SOAP twins where they have one."""
 
 
 class LostError(Exception):
@@ -79,7 +86,8 @@ class Misbehaviour:
 
     def slow(self, seconds: float, operation: str = "*", entity: str = "*") -> None:
         """Let calls take longer; the first that applies counts, so tell the special before the general."""
-        self._slow.append(Slow(seconds, operation, entity))
+        _check(operation, entity)
+        self._slow.append(Slow(float(seconds), operation, entity))
 
     def fail(
         self, how: How = "internal", *, at: int = 0, every: int = 0, operation: str = "*", entity: str = "*"
@@ -88,6 +96,9 @@ class Misbehaviour:
 
         ``lost-answer`` does what is asked and cuts the connection instead of answering.
         """
+        _check(operation if operation != "writes" else "*", entity)
+        if how not in get_args(How):
+            raise ValueError(f"how={how!r}: one of {', '.join(get_args(How))} is expected")
         self._fail.append(Fail(how, at, every, operation, entity))
 
     def deadlock(self, every: int) -> None:
@@ -106,14 +117,22 @@ class Misbehaviour:
             self.calls.clear()
             self.is_away = False
 
-    def tell(self, wishes: Mapping[str, Any]) -> None:
-        """Do what a JSON object says: ``clear``, ``away``, and lists ``slow`` and ``fail`` of arguments."""
-        if wishes.get("clear"):
-            self.clear()
-        for wish in wishes.get("slow", ()):
-            self.slow(**wish)
-        for wish in wishes.get("fail", ()):
-            self.fail(**wish)
+    def tell(self, wishes: Any) -> None:
+        """Do what a JSON object says: ``clear``, ``away``, and lists ``slow`` and ``fail`` of arguments.
+
+        Raises ValueError for a wish that is not understood.
+        """
+        if not isinstance(wishes, Mapping) or wishes.keys() - {"clear", "away", "slow", "fail"}:
+            raise ValueError("an object with clear, away, slow or fail is expected")
+        try:
+            if wishes.get("clear"):
+                self.clear()
+            for wish in wishes.get("slow", ()):
+                self.slow(**wish)
+            for wish in wishes.get("fail", ()):
+                self.fail(**wish)
+        except TypeError as exc:
+            raise ValueError(str(exc)) from exc
         if "away" in wishes:
             self.away(bool(wishes["away"]))
 
@@ -137,3 +156,10 @@ class Misbehaviour:
         if "deadlock" in hows:
             raise IcatError("INTERNAL", DEADLOCK)
         return "lost-answer" in hows
+
+
+def _check(operation: str, entity: str) -> None:
+    if operation != "*" and operation not in OPERATIONS:
+        raise ValueError(f"operation={operation!r}: one of {', '.join(sorted(OPERATIONS))} is expected")
+    if entity != "*" and entity not in Schema.load():
+        raise ValueError(f"entity={entity!r} is not an ICAT entity")

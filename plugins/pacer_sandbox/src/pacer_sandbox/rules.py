@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from attrs import Factory, define, frozen
+from attrs import define, field, frozen
 
 from pacer_sandbox.errors import IcatError
 from pacer_sandbox.query import Restriction, Statement, parse
@@ -73,9 +73,9 @@ class Authoriser:
     user: str
     root_users: Collection[str]
     zone: ZoneInfo
-    _rules: dict[str, list[Rule]] | None = None
-    _steps: set[tuple[str, str]] | None = None
-    _selects: dict[tuple[Right, str, str | None], Restriction | None] = Factory(dict)
+    _rules: dict[str, list[Rule]] | None = field(default=None, init=False)
+    _steps: set[tuple[str, str]] | None = field(default=None, init=False)
+    _selects: dict[tuple[Right, str, str | None], Restriction | None] = field(factory=dict, init=False)
 
     @property
     def is_root(self) -> bool:
@@ -121,8 +121,9 @@ class Authoriser:
         for name in changed:
             if name == "id":
                 continue
-            is_list = self.schema[entity][name].rel_type == "MANY"
-            if is_list or not self._among(self._restriction("U", entity, name), entity, [id]):
+            changing = self.schema[entity].by_name.get(name)
+            single = changing is not None and changing.rel_type != "MANY"
+            if not (single and self._among(self._restriction("U", entity, name), entity, [id])):
                 raise _refusal("U", entity)
 
     def _public(self, entity: str) -> bool:

@@ -16,7 +16,7 @@ META = ("createId", "createTime", "modId", "modTime")
 """Attributes that the catalogue sets itself."""
 
 
-@frozen
+@frozen(eq=False)
 class Field:
     """One field of an entity.
 
@@ -33,7 +33,7 @@ class Field:
     inverse: str = ""
 
 
-@frozen
+@frozen(eq=False)
 class Entity:
     """One entity: its fields in the order in which they travel, and its unique key, if it has one."""
 
@@ -41,8 +41,8 @@ class Entity:
     bean: str
     key: tuple[str, ...]
     fields: tuple[Field, ...]
-    by_name: Mapping[str, Field] = field(eq=False, repr=False)
-    columns: tuple[Field, ...] = field(eq=False, repr=False)
+    by_name: Mapping[str, Field] = field(repr=False)
+    columns: tuple[Field, ...] = field(repr=False)
     """What is stored in the entity's table: attributes and to-one fields, in the order of the wire."""
 
     @property
@@ -74,7 +74,7 @@ class Schema:
     version: str
     entities: Mapping[str, Entity]
     enums: Mapping[str, tuple[str, ...]]
-    by_bean: Mapping[str, Entity] = field(eq=False, repr=False)
+    by_bean: Mapping[str, Entity] = field(repr=False)
 
     @staticmethod
     def load() -> "Schema":

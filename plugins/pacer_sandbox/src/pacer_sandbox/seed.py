@@ -12,8 +12,6 @@ from sqlite3 import Connection
 from typing import Any
 
 from lxml import etree
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from pacer_sandbox import inserts
 from pacer_sandbox.beans import Bean
@@ -88,6 +86,9 @@ def _xml(content: bytes, name: str, catalogue: Catalogue) -> Iterator[Object]:
 
 
 def _yaml(content: bytes, name: str, catalogue: Catalogue) -> Iterator[Object]:
+    from ruamel.yaml import YAML  # here, because it takes long to import
+    from ruamel.yaml.error import YAMLError
+
     try:
         documents = list(YAML(typ="safe").load_all(content.decode()))
     except (YAMLError, UnicodeDecodeError) as exc:

@@ -4,11 +4,10 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from attrs import field, frozen
-from ruamel.yaml import YAML
 
 from pacer_sandbox.errors import IcatError
 from pacer_sandbox.store import Store
@@ -17,6 +16,15 @@ KEYS = {"simple": ("username", "password"), "db": ("username", "password"), "ano
 """The kinds of authenticator and the credentials that each asks for."""
 
 LIFETIME_MINUTES = 120
+
+DEFAULT: Mapping[str, Any] = {
+    "rootUserNames": ["simple/root"],
+    "authenticators": {
+        "simple": dict.fromkeys(("root", "useroffice", "ingest", "dataingest", "reader"), "secret"),
+        "db": dict.fromkeys(("acord", "ahau", "jbotu", "jdoe", "nbour", "rbeck"), "secret"),
+    },
+}
+"""Who may log in to a sandbox that is not given a file of its own; none of these is a secret."""
 
 
 class AccountsError(ValueError):
@@ -33,14 +41,13 @@ class Accounts:
 
     @staticmethod
     def load(path: Path | None = None) -> "Accounts":
-        """Read a YAML file of accounts; without one, those that the sandbox comes with.
+        """Read a YAML file of accounts; without one, take those that the sandbox comes with.
 
         The file has ``rootUserNames`` and ``authenticators``, a mapping from ``simple``, ``db`` or
         ``anon`` to user names with their passwords. Raises AccountsError.
         """
-        text = files("pacer_sandbox").joinpath("accounts.yaml").read_text("utf-8") if path is None else None
-        told = YAML(typ="safe").load(text if path is None else path.read_text("utf-8"))
-        where = path or "accounts.yaml"
+        told = DEFAULT if path is None else _parsed(path)
+        where = path or "built-in accounts"
         if not isinstance(told, dict) or not isinstance(told.get("authenticators"), dict):
             raise AccountsError(f"{where}: 'authenticators' is missing: a mapping from simple, db or anon")
         authenticators = {}
@@ -65,6 +72,16 @@ class Accounts:
         if users.get(name) != credentials["password"]:
             raise IcatError("SESSION", "The username and password do not match")
         return f"{mnemonic}/{name}"
+
+
+def _parsed(path: Path) -> Any:
+    from ruamel.yaml import YAML  # here, because it takes longer to import than most sandboxes to start
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(path.read_text("utf-8"))
+    except YAMLError as exc:
+        raise AccountsError(f"{path}: {exc}") from exc
 
 
 class Sessions:

@@ -25,6 +25,10 @@ COLUMN_TYPES = {
 """The column type of each attribute type; an enumeration's is TEXT."""
 
 
+class StoreError(ValueError):
+    """A data file that cannot be used."""
+
+
 class Store:
     """The database behind one sandbox.
 
@@ -104,16 +108,25 @@ class Store:
 
 
 def connect(path: Path | None) -> sqlite3.Connection:
-    """Open a database (in memory without a path) with the collation and the functions that we need."""
+    """Open a database (in memory without a path) with the collation and the functions that we need.
+
+    A file is ours alone while it is open. Raises StoreError where another process has it, or where it
+    is no database.
+    """
     connection = sqlite3.connect(
-        ":memory:" if path is None else path, isolation_level=None, check_same_thread=False
+        ":memory:" if path is None else path, isolation_level=None, check_same_thread=False, timeout=0.2
     )
     collation.register(connection)
     register(connection)
     connection.execute("PRAGMA foreign_keys = ON")
     if path is not None:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # survives kill -9, not a power cut
+        except sqlite3.Error as exc:
+            connection.close()
+            raise StoreError(f"{path}: {exc}; is another sandbox using it?") from exc
     return connection
 
 

@@ -19,6 +19,7 @@ LATEST = 253402300799
 """The last second of the year 9999 in UTC; the database can store no later local time."""
 
 _COMMON = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?")
+_FAR = re.compile(r"[1-9]\d{4,}-\d\d-\d\d(?:T|$)")  # a year that no database column holds
 _LEXICAL = re.compile(
     r"""(?:(?P<date>(?P<year>-?\d{4,})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?)(?:T(?=\d))?)?
         (?P<time>(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?:\.\d+)?)?
@@ -35,11 +36,13 @@ def from_xml(text: str, zone: ZoneInfo) -> int | None:
     A date or a time alone is read too; without a zone it is in ``zone``. Fractions are cut off.
     """
     text = text.strip()
+    if _FAR.match(text):
+        return LATEST + 1
     try:
         moment = datetime.fromisoformat(text) if _COMMON.fullmatch(text) else _lexical(text)
     except (ValueError, OverflowError):
         return None
-    if moment is None:
+    if moment is None or abs(moment.utcoffset() or timedelta()) > timedelta(hours=14):
         return None
     if moment.tzinfo is None:
         return stored(local_to_seconds(moment.replace(microsecond=0), zone), zone)
@@ -144,14 +147,18 @@ def _seconds(moment: datetime) -> int:
 
 def _lexical(text: str) -> datetime | None:
     found = _LEXICAL.fullmatch(text)
-    if found is None or not (found["date"] or found["time"]):
+    if (
+        found is None
+        or not (found["date"] or found["time"])
+        or abs(_offset(found["zone"] or "Z")) > 14 * 3600
+    ):
         return None
     year, month, day = int(found["year"] or 1970), int(found["month"] or 1), int(found["day"] or 1)
     moment = datetime(year, month, day)  # noqa: DTZ001 - the zone comes below
-    hour = int(found["hour"] or 0)
-    if hour > 24 or int(found["minute"] or 0) > 59 or int(found["second"] or 0) > 59:
+    hour, minute, second = (int(found[part] or 0) for part in ("hour", "minute", "second"))
+    if hour > 24 or minute > 59 or second > 59 or (hour == 24 and (minute or second)):
         return None
-    moment += timedelta(hours=hour, minutes=int(found["minute"] or 0), seconds=int(found["second"] or 0))
+    moment += timedelta(hours=hour, minutes=minute, seconds=second)
     if found["zone"]:
         return moment.replace(tzinfo=UTC) - timedelta(seconds=_offset(found["zone"]))
     return moment

@@ -55,7 +55,7 @@ def search(
     ``max_entities`` objects, INTERNAL where the real server gives that.
     """
     compiled = _compiled(text, schema, zone, access)
-    rows = run(compiled, connection, schema, access=access, zone=zone, max_entities=max_entities)
+    rows = run(compiled, connection, schema, access=access, max_entities=max_entities)
     return Answer(compiled.columns, rows)
 
 
@@ -132,7 +132,10 @@ def _compiled(text: str, schema: Schema, zone: ZoneInfo, access: Access) -> Comp
         compiled, entities = _UNRESTRICTED[key]
         if all(access.readable(entity) is None for entity in entities):
             return compiled
-    compiled = compile_query(parse(text, schema), schema, zone=zone, readable=readable)
+    try:
+        compiled = compile_query(parse(text, schema), schema, zone=zone, readable=readable)
+    except RecursionError:
+        raise IcatError("INTERNAL", "the query is nested too deeply") from None
     if all(restriction is None for restriction in asked.values()):
         if len(_UNRESTRICTED) > _KEPT:
             _UNRESTRICTED.clear()

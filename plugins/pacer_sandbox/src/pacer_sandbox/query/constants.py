@@ -16,7 +16,7 @@ from pacer_sandbox.query.scope import Stored
 NUMBERS = frozenset({"Long", "Integer", "Double", "BigDecimal"})
 _TRUE, _FALSE = {"t", "true", "1"}, {"f", "false", "0"}
 _WHOLE = re.compile(r"[+-]?\d+")
-_SEPARATORS = re.compile(r"[ /:.-]+")
+_MOMENT = re.compile(r"\s*(\d+)[-/.:](\d+)[-/.:](\d+)(?:[ T]+(\d+)[-/.:](\d+)[-/.:](\d+))?(?:$|[Z.+\s-].*)")
 
 
 def convert(value: Stored, kind: str, of: str, zone: ZoneInfo) -> Stored:
@@ -45,12 +45,15 @@ def convert(value: Stored, kind: str, of: str, zone: ZoneInfo) -> Stored:
 def timestamp(text: str, zone: ZoneInfo) -> int:
     """Return the seconds of ``yyyy-mm-dd hh:mm:ss`` in local time.
 
-    The 32nd of January is the first of February.
+    The 32nd of January is the first of February. Raise ``IcatError`` INTERNAL beyond the year 9999.
     """
     year, month, day, hour, minute, second = (int(part) for part in re.split(r"[- :]", text))
     years, month = divmod(month - 1, 12)
-    moment = datetime(max(year + years, 1), month + 1, 1, tzinfo=UTC)
-    moment += timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second)
+    try:
+        moment = datetime(max(year + years, 1), month + 1, 1, tzinfo=UTC)
+        moment += timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second)
+    except (ValueError, OverflowError):
+        raise IcatError("INTERNAL", f"{text} is beyond the last year that can be stored") from None
     return times.stored(times.local_to_seconds(moment.replace(tzinfo=None), zone), zone)
 
 
@@ -91,16 +94,12 @@ def _truth(value: Stored) -> int | None:
 
 
 def _moment(value: Stored, zone: ZoneInfo) -> int | None:
+    """Read a date and a time in local time; a fraction or an offset behind them does not count."""
     if not isinstance(value, str):
         return None if value is None else int(value) // 1000
-    if not set(value) & set("-/.:"):
+    found = _MOMENT.match(value)
+    if found is None:
         return None
-    try:
-        parts = [int(part) for part in _SEPARATORS.split(value.strip(" /:.-"))][:6]
-    except ValueError:
-        return None
-    if len(parts) < 3:
-        return None
-    year, month, day, *clock = parts
-    hour, minute, second = (*clock, 0, 0, 0)[:3]
+    year, month, day, *clock = found.groups()
+    hour, minute, second = (part or "0" for part in clock)
     return timestamp(f"{year}-{month}-{day} {hour}:{minute}:{second}", zone)

@@ -1,11 +1,8 @@
 """Running a query and making its answer."""
 
 import sqlite3
-import time
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from pacer_sandbox import times
 from pacer_sandbox.errors import IcatError
 from pacer_sandbox.query.access import Access
 from pacer_sandbox.query.include import Record, fill
@@ -21,7 +18,6 @@ def run(
     schema: Schema,
     *,
     access: Access,
-    zone: ZoneInfo,
     max_entities: int,
 ) -> list[Row]:
     """Run a query: one tuple per row, with stored values for scalars and records for objects.
@@ -32,12 +28,9 @@ def run(
     if compiled.sql is None:
         return [(0,)] if compiled.lone_count else []
     wanted = compiled.number or max_entities + 1  # 0 is no limit
-    now = int(time.time())
     parameters = {
         **compiled.parameters,
         "user": access.user,
-        "now": now,
-        "today": _midnight(now, zone),
         "limit": min(wanted, max_entities + 1),
         "offset": compiled.offset,
     }
@@ -77,8 +70,3 @@ def _objects(
 def record(item: Item, row: Row) -> Record | None:
     """Return the object in a row, or ``None`` where an outer join found none."""
     return {name: value for name, value in zip(item.names, row, strict=True) if value is not None} or None
-
-
-def _midnight(now: int, zone: ZoneInfo) -> int:
-    local = times.to_local(now, zone)
-    return times.local_to_seconds(local.replace(hour=0, minute=0, second=0, tzinfo=None), zone)

@@ -70,7 +70,9 @@ def value(node: tree.Expression, scope: Scope) -> Sql:
             _check_literal(node, scope)
             return Sql("", "Date", constant=True, value=constants.timestamp(text, scope.context.zone))
         case tree.Now(name):
-            return Sql(":today" if name == "CURRENT_DATE" else ":now", "Date")
+            if name == "CURRENT_DATE":
+                return Sql(f"icat_today({scope.context.bind(scope.context.zone.key)})", "Date")
+            return Sql("icat_now()", "Date")
         case tree.Parameter(name, at):
             if name != "user":
                 raise IcatError("INTERNAL", f"the query parameter :{name} at character {at + 1} has no value")
@@ -163,7 +165,7 @@ def _call(call: tree.Call, scope: Scope) -> Sql:
         function = DATABASE.get(given[0].value.upper())
         given = given[1:]
     if function is None:
-        raise scope.context.refuse(call.at, f"the sandbox knows no function {call.name} like this")
+        raise scope.context.refuse(call.at, f"the sandbox does not know this function {call.name}")
     if not function.least <= len(given) <= function.most:
         raise scope.context.refuse(call.at, f"{call.name} does not take {len(given)} arguments")
     return function.call([bound(value(argument, scope), scope) for argument in given])

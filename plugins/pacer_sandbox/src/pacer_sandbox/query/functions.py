@@ -2,12 +2,14 @@
 
 import math
 import sqlite3
+import time
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
-from pacer_sandbox import collation
+from pacer_sandbox import collation, times
 from pacer_sandbox.query.scope import Sql
 
 _Python = Callable[..., str | int | float | None]
@@ -64,6 +66,15 @@ def register(connection: sqlite3.Connection) -> None:
     for name, arities, function in _MISSING:
         for arity in arities:
             connection.create_function(name, arity, function, deterministic=True)
+    # With its fraction the present is later than what was written a moment ago, in whole seconds.
+    connection.create_function("icat_now", 0, time.time)
+    connection.create_function("icat_today", 1, _today)
+
+
+def _today(zone: str) -> int:
+    local = times.to_local(int(time.time()), ZoneInfo(zone))
+    midnight = local.replace(hour=0, minute=0, second=0, tzinfo=None)
+    return times.local_to_seconds(midnight, ZoneInfo(zone))
 
 
 def _known(function: _Python) -> _Python:

@@ -77,7 +77,7 @@ def _select(parts: Children) -> tree.Select:
     return tree.Select(
         items=tuple(items),
         sources=tuple(sources),
-        distinct=distinct is not None,
+        distinct=distinct,
         where=where,
         group=tuple(group or ()),
         having=having,
@@ -109,7 +109,7 @@ def _named_call(parts: Children) -> tree.Call:
 
 def _aggregate(parts: Children) -> tree.Call:
     (name, where), distinct, of = parts
-    return tree.Call(name, (of,), where, distinct is not None)
+    return tree.Call(name, (of,), where, distinct)
 
 
 def _word(parts: Children) -> tuple[str, int]:
@@ -162,8 +162,8 @@ def _limit(parts: Children) -> tuple[int, int | None]:
     return offset, number[0] if number and isinstance(number[0], int) else None
 
 
-def _same(parts: Children) -> Any:
-    return parts[0]
+def _maybe(parts: Children) -> Any:
+    return parts[0] if parts else None
 
 
 BUILDERS: dict[str, Builder] = {
@@ -172,16 +172,17 @@ BUILDERS: dict[str, Builder] = {
     "tail": tuple,
     "tail_swapped": lambda parts: (parts[1], parts[0]),
     "select": _select,
+    "distinct": bool,
+    "negated": bool,
     "items": tuple,
     "sources": tuple,
     "range": _source("FROM"),
     "join": _source("JOIN"),
     "left_join": _source("LEFT JOIN"),
-    "join_word": tuple,
     "fetch_join": _fetch,
-    "where": _same,
+    "where": _maybe,
     "group": tuple,
-    "having": _same,
+    "having": _maybe,
     "order": tuple,
     "sort": lambda parts: (parts[0], False),
     "sort_desc": lambda parts: (parts[0], True),
@@ -197,13 +198,13 @@ BUILDERS: dict[str, Builder] = {
     "compare": lambda parts: tree.Compare(str(parts[1]), parts[0], parts[2]),
     "compare_with": _compare_with,
     "quantifier": _word,
-    "like": lambda parts: tree.Like(parts[0], parts[2], parts[3], parts[1] is not None),
-    "between": lambda parts: tree.Between(parts[0], parts[2], parts[3], parts[1] is not None),
-    "among": lambda parts: tree.Among(parts[0], tuple(parts[2:]), parts[1] is not None),
-    "among_selected": lambda parts: tree.Among(parts[0], parts[2], parts[1] is not None),
-    "member": lambda parts: tree.Member(parts[0], path(parts[2]), parts[1] is not None),
-    "is_null": lambda parts: tree.IsNull(parts[0], parts[1] is not None),
-    "is_empty": lambda parts: tree.IsEmpty(parts[0], parts[1] is not None),
+    "like": lambda parts: tree.Like(parts[0], parts[2], parts[3], parts[1]),
+    "between": lambda parts: tree.Between(parts[0], parts[2], parts[3], parts[1]),
+    "among": lambda parts: tree.Among(parts[0], tuple(parts[2:]), parts[1]),
+    "among_selected": lambda parts: tree.Among(parts[0], parts[2], parts[1]),
+    "member": lambda parts: tree.Member(parts[0], path(parts[2]), parts[1]),
+    "is_null": lambda parts: tree.IsNull(parts[0], parts[1]),
+    "is_empty": lambda parts: tree.IsEmpty(parts[0], parts[1]),
     "exists": lambda parts: tree.Exists(parts[0]),
     "arithmetic": lambda parts: tree.Arithmetic(str(parts[1]), parts[0], parts[2]),
     "negative": lambda parts: tree.Negative(parts[1] if len(parts) > 1 else parts[0]),

@@ -134,7 +134,7 @@ def _items(
             found = bound(value(item, scope), scope)
             items.append(Item(found.kind))
             text = collated(found) if select.distinct else found.text
-            columns.append(f"CAST({text} AS INTEGER)" if _whole_quotient(item, found) else text)
+            columns.append(f"CAST({text} AS INTEGER)" if _to_be_cut(item, found) else text)
             continue
         wanted = {node.field.name for node in include}
         names = tuple(
@@ -148,9 +148,11 @@ def _items(
     return tuple(items), columns
 
 
-def _whole_quotient(item: tree.Expression, found: Sql) -> bool:
-    """Tell whether a selected number is a division that the real server turns into a whole number."""
-    return isinstance(item, tree.Arithmetic) and item.operator == "/" and found.kind != "Double"
+def _to_be_cut(item: tree.Expression, found: Sql) -> bool:
+    """Tell whether a selected number loses its decimals: the present, and the quotient of whole numbers."""
+    return isinstance(item, tree.Now) or (
+        isinstance(item, tree.Arithmetic) and item.operator == "/" and found.kind != "Double"
+    )
 
 
 def _object(item: tree.Expression, scope: Scope) -> Place | None:

@@ -15,13 +15,13 @@ from pacer_sandbox import writes
 from pacer_sandbox.beans import Bean
 from pacer_sandbox.catalogue import Catalogue
 from pacer_sandbox.errors import HTTP_STATUS, IcatError
+from pacer_sandbox.http import HttpRequest, HttpResponse
 from pacer_sandbox.misbehave import AwayError, LostError
 from pacer_sandbox.rest.output import JsonWriter
 from pacer_sandbox.rest.reading import BROKEN, BreakdownError, whole
 from pacer_sandbox.rest.writing import write
 from pacer_sandbox.sessions import KEYS
 
-Answer = tuple[int, str, bytes]
 _log = logging.getLogger(__name__)
 _NOT_IMPLEMENTED = IcatError("NOT_IMPLEMENTED", "Operation not implemented by this ICAT server.")
 
@@ -62,40 +62,39 @@ class RestEndpoint:
             )
         ]
 
-    def answer(self, environ: Mapping[str, Any], path: str) -> Answer:
+    def answer(self, request: HttpRequest, path: str) -> HttpResponse:
         """Do what a request asks. Raises LostError and AwayError for the server to act on."""
         try:
-            return self._answer(environ, path)
+            return self._answer(request, path)
         except IcatError as exc:
             told: dict[str, object] = {"code": exc.type, "message": exc.message}
             if exc.offset >= 0:
                 told["offset"] = exc.offset
-            return HTTP_STATUS[exc.type], "application/json", orjson.dumps(told)
+            return HttpResponse(HTTP_STATUS[exc.type], orjson.dumps(told))
         except BreakdownError:
-            return 500, "application/json", orjson.dumps({"code": "INTERNAL", "message": BROKEN})
+            return HttpResponse(500, orjson.dumps({"code": "INTERNAL", "message": BROKEN}))
         except (LostError, AwayError):
             raise
         except Exception as exc:  # a fault of the sandbox itself: the client is to see one, too
             _log.exception("the sandbox failed in a REST call; please report this")
             message = f"{type(exc).__name__} in the sandbox"
-            return 500, "application/json", orjson.dumps({"code": "INTERNAL", "message": message})
+            return HttpResponse(500, orjson.dumps({"code": "INTERNAL", "message": message}))
 
-    def _answer(self, environ: Mapping[str, Any], path: str) -> Answer:
-        method = environ["REQUEST_METHOD"]
+    def _answer(self, request: HttpRequest, path: str) -> HttpResponse:
         for wanted, pattern, operation, handler in self._routes:
             match = pattern.fullmatch(path)
-            if match is None or method != wanted:
+            if match is None or request.method != wanted:
                 continue
             with self._catalogue.logged(operation, "REST"):
                 lose = self._catalogue.misbehave.before(operation, "")
-                answer = handler(_Call(_parameters(environ, method), match.groups()))
+                answer = handler(_Call(_parameters(request), match.groups()))
                 if lose:
                     raise LostError
             if answer is None:
-                return 204, "", b""
+                return HttpResponse(204, b"")
             if isinstance(answer, str):
-                return 200, "text/plain; charset=utf-8", answer.encode()
-            return 200, "application/json", orjson.dumps(answer)
+                return HttpResponse(200, answer.encode(), "text/plain; charset=utf-8")
+            return HttpResponse(200, orjson.dumps(answer))
         raise _NOT_IMPLEMENTED
 
     def _login(self, call: _Call) -> Any:
@@ -240,10 +239,8 @@ def _shown(kind: str, value: object) -> str:
     return f"{kind}:{value['id']}" if isinstance(value, Mapping) else str(value)
 
 
-def _parameters(environ: Mapping[str, Any], method: str) -> dict[str, str]:
-    text = environ.get("QUERY_STRING", "")
-    if method in ("POST", "PUT"):
-        text = environ["wsgi.input"].read().decode("utf-8", "replace")
+def _parameters(request: HttpRequest) -> dict[str, str]:
+    text = request.body.decode("utf-8", "replace") if request.method in ("POST", "PUT") else request.query
     return dict(parse_qsl(text, keep_blank_values=True))
 
 

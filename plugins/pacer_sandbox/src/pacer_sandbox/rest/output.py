@@ -24,7 +24,8 @@ class JsonWriter:
         """Return search results: values, or lists of values where several things are selected."""
         if len(columns) == 1:
             return [self.value(columns[0], row[0]) for row in rows]
-        if sum(kind in self.schema for kind in columns):
+        rows = list(rows)
+        if rows and any(kind in self.schema for kind in columns):
             raise IcatError("INTERNAL", "class jakarta.ejb.EJBException null")
         return [[self.value(kind, v) for kind, v in zip(columns, row, strict=True)] for row in rows]
 

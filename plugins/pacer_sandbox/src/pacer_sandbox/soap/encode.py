@@ -71,10 +71,16 @@ class Encoder:
     _writers: dict[str, tuple[tuple[str, Writer], ...]] = field(factory=dict, init=False)
 
     def rows(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-        """Write search results; several columns make a ``fieldSet``, a lone null is left out."""
+        """Write search results; several columns make a ``fieldSet``, a lone null is left out.
+
+        Entities among several columns are what the real server's answer breaks on: INTERNAL.
+        """
         if len(columns) == 1:
             write = self._typed("return", columns[0])
             return "".join([write(row[0]) for row in rows if row[0] is not None])
+        rows = list(rows)
+        if rows and any(kind in self.schema for kind in columns):
+            raise IcatError("INTERNAL", "entities cannot be selected together with anything else")
         writers = [self._typed("fields", kind) for kind in columns]
         nil = '<fields xsi:nil="true"/>'
         return "".join(

@@ -1,0 +1,246 @@
+"""Writes the reference pages that are generated from the code, at each build of the documentation.
+
+``python docs/generate.py`` does the same by hand. What it writes is not committed.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import attrs
+import click
+
+from pacer_core import Secret, plugins
+from pacer_core.cli import main
+from pacer_core.config import model
+from pacer_core.config.load import SECTIONS
+from pacer_core.config.problems import Code
+from pacer_core.config.structure import camel
+
+HERE = Path(__file__).parent
+WIDTH = 100
+
+SECTION_CLASSES: dict[str, type | None] = {
+    "brokers": model.Brokers,
+    "exchanges": model.Exchange,
+    "queues": model.Queue,
+    "consumers": model.Consumer,
+    "integrations": None,  # its keys are names that the site chooses; the options are the plugins'
+    "logging": model.Logging,
+    "processes": model.Processes,
+    "plugins": model.PluginOptions,
+}
+REPEATED = ("exchanges", "queues", "consumers")
+BY_NAME = """\
+A mapping from a name to the options of one outside system. The name is that of an integration type, or any
+other name beside `type`, which then says the integration type; consumers refer to the name."""
+
+HEAD = """\
+# Configuration
+
+One YAML file. `pacer config check` reports every mistake in it in one run; `pacer run` and `pacer send`
+refuse to start with the same list. Keys that are not listed here are errors.
+[Write a configuration](../how-to/write-a-configuration.md) shows how to go about it.
+
+A *duration* is a number of seconds, or a number with a unit: `500ms`, `30s`, `15min`, `24h`, `7d`. Any scalar
+may be `!env NAME`, the value of an environment variable, or `!file PATH`, the content of a file; see
+[Keep secrets out of the file](../how-to/keep-secrets.md).
+"""
+PROBLEMS = """\
+## Problems
+
+`pacer config check` gives each as `file:line:column: severity: text [code]`, with one of these codes:
+
+{codes}
+
+`unused` is a warning, with which PACER runs; every other one is an error.
+"""
+MEANINGS = {
+    Code.SYNTAX: "the file is not YAML, or has a tag that is not known",
+    Code.DUPLICATE_KEY: "a key stands twice in one mapping",
+    Code.UNKNOWN_KEY: "a key that does not exist there",
+    Code.MISSING: "a key that is needed is not there",
+    Code.WRONG_TYPE: "a value of another kind: text where a number belongs",
+    Code.BAD_VALUE: "a value of the right kind that is not accepted",
+    Code.UNKNOWN_NAME: "a name that nothing here, or no installed plugin, has",
+    Code.DUPLICATE_NAME: "two things of one name",
+    Code.UNSET_VARIABLE: "`!env` names an environment variable that is not set",
+    Code.UNREADABLE_FILE: "the file itself, or one that `!file` names, cannot be read",
+    Code.PLUGIN: "two plugins, or the tasks of one consumer type, contradict each other",
+    Code.UNUSED: "a queue that no consumer reads",
+}
+COMMANDS = """\
+# Command line
+
+`pacer` has the commands of the core and those of the installed plugins. What each exits with is listed in
+[Exit codes](exit-codes.md). Where `--config` is not given, the environment variable `PACER_CONFIG` names the
+file, and else it is `pacer.yaml` in the folder where the command runs.
+"""
+
+
+def write(folder: Path = HERE / "reference") -> None:
+    """Write all generated pages into a folder; those that have not changed keep their time."""
+    for name, text in (("configuration.md", configuration()), ("command-line.md", command_line())):
+        file = folder / name
+        if not file.exists() or file.read_text() != text:
+            file.write_text(text)
+
+
+# --- configuration ----------------------------------------------------------------------------------
+
+
+def configuration() -> str:
+    """Give the page about the configuration file."""
+    parts = [HEAD]
+    for section in SECTIONS:
+        cls = SECTION_CLASSES[section]
+        if cls is None:
+            parts.append(f"## `{section}`\n\n{BY_NAME}\n")
+            continue
+        parts += _class(f"{section}[]" if section in REPEATED else section, cls, level=2)
+    parts += _of_plugins()
+    codes = "\n".join(f"* `{code.value}`: {MEANINGS[code]}" for code in Code)
+    parts.append(PROBLEMS.format(codes=codes))
+    return "\n".join(parts)
+
+
+def _of_plugins() -> Iterator[str]:
+    found = plugins.load()
+    owner = {
+        (kind, name): info.distribution
+        for info in found.infos
+        for kind, names in info.registers.items()
+        for name in names
+    }
+    for name, integration in sorted(found.integrations.items()):
+        yield from _class(f"integrations: {name}", integration.options, 2, owner[("integrations", name)])
+    for name, consumer in sorted(found.consumers.items()):
+        distribution = owner[("consumers", name)]
+        if consumer.options is not None:
+            yield from _class(f"options of {name}", consumer.options, 2, distribution)
+        for task in consumer.tasks:
+            if task.options is not None:
+                yield from _class(f"taskOptions of {name}: {task.name}", task.options, 2, distribution)
+
+
+def _class(heading: str, cls: type, level: int, distribution: str | None = None) -> Iterator[str]:
+    """Give a heading, the class's words, a table of its keys, and the same for the classes inside it."""
+    about, of_attributes = docstring(cls)
+    brought = f"Brought by `{distribution}`." if distribution else ""
+    yield "\n\n".join(one for one in (f"{'#' * level} `{heading}`", about, brought) if one) + "\n"
+    if not attrs.fields(cls):
+        yield "No keys.\n"
+        return
+    yield "| Key | Type | Default | |\n|---|---|---|---|"
+    hints = get_type_hints(cls)
+    inner: list[tuple[str, type]] = []
+    for attribute in attrs.fields(cls):
+        key, hint = camel(attribute.name), hints[attribute.name]
+        words = of_attributes.get(attribute.name, "")
+        yield f"| `{key}` | {spell_type(hint)} | {spell_default(attribute)} | {words} |"
+        found = _nested(hint)
+        if found is not None:
+            inner.append((f"{heading}.{key}", found))
+    yield ""
+    for name, one in inner:
+        yield from _class(name, one, level + 1)
+
+
+def docstring(cls: type) -> tuple[str, dict[str, str]]:
+    """Give the words about a class, and those about each attribute in its section ``Attributes``."""
+    text = textwrap.dedent(f"    {cls.__doc__ or ''}").strip()
+    about, _, listed = text.partition("\nAttributes\n----------\n")
+    words: dict[str, str] = {}
+    for names, said in re.findall(r"^(\S.*)\n((?:    .*\n?|\n)+)", listed, re.MULTILINE):
+        for name in names.split(","):
+            words[name.strip()] = _markdown(" ".join(said.split()))
+    return _markdown(about.strip()), words
+
+
+def _markdown(text: str) -> str:
+    """Write what a docstring holds in reStructuredText as Markdown."""
+    return text.replace("``", "`").replace("|", "\\|")
+
+
+def _nested(hint: Any) -> type | None:
+    if get_origin(hint) in (tuple, list):
+        return _nested(get_args(hint)[0])
+    return hint if isinstance(hint, type) and attrs.has(hint) else None
+
+
+def spell_type(hint: Any) -> str:
+    """Say in words what a key holds."""
+    names = {
+        str: "text", int: "whole number", float: "number", bool: "`true` or `false`", timedelta: "duration",
+        Secret: "text, secret", Any: "mapping",
+    }  # fmt: skip
+    if hint in names:
+        return names[hint]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return ", ".join(f"`{word}`" for word in arguments)
+    if origin in (Union, UnionType):
+        return " or ".join(spell_type(one) for one in arguments if one is not type(None))
+    if origin in (tuple, list):
+        return f"list: {spell_type(arguments[0])}"
+    if origin is dict:
+        return f"mapping to {spell_type(arguments[1])}"
+    if isinstance(hint, type) and attrs.has(hint):
+        return "mapping, see below"
+    raise TypeError(f"say in docs/generate.py what {hint} is called")
+
+
+def spell_default(attribute: attrs.Attribute[Any]) -> str:
+    """Say in words what a key is when it is not written."""
+    default: Any = attribute.default
+    if default is attrs.NOTHING:
+        return "required"
+    if (factory := getattr(default, "factory", None)) is not None:  # attrs.Factory is typed as a function
+        default = None if default.takes_self else factory()
+    if default is None or default == "" or attrs.has(type(default)):
+        return ""
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, timedelta):
+        return f"`{spell_duration(default)}`"
+    if isinstance(default, tuple | list):
+        return f"`[{', '.join(map(str, default))}]`"
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def spell_duration(span: timedelta) -> str:
+    """Give a duration as one writes it in YAML."""
+    seconds = span.total_seconds()
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
+
+
+# --- command line -----------------------------------------------------------------------------------
+
+
+def command_line() -> str:
+    """Give the page about the commands: what each prints with ``--help``."""
+    return "\n".join([COMMANDS, *_commands(main, None, "pacer")])
+
+
+def _commands(command: click.Command, parent: click.Context | None, name: str) -> Iterator[str]:
+    ctx = click.Context(command, parent=parent, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
+    ctx.help_option_names = ["-h", "--help"]
+    yield f"## `{ctx.command_path}`\n\n```text\n{command.get_help(ctx)}\n```\n"
+    if isinstance(command, click.Group):
+        for child in command.list_commands(ctx):
+            found = command.get_command(ctx, child)
+            if found is not None and not found.hidden:
+                yield from _commands(found, ctx, child)
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,69 @@
+"""The fenced blocks of a page, as a reader meets them: files to write, and commands with what they print."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from attrs import frozen
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+_FENCE = re.compile(
+    r"^(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<text>.*?)^(?P=fence)[ ]*$", re.DOTALL | re.MULTILINE
+)
+_FILE = re.compile(r"\binto\s+`([^`]+)`:$")
+
+
+@frozen
+class Block:
+    """One fenced block, and its file where the text above ends in "into `FILE`:"."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    file: str | None
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+@frozen
+class Command:
+    """One command of a console block, with what it should print; nothing said, nothing expected."""
+
+    text: str
+    output: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Give the blocks of a page in their order."""
+    text = page.read_text()
+    for match in _FENCE.finditer(text):
+        before = text[: match.start()].rstrip("\n")
+        file = _FILE.search(before)
+        yield Block(
+            page,
+            text.count("\n", 0, match.start()) + 1,
+            match["language"].strip(),
+            match["text"],
+            file[1] if file and text[: match.start()].endswith("\n\n") else None,
+        )
+
+
+def commands(block: Block) -> Iterator[Command]:
+    """Give the commands of a console block; each begins with ``$ ``."""
+    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
+        text, _, output = part.partition("\n")
+        yield Command(text, output)
+
+
+def agrees(output: str, expected: str) -> bool:
+    """Tell whether a program printed what a page shows; ``...`` stands for anything within its line."""
+    lines = [line.rstrip() for line in output.strip().splitlines()]
+    wanted = [line.rstrip() for line in expected.strip().splitlines()]
+    patterns = [".*".join(re.escape(piece) for piece in line.split("...")) for line in wanted]
+    return len(lines) == len(patterns) and all(map(re.fullmatch, patterns, lines))

@@ -1,0 +1,272 @@
+"""A configuration with mistakes: each is reported, at its place, in one run."""
+
+import json
+
+import pytest
+
+from pacer_core.config import Code, ConfigError, check, load
+from tests.support import Site
+
+POST = """
+    from attrs import frozen
+    from datetime import timedelta
+    from contextlib import contextmanager
+    from pacer_core import ConsumerType, IntegrationType, Secret, hookimpl, task
+
+    @frozen
+    class Parcel:
+        number: str
+
+    @frozen
+    class ScaleOptions:
+        url: str
+        token: Secret | None = None
+        timeout: timedelta = timedelta(seconds=5)
+        retries: int = 3
+
+        def __attrs_post_init__(self):
+            if self.retries > 9:
+                raise ValueError(f"too patient, with token {self.token and self.token.reveal()}")
+
+    @frozen
+    class PostOptions:
+        express_only: bool = False
+        max_weight: float = 20.0
+
+    @frozen
+    class StampOptions:
+        ink: str = "black"
+
+    @contextmanager
+    def open_scale(options):
+        yield options
+
+    SCALE = IntegrationType(name="scale", options=ScaleOptions, open=open_scale)
+    LORRY = IntegrationType(name="lorry", options=StampOptions, open=open_scale)
+
+    @task(needs=[SCALE])
+    def weigh(parcel, ctx):
+        pass
+
+    @task(needs=[SCALE], after=[weigh], options=StampOptions)
+    def stamp(parcel, ctx):
+        pass
+
+    @hookimpl
+    def pacer_consumers():
+        yield ConsumerType(name="parcels", message=Parcel, tasks=[weigh, stamp], options=PostOptions)
+        yield ConsumerType(name="letters", message=Parcel, tasks=[])
+
+    @hookimpl
+    def pacer_integrations():
+        return [SCALE, LORRY]
+"""
+FINE = """\
+brokers:
+  main: {protocol: memory}
+exchanges:
+  - {name: post}
+queues:
+  - {name: parcels, exchange: post, routingKey: parcel.sent}
+integrations:
+  scale: {url: "http://localhost"}
+consumers:
+  - {type: parcels, queues: [parcels], integrations: [scale]}
+"""
+ALONE = FINE.replace("exchange: post, ", "")
+
+
+def found(site: Site, text: str) -> list[str]:
+    """Give the problems of a configuration, each without the file's name."""
+    file = site.folder / "pacer.yaml"
+    file.write_text(text)
+    _, problems = check(file)
+    return [str(one).removeprefix(f"{file}:") for one in problems]
+
+
+@pytest.fixture
+def post(site: Site) -> Site:
+    site.install("parcel-post", POST)
+    return site
+
+
+def test_a_configuration_without_mistakes_has_no_problem(post: Site) -> None:
+    assert found(post, FINE) == []
+
+
+def test_five_mistakes_are_five_problems_each_at_its_place(post: Site) -> None:
+    text = """\
+brokers:
+  main: {protocol: amqp, prot: 5672}
+queues:
+  - {name: parcels, exchange: post}
+integrations:
+  scale: {url: 7}
+consumers:
+  - type: parcles
+    queues: [parcels]
+  - type: letters
+    queues: [leters]
+"""
+    assert found(post, text) == [
+        "2:26: error: unknown key 'prot' (did you mean 'port'?) [unknown-key]",
+        "4:31: error: unknown exchange 'post' [unknown-name]",
+        "6:16: error: 'url' should be text: put it in quotes [wrong-type]",
+        "8:11: error: " + found_unknown(post),
+        "11:14: error: unknown queue 'leters' [unknown-name]",
+    ]
+
+
+def found_unknown(post: Site) -> str:
+    """What is installed beside the test's plugin depends on the machine."""
+    from pacer_core.plugins import load
+
+    installed = ", ".join(sorted(load().consumers))
+    return f"unknown consumer type 'parcles'; installed: {installed} [unknown-name]"
+
+
+CODES = {
+    "syntax": ("queues: [\n", Code.SYNTAX, "2:1"),
+    "tab": ("brokers:\n\tmain: {}\n", Code.SYNTAX, "2:1"),
+    "two documents": ("a: 1\n---\nb: 1\n", Code.SYNTAX, "2:1"),
+    "unknown tag": (FINE.replace("parcel.sent", "!vault x"), Code.SYNTAX, "6:49"),
+    "empty file": ("", Code.MISSING, "1:1"),
+    "nothing but a comment": ("# later\n", Code.MISSING, "1:1"),
+    "empty mapping": ("{}\n", Code.MISSING, "1:1"),
+    "a list": ("- a\n", Code.WRONG_TYPE, "1:1"),
+    "a word": ("pacer\n", Code.WRONG_TYPE, "1:1"),
+    "a number as a key": (FINE + "7: seven\n", Code.WRONG_TYPE, "11:1"),
+    "duplicate key": (FINE.replace("{name: post}", "{name: post, name: mail}"), Code.DUPLICATE_KEY, "4:18"),
+    "unknown section": (FINE + "broker: {}\n", Code.UNKNOWN_KEY, "11:1"),
+    "unknown key": (FINE.replace("routingKey", "routing_key"), Code.UNKNOWN_KEY, "6:37"),
+    "no brokers": (FINE.partition("\n")[2].partition("\n")[2], Code.MISSING, "1:1"),
+    "no consumers": (FINE.partition("consumers:")[0], Code.MISSING, "1:1"),
+    "empty consumers": (FINE.partition("consumers:")[0] + "consumers: []\n", Code.MISSING, "9:12"),
+    "missing key": (FINE.replace("type: parcels, ", ""), Code.MISSING, "10:5"),
+    "missing option": (FINE.replace('{url: "http://localhost"}', "{}"), Code.MISSING, "8:10"),
+    "a mapping for a list": (ALONE.replace("- {name: post}", "{name: post}"), Code.WRONG_TYPE, "4:3"),
+    "a word for a mapping": (
+        FINE.replace("main: {protocol: memory}", "main: memory"),
+        Code.WRONG_TYPE,
+        "2:9",
+    ),
+    "a word for an entry": (ALONE.replace("- {name: post}", "- post"), Code.WRONG_TYPE, "4:5"),
+    "text for a number": (FINE.replace("[scale]}", "[scale], workers: two}"), Code.WRONG_TYPE, "10:72"),
+    "a truth for a number": (FINE.replace("[scale]}", "[scale], workers: true}"), Code.WRONG_TYPE, "10:72"),
+    "no worker": (FINE.replace("[scale]}", "[scale], workers: 0}"), Code.BAD_VALUE, "10:72"),
+    "no thread": (FINE.replace("[scale]}", "[scale], concurrency: -1}"), Code.BAD_VALUE, "10:76"),
+    "no prefetch": (FINE.replace("[scale]}", "[scale], prefetch: 0}"), Code.BAD_VALUE, "10:73"),
+    "no queue": (FINE.replace("queues: [parcels]", "queues: []"), Code.BAD_VALUE, "10:29"),
+    "a choice": (FINE.replace("memory", "mqtt"), Code.BAD_VALUE, "2:20"),
+    "no date": (FINE.replace("routingKey: parcel.sent", "routingKey: 2024-01-01"), Code.WRONG_TYPE, "6:49"),
+    "duplicate name": (
+        FINE.replace("- {name: post}", "- {name: post}\n  - {name: post}"),
+        Code.DUPLICATE_NAME,
+        "5:12",
+    ),
+    "consumer twice": (
+        FINE + FINE.splitlines()[-1].replace("}", ", enabled: false}"),
+        Code.DUPLICATE_NAME,
+        "11:12",
+    ),
+    "unknown integration": (FINE.replace("[scale]", "[scale, sclae]"), Code.UNKNOWN_NAME, "10:62"),
+    "unknown integration type": (FINE.replace("scale", "sclae"), Code.UNKNOWN_NAME, "8:3"),
+    "integration twice": (FINE.replace("[scale]", "[scale, scale]"), Code.DUPLICATE_NAME, "10:62"),
+    "no task": (FINE.replace(", integrations: [scale]", ""), Code.BAD_VALUE, "10:12"),
+    "unknown option": (
+        FINE.replace("[scale]}", "[scale], options: {express: 1}}"),
+        Code.UNKNOWN_KEY,
+        "10:73",
+    ),
+    "options of a task that has none": (
+        FINE.replace("[scale]}", "[scale], taskOptions: {weigh: {}}}"),
+        Code.UNKNOWN_NAME,
+        "10:77",
+    ),
+    "taskOptions as a list": (
+        FINE.replace("[scale]}", "[scale], taskOptions: []}"),
+        Code.WRONG_TYPE,
+        "10:76",
+    ),
+    "options where there are none": (
+        FINE + "  - {type: letters, queues: [parcels], enabled: false, options: {a: 1}}\n",
+        Code.UNKNOWN_KEY,
+        "11:56",
+    ),
+    "options that their own class refuses": (
+        FINE.replace('localhost"', 'localhost", retries: 10'),
+        Code.BAD_VALUE,
+        "8:10",
+    ),
+    "unused queue": (FINE.replace("queues:\n", "queues:\n  - {name: attic}\n", 1), Code.UNUSED, "6:12"),
+    "unset variable": (FINE.replace('"http://localhost"', "!env NO_SUCH_VAR"), Code.UNSET_VARIABLE, "8:16"),
+    "no file": (FINE.replace('"http://localhost"', "!file no/such"), Code.UNREADABLE_FILE, "8:16"),
+}
+
+
+@pytest.mark.parametrize(("text", "code", "place"), CODES.values(), ids=CODES.keys())
+def test_a_problem_has_its_code_and_its_place(post: Site, text: str, code: Code, place: str) -> None:
+    matching = [one for one in found(post, text) if one.endswith(f"[{code.value}]")]
+    assert [":".join(one.split(":")[:2]) for one in matching] == [place]
+    assert len([one for one in found(post, text) if ": error: " in one]) <= 1, "one mistake, one error"
+
+
+def test_every_code_but_that_of_plugins_has_an_example_here(post: Site) -> None:
+    assert {code for _, code, _ in CODES.values()} == set(Code) - {Code.PLUGIN}
+
+
+def test_a_file_that_is_not_there_is_a_problem(site: Site) -> None:
+    _, problems = check(site.folder / "none.yaml")
+    assert [(one.code, one.message) for one in problems] == [
+        (Code.UNREADABLE_FILE, "cannot be read: No such file or directory")
+    ]
+
+
+def test_a_file_that_is_no_text_is_a_problem(site: Site) -> None:
+    (site.folder / "pacer.yaml").write_bytes(b"\xff\xfe\x00bro")
+    _, problems = check(site.folder / "pacer.yaml")
+    assert [one.code for one in problems] == [Code.SYNTAX]
+
+
+def test_loading_raises_what_checking_reports(post: Site) -> None:
+    file = post.write(FINE.replace("memory", "mqtt"))
+    with pytest.raises(ConfigError) as caught:
+        load(file)
+    assert list(caught.value.problems) == check(file)[1]
+    assert str(caught.value) == "\n".join(map(str, check(file)[1]))
+
+
+def test_a_warning_does_not_stop_a_run(post: Site) -> None:
+    text = FINE.replace("queues:\n", "queues:\n  - {name: attic}\n", 1)
+    file = post.write(text)
+    assert [one.severity for one in check(file)[1]] == ["warning"]
+    assert load(file).consumers
+    assert post.pacer("config", "check", "-c", file).code == 0
+
+
+def test_the_command_prints_every_problem_and_their_number(post: Site) -> None:
+    file = post.write(FINE.replace("memory", "mqtt").replace("[scale]", "[scale, sclae]"))
+    done = post.pacer("config", "check", "-c", file)
+    assert done.code == 1
+    assert done.out.splitlines() == [*map(str, check(file)[1]), "2 errors"]
+
+
+def test_the_command_gives_problems_as_json(post: Site) -> None:
+    file = post.write(FINE.replace("memory", "mqtt"))
+    (problem,) = json.loads(post.pacer("config", "check", "-c", file, "--json").out)
+    assert problem == {
+        "file": str(file),
+        "line": 2,
+        "column": 20,
+        "message": "'protocol' should be one of amqp, amqps, memory",
+        "code": "bad-value",
+        "severity": "error",
+    }
+
+
+def test_no_run_and_no_send_begins_with_a_configuration_that_has_errors(post: Site) -> None:
+    file = post.write(FINE.replace("memory", "mqtt"))
+    for command in (["run"], ["run", "--once"], ["send", str(file)]):
+        done = post.pacer(*command, "-c", file)
+        assert done.code == 78
+        assert done.err.splitlines() == [str(one) for one in check(file)[1]]
