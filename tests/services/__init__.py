@@ -1,0 +1,6 @@
+"""Private instances of servers, for tests and benchmarks: started without root, gone afterwards."""
+
+from tests.services.base import ServiceFailedError, ServiceMissingError
+from tests.services.rabbitmq import RabbitMQ
+
+__all__ = ["RabbitMQ", "ServiceFailedError", "ServiceMissingError"]

@@ -1,0 +1,52 @@
+"""The services as fixtures, for the tests of the core and of every plugin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from tests.services import RabbitMQ, ServiceMissingError
+
+
+@contextmanager
+def skip_without_program() -> Iterator[None]:
+    """Skip a test whose server is not installed; with PACER_REQUIRE_SERVICES=1, fail it."""
+    try:
+        yield
+    except ServiceMissingError as missing:
+        if os.environ.get("PACER_REQUIRE_SERVICES") == "1":
+            pytest.fail(f"{missing} (required, since PACER_REQUIRE_SERVICES=1)", pytrace=False)
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def start_rabbitmq() -> Iterator[Callable[..., RabbitMQ]]:
+    """Start nodes of this test's own, to stop, to kill or to configure: ``start_rabbitmq(plugins=[...])``."""
+    with ExitStack() as nodes:
+
+        def start(**options: Any) -> RabbitMQ:
+            with skip_without_program():
+                node = RabbitMQ(**options)
+            return nodes.enter_context(node)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ]:
+    """A RabbitMQ node for the whole session; tests that stop or kill one use ``start_rabbitmq``."""
+    with skip_without_program():
+        node = RabbitMQ()
+    with node:
+        yield node
+
+
+@pytest.fixture
+def rabbitmq_vhost(rabbitmq: RabbitMQ) -> Iterator[str]:
+    """The name of a virtual host that this test alone uses: ``rabbitmq.url(rabbitmq_vhost)``."""
+    with rabbitmq.vhost() as name:
+        yield name
