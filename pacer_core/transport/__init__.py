@@ -1,0 +1,1 @@
+"""Brokers: the ways in which messages come and go."""
