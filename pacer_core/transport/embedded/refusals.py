@@ -76,9 +76,10 @@ def inequivalent(
     for argument in sorted({*wanted, *current}):
         new, old = wanted.get(argument), current.get(argument)
         if new != old:
+            show = repr if argument == "type" else _value
             return precondition(
                 f"inequivalent arg '{argument}' for {kind} '{name}' in vhost '/': "
-                f"received {_value(new)} but current is {_value(old)}",
+                f"received {show(new)} but current is {show(old)}",
                 method,
             )
     return None

@@ -62,24 +62,24 @@ def prepare(db: sqlite3.Connection, label: str) -> None:
     BrokerError
         Where the file holds something else, or was written by another release.
     """
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if tables and application != APPLICATION:
+        raise BrokerError(f"{label} is an SQLite file of something else: name another file")
+    if tables and version != VERSION:
+        raise BrokerError(
+            f"{label} has format {version}, and this release of pacer-core reads format {VERSION}: "
+            "empty its queues with the release that wrote it, then remove the file"
+        )
     # NORMAL: a commit survives every death of a process. After a power cut the file is sound, but what was
     # committed in the last moments may be gone; FULL would cost a disk flush for each message.
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA wal_autocheckpoint = 4000")
     db.execute("PRAGMA journal_size_limit = 67108864")
-    (application,) = db.execute("PRAGMA application_id").fetchone()
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if tables == 0:
+    if not tables:
         db.executescript(
             f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION};"
             f"PRAGMA user_version = {VERSION}; COMMIT;"
-        )
-    elif application != APPLICATION:
-        raise BrokerError(f"{label} is an SQLite file of something else: name another file")
-    elif version != VERSION:
-        raise BrokerError(
-            f"{label} has format {version}, and this release of pacer-core reads format {VERSION}: "
-            "empty its queues with the release that wrote it, then remove the file"
         )

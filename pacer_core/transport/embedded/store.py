@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from amqp.exceptions import RecoverableConnectionError
 from attrs import define, field, frozen
@@ -69,29 +69,33 @@ class Store:
         self._lock = threading.Lock()
         self._caller = Caller()
         self._topology: Topology | None = None
-        try:
-            self.locks: Locks = NoLocks() if place.path is None else FileLocks(f"{place.path}-lock")
-            if place.path is not None:
-                # Messages may hold personal data: nobody else's to read, unless somebody says so.
-                os.close(os.open(place.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._db = sqlite3.connect(
-                place.path or ":memory:",
-                timeout=_BUSY_SECONDS,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=256,
-            )
-            with self.locks.writing():
-                prepare(self._db, place.label)
-        except OSError as error:
-            raise BrokerError(
-                f"the broker's file {place.label} cannot be opened: {error.strerror}; its folder must exist "
-                "and be writable"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise BrokerError(
-                f"{place.label} cannot be used as a broker: {error}; name another file"
-            ) from error
+        with ExitStack() as opened:
+            opened.callback(self._caller.close)
+            try:
+                self.locks: Locks = NoLocks() if place.path is None else FileLocks(f"{place.path}-lock")
+                opened.callback(self.locks.close)
+                if place.path is not None:
+                    _create(place.path)
+                self._db = sqlite3.connect(
+                    place.path or ":memory:",
+                    timeout=_BUSY_SECONDS,
+                    isolation_level=None,
+                    check_same_thread=False,
+                    cached_statements=256,
+                )
+                opened.callback(self._db.close)
+                with self.locks.writing():
+                    prepare(self._db, place.label)
+            except OSError as error:
+                raise BrokerError(
+                    f"the broker's file {place.label} cannot be opened: {error.strerror}; its folder must "
+                    "exist and be writable"
+                ) from error
+            except sqlite3.Error as error:
+                raise BrokerError(
+                    f"{place.label} cannot be used as a broker: {error}; name another file"
+                ) from error
+            self._opened = opened.pop_all()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -151,9 +155,13 @@ class Store:
 
     def close(self) -> None:
         """Close the file; a broker in memory is gone."""
-        self._db.close()
-        self.locks.close()
-        self._caller.close()
+        self._opened.close()
+
+
+def _create(path: str) -> None:
+    """Make a file that nobody else may read: messages may hold personal data. One that is there stays."""
+    with suppress(FileExistsError):  # opening and closing it would drop SQLite's locks on it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 _stores: dict[tuple[int, Place], Store] = {}
