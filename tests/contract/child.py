@@ -3,6 +3,7 @@
     python -m tests.contract.child URL hold COUNT      lease COUNT messages of q, and wait to be killed
     python -m tests.contract.child URL consume         acknowledge messages of q until none comes for a second
     python -m tests.contract.child URL send BODY...    publish to q
+    python -m tests.contract.child URL move            publish what is in q to done, and acknowledge it
     python -m tests.contract.child URL count           publish 0, 1, 2... to q, each said once it is confirmed
 
 Each writes what it does, one word a line.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +56,24 @@ def publish(channel: Any, *bodies: str) -> None:
     say("sent")
 
 
+def move(channel: Any) -> None:
+    sender = (
+        channel.connection.client.clone().channel()
+    )  # py-amqp hangs where a callback publishes on its own
+
+    def handle(message: Any) -> None:
+        time.sleep(0.002)  # so that another process gets its share
+        send(sender, message.body, to="done")
+        channel.basic_ack(message.delivery_tag)
+        say("moved")
+
+    channel.basic_qos(0, 5, False)
+    channel.basic_consume("q", callback=handle)
+    say("ready")
+    while True:
+        drain(channel, 1)
+
+
 def count_on(channel: Any) -> None:
     for number in itertools.count():
         send(channel, number)
@@ -70,5 +90,6 @@ if __name__ == "__main__":
             "consume": consume,
             "send": publish,
             "count": count_on,
+            "move": move,
         }
         commands[command](channel, *arguments)

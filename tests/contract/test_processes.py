@@ -135,3 +135,25 @@ def test_what_a_killed_publisher_saw_confirmed_is_there(broker: Broker) -> None:
     drain(channel, 0.2)
     assert inbox.bodies[:confirmed] == [str(number) for number in range(confirmed)]
     assert len(inbox.bodies) <= confirmed + 1  # one may have been confirmed to nobody
+
+
+def test_nothing_is_lost_while_processes_are_killed_again_and_again(broker: Broker) -> None:
+    broker.needs("several_processes", "survives_kill")
+    channel = broker.channel()
+    declare(channel)
+    declare(channel, "done")
+    each, kills = 100, 6
+    children = [broker.child("move") for _ in range(2)]
+
+    for kill in range(kills):
+        assert hear(children[0]) == "ready"
+        send(channel, *range(kill * each, (kill + 1) * each))
+        for _ in range(7 + 3 * kill):  # never at the same place
+            assert hear(children[0]) == "moved"
+        children.pop(0).kill()
+        children.append(broker.child("move"))
+    inbox = Inbox(channel, "done")
+    wait_for(channel, lambda: len(set(inbox.bodies)) == kills * each)
+
+    assert set(inbox.bodies) == {str(number) for number in range(kills * each)}
+    assert len(inbox.bodies) <= kills * each + kills  # one message each was between its copy and its end
