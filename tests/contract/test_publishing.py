@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from amqp import Message
-from amqp.exceptions import ChannelError, FrameSyntaxError, NotFound
+from amqp.exceptions import ChannelError, FrameSyntaxError, NotFound, PreconditionFailed
 
 from tests.contract.brokers import Broker, count, declare, eventually, send, wait_for
 
@@ -54,6 +54,16 @@ def test_a_header_that_amqp_does_not_know_is_refused_when_it_is_sent(broker: Bro
 
     with pytest.raises(FrameSyntaxError):
         send(channel, "one", application_headers={"a": {"b": object()}})
+
+
+def test_an_expiration_that_is_no_number_is_a_406(broker: Broker) -> None:
+    channel = broker.channel()
+    declare(channel)
+
+    with pytest.raises(PreconditionFailed, match="invalid expiration"):
+        send(channel, "one", expiration="soon")
+
+    assert count(channel) == 0
 
 
 def window(broker: Broker) -> tuple[Any, set[int], list[Any]]:

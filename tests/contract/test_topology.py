@@ -114,6 +114,33 @@ def test_a_removed_binding_takes_nothing(broker: Broker) -> None:
     assert channel.basic_get("q") is None
 
 
+def test_a_deleted_exchange_is_gone_with_its_bindings(broker: Broker) -> None:
+    channel = broker.channel()
+    declare(channel)
+    channel.exchange_declare("e", "fanout", durable=True, auto_delete=False)
+    channel.queue_bind("q", "e")
+
+    channel.exchange_delete("e")
+    channel.exchange_declare("e", "fanout", durable=True, auto_delete=False)
+    channel.basic_publish(channel.prepare_message(b"body", properties={}), "e", "")
+
+    assert channel.basic_get("q") is None
+    channel.exchange_delete("none")
+
+
+def test_an_exchange_or_a_queue_in_use_is_not_deleted_where_it_must_be_unused(broker: Broker) -> None:
+    channel = broker.channel()
+    declare(channel)
+    channel.exchange_declare("e", "fanout", durable=True, auto_delete=False)
+    channel.queue_bind("q", "e")
+    Inbox(broker.channel())
+
+    with pytest.raises(PreconditionFailed, match="in use"):
+        channel.exchange_delete("e", if_unused=True)
+    with pytest.raises(PreconditionFailed, match="in use"):
+        channel.queue_delete("q", if_unused=True)
+
+
 @pytest.mark.parametrize("call", ["passive", "consume", "get", "purge", "bind"])
 def test_a_queue_that_is_not_there_is_a_404_and_the_channel_goes_on(broker: Broker, call: str) -> None:
     channel = broker.channel()

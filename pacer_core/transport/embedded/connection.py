@@ -32,6 +32,7 @@ class Connection:
         self.client = client
         self.store = open_store(place)
         try:
+            owners.reap(self.store)
             self._waker = Waker()
             self.owner = owners.register(self.store, self._waker.address)
         except BaseException:
@@ -45,10 +46,10 @@ class Connection:
         self._turn = 0
         self._generation = -1
         self._version = -1
-        self._next_reap = 0.0
-        self._waiting: int | None = None  # the thread that waits in drain_events
+        self._next_reap = time.monotonic() + _TICK
+        self._waiting = False
+        self._settled = 0
         self._interrupted = False
-        owners.reap(self.store)
 
     def channel(self) -> Channel:
         """Open a channel."""
@@ -77,8 +78,9 @@ class Connection:
                 raise RecoverableConnectionError("the connection to the embedded broker is closed")
             if self._confirm() or self._dispatch():
                 return
+            settled = self._settled
             due = self._refill()
-            if not self._pending and not self._wait(deadline, due):
+            if not self._pending and not self._wait(deadline, due, settled):
                 raise TimeoutError("no message within the time")
 
     def wake(self) -> None:
@@ -139,11 +141,13 @@ class Connection:
             raise ConsumerCancelled(consumer.tag, (60, 30))
         consumer.on_cancel(consumer.tag)
 
-    def _wait(self, deadline: float | None, due: int | None) -> bool:
+    def _wait(self, deadline: float | None, due: int | None, settled: int) -> bool:
         """Sleep until something may have happened; tell False when the time is up or somebody said `wake`."""
-        self._waiting = threading.get_ident()
+        self._waiting = True
         try:
             while True:
+                if self._settled != settled:  # while we looked for messages: there may be room for more
+                    return True
                 if self._interrupted:
                     self._interrupted = False
                     return False
@@ -164,11 +168,12 @@ class Connection:
                     if owners.reap(self.store) or self.store.version() != self._version:
                         return True
         finally:
-            self._waiting = None
+            self._waiting = False
 
     def room_again(self) -> None:
-        """Note that a consumer may have more: wakes the waiting thread, where that is another one."""
-        if self._waiting not in (None, threading.get_ident()):
+        """Note that a consumer may have more, and tell a thread that waits."""
+        self._settled += 1  # before looking: who begins to wait now sees it
+        if self._waiting:
             self.store.call([self._waker.address])
 
     def withdraw(self, consumers: set[int]) -> list[Leased]:
@@ -186,7 +191,9 @@ class Connection:
         try:
             for channel in list(self.channels.values()):
                 channel.close()
-            owners.retire(self.store, self.owner)
         finally:
-            self._waker.close()
-            release_store(self.store)
+            try:
+                owners.retire(self.store, self.owner)
+            finally:
+                self._waker.close()
+                release_store(self.store)

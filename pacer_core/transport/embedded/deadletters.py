@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pacer_core.transport.embedded.codec import EXPIRATION, HEADERS, decode_properties, encode_properties
-from pacer_core.transport.embedded.queueing import Entry, acknowledge, enqueue
+from pacer_core.transport.embedded.queueing import Entry, acknowledge, enqueue, row
 from pacer_core.transport.embedded.schema import HELD
 from pacer_core.transport.embedded.store import Session
 from pacer_core.transport.embedded.topology import Queue
@@ -79,12 +79,12 @@ def _bury(session: Session, entry: Entry, owner: int, reason: str) -> None:
             session.wake_all()
             return
         for target in targets or ():
-            (number,) = session.db.execute(
+            copy = session.db.execute(
                 "INSERT INTO content (exchange, routing_key, properties, body)"
-                " SELECT ?, ?, ?, body FROM content WHERE id = ? RETURNING id",
+                " SELECT ?, ?, ?, body FROM content WHERE id = ?",
                 (queue.dead_letter_exchange, new_key, encode_properties(properties), entry.id),
-            ).fetchone()
-            enqueue(session, target, number, priority=properties.get("priority"))
+            )
+            enqueue(session, target, row(copy), priority=properties.get("priority"))
     acknowledge(session, [entry], owner)
 
 

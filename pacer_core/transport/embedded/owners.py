@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from pacer_core.transport.embedded.queueing import purge
+from pacer_core.transport.embedded.queueing import purge, row
 from pacer_core.transport.embedded.refusals import BASIC_CONSUME, no_queue, refused
 from pacer_core.transport.embedded.store import Session, Store
 from pacer_core.transport.embedded.topology import Queue
@@ -14,19 +14,20 @@ from pacer_core.transport.embedded.topology import Queue
 def register(store: Store, address: str) -> int:
     """Make an owner that lives until `retire`, or until its process ends; give its number."""
     with store.transaction() as session:
-        (owner,) = session.db.execute(
-            "INSERT INTO owners (pid, address) VALUES (?, ?) RETURNING id", (os.getpid(), address)
-        ).fetchone()
+        owner = row(
+            session.db.execute("INSERT INTO owners (pid, address) VALUES (?, ?)", (os.getpid(), address))
+        )
         store.locks.hold(owner)  # before the commit: nobody sees an owner that seems dead
-    number: int = owner
-    return number
+    return owner
 
 
 def retire(store: Store, owner: int) -> None:
     """End an owner: what it has leased goes back, its subscriptions end."""
-    with store.transaction() as session:
-        _bury(session, owner)
-    store.locks.let_go(owner)
+    try:
+        with store.transaction() as session:
+            _bury(session, owner)
+    finally:
+        store.locks.let_go(owner)  # where that failed, another process will see it dead
 
 
 def reap(store: Store) -> bool:
@@ -71,10 +72,11 @@ def subscribe(session: Session, queue: str, owner: int, *, exclusive: bool) -> t
         raise no_queue(queue, BASIC_CONSUME)
     if there.consumers and (exclusive or any(one.exclusive for one in there.consumers)):
         raise refused(f"queue '{queue}' in vhost '/' in exclusive use", BASIC_CONSUME)
-    (number,) = session.db.execute(
-        "INSERT INTO consumers (owner, queue, exclusive) VALUES (?, ?, ?) RETURNING id",
-        (owner, there.id, exclusive),
-    ).fetchone()
+    number = row(
+        session.db.execute(
+            "INSERT INTO consumers (owner, queue, exclusive) VALUES (?, ?, ?)", (owner, there.id, exclusive)
+        )
+    )
     session.changed()
     return session.topology.by_id[there.id], number
 

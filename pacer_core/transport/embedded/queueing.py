@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -66,18 +67,24 @@ def publish(session: Session, message: Outgoing) -> int:
     if expiration is not None and not str(expiration).isdecimal():
         raise precondition(f"invalid expiration '{expiration}'", BASIC_PUBLISH)
     for queue in queues:
-        (number,) = session.db.execute(
-            "INSERT INTO content (exchange, routing_key, properties, body) VALUES (?, ?, ?, ?) RETURNING id",
+        stored = session.db.execute(
+            "INSERT INTO content (exchange, routing_key, properties, body) VALUES (?, ?, ?, ?)",
             (message.exchange, message.routing_key, message.encoded, message.body),
-        ).fetchone()
+        )
         enqueue(
             session,
             queue,
-            number,
+            row(stored),
             priority=message.properties.get("priority"),
             expiration=None if expiration is None else int(expiration),
         )
     return len(queues)
+
+
+def row(inserted: sqlite3.Cursor) -> int:
+    """Give the number of a row that was inserted; RETURNING is younger than the SQLite of some systems."""
+    assert inserted.lastrowid is not None  # noqa: S101 - for the type checker
+    return inserted.lastrowid
 
 
 def enqueue(

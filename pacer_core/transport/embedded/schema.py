@@ -64,7 +64,7 @@ def prepare(db: sqlite3.Connection, label: str) -> None:
     """
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
-    (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and application != APPLICATION:
         raise BrokerError(f"{label} is an SQLite file of something else: name another file")
     if tables and version != VERSION:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -291,7 +292,7 @@ def test_a_database_of_something_else_is_refused_and_left_as_it_was(tmp_path: Pa
         file.connect()
 
     with sqlite3.connect(tmp_path / "broker.sqlite") as db:
-        assert [name for (name,) in db.execute("SELECT name FROM sqlite_schema")] == ["guests"]
+        assert [name for (name,) in db.execute("SELECT name FROM sqlite_master")] == ["guests"]
     db.close()
 
 
@@ -357,3 +358,29 @@ def test_text_is_sent_as_the_bytes_that_its_encoding_says(broker: Broker) -> Non
     assert get(channel).body == "Ångström".encode("latin-1")
     message = get(channel)
     assert (message.body, message.properties["content_encoding"]) == ("Ångström".encode(), "utf-8")
+
+
+def test_many_threads_that_settle_never_stop_the_flow(broker: Broker) -> None:
+    channel = broker.channel(prefetch=4)
+    declare(channel)
+    send(channel, *range(2000))
+    work: SimpleQueue[int | None] = SimpleQueue()
+
+    def settle() -> None:
+        while (tag := work.get()) is not None:
+            channel.basic_ack(tag)
+
+    threads = [threading.Thread(target=settle) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    channel.basic_consume("q", callback=lambda message: work.put(message.delivery_tag))
+    received = 0
+    while received < 2000:
+        channel.connection.drain_events(timeout=10)  # a wake-up that is lost ends in a TimeoutError
+        received += 1
+    for _ in threads:
+        work.put(None)
+    for thread in threads:
+        thread.join()
+
+    assert count(channel) == 0
