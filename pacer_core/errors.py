@@ -60,6 +60,13 @@ class Retry(Signal):
         self.after = after
 
 
+class AwayError(Signal):
+    """An outside system is away, and nothing is known against the message: it waits, uncounted.
+
+    The core's own: plugins say it with their integration's ``is_away``.
+    """
+
+
 class NotYet(Signal):
     """Something that another message will bring is still missing: a dataset before its investigation.
 

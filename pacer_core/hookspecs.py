@@ -6,7 +6,7 @@ A plugin is a module, named by an entry point of the group ``pacer``, that imple
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pacer_core.consumers import ConsumerType, IntegrationType, Task
     from pacer_core.messages import Envelope
+    from pacer_core.routing import Route
 
 PROJECT = "pacer"
 
@@ -54,4 +55,13 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
     """When a message has come in: turn its body into a typed message.
 
     ``None`` means "not my format", and the next plugin is asked; raising `Reject` means "mine, but bad".
+    """
+
+
+@hookspec(firstresult=True)
+def pacer_route_message(message: Any, envelope: Envelope, routes: Sequence[Route]) -> Sequence[Route] | None:
+    """When a message has been read, or could not be: pick the forwarding routes that it takes.
+
+    ``routes`` are all that are configured, ``message`` is ``None`` where the body could not be read. ``None``
+    means "no opinion", and the next plugin is asked; ``()`` means "none of them".
     """

@@ -37,6 +37,9 @@ class Envelope:
     correlation_id: str = ""
     first_seen: datetime | None = None
     attempt: int = 1
+    """Which sight of the message this is, from 1."""
+    retries: int = 0
+    """How many copies failed with a `Retry` or an error; waiting for something (`NotYet`) does not count."""
     done: tuple[str, ...] = ()
     """Tasks that earlier copies of this message have finished; they do not run again."""
     rejected: Mapping[str, str] = field(factory=dict)
@@ -73,8 +76,9 @@ class Outcome(Enum):
 class TaskFailure:
     """What one task had to say when it did not finish.
 
-    ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected);
-    ``trace`` is its traceback, shortened, for ``error`` alone.
+    ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected; ``trace``
+    is its traceback, shortened). A task that was not even tried is ``away`` (the system it needs is) or
+    ``behind`` (an earlier message of its key still waits for the same task).
     """
 
     task: str
@@ -103,7 +107,7 @@ class Delivery:
     description: Mapping[str, str] = field(factory=dict)
     """The identifiers by which people look for the message (proposal, dataset, user)."""
     delay: float | None = None
-    """For a retry: the wished delay in seconds, before it is rounded up to a step of the ladder."""
+    """The wished delay of a retry in seconds, before it is rounded up to a step of the ladder."""
     started: datetime | None = None
     finished: datetime | None = None
     timings: Mapping[str, float] = field(factory=dict)
@@ -121,10 +125,10 @@ class Delivery:
 
 
 class Clients:
-    """The opened clients of one worker thread, by integration type; filled by the worker, read by tasks."""
+    """The clients that one delivery may use, by the name of their integration type."""
 
     def __init__(self, clients: Mapping[str, Any]) -> None:
-        self._clients = dict(clients)
+        self._clients = clients
 
     def get(self, integration: IntegrationType[C]) -> C:
         """Give the client of an integration type.
@@ -133,6 +137,8 @@ class Clients:
         ------
         PacerError
             Where the consumer does not enable that integration.
+        Retry
+            Where it cannot be opened just now.
         """
         try:
             client: C = self._clients[integration.name]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import orjson
@@ -20,6 +20,7 @@ from attrs import frozen
 
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
 from pacer_core.errors import (
+    AwayError,
     FactsTooLargeError,
     NotYet,
     PacerError,
@@ -38,6 +39,16 @@ FACTS_LIMIT = 8 * 1024
 TRACE_LIMIT = 4 * 1024
 
 Parse = Callable[[Envelope, ConsumerType], Any]
+
+
+class Gate(Protocol):
+    """Asked before each task whether it may run, and told afterwards how it went."""
+
+    def closed(self, task: Task) -> tuple[str, str] | None:
+        """Give the kind of failure and the reason for which a task may not run now, or ``None``."""
+
+    def ended(self, task: Task, error: BaseException | None) -> None:
+        """Take note of how a task ended."""
 
 
 class TaskOrderError(PacerError):
@@ -92,27 +103,53 @@ class Pipeline:
                     f"for consumer type {self.type.name!r}"
                 )
         except Exception as error:
-            failure = _failure(PARSE, error)
-            if failure.kind == "error":
-                log.error("parser of %s failed\n%s", self.consumer, failure.trace)
-            retry = failure.kind in ("retry", "not-yet", "error")
-            return Delivery(
-                envelope=envelope,
-                consumer=self.consumer,
-                outcome=Outcome.RETRIED if retry else Outcome.DEAD,
-                done=envelope.done,
-                pending=tuple(task.name for task in self.tasks if task.name not in envelope.done),
-                rejected=envelope.rejected,
-                failures=(failure,),
-                facts=envelope.facts,
-                delay=failure.after,
-                started=started,
-                finished=datetime.now(UTC),
-            )
+            return self.failed(envelope, None, PARSE, error, started=started)
         return message
 
-    def process(self, envelope: Envelope, message: Any, clients: Clients | None = None) -> Delivery:
-        """Run the pending tasks of a parsed message, each once, and say what became of it."""
+    def failed(
+        self,
+        envelope: Envelope,
+        message: Any,
+        where: str,
+        error: Exception,
+        *,
+        started: datetime | None = None,
+    ) -> Delivery:
+        """Give the delivery of a message that failed before its tasks: in its parser, or for its key."""
+        failure = _failure(where, error)
+        if failure.kind == "error":
+            log.error("%s of %s failed\n%s", where, self.consumer, failure.trace, extra=_who(envelope))
+        return Delivery(
+            envelope=envelope,
+            consumer=self.consumer,
+            outcome=Outcome.DEAD if failure.kind == "reject" else Outcome.RETRIED,
+            message=message,
+            done=envelope.done,
+            pending=tuple(task.name for task in self.tasks if task.name not in envelope.done),
+            rejected=envelope.rejected,
+            failures=(failure,),
+            facts=envelope.facts,
+            description={} if message is None else self.describe(message),
+            delay=failure.after,
+            started=started or datetime.now(UTC),
+            finished=datetime.now(UTC),
+        )
+
+    def process(
+        self,
+        envelope: Envelope,
+        message: Any,
+        clients: Clients | None = None,
+        gate: Gate | None = None,
+        *,
+        routes: Sequence[Task] = (),
+        unread: TaskFailure | None = None,
+    ) -> Delivery:
+        """Run the pending tasks of a message, each once, and say what became of it.
+
+        ``routes`` run first and depend on nothing; they are all that runs where the message could not be read
+        (``unread`` says why).
+        """
         started = datetime.now(UTC)
         follow_ups: list[FollowUp] = []
 
@@ -122,18 +159,22 @@ class Pipeline:
 
         context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
         done, rejected = set(envelope.done), dict(envelope.rejected)
-        failures: list[TaskFailure] = []
+        failures: list[TaskFailure] = [] if unread is None else [unread]
+        tasks = (*routes, *(self.tasks if unread is None else ()))
         timings: dict[str, float] = {}
         blocked: set[str] = set(rejected)
-        for task in self.tasks:
+        for task in tasks:
             if task.name in done or task.name in rejected:
                 continue
             if not blocked.isdisjoint(task.after):
                 blocked.add(task.name)
                 continue
-            at = time.perf_counter()
-            failure = _run(task, message, context.for_task(self.task_options.get(task.name, self.options)))
-            timings[task.name] = time.perf_counter() - at
+            failure = _closed(task, gate)
+            if failure is None:
+                at = time.perf_counter()
+                options = self.task_options.get(task.name, self.options)
+                failure = _run(task, message, context.for_task(options), gate)
+                timings[task.name] = time.perf_counter() - at
             if failure is None:
                 done.add(task.name)
                 continue
@@ -147,12 +188,13 @@ class Pipeline:
                 )
         facts = context.facts
         transient = [failure for failure in failures if failure.kind != "reject"]
+        everything = (*routes, *self.tasks)
         pending = tuple(
-            task.name for task in self.tasks if task.name not in done and task.name not in rejected
+            task.name for task in everything if task.name not in done and task.name not in rejected
         )
         if transient:
             outcome = Outcome.RETRIED
-        elif rejected:
+        elif rejected or unread is not None:
             outcome = Outcome.DEAD
         else:
             outcome = Outcome.ACKED
@@ -162,13 +204,13 @@ class Pipeline:
             consumer=self.consumer,
             outcome=outcome,
             message=message,
-            done=tuple(task.name for task in self.tasks if task.name in done),
+            done=tuple(task.name for task in everything if task.name in done),
             pending=pending,
             rejected=rejected,
             failures=tuple(failures),
             facts=dict(facts),
             follow_ups=tuple(follow_ups),
-            description=self.describe(message),
+            description={} if message is None else self.describe(message),
             delay=max(delays) if delays else None,
             started=started,
             finished=datetime.now(UTC),
@@ -231,7 +273,12 @@ def to_json(payload: Any) -> bytes:
     return orjson.dumps(payload)
 
 
-def _run(task: Task, message: Any, context: Context) -> TaskFailure | None:
+def _closed(task: Task, gate: Gate | None) -> TaskFailure | None:
+    closed = gate.closed(task) if gate is not None else None
+    return None if closed is None else TaskFailure(task.name, *closed)
+
+
+def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskFailure | None:
     try:
         result = task.run(message, context)
         if isinstance(result, Signal):
@@ -243,7 +290,11 @@ def _run(task: Task, message: Any, context: Context) -> TaskFailure | None:
         if len(orjson.dumps(dict(context.facts))) > FACTS_LIMIT:
             raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
     except Exception as error:
+        if gate is not None:
+            gate.ended(task, error)
         return _failure(task.name, error)
+    if gate is not None:
+        gate.ended(task, None)
     return None
 
 
@@ -253,6 +304,8 @@ def _failure(name: str, error: Exception) -> TaskFailure:
         return TaskFailure(name, "reject", redact(error.reason), fields=error.fields)
     if isinstance(error, Retry):
         return TaskFailure(name, "retry", reason, after=error.after)
+    if isinstance(error, AwayError):
+        return TaskFailure(name, "away", reason)
     if isinstance(error, NotYet):
         return TaskFailure(name, "not-yet", reason)
     trace = redact("".join(traceback.format_exception(error)))

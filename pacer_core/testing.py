@@ -83,22 +83,33 @@ def run_task(
 
     Exceptions that are no signals are raised.
     """
-    clients = {integration.name: client for integration, client in (integrations or {}).items()}
-    context = Context(
-        Envelope(b"", queue="test", correlation_id=str(uuid4())),
-        "test",
+    seen = context(
+        integrations=integrations,
         options=_defaults(task.options) if options is None else options,
-        clients=Clients(clients),
-        facts={} if facts is None else facts,
+        facts=facts,
     )
     signal: Signal | None = None
     for _ in range(2 if twice else 1):
         try:
-            result = task.run(message, context)
+            result = task.run(message, seen)
         except Signal as raised:
             result = raised
         signal = result if isinstance(result, Signal) else None
     return signal
+
+
+def context(
+    *, integrations: Integrations | None = None, options: Any = None, facts: dict[str, Any] | None = None
+) -> Context:
+    """Give what a task or the function of a `Key` sees beside its message."""
+    clients = {integration.name: client for integration, client in (integrations or {}).items()}
+    return Context(
+        Envelope(b"", queue="test", correlation_id=str(uuid4())),
+        "test",
+        options=options,
+        clients=Clients(clients),
+        facts={} if facts is None else facts,
+    )
 
 
 def _task_options(tasks: tuple[Task, ...], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The core's own plugin: reads JSON and XML bodies; asked after every other plugin."""
+"""The core's own `pacer_parse_message`: JSON and XML bodies; asked after every other plugin."""
 
 from __future__ import annotations
 

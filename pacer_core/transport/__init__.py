@@ -1,1 +1,1 @@
-"""Brokers: the ways in which messages come and go."""
+"""The broker: topology, consuming, publishing, settling; the only door to kombu."""

@@ -1,1 +1,23 @@
-"""PACER for ICAT: consumers, and a client for plugins."""
+"""PACER for ICAT: consumers, and a client for plugins; what they may import is listed here."""
+
+from pacer_icat.client import IcatClient
+from pacer_icat.collation import fold
+from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
+from pacer_icat.faults import IcatAway, IcatFault
+from pacer_icat.integration import ICAT
+from pacer_icat.keys import investigation_key
+from pacer_icat.options import IcatOptions
+
+__all__ = [
+    "ICAT",
+    "Datafile",
+    "Dataset",
+    "IcatAway",
+    "IcatClient",
+    "IcatFault",
+    "IcatOptions",
+    "Parameter",
+    "Sample",
+    "fold",
+    "investigation_key",
+]

@@ -1,0 +1,1 @@
+"""The plugin that the benchmark's PACER workers load."""

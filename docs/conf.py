@@ -1,0 +1,31 @@
+"""Sphinx' configuration. Nothing here needs a network."""
+
+from importlib.metadata import version as version_of
+
+project = "PACER"
+author = "The PACER maintainers"
+project_copyright = author
+release = version = version_of("pacer-core")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"PACER {release}"
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+default_role = "any"  # `Retry` in a docstring links to it
+
+copybutton_exclude = ".linenos, .gp, .go"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+napoleon_google_docstring = False
+
+nitpick_ignore_regex = [
+    # Other projects' inventories would have to be fetched.
+    ("py:.*", r"(collections|typing|contextlib|datetime|enum|logging|click|pluggy|attrs?|kombu|amqp)\..*"),
+    ("py:class", r"pacer_core\.\w+\.[A-Z]"),  # type variables
+    ("py:class", r".*\s.*"),  # a sentence with a colon below an attribute: napoleon reads a type
+]

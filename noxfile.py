@@ -1,0 +1,128 @@
+"""The project's commands. ``nox -l`` lists them; what follows ``--`` goes to pytest, or to the demo."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+if sys.version_info < (3, 11):  # noqa: UP036 - whoever has an older one shall read why
+    raise SystemExit(
+        f"PACER needs Python 3.11 or newer, and nox runs on {sys.version.split()[0]}: "
+        "make the virtual environment with a newer one (python3.11 -m venv .venv)"
+    )
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests", "docs", "changelog"]
+
+ROOT = Path(__file__).parent.resolve()
+DISTRIBUTIONS = [ROOT, *sorted(file.parent for file in ROOT.glob("plugins/*/pyproject.toml"))]
+PACKAGES = ["pacer_core", *(folder.name for folder in DISTRIBUTIONS[1:])]
+
+# pip trusts the authorities that the machine trusts, such as those of a site's proxy; uv has to be told.
+if Path("/etc/ssl/certs/ca-certificates.crt").exists():
+    os.environ.setdefault("UV_SYSTEM_CERTS", "true")
+
+
+def install(session: nox.Session, *groups: str, ours: bool = True) -> None:
+    """Install dependency groups (the root's, and a plugin's own of the same name) and our distributions.
+
+    An environment is left as it is while no pyproject file changes; without ``.nox/`` all are made anew.
+    """
+    files = [folder / "pyproject.toml" for folder in DISTRIBUTIONS]
+    wanted: list[str] = []
+    for file in files:
+        project = nox.project.load_toml(file)
+        if here := [group for group in groups if group in project.get("dependency-groups", {})]:
+            wanted += nox.project.dependency_groups(project, *here)
+    if ours:
+        for folder in DISTRIBUTIONS:
+            wanted += ["-e", str(folder)]
+
+    stamp = hashlib.sha256(repr([wanted, *(file.read_bytes() for file in files)]).encode()).hexdigest()
+    mark = Path(str(session.virtualenv.location)) / "installed"
+    if mark.is_file() and mark.read_text() == stamp:
+        session.log("nothing to install: no pyproject.toml has changed")
+        return
+    session.install(*wanted)
+    mark.write_text(stamp)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests, with the coverage of the core and of every plugin."""
+    install(session, "test")
+    # Absolute, for the processes that tests start elsewhere. Not pytest-cov: it starts after pytest's
+    # plugins, one of which is ours, have been imported.
+    env = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
+    session.run("coverage", "erase", env=env)
+    session.run(
+        "coverage", "run", f"--source={','.join(PACKAGES)}", "-m", "pytest", *session.posargs, env=env
+    )
+    session.run("coverage", "combine", "--quiet", env=env)
+    session.run("coverage", "report", env=env)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the main job on embedded parts: messages in, a catalogue filled."""
+    install(session)
+    session.run("python", "examples/demo/run.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure consumers on a private RabbitMQ; ``-- --quick`` in short, ``-- ROW...`` for some rows."""
+    install(session, "bench")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    install(session, "lint", ours=False)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(name="format")
+def format_(session: nox.Session) -> None:
+    """Correct what can be corrected by itself."""
+    install(session, "lint", ours=False)
+    session.run("ruff", "check", "--fix")
+    session.run("ruff", "format")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly: the core, every plugin, and all tests."""
+    install(session, "types", "test", "bench")
+    folders = ["pacer_core", "tests", "benchmarks", "conftest.py"]
+    for folder in DISTRIBUTIONS[1:]:
+        folders += [
+            str(path.relative_to(ROOT)) for name in ("src", "tests") if (path := folder / name).is_dir()
+        ]
+    # Where a plugin's packages begin; mypy's own configuration knows no glob.
+    bases = ":".join(
+        [*(str(folder / "src") for folder in DISTRIBUTIONS[1:]), str(ROOT / "benchmarks/plugin")]
+    )
+    session.run("mypy", *folders, env={"MYPYPATH": bases})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "-n", "docs", "docs/_build/html")
+
+
+@nox.session
+def changelog(session: nox.Session) -> None:
+    """Show what the next release's section of the changelog would be; a fragment out of place is an error."""
+    install(session, "changelog", ours=False)
+    session.run("towncrier", "build", "--draft", "--version", "next")

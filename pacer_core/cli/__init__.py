@@ -1,0 +1,83 @@
+"""The command line: click and rich, and their only door."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import click
+from rich.console import Console
+
+from pacer_core import __version__
+from pacer_core.cli.config import config
+from pacer_core.cli.plugins import plugins
+from pacer_core.cli.run import run
+from pacer_core.cli.send import send
+from pacer_core.config import ConfigError
+from pacer_core.errors import BrokerError, PacerError
+from pacer_core.plugins import Plugins, load
+
+PLUGINS = "pacer.plugins"
+EX_SOFTWARE, EX_UNAVAILABLE, EX_CONFIG = 70, 69, 78  # sysexits(3)
+
+
+class _Cli(click.Group):
+    """Built-in commands and those of plugins; plugins are loaded where one of theirs may be meant."""
+
+    def _more(self, ctx: click.Context) -> dict[str, click.Command]:
+        if PLUGINS not in ctx.meta:
+            ctx.meta[PLUGINS] = load()
+        plugins: Plugins = ctx.meta[PLUGINS]
+        more: dict[str, click.Command] = {}
+        for command in plugins.commands:
+            name = str(command.name)
+            more[name] = _joined(more.get(name), command)
+        return more
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self._more(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        ours = super().get_command(ctx, cmd_name)
+        if ours is not None and not isinstance(ours, click.Group):
+            return ours
+        theirs = self._more(ctx).get(cmd_name)
+        return ours if theirs is None else _joined(ours, theirs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(str(error))
+            ctx.exit(EX_CONFIG)
+        except BrokerError as error:
+            _complain(error)
+            ctx.exit(EX_UNAVAILABLE)
+        except PacerError as error:
+            _complain(error)
+            ctx.exit(EX_SOFTWARE)
+
+
+def _joined(first: click.Command | None, second: click.Command) -> click.Command:
+    """Give the first of two commands of one name, with what is in the second where both are groups."""
+    if isinstance(first, click.Group) and isinstance(second, click.Group):
+        both = copy.copy(first)
+        both.commands = dict(first.commands)
+        for name, command in second.commands.items():
+            both.commands[name] = _joined(both.commands.get(name), command)
+        return both
+    return second if first is None else first
+
+
+def _complain(error: PacerError) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"error: {error}")
+
+
+@click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pacer")
+def main() -> None:
+    """Bring users, investigations and datasets from a message broker into a catalogue."""
+
+
+for _command in (run, send, config, plugins):
+    main.add_command(_command)

@@ -1,0 +1,157 @@
+"""A YAML file with the place of everything in it: the only door to ruamel."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
+from ruamel.yaml.scalarfloat import ScalarFloat
+from ruamel.yaml.scalarint import ScalarInt
+
+from pacer_core.config.problems import Code, Problem
+from pacer_core.logs import Secret
+
+Path_ = tuple[str | int, ...]
+"""Where a value stands: keys and list indices from the top."""
+
+
+@define(eq=False)
+class Document:
+    """A parsed file: its data as plain Python, and where each piece of it stands."""
+
+    file: str
+    data: dict[str, Any]
+    problems: list[Problem] = field(factory=list)
+    _tree: Any = None
+
+    def report(
+        self, path: Path_, message: str, code: Code, *, key: bool = False, severity: str = "error"
+    ) -> None:
+        """Note a problem at the value (or the key) at ``path``, or at the nearest thing above it."""
+        line, column = self.position(path, key=key)
+        self.problems.append(Problem(self.file, line, column, message, code, severity))
+
+    def position(self, path: Path_, *, key: bool = False) -> tuple[int, int]:
+        """Give line and column, from 1, of the value or the key at ``path``."""
+        node, place = self._tree, (0, 0)
+        for step in path:
+            if not isinstance(node, CommentedMap | CommentedSeq) or not _holds(node, step):
+                break
+            if isinstance(node, CommentedMap):
+                place = node.lc.key(step) if key and step == path[-1] else node.lc.value(step)
+            else:
+                place = node.lc.item(step)
+            node = node[step]
+        return place[0] + 1, place[1] + 1
+
+
+def read(file: Path) -> Document:
+    """Read a YAML file; whatever is wrong with it is in the document's ``problems``.
+
+    ``!env NAME`` becomes the value of an environment variable and ``!file PATH`` the content of a file
+    (relative to the YAML file, without the line end), both as a `Secret`.
+    """
+    name = str(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        return Document(name, {}, [Problem(name, 1, 1, f"cannot be read: {why}", Code.UNREADABLE_FILE)])
+    except UnicodeDecodeError:
+        return Document(name, {}, [Problem(name, 1, 1, "is not UTF-8 text", Code.SYNTAX)])
+    document = Document(name, {})
+    try:
+        tree = _yaml().load(text)
+    except DuplicateKeyError as error:
+        _note(document, error, Code.DUPLICATE_KEY)
+        again = _yaml()
+        again.allow_duplicate_keys = True
+        tree = again.load(text)
+    except YAMLError as error:
+        _note(document, error, Code.SYNTAX)
+        return document
+    document._tree = tree
+    if tree is None:
+        document.problems.append(Problem(name, 1, 1, "is empty", Code.MISSING))
+    elif isinstance(tree, CommentedMap):
+        document.data = _plain(document, tree, (), file.parent)
+    else:
+        document.problems.append(Problem(name, 1, 1, "is no mapping of keys to values", Code.WRONG_TYPE))
+    return document
+
+
+def _yaml() -> YAML:
+    return YAML(typ="rt")
+
+
+def _note(document: Document, error: YAMLError, code: Code) -> None:
+    line, column, what = 1, 1, "is not YAML"
+    if isinstance(error, MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        if mark is not None:
+            line, column = mark.line + 1, mark.column + 1
+        what = (error.problem or error.context or what).partition(" with value")[0]
+    document.problems.append(Problem(document.file, line, column, what, code))
+
+
+def _holds(node: CommentedMap | CommentedSeq, step: str | int) -> bool:
+    if isinstance(node, CommentedMap):
+        return step in node
+    return isinstance(step, int) and step < len(node)
+
+
+def _plain(document: Document, node: Any, path: Path_, folder: Path) -> Any:
+    """Give plain Python data, with the tags resolved."""
+    if isinstance(node, CommentedMap):
+        plain: dict[str, Any] = {}
+        for key, value in node.items():
+            if not isinstance(key, str):
+                document.report((*path, key), "a key has to be text", Code.WRONG_TYPE, key=True)
+                continue
+            plain[key] = _plain(document, value, (*path, key), folder)
+        return plain
+    if isinstance(node, CommentedSeq):
+        return [_plain(document, item, (*path, index), folder) for index, item in enumerate(node)]
+    if isinstance(node, TaggedScalar):
+        return _resolve(document, node, path, folder)
+    if isinstance(node, ScalarBoolean):
+        return bool(node)
+    if isinstance(node, ScalarInt):
+        return int(node)
+    if isinstance(node, ScalarFloat):
+        return float(node)
+    return str(node) if isinstance(node, str) else node
+
+
+def _resolve(document: Document, node: TaggedScalar, path: Path_, folder: Path) -> Any:
+    tag, word = str(node.tag.value), str(node.value)
+    if tag == "!env":
+        if word in os.environ:
+            return Secret(os.environ[word])
+        document.report(path, f"environment variable {word!r} is not set", Code.UNSET_VARIABLE)
+    elif tag == "!file":
+        try:
+            return Secret((folder / word).read_text(encoding="utf-8").rstrip("\r\n"))
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "is not UTF-8 text"
+            document.report(path, f"file {word!r} cannot be read: {why}", Code.UNREADABLE_FILE)
+    else:
+        document.report(path, f"unknown tag {tag}; there are !env and !file", Code.SYNTAX)
+    return UNRESOLVED
+
+
+class _Unresolved:
+    """Stands for a value that was reported already, so that nothing is reported twice."""
+
+    def __repr__(self) -> str:
+        return "<unresolved>"
+
+
+UNRESOLVED = _Unresolved()

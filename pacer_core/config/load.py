@@ -1,0 +1,215 @@
+"""A file and the installed plugins into a `Config`, or everything that is wrong with it in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import attrs
+
+from pacer_core import plugins as plugins_module
+from pacer_core.config.document import Document, Path_, read
+from pacer_core.config.model import (
+    Brokers,
+    Config,
+    Consumer,
+    ConsumerPlan,
+    Exchange,
+    Integration,
+    Logging,
+    PluginOptions,
+    Processes,
+    Queue,
+)
+from pacer_core.config.problems import Code, ConfigError, Problem, did_you_mean
+from pacer_core.config.references import check_references, entries, type_and_instance
+from pacer_core.config.structure import structure
+from pacer_core.consumers import ConsumerType, Task
+from pacer_core.pipeline import Pipeline, TaskOrderError, in_order
+from pacer_core.plugins import Plugins
+from pacer_core.routing import Route
+
+T = TypeVar("T")
+
+SECTIONS = ("brokers", "exchanges", "queues", "consumers", "integrations", "logging", "processes", "plugins")
+
+
+def load(file: Path) -> Config:
+    """Read, structure and check a configuration.
+
+    Raises
+    ------
+    ConfigError
+        With every problem of the file, where one of them is an error.
+    """
+    config, problems = check(file)
+    if config is None:
+        raise ConfigError(problems)
+    return config
+
+
+def check(file: Path) -> tuple[Config | None, list[Problem]]:
+    """Give the configuration, or ``None`` where it has errors, and all its problems in the file's order."""
+    document = read(file)
+    config = None
+    if document.data:
+        for key in document.data:
+            if key not in SECTIONS:
+                hint = did_you_mean(key, SECTIONS) or f" (there are: {', '.join(SECTIONS)})"
+                document.report((key,), f"unknown key {key!r}{hint}", Code.UNKNOWN_KEY, key=True)
+        options = _section(document, "plugins", PluginOptions) or PluginOptions()
+        plugins = plugins_module.load(block=options.block)
+        for conflict in plugins.conflicts:
+            document.report(("plugins",), conflict, Code.PLUGIN)
+        check_references(document, plugins)
+        config = _build(document, plugins)
+    problems = sorted(set(document.problems))
+    return (None if any(one.severity == "error" for one in problems) else config), problems
+
+
+def _build(document: Document, plugins: Plugins) -> Config:
+    """Structure every section; where an entry cannot be, its problems are noted and it is left out."""
+    if "brokers" not in document.data:
+        document.report((), "'brokers' is missing: it says where messages come from", Code.MISSING)
+    if not document.data.get("consumers"):
+        document.report(("consumers",), "'consumers' is missing: nothing would be read", Code.MISSING)
+    brokers = _section(document, "brokers", Brokers) or Brokers()
+    exchanges = tuple(one for _, _, one in _list(document, "exchanges", Exchange) if one is not None)
+    queues = tuple(one for _, _, one in _list(document, "queues", Queue) if one is not None)
+    integrations = dict(_integrations(document, plugins))
+    types = {str(item.get("type")) for _, item in entries(document, "consumers") if item.get("enabled", True)}
+    plans = [
+        _plan(document, plugins, path, item, consumer, integrations, types)
+        for path, item, consumer in _list(document, "consumers", Consumer)
+    ]
+    return Config(
+        file=document.file,
+        broker=brokers.main,
+        recipients=brokers.recipients,
+        routes=tuple(
+            Route(rule.to_broker or recipient.name, rule.from_exchange, rule.with_routing_key)
+            for recipient in brokers.recipients
+            for rule in recipient.forwarding_rules
+        ),
+        exchanges=exchanges,
+        queues=queues,
+        consumers=tuple(plan for plan in plans if plan is not None and plan.config.enabled),
+        logging=_section(document, "logging", Logging) or Logging(),
+        processes=_section(document, "processes", Processes) or Processes(),
+        route_message=plugins.route_message,
+    )
+
+
+def _section(document: Document, name: str, cls: type[T]) -> T | None:
+    data = document.data.get(name)
+    return structure(document, (name,), {} if data is None else data, cls)
+
+
+def _list(document: Document, section: str, cls: type[T]) -> Iterator[tuple[Path_, dict[str, Any], T | None]]:
+    """Structure each entry by itself; one that cannot be is given as ``None``."""
+    data = document.data.get(section)
+    if data is not None and not isinstance(data, list):
+        document.report((section,), f"{section!r} should be a list", Code.WRONG_TYPE)
+        return
+    for index, item in enumerate(data or ()):
+        one = structure(document, (section, index), item, cls)
+        if isinstance(item, dict):
+            yield (section, index), item, one
+
+
+def _integrations(document: Document, plugins: Plugins) -> Iterator[tuple[str, Integration]]:
+    data = document.data.get("integrations")
+    for name, given in data.items() if isinstance(data, dict) else ():
+        options = dict(given) if isinstance(given, dict) else given
+        kind = options.pop("type", name) if isinstance(options, dict) else name
+        type_ = plugins.integrations.get(kind)
+        if type_ is not None:
+            structured = structure(
+                document, ("integrations", name), {} if options is None else options, type_.options
+            )
+            if structured is not None:
+                yield name, Integration(name, type_, structured)
+
+
+def _plan(
+    document: Document,
+    plugins: Plugins,
+    path: Path_,
+    item: dict[str, Any],
+    consumer: Consumer | None,
+    integrations: Mapping[str, Integration],
+    types: set[str],
+) -> ConsumerPlan | None:
+    """Make a consumer ready to run; its options are checked even where the rest of it is wrong."""
+    type_ = plugins.consumers.get(str(item.get("type")))
+    if type_ is None:
+        return None
+    options = _options(document, path, item, type_)
+    task_options = dict(_task_options(document, path, item, type_))
+    if consumer is None:
+        return None
+    enabled = {one.type.name: one for one in _enabled(consumer, integrations)}
+    try:
+        tasks = in_order(type_.tasks, lambda one: one.name in enabled)
+    except TaskOrderError as error:
+        document.report((*path, "type"), str(error), Code.PLUGIN)
+        return None
+    if type_.tasks and not tasks:
+        needed = ", ".join(sorted({one.name for task in type_.tasks for one in task.needs}))
+        document.report(
+            (*path, "type"),
+            f"no task of {type_.name!r} would run: name one of these under 'integrations': {needed}",
+            Code.BAD_VALUE,
+        )
+    name = consumer.name or consumer.type
+    pipeline = Pipeline(
+        consumer=name,
+        type=type_,
+        parse_message=plugins.parse_message,
+        tasks=tasks,
+        options=options,
+        task_options=task_options,
+        accepts=types.__contains__,
+    )
+    return ConsumerPlan(attrs.evolve(consumer, name=name), pipeline, enabled)
+
+
+def _enabled(consumer: Consumer, integrations: Mapping[str, Integration]) -> Iterator[Integration]:
+    for name in consumer.integrations:
+        _, instance = type_and_instance(name)
+        if instance is not None and instance in integrations:
+            yield integrations[instance]
+
+
+def _options(document: Document, path: Path_, item: dict[str, Any], type_: ConsumerType) -> Any:
+    given = item.get("options")
+    if type_.options is not None:
+        return structure(document, (*path, "options"), {} if given is None else given, type_.options)
+    if given is not None:
+        document.report(
+            (*path, "options"), f"consumer type {type_.name!r} has no options", Code.UNKNOWN_KEY, key=True
+        )
+    return None
+
+
+def _task_options(
+    document: Document, path: Path_, item: dict[str, Any], type_: ConsumerType
+) -> Iterator[tuple[str, Any]]:
+    given = item.get("taskOptions")
+    if given is not None and not isinstance(given, dict):
+        document.report((*path, "taskOptions"), "'taskOptions' should be a mapping", Code.WRONG_TYPE)
+    given = given if isinstance(given, dict) else {}
+    tasks: dict[str, Task] = {task.name: task for task in type_.tasks if task.options is not None}
+    for name in given:
+        if name not in tasks:
+            hint = did_you_mean(name, list(tasks)) or f" (there are: {', '.join(tasks) or 'none'})"
+            document.report(
+                (*path, "taskOptions", name),
+                f"no task {name!r} has options{hint}",
+                Code.UNKNOWN_NAME,
+                key=True,
+            )
+    for name, task in tasks.items():
+        if task.options is not None:
+            yield name, structure(document, (*path, "taskOptions", name), given.get(name) or {}, task.options)

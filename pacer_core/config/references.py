@@ -1,0 +1,178 @@
+"""Names that refer to other names: checked on the plain data, so that one bad entry hides no other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from pacer_core.config.document import Document, Path_
+from pacer_core.config.problems import Code, did_you_mean
+from pacer_core.plugins import Plugins
+
+
+def check_references(document: Document, plugins: Plugins) -> None:
+    """Note every name that is unknown, given twice, or unused."""
+    for section in ("exchanges", "queues", "consumers"):
+        _unique(document, section)
+    _queues(document)
+    _recipients(document)
+    _integrations(document, plugins)
+    for path, consumer in entries(document, "consumers"):
+        _consumer(document, plugins, path, consumer)
+
+
+def entries(document: Document, section: str) -> Iterator[tuple[Path_, dict[str, Any]]]:
+    """Give the entries of a list that are mappings, each with its path."""
+    data = document.data.get(section)
+    for index, item in enumerate(data if isinstance(data, list) else ()):
+        if isinstance(item, dict):
+            yield (section, index), item
+
+
+def name_of(item: dict[str, Any]) -> str | None:
+    """Give the name by which an entry is known; a consumer without one goes by its type."""
+    name = item.get("name") or item.get("type")
+    return name if isinstance(name, str) else None
+
+
+def type_and_instance(name: Any) -> tuple[str | None, str | None]:
+    """Read one of a consumer's ``integrations``: ``icat`` names an instance, ``{icat: icat-test}`` both."""
+    if isinstance(name, str):
+        return None, name
+    if isinstance(name, dict) and len(name) == 1:
+        ((kind, instance),) = name.items()
+        return kind, instance if isinstance(instance, str) else None
+    return None, None
+
+
+def _names(document: Document, section: str) -> list[str]:
+    return [name for _, item in entries(document, section) if (name := name_of(item))]
+
+
+def _unique(document: Document, section: str) -> None:
+    counts = Counter(_names(document, section))
+    seen: set[str] = set()
+    for path, item in entries(document, section):
+        name = name_of(item)
+        if name in seen and counts[name] > 1:
+            key = "name" if "name" in item else "type"
+            hint = "" if key == "name" else ": give each a 'name'"
+            document.report(
+                (*path, key), f"{section[:-1]} {name!r} is there twice{hint}", Code.DUPLICATE_NAME
+            )
+        if name:
+            seen.add(name)
+
+
+def _queues(document: Document) -> None:
+    exchanges = _names(document, "exchanges")
+    read = {
+        name
+        for _, consumer in entries(document, "consumers")
+        for name in consumer.get("queues") or ()
+        if isinstance(name, str)
+    }
+    for path, queue in entries(document, "queues"):
+        exchange, name = queue.get("exchange"), name_of(queue)
+        if isinstance(exchange, str) and exchange not in exchanges:
+            hint = did_you_mean(exchange, exchanges)
+            document.report((*path, "exchange"), f"unknown exchange {exchange!r}{hint}", Code.UNKNOWN_NAME)
+        if queue.get("priorityEnabled") is True and queue.get("type", "quorum") == "quorum":
+            document.report(
+                (*path, "priorityEnabled"),
+                "priorities need 'type: classic': quorum queues have none",
+                Code.BAD_VALUE,
+            )
+        level = queue.get("maxPriorityLevel")
+        if isinstance(level, int) and not 1 <= level <= 255:
+            document.report((*path, "maxPriorityLevel"), "should be between 1 and 255", Code.BAD_VALUE)
+        if name and name not in read:
+            document.report(
+                (*path, "name"), f"no consumer reads queue {name!r}", Code.UNUSED, severity="warning"
+            )
+
+
+def _recipients(document: Document) -> None:
+    brokers = document.data.get("brokers")
+    recipients = brokers.get("recipients") if isinstance(brokers, dict) else None
+    named = [one for one in recipients if isinstance(one, dict)] if isinstance(recipients, list) else []
+    names = [str(one.get("name")) for one in named]
+    exchanges = _names(document, "exchanges")
+    for index, recipient in enumerate(named):
+        path: Path_ = ("brokers", "recipients", index)
+        if names.index(str(recipient.get("name"))) != index:
+            document.report(
+                (*path, "name"), f"recipient {recipient.get('name')!r} is there twice", Code.DUPLICATE_NAME
+            )
+        rules = recipient.get("forwardingRules")
+        for number, rule in enumerate(rules if isinstance(rules, list) else ()):
+            here = (*path, "forwardingRules", number)
+            for key, known, what in (
+                ("fromExchange", exchanges, "exchange"),
+                ("toBroker", names, "recipient"),
+            ):
+                name = rule.get(key) if isinstance(rule, dict) else None
+                if isinstance(name, str) and name not in known:
+                    hint = did_you_mean(name, known)
+                    document.report((*here, key), f"unknown {what} {name!r}{hint}", Code.UNKNOWN_NAME)
+
+
+def _integrations(document: Document, plugins: Plugins) -> None:
+    data = document.data.get("integrations")
+    if data is not None and not isinstance(data, dict):
+        document.report(("integrations",), "'integrations' should be a mapping", Code.WRONG_TYPE)
+    for name, options in data.items() if isinstance(data, dict) else ():
+        kind = options.get("type", name) if isinstance(options, dict) else name
+        if kind not in plugins.integrations:
+            why = plugins.why_unknown("integration type", str(kind), plugins.integrations)
+            document.report(("integrations", name), why, Code.UNKNOWN_NAME, key=True)
+
+
+def _consumer(document: Document, plugins: Plugins, path: Path_, consumer: dict[str, Any]) -> None:
+    kind = consumer.get("type")
+    if isinstance(kind, str) and kind not in plugins.consumers:
+        why = plugins.why_unknown("consumer type", kind, plugins.consumers)
+        document.report((*path, "type"), why, Code.UNKNOWN_NAME)
+    queues = consumer.get("queues")
+    if queues == [] or ("queues" in consumer and queues is None):
+        document.report((*path, "queues"), "a consumer needs at least one queue", Code.BAD_VALUE)
+    known = _names(document, "queues")
+    for index, queue in enumerate(queues if isinstance(queues, list) else ()):
+        if isinstance(queue, str) and queue not in known:
+            hint = did_you_mean(queue, known)
+            document.report((*path, "queues", index), f"unknown queue {queue!r}{hint}", Code.UNKNOWN_NAME)
+    for key in ("workers", "concurrency", "prefetch", "crashes"):
+        number = consumer.get(key)
+        if isinstance(number, int) and number < 1:
+            document.report((*path, key), f"{key!r} should be 1 or more", Code.BAD_VALUE)
+    _consumer_integrations(document, path, consumer)
+
+
+def _consumer_integrations(document: Document, path: Path_, consumer: dict[str, Any]) -> None:
+    names = consumer.get("integrations")
+    configured = document.data.get("integrations")
+    configured = configured if isinstance(configured, dict) else {}
+    enabled: set[str] = set()
+    for index, name in enumerate(names if isinstance(names, list) else ()):
+        here = (*path, "integrations", index)
+        kind, instance = type_and_instance(name)
+        if instance is None:
+            continue
+        if instance not in configured:
+            hint = did_you_mean(instance, list(configured))
+            document.report(
+                here,
+                f"integration {instance!r} is not configured under 'integrations'{hint}",
+                Code.UNKNOWN_NAME,
+            )
+            continue
+        options = configured[instance]
+        real = options.get("type", instance) if isinstance(options, dict) else instance
+        if kind is not None and real != kind:
+            document.report(here, f"{instance!r} is of type {real!r}, not {kind!r}", Code.BAD_VALUE)
+        if real in enabled:
+            document.report(
+                here, f"integration type {real!r} is enabled twice for one consumer", Code.DUPLICATE_NAME
+            )
+        enabled.add(real)

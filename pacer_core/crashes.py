@@ -1,0 +1,154 @@
+"""Crashes of workers, counted by message: who was inside a task when a process died, and how often.
+
+A worker notes in a small shared file which messages are inside a task. When it dies, its supervisor reads
+the notes and counts one crash for each; the counts are kept in a file that outlives the supervisor. The
+broker's own counters prove nothing: every cut connection and orderly stop returns messages as well.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import mmap
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+
+from pacer_core.messages import Envelope
+
+log = logging.getLogger("pacer.crashes")
+
+_SLOT = 16  # bytes: a fingerprint in hexadecimal
+_SLOTS = 256
+_KEPT = 7 * 86400.0  # seconds after which a count is forgotten
+ALONE = 2
+"""Crashes after which a message is run with nothing else inside a task."""
+
+
+def fingerprint(envelope: Envelope) -> str:
+    """Give what a message is recognised by when it comes back: a digest of its queue and body."""
+    digest = blake2b(envelope.body, digest_size=8)
+    digest.update(envelope.queue.encode())
+    return digest.hexdigest()
+
+
+class Notes:
+    """Which messages are inside a task, written so that they survive the process."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w+b") as file:
+            file.truncate(_SLOT * _SLOTS)
+            self._map = mmap.mmap(file.fileno(), _SLOT * _SLOTS)
+        self._free = list(range(_SLOTS))
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def inside(self, envelope: Envelope) -> Iterator[None]:
+        """Note a message for as long as it is inside a task."""
+        with self._lock:
+            slot = self._free.pop() if self._free else None
+        if slot is None:  # more threads than slots: nobody configures that, and it costs only a crash's count
+            yield
+            return
+        start = slot * _SLOT
+        self._map[start : start + _SLOT] = fingerprint(envelope).encode()
+        try:
+            yield
+        finally:
+            self._map[start : start + _SLOT] = bytes(_SLOT)
+            with self._lock:
+                self._free.append(slot)
+
+
+def read_notes(path: Path) -> list[str]:
+    """Give the fingerprints that a dead worker left behind."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    slots = (data[start : start + _SLOT] for start in range(0, len(data), _SLOT))
+    return [slot.decode("ascii", "replace") for slot in slots if slot.strip(b"\0")]
+
+
+class Counts:
+    """How many crashes each message has been in; written by the supervisor, read by its workers."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_at: tuple[int, int] | None = None
+        self._counts: dict[str, tuple[int, float]] = {}
+
+    def of(self, envelope: Envelope) -> int:
+        """Give the count of a message; only one that was delivered before can have any."""
+        if not envelope.redelivered:
+            return 0
+        self._refresh()
+        return self._counts.get(fingerprint(envelope), (0, 0.0))[0]
+
+    def add(self, fingerprints: Iterable[str]) -> None:
+        """Count one crash for each message, and write the file whole and at once."""
+        self._refresh()
+        now = time.time()
+        counts = {name: one for name, one in self._counts.items() if now - one[1] < _KEPT}
+        for name in fingerprints:
+            counts[name] = (counts.get(name, (0, 0.0))[0] + 1, now)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        new = self._path.with_suffix(".new")
+        with new.open("w") as file:
+            json.dump(counts, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+    def _refresh(self) -> None:
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            self._counts = {}
+            return
+        version = (stat.st_ino, stat.st_mtime_ns)
+        if version == self._read_at:
+            return
+        try:
+            data = json.loads(self._path.read_text())
+            self._counts = {str(name): (int(one[0]), float(one[1])) for name, one in data.items()}
+        except (ValueError, TypeError, LookupError, OSError):
+            log.exception("%s cannot be read; crashes are counted from nought", self._path)
+            self._counts = {}
+        self._read_at = version
+
+
+class Quarantine:
+    """Lets suspects run alone: many ordinary messages at a time, or one suspect."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._inside = 0
+        self._alone = False
+
+    @contextmanager
+    def entered(self, *, alone: bool) -> Iterator[None]:
+        """Wait for one's turn, and hold it; a suspect that waits keeps newcomers out."""
+        with self._condition:
+            while self._alone:
+                self._condition.wait()
+            if alone:
+                self._alone = True
+                while self._inside:
+                    self._condition.wait()
+            else:
+                self._inside += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                if alone:
+                    self._alone = False
+                else:
+                    self._inside -= 1
+                self._condition.notify_all()

@@ -1,0 +1,183 @@
+"""What happens to a message between its arrival and its acknowledgement, in whichever thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import attrs
+from attrs import define, frozen
+
+from pacer_core.breakers import Breakers
+from pacer_core.config.model import ConsumerPlan
+from pacer_core.consumers import Task
+from pacer_core.crashes import ALONE, Counts, Notes, Quarantine
+from pacer_core.errors import Reject
+from pacer_core.integrations import OpenIntegrations
+from pacer_core.messages import Context, Delivery
+from pacer_core.ordered import Held, Order, with_dependents
+from pacer_core.transport.consume import Received
+from pacer_core.transport.forward import Forwarder
+from pacer_core.transport.settle import Settler
+
+Observer = Callable[[Delivery], None]
+
+
+@define(eq=False)
+class Job:
+    """One message in hand, with what is known of it so far."""
+
+    received: Received
+    plan: ConsumerPlan
+    message: object = None
+    failed: Delivery | None = None
+    """Set where it could not be parsed, or its key not be found."""
+    settled_as_is: bool = False
+    """Whether a failed one is not even forwarded: a loop, or what kills workers."""
+    key: str | None = None
+    alone: bool = False
+    """Whether it has been in crashes, and is to run with nothing else inside a task."""
+    arrived: float = 0.0
+    began: float | None = None
+    """When a thread took it up, on the monotonic clock."""
+    _claimed: bool = False
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+
+    def claim(self) -> bool:
+        """Win the right to settle it; ``True`` for the first to ask."""
+        with self._lock:
+            claimed, self._claimed = self._claimed, True
+            return not claimed
+
+
+@frozen(eq=False)
+class _Gate:
+    """Keeps a message's tasks from systems that are away and from overtaking; see `pipeline.Gate`."""
+
+    plan: ConsumerPlan
+    breakers: Breakers
+    held: Held | None
+    behind: frozenset[str]
+
+    def closed(self, task: Task) -> tuple[str, str] | None:
+        if task.name in self.behind:
+            return "behind", "an earlier message of the same key waits for this task"
+        away = self.breakers.blocks(self.plan, task)
+        return None if away is None else ("away", f"integration {away!r} is away")
+
+    def ended(self, task: Task, error: BaseException | None) -> None:
+        self.breakers.ended(self.plan, task, error)
+
+
+class Handler:
+    """Parses messages, finds their keys, runs their tasks, and settles them."""
+
+    def __init__(
+        self,
+        by_queue: Mapping[str, ConsumerPlan],
+        settler: Settler,
+        integrations: OpenIntegrations,
+        breakers: Breakers,
+        forwarder: Forwarder,
+        notes: Notes | None = None,
+        counts: Counts | None = None,
+    ) -> None:
+        self._by_queue = by_queue
+        self._settler = settler
+        self._integrations = integrations
+        self._breakers = breakers
+        self._forwarder = forwarder
+        self._notes, self._counts = notes, counts
+        self._quarantine = Quarantine()
+        self._order = Order()
+
+    def take(self, received: Received) -> Job:
+        """Parse a message and work out its key; called by one thread, in the order of arrival."""
+        plan = self._by_queue[received.envelope.queue]
+        job = Job(received, plan, arrived=time.monotonic())
+        if self._forwarder.comes_back(received.envelope):
+            loop = Reject(
+                f"the message comes back from {received.envelope.path[-1]}: a loop of forwarding rules"
+            )
+            job.failed = plan.pipeline.failed(received.envelope, None, "forward", loop)
+            job.settled_as_is = True
+            return job
+        crashes = 0 if self._counts is None else self._counts.of(received.envelope)
+        if crashes >= plan.config.crashes:
+            died = Reject(f"worker died {crashes} times while it handled this message")
+            job.failed = plan.pipeline.failed(received.envelope, None, "worker", died)
+            job.settled_as_is = True
+            return job
+        job.alone = crashes >= ALONE
+        parsed = plan.pipeline.parse(received.envelope)
+        if isinstance(parsed, Delivery):
+            job.failed = parsed
+            return job
+        job.message = parsed
+        key = plan.pipeline.type.key
+        if key is not None:
+            try:
+                clients = self._integrations.clients(plan)
+                context = Context(
+                    received.envelope, plan.name, options=plan.pipeline.options, clients=clients
+                )
+                value = key.of(parsed, context)
+                job.key = None if value is None else f"{key.space}:{value}"
+            except Exception as error:
+                job.failed = plan.pipeline.failed(received.envelope, parsed, "key", error)
+        return job
+
+    def finish(self, job: Job) -> Delivery | None:
+        """Run the tasks and settle; ``None`` where somebody else settled the message meanwhile.
+
+        Raises
+        ------
+        BrokerError
+            Where it could not be settled; the message has to stay unacknowledged.
+        """
+        delivery = job.failed if job.failed is not None and job.settled_as_is else self._in_quarantine(job)
+        return self._settle(job, delivery) if job.claim() else None
+
+    def give_up(self, job: Job, delivery: Delivery) -> Delivery | None:
+        """Settle a message whose task does not end; ``None`` where it just did."""
+        return self._settle(job, delivery) if job.claim() else None
+
+    def _in_quarantine(self, job: Job) -> Delivery:
+        with self._quarantine.entered(alone=job.alone):
+            job.began = time.monotonic()
+            if self._notes is None:
+                return self._process(job)
+            with self._notes.inside(job.received.envelope):
+                return self._process(job)
+
+    def _process(self, job: Job) -> Delivery:
+        plan, envelope = job.plan, job.received.envelope
+        routes = self._forwarder.tasks(envelope, job.message)
+        if job.failed is not None:
+            if not routes:
+                return job.failed
+            return plan.pipeline.process(envelope, None, routes=routes, unread=job.failed.failures[0])
+        held = None
+        if job.key is not None and _ordered(plan):
+            held = self._order.held(plan.config.type, job.key, envelope.correlation_id)
+        behind = with_dependents(held.tasks, plan.pipeline.tasks) if held is not None else frozenset()
+        gate = _Gate(plan, self._breakers, held, behind)
+        delivery = plan.pipeline.process(
+            envelope, job.message, self._integrations.clients(plan), gate, routes=routes
+        )
+        if held is not None and any(failure.kind == "behind" for failure in delivery.failures):
+            # Into the step of the copy that it waits for, whatever its own tasks wished: it comes after it.
+            delivery = attrs.evolve(delivery, delay=float(held.step))
+        return delivery
+
+    def _settle(self, job: Job, delivery: Delivery) -> Delivery:
+        settled, step = self._settler.settle(delivery)
+        if job.key is not None and _ordered(job.plan):
+            self._order.settled(job.plan.config.type, job.key, settled, step)
+        return settled
+
+
+def _ordered(plan: ConsumerPlan) -> bool:
+    key = plan.pipeline.type.key
+    return key is not None and key.ordered

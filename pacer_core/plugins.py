@@ -1,0 +1,288 @@
+"""Discover, block, register and report plugins: the only door to pluggy's manager."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+import pluggy
+from attrs import evolve, field, frozen
+
+import pacer_core
+from pacer_core import builtin, hookspecs
+from pacer_core.consumers import ConsumerType, IntegrationType, Task
+from pacer_core.errors import PluginError
+from pacer_core.logs import redact
+
+if TYPE_CHECKING:
+    import click
+
+
+@runtime_checkable
+class _Named(Protocol):
+    @property
+    def name(self) -> str | None: ...
+
+
+T = TypeVar("T", bound=_Named)
+
+GROUP = "pacer"
+ACTIVE, BLOCKED, FAILED = "active", "blocked", "failed"
+FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
+CORE_COMMANDS = ("run", "send", "config check", "plugins list")
+"""The commands that no plugin can replace."""
+
+
+@frozen
+class PluginInfo:
+    """One plugin as it was found: what it is, whether it works, and what it registers."""
+
+    name: str
+    distribution: str
+    version: str
+    state: str
+    error: str | None = None
+    registers: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    """Names by kind: ``consumers``, ``tasks``, ``integrations``, ``commands``, ``hooks``."""
+
+    def __str__(self) -> str:
+        return f"{self.name!r} ({self.distribution} {self.version})"
+
+
+@frozen(eq=False)
+class Plugins:
+    """Everything that the installed plugins offer, and how each of them fared."""
+
+    infos: tuple[PluginInfo, ...]
+    consumers: Mapping[str, ConsumerType]
+    integrations: Mapping[str, IntegrationType[Any]]
+    commands: tuple[click.Command, ...]
+    conflicts: tuple[str, ...]
+    parse_message: Callable[[Any, ConsumerType], Any]
+    route_message: Callable[..., Any]
+
+    @property
+    def failed(self) -> tuple[PluginInfo, ...]:
+        """The plugins that could not be loaded, or broke while they registered."""
+        return tuple(info for info in self.infos if info.state == FAILED)
+
+    def check(self) -> None:
+        """Refuse two plugins that offer the same name.
+
+        Raises
+        ------
+        PluginError
+            Naming both distributions, for every conflict.
+        """
+        if self.conflicts:
+            raise PluginError("; ".join(self.conflicts))
+
+    def why_unknown(self, kind: str, name: str, known: Iterable[str]) -> str:
+        """Say why a name of the configuration is not known, with the plugins that failed to load."""
+        hint = f"unknown {kind} {name!r}; installed: {', '.join(sorted(known)) or 'none'}"
+        for info in self.failed:
+            last = (info.error or "").strip().splitlines()[-1]
+            hint += f"; plugin {info} failed to load: {last}"
+        for info in self.infos:
+            if info.state == BLOCKED:
+                hint += f"; plugin {info} is blocked"
+        return hint
+
+
+def load(block: Iterable[str] = (), found: Iterable[EntryPoint] | None = None) -> Plugins:
+    """Load every installed plugin but the blocked ones, and collect what they register.
+
+    A plugin that fails, at import or in a hook of start-up, is reported and left out; the others work on.
+
+    Parameters
+    ----------
+    block
+        Names of entry points to leave out.
+    found
+        The entry points; those of the group ``pacer`` by default.
+    """
+    return _Loader(frozenset(block), entry_points(group=GROUP) if found is None else found).load()
+
+
+class _Loader:
+    """Holds what is needed while plugins are being loaded, and nothing after that."""
+
+    def __init__(self, block: frozenset[str], found: Iterable[EntryPoint]) -> None:
+        self.manager = pluggy.PluginManager(hookspecs.PROJECT)
+        self.manager.add_hookspecs(hookspecs)
+        self.block = block
+        self.found = sorted(found, key=lambda point: point.name)
+        self.infos: dict[str, PluginInfo] = {}
+        self.owners: dict[tuple[str, str], str] = {}
+        self.conflicts: list[str] = []
+
+    def load(self) -> Plugins:
+        self.owners.update({("commands", label): "core" for label in CORE_COMMANDS})
+        self.infos["core"] = PluginInfo("core", "pacer-core", pacer_core.__version__, ACTIVE)
+        self.manager.register(builtin, "core")
+        self._import()
+        self._check_hooks()
+        consumers = self._collect("consumers", "pacer_consumers", ConsumerType)
+        integrations = self._collect("integrations", "pacer_integrations", IntegrationType)
+        commands = self._commands()
+        more = {name: self._more_tasks(consumer) for name, consumer in consumers.items()}
+        # A plugin may have broken after it had registered the first of these.
+        working = {key for key, owner in self.owners.items() if self._works(owner)}
+        for name, info in self.infos.items():
+            if info.state == ACTIVE:
+                hooks = [
+                    one.name for one in self.manager.get_hookcallers(self.manager.get_plugin(name)) or ()
+                ]
+                self._register(name, "hooks", sorted(hooks))
+        hook = self.manager.hook.pacer_parse_message
+        return Plugins(
+            infos=tuple(self.infos.values()),
+            consumers={
+                name: one.with_tasks(task for plugin, task in more[name] if self._works(plugin))
+                for name, one in consumers.items()
+                if ("consumers", name) in working
+            },
+            integrations={
+                name: one for name, one in integrations.items() if ("integrations", name) in working
+            },
+            commands=tuple(command for plugin, command in commands if self._works(plugin)),
+            conflicts=tuple(self.conflicts),
+            parse_message=lambda envelope, consumer: hook(envelope=envelope, consumer=consumer),
+            route_message=self.manager.hook.pacer_route_message,
+        )
+
+    def _import(self) -> None:
+        loaded: list[tuple[str, Any]] = []
+        for point in self.found:
+            info = PluginInfo(
+                point.name,
+                point.dist.name if point.dist else "unknown",
+                point.dist.version if point.dist else "unknown",
+                BLOCKED if point.name in self.block else ACTIVE,
+            )
+            if point.name in self.infos:
+                first = self.infos[point.name]
+                self.conflicts.append(
+                    f"plugin name {point.name!r} is used by {first.distribution} and by {info.distribution}: "
+                    f"uninstall one of them"
+                )
+                continue
+            self.infos[point.name] = info
+            if info.state == BLOCKED:
+                continue
+            try:
+                loaded.append((point.name, point.load()))
+            except FAILURES as error:
+                self._fail(point.name, error)
+        # pluggy asks the last plugin first: registered backwards, they are asked in the order of their names.
+        for name, module in reversed(loaded):
+            try:
+                self.manager.register(module, name)
+            except Exception as error:
+                self._fail(name, error)
+
+    def _check_hooks(self) -> None:
+        """Turn a hook that does not exist, a misspelt one, into a failure of the plugin that has it."""
+        while True:
+            try:
+                self.manager.check_pending()
+            except pluggy.PluginValidationError as error:
+                name = self.manager.get_name(error.plugin)
+                if name is None:
+                    raise
+                self._fail(name, error)
+            else:
+                return
+
+    def _collect(self, kind: str, hook: str, cls: type[T]) -> dict[str, T]:
+        collected: dict[str, T] = {}
+        for name, items in self._ask(hook, cls):
+            for item in items:
+                label = str(item.name)
+                if self._own(kind, label, name):
+                    collected[label] = item
+            self._register(name, kind, [str(item.name) for item in items])
+        return collected
+
+    def _commands(self) -> list[tuple[str, Any]]:
+        commands: list[tuple[str, Any]] = []
+        for name, items in self._ask("pacer_commands", _Named):
+            for item in items:
+                labels = list(_labels(item))
+                free = [self._own("commands", label, name) for label in labels]
+                if all(free):
+                    commands.append((name, item))
+                self._register(name, "commands", labels)
+        return commands
+
+    def _more_tasks(self, consumer: ConsumerType) -> list[tuple[str, Task]]:
+        """Give the tasks that plugins add to a consumer type, each with its plugin."""
+        more: list[tuple[str, Task]] = []
+        for task in consumer.tasks:
+            self.owners[(f"tasks of {consumer.name}", task.name)] = self.owners[("consumers", consumer.name)]
+        for name, items in self._ask("pacer_tasks", Task, consumer=consumer.name):
+            more += [(name, one) for one in items if self._own(f"tasks of {consumer.name}", one.name, name)]
+            self._register(name, "tasks", [f"{consumer.name}.{task.name}" for task in items])
+        return more
+
+    def _ask(self, hook: str, cls: Any, **arguments: Any) -> Iterable[tuple[str, list[Any]]]:
+        """Call one hook of each plugin by itself, so that a failure has an owner."""
+        plugins = [plugin for plugin in self.manager.get_plugins() if self.manager.get_name(plugin)]
+        for name in [name for name, info in self.infos.items() if info.state == ACTIVE]:
+            one = self.manager.get_plugin(name)
+            caller = self.manager.subset_hook_caller(
+                hook, [plugin for plugin in plugins if plugin is not one]
+            )
+            try:
+                items = [item for result in caller(**arguments) for item in result or ()]
+                for item in items:
+                    if not isinstance(item, cls):
+                        raise TypeError(f"{hook} gave {type(item).__name__}, not {cls.__name__}")
+            except FAILURES as error:
+                self._fail(name, error)
+            else:
+                if items:
+                    yield name, items
+
+    def _own(self, kind: str, label: str, plugin: str) -> bool:
+        owner = self.owners.get((kind, label))
+        if owner is None:
+            self.owners[(kind, label)] = plugin
+            return True
+        first, second = self.infos[owner], self.infos[plugin]
+        self.conflicts.append(
+            f"{label!r} ({kind}) is registered by {first.distribution} {first.version} and by "
+            f"{second.distribution} {second.version}: block one of the plugins {owner!r} and {plugin!r}"
+        )
+        return False
+
+    def _works(self, name: str) -> bool:
+        return self.infos[name].state == ACTIVE
+
+    def _register(self, name: str, kind: str, labels: Iterable[str]) -> None:
+        info = self.infos[name]
+        names = dict(info.registers)
+        names[kind] = (*names.get(kind, ()), *labels)
+        self.infos[name] = evolve(info, registers=names)
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        self.infos[name] = evolve(
+            self.infos[name],
+            state=FAILED,
+            registers={},
+            error=redact("".join(traceback.format_exception(error, limit=-3))),
+        )
+        plugin = self.manager.get_plugin(name)
+        if plugin is not None:
+            self.manager.unregister(plugin, name)
+
+
+def _labels(command: Any) -> Iterator[str]:
+    """Name a command, or each command of a group: groups may be shared, what is in them may not."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield str(command.name)
+    for child in (children or {}).values():
+        yield from (f"{command.name} {label}" for label in _labels(child))

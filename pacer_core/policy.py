@@ -1,0 +1,80 @@
+"""How long a message may go on failing, and how long it waits each time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from attrs import frozen
+
+from pacer_core.config.model import NotYetPolicy, Retries
+from pacer_core.messages import Delivery, Outcome
+
+LADDER = (1, 5, 15, 60, 300, 900, 3600, 21600)
+"""The steps of the ladder of retry queues, in seconds; a wished delay is rounded up to one of them."""
+_LONGEST_AWAY = 60  # for a system that is away: what waits should not make its absence longer
+_LONGEST_WAIT = 900  # for what is still to come: nobody wants to wait an hour after it has come
+
+
+@frozen
+class Verdict:
+    """What settlement does with a delivery: its outcome, the step it waits at, and why it is dead."""
+
+    outcome: Outcome
+    retries: int
+    step: int | None = None
+    reason: str = ""
+
+
+def decide(
+    delivery: Delivery, retries: Retries, not_yet: NotYetPolicy, *, delays: bool, now: datetime | None = None
+) -> Verdict:
+    """Say whether a delivery that wants to be retried may, and when.
+
+    Failures count against ``retries.limit``. Waiting for what another message brings does not: it ends when
+    ``not_yet.for_`` has passed since the message was first seen. What was put off (a system is away, an
+    earlier message of its key waits) waits for ever. ``delays`` says whether the broker has any.
+    """
+    envelope = delivery.envelope
+    if delivery.outcome is not Outcome.RETRIED:
+        return Verdict(delivery.outcome, envelope.retries, reason=delivery.error or _earlier(delivery))
+    error = delivery.error or "failed"
+    kinds = {failure.kind for failure in delivery.failures}
+    failed = not kinds.isdisjoint(("retry", "error"))
+    count = envelope.retries + (1 if failed else 0)
+    if not delays:
+        return Verdict(
+            Outcome.DEAD,
+            count,
+            reason=f"{error} (this broker has no delays, so the first attempt is the last)",
+        )
+    if failed:
+        if count > retries.limit:
+            return Verdict(Outcome.DEAD, count, reason=f"{error} (gave up after {retries.limit} retries)")
+        grown = retries.delay.total_seconds() * retries.factor ** min(count - 1, 64)
+        wished = min(grown, retries.max_delay.total_seconds())
+        return Verdict(Outcome.RETRIED, count, step=round_up(delivery.delay or wished))
+    patience = LADDER[min(envelope.attempt, len(LADDER) - 1)]
+    if "not-yet" in kinds:
+        time = now or datetime.now(UTC)
+        left = (not_yet.for_ - (time - (envelope.first_seen or time))).total_seconds()
+        if left <= 0:
+            return Verdict(Outcome.DEAD, count, reason=f"{error} (waited {_spell(not_yet.for_)} for it)")
+        return Verdict(Outcome.RETRIED, count, step=round_up(min(patience, _LONGEST_WAIT, left)))
+    return Verdict(Outcome.RETRIED, count, step=round_up(delivery.delay or min(patience, _LONGEST_AWAY)))
+
+
+def round_up(seconds: float) -> int:
+    """Give the first step of the ladder that is no shorter; the last one where all are."""
+    return next((step for step in LADDER if step >= seconds), LADDER[-1])
+
+
+def _earlier(delivery: Delivery) -> str:
+    return "; ".join(f"{task}: {reason}" for task, reason in delivery.rejected.items())
+
+
+def _spell(span: timedelta) -> str:
+    seconds = span.total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"

@@ -1,0 +1,132 @@
+"""Plain data into attrs classes, strictly, with a path to every mistake: the only door to cattrs.
+
+Configurations and messages are both structured here; they differ in the scalars they know and in what
+becomes of keys that a class does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args, get_origin
+
+import attrs
+from cattrs import ClassValidationError, Converter, IterableValidationError, IterableValidationNote
+from cattrs.gen import make_dict_structure_fn
+
+Step = str | int
+Hook = Callable[[Any, Any], Any]
+Rename = Callable[[type, dict[Any, Any]], tuple[dict[str, Any], list["Bad"]]]
+"""Gives the fields of a class out of a mapping, by attribute name, and the keys that are refused."""
+
+
+class Bad(ValueError):
+    """A value that is not what its field holds; the text never quotes it."""
+
+
+class Missing(Bad):
+    """A required field that is not there."""
+
+
+class UnknownKey(Bad):
+    """A key that its class does not have."""
+
+    def __init__(self, key: Any, known: list[str]) -> None:
+        super().__init__("is not known")
+        self.key, self.known = key, known
+
+
+def strict_converter(scalars: Mapping[Any, Hook], rename: Rename) -> Converter:
+    """Make a converter that knows attrs classes, tuples of any length, optionals, and the given scalars."""
+    converter = Converter(detailed_validation=True)
+    for hint, hook in scalars.items():
+        converter.register_structure_hook(hint, hook)
+
+    def class_hook(cls: type, converter: Converter) -> Hook:
+        build: Hook = make_dict_structure_fn(cls, converter, _cattrs_detailed_validation=True)
+
+        def hook(value: Any, _: Any) -> Any:
+            if not isinstance(value, dict):
+                raise Bad("is empty" if value is None else "is not an object with fields")
+            fields, refused = rename(cls, value)
+            if not refused:
+                return build(fields, cls)
+            try:
+                build(fields, cls)
+            except ClassValidationError as error:
+                raise ClassValidationError("fields", [*error.exceptions, *refused], cls) from None
+            raise ClassValidationError("fields", refused, cls)
+
+        return hook
+
+    converter.register_structure_hook_factory(attrs.has, class_hook)
+    converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
+    converter.register_structure_hook_factory(_is_optional, _optional_hook)
+    return converter
+
+
+def leaves(
+    error: BaseException, path: tuple[Step, ...] = ()
+) -> Iterator[tuple[tuple[Step, ...], BaseException]]:
+    """Walk the tree of errors that structuring raised: each mistake with its path of attribute names."""
+    if isinstance(error, ClassValidationError):
+        named, others = error.group_exceptions()
+        for inner, note in named:
+            yield from leaves(inner, (*path, note.name))
+    elif isinstance(error, IterableValidationError):
+        items, others = error.group_exceptions()
+        for inner, place in items:
+            yield from leaves(inner, (*path, place.index))
+    elif isinstance(error, KeyError):
+        yield path, Missing("is missing")
+        return
+    else:
+        yield path, error
+        return
+    for inner in others:
+        yield from leaves(inner, path)
+
+
+def _is_tuple(hint: Any) -> bool:
+    arguments = get_args(hint)
+    return get_origin(hint) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
+
+
+def _is_optional(hint: Any) -> bool:
+    arguments = get_args(hint)
+    return len(arguments) == 2 and type(None) in arguments and get_origin(hint) is not tuple
+
+
+def _tuple_hook(hint: Any, converter: Converter) -> Hook:
+    inner = get_args(hint)[0]
+    build: Hook = converter.get_structure_hook(inner)
+
+    def hook(value: Any, _: Any) -> Any:
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            raise Bad("is not a list")
+        try:
+            return tuple([build(item, inner) for item in value])
+        except Exception:
+            raise IterableValidationError("items", list(_item_errors(value, inner, build)), hint) from None
+
+    return hook
+
+
+def _item_errors(value: list[Any], inner: Any, build: Hook) -> Iterator[Exception]:
+    for index, item in enumerate(value):
+        try:
+            build(item, inner)
+        except Exception as error:
+            error.__notes__ = [*getattr(error, "__notes__", []), IterableValidationNote("item", index, inner)]
+            yield error
+
+
+def _optional_hook(hint: Any, converter: Converter) -> Hook:
+    inner = next(one for one in get_args(hint) if one is not type(None))
+    build: Hook = converter.get_structure_hook(inner)
+
+    def hook(value: Any, _: Any) -> Any:
+        return None if value is None or value == "" else build(value, inner)
+
+    return hook

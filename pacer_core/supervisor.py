@@ -1,0 +1,190 @@
+"""All processes: one per key space, ``workers`` per consumer without keys; what dies is started again."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from attrs import define, field, frozen
+
+from pacer_core import logs
+from pacer_core.config import load
+from pacer_core.config.model import Config, ConsumerPlan
+from pacer_core.crashes import Counts, read_notes
+from pacer_core.worker import EX_STUCK, CrashFiles, Worker
+
+log = logging.getLogger("pacer.supervisor")
+
+RESTART = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
+"""Seconds before a worker that died is started again; the last repeats, the first after a quiet minute."""
+_QUIET = 60.0
+_MARGIN = 10.0  # beyond shutdownGrace, before a worker that does not end is killed
+
+
+@frozen
+class Share:
+    """What one process works on: consumers by name."""
+
+    name: str
+    consumers: tuple[str, ...]
+
+
+def shares(plans: Sequence[ConsumerPlan]) -> Iterator[Share]:
+    """Say which processes there are: one for all consumers of a key space, ``workers`` for each other one."""
+    spaces: dict[str, list[str]] = {}
+    for plan in plans:
+        key = plan.pipeline.type.key
+        if key is not None:
+            spaces.setdefault(key.space, []).append(plan.name)
+        else:
+            for number in range(plan.config.workers):
+                yield Share(f"{plan.name}-{number + 1}", (plan.name,))
+    for space, names in spaces.items():
+        yield Share(f"key:{space}", tuple(names))
+
+
+def run(config: Config) -> int:
+    """Run a configuration until SIGTERM or SIGINT; give the exit code.
+
+    With an in-memory broker everything runs in this process: no other one would see it.
+    """
+    if config.broker.embedded:
+        worker = Worker(config, config.consumers)
+        with signals(worker.stop):
+            worker.run()
+        return 0
+    return _Supervisor(config).run()
+
+
+@define(eq=False)
+class _Child:
+    share: Share
+    process: BaseProcess | None = None
+    started: float = 0.0
+    deaths: int = 0
+    due: float = field(factory=time.monotonic)
+    files: CrashFiles | None = None
+
+
+class _Supervisor:
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        # Forking a process with threads and open connections copies their locks and sockets: never.
+        self._context = multiprocessing.get_context("spawn")
+        folder = state_folder(config)
+        self._counts = Counts(folder / "crashes.json")
+        self._children = [_Child(share) for share in shares(config.consumers)]
+        for number, child in enumerate(self._children):
+            child.files = CrashFiles(folder / f"worker-{number}.notes", folder / "crashes.json")
+        self._stopping = threading.Event()
+
+    def run(self) -> int:
+        with signals(self._stopping.set):
+            while not self._stopping.is_set():
+                for child in self._children:
+                    self._tend(child)
+                self._wait()
+            return self._end()
+
+    def _tend(self, child: _Child) -> None:
+        now = time.monotonic()
+        if child.process is not None:
+            if child.process.is_alive():
+                return
+            code, child.process = child.process.exitcode, None
+            if child.files is not None and code not in (0, EX_STUCK):
+                self._counts.add(read_notes(child.files.notes))
+            child.deaths = 0 if now - child.started > _QUIET else child.deaths + 1
+            delay = RESTART[min(max(child.deaths - 1, 0), len(RESTART) - 1)]
+            child.due = now + delay
+            log.error("worker %s ended with code %s; again in %g s", child.share.name, code, delay)
+        if now >= child.due:
+            child.process = self._context.Process(
+                target=_work, args=(self._config.file, child.share, child.files), name=child.share.name
+            )
+            child.started = now
+            child.process.start()
+            log.info("worker %s started with process id %s", child.share.name, child.process.pid)
+
+    def _wait(self) -> None:
+        sentinels = [child.process.sentinel for child in self._children if child.process is not None]
+        if not sentinels:
+            self._stopping.wait(0.2)
+        elif wait(sentinels, timeout=0.5):
+            self._stopping.wait(0.05)
+
+    def _end(self) -> int:
+        alive = [child.process for child in self._children if child.process is not None]
+        for process in alive:
+            process.terminate()
+        deadline = time.monotonic() + self._config.processes.shutdown_grace.total_seconds() + _MARGIN
+        for process in alive:
+            process.join(max(0.1, deadline - time.monotonic()))
+            if process.is_alive():
+                log.error("worker %s does not end; killed", process.name)
+                process.kill()
+                process.join()
+        return 0
+
+
+def state_folder(config: Config) -> Path:
+    """Give the folder where this configuration's supervisor keeps what has to outlive it."""
+    if config.processes.state_folder is not None:
+        return Path(config.processes.state_folder)
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    file = Path(config.file).resolve()
+    return home / "pacer" / f"{file.stem}-{sha256(str(file).encode()).hexdigest()[:12]}"
+
+
+def _work(file: str, share: Share, files: CrashFiles) -> None:
+    """Be a worker process; the configuration is read again, since secrets travel in no pickle."""
+    config = load(Path(file))
+    logs.set_up(config.logging.log_level)
+    plans = [plan for plan in config.consumers if plan.name in share.consumers]
+    worker = Worker(config, plans, crash_files=files)
+    _stop_with_parent(worker)
+    with signals(worker.stop):
+        worker.run()
+    sys.exit(worker.exit_code)
+
+
+def _stop_with_parent(worker: Worker) -> None:
+    """End soon after the supervisor, however it ended: nobody would restart or stop this process any more."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            wait([parent.sentinel])
+            log.error("the supervisor is gone; stopping")
+            worker.stop()
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+@contextlib.contextmanager
+def signals(stop: Any) -> Iterator[None]:
+    """Call ``stop`` on SIGTERM and SIGINT while inside."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        log.info("%s: stopping", signal.Signals(number).name)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,206 @@
+"""Connections to a broker: kombu's, with messages left as they came."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from amqp.exceptions import ChannelError
+from attrs import frozen
+from kombu import Connection
+from kombu.transport import TRANSPORT_ALIASES, memory, virtual
+
+from pacer_core.config.model import Broker
+from pacer_core.errors import BrokerError
+from pacer_core.logs import redact
+from pacer_core.transport import buffered
+
+log = logging.getLogger("pacer.transport")
+
+OLDEST = (3, 10)
+"""The oldest RabbitMQ that keeps what PACER promises."""
+
+AMQP, MEMORY = "pacer-amqp", "pacer-memory"
+
+
+@frozen
+class Contents:
+    """A message as the client library hands it out, before anything has looked into it."""
+
+    tag: Any
+    """The delivery tag, by which the message is acknowledged on its channel."""
+    body: bytes
+    delivery_info: Mapping[str, Any]
+    properties: Mapping[str, Any]
+    headers: Mapping[str, Any]
+
+
+def contents(message: Any) -> Contents:
+    """Read py-amqp's messages and those of kombu's virtual transports alike.
+
+    kombu's own message class is left out for AMQP: it would decompress a body that a header calls compressed,
+    and refuse the message where it cannot.
+    """
+    properties = dict(message.properties)
+    headers = properties.pop("application_headers", None) or getattr(message, "headers", None) or {}
+    for name in ("content_type", "content_encoding"):
+        value = getattr(message, name, None)
+        if value is not None:
+            properties.setdefault(name, value)
+    body = message.body.encode() if isinstance(message.body, str) else bytes(message.body or b"")
+    return Contents(message.delivery_tag, body, message.delivery_info, properties, headers)
+
+
+class _AmqpChannel(buffered.Channel):
+    def __init__(self, *arguments: Any, **kwargs: Any) -> None:
+        super().__init__(*arguments, **kwargs)
+        self.auto_decode = False  # bytes: an XML body declares its encoding itself
+
+
+class _AmqpConnection(buffered.Connection):
+    Channel = _AmqpChannel
+
+
+class AmqpTransport(buffered.Transport):
+    """The buffered AMQP transport with raw bodies, and with an empty virtual host left empty."""
+
+    Connection = _AmqpConnection
+
+    def establish_connection(self) -> Any:
+        """Connect; kombu would replace an empty virtual host by ``/``."""
+        host = self.client.virtual_host
+        self.client.virtual_host = _VHost(host) if host == "" else host
+        return super().establish_connection()
+
+
+class _VHost(str):
+    """An empty virtual host that counts as given."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class _MemoryMessage(virtual.Message):  # type: ignore[misc]
+    def __init__(self, payload: dict[str, Any], channel: Any = None, **kwargs: Any) -> None:
+        headers = payload.get("headers") or {}
+        super().__init__(dict(payload, headers={}), channel=channel, **kwargs)
+        self.headers = headers
+
+
+class _MemoryChannel(memory.Channel):  # type: ignore[misc]
+    """kombu's in-memory channel, which would drop a message that nobody is to get without a word."""
+
+    Message = _MemoryMessage
+    do_restore = False
+
+    def basic_publish(self, message: Any, exchange: str, routing_key: str, **kwargs: Any) -> Any:
+        if kwargs.get("mandatory") and not self._reachable(exchange, routing_key):
+            raise ChannelError("NO_ROUTE", (60, 40), 312)
+        return super().basic_publish(message, exchange, routing_key, **kwargs)
+
+    def _reachable(self, exchange: str, routing_key: str) -> bool:
+        if not exchange:
+            return bool(self._has_queue(routing_key))
+        if exchange not in self.state.exchanges:
+            return False
+        return any(
+            self._has_queue(queue)
+            for queue in self.typeof(exchange).lookup(self.get_table(exchange), exchange, routing_key, None)
+            if queue
+        )
+
+
+class MemoryTransport(memory.Transport):  # type: ignore[misc]
+    """kombu's in-memory transport, made honest: raw bodies, and a mandatory publish that fails."""
+
+    Channel = _MemoryChannel
+
+
+def register() -> None:
+    """Make PACER's transports known to kombu."""
+    TRANSPORT_ALIASES[AMQP] = f"{__name__}:{AmqpTransport.__name__}"
+    TRANSPORT_ALIASES[MEMORY] = f"{__name__}:{MemoryTransport.__name__}"
+
+
+def connect(broker: Broker, purpose: str) -> Any:
+    """Open a connection, to the first node of the broker that answers.
+
+    Raises
+    ------
+    BrokerError
+        Where the broker cannot be reached, refuses the credentials (without naming them), or is too old.
+    """
+    register()
+    if broker.embedded:
+        return _established(Connection(transport=MEMORY, transport_options={"polling_interval": 0.005}))
+    failures: list[str] = []
+    for host, port in broker.addresses:
+        name = f"pacer {purpose} {uuid4().hex[:8]}"
+        connection = Connection(
+            transport=AMQP,
+            hostname=host,
+            port=port,
+            userid=broker.username,
+            password=broker.password.reveal() if broker.password else None,
+            virtual_host=broker.v_host,
+            ssl=_tls(broker, host),
+            heartbeat=broker.heartbeat.total_seconds(),
+            connect_timeout=broker.connect_timeout.total_seconds(),
+            transport_options={"client_properties": {"connection_name": name}},
+        )
+        try:
+            return _check_version(_established(connection), broker)
+        except _CannotConnectError as error:
+            failures.append(f"{host}:{port}: {error}")
+    raise BrokerError(f"cannot connect to {broker}: {redact('; '.join(failures))}")
+
+
+class _CannotConnectError(BrokerError):
+    """One node did not take us."""
+
+
+def _established(connection: Any) -> Any:
+    try:
+        connection.connect()
+    except (*connection.connection_errors, *connection.channel_errors) as error:
+        connection.release()
+        raise _CannotConnectError(f"{type(error).__name__}: {error}") from None
+    return connection
+
+
+def name_of(connection: Any, broker: Broker) -> str:
+    """Give what a broker's virtual host is called everywhere: by the cluster's name, not an address."""
+    properties = getattr(connection.connection, "server_properties", {})
+    cluster = properties.get("cluster_name")
+    return f"{cluster}/{broker.v_host.lstrip('/')}" if cluster else f"{broker}"
+
+
+def _tls(broker: Broker, host: str) -> dict[str, Any] | bool:
+    """Give py-amqp's options; its own defaults would check neither certificate nor name."""
+    if broker.protocol != "amqps":
+        return False
+    return {
+        "ca_certs": broker.tls.ca_file,
+        "certfile": broker.tls.certificate_file,
+        "keyfile": broker.tls.key_file,
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "server_hostname": host,
+    }
+
+
+def _check_version(connection: Any, broker: Broker) -> Any:
+    """Refuse a RabbitMQ that cannot keep what is promised: at-least-once dead-lettering came with 3.10."""
+    properties = connection.connection.server_properties
+    product, version = str(properties.get("product", "unknown")), str(properties.get("version", "0"))
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if product != "RabbitMQ":
+        log.warning("%s is %s %s; only RabbitMQ from 3.10 on is tested", broker, product, version)
+    elif numbers < OLDEST:
+        connection.release()
+        raise BrokerError(f"{broker} is RabbitMQ {version}; PACER needs 3.10 or newer: upgrade the broker")
+    return connection

@@ -1,0 +1,185 @@
+"""Consuming: one connection, one channel over some queues, and messages handed out as they came."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from amqp.exceptions import AccessRefused
+from attrs import frozen
+
+from pacer_core.config.model import Queue
+from pacer_core.messages import Envelope
+from pacer_core.transport.connection import contents
+from pacer_core.transport.headers import read_envelope
+
+BATCH = 64
+"""Messages that are handed out, and acknowledged, between two looks at anything else."""
+
+
+@frozen(eq=False)
+class Received:
+    """A message in hand: what it is, and what it takes to acknowledge it."""
+
+    envelope: Envelope
+    subscription: Subscription
+    tag: Any
+
+
+class Waker:
+    """Lets other threads end the connection thread's wait."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def fileno(self) -> int:
+        """Give the descriptor that becomes readable."""
+        return self._read
+
+    def wake(self) -> None:
+        """End the wait, now or when it begins."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b".")
+
+    def clear(self) -> None:
+        """Forget that anybody called."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._read, 4096):
+                pass
+
+    def close(self) -> None:
+        """Close both ends."""
+        os.close(self._read)
+        os.close(self._write)
+
+
+class StandBy(Exception):
+    """Another process reads these queues exclusively; this one may take over when it ends."""
+
+
+class Subscription:
+    """One channel that consumes; used by one thread, the connection's.
+
+    Delivery tags count per channel, so an acknowledgement belongs to the subscription that received the
+    message: one that is closed takes none.
+
+    Raises
+    ------
+    StandBy
+        Where ``exclusive`` is asked for and another process has a queue.
+    """
+
+    def __init__(
+        self,
+        connection: Any,
+        queues: Sequence[Queue],
+        prefetch: int,
+        on_message: Callable[[Received], None],
+        *,
+        exclusive: bool = False,
+    ) -> None:
+        self._connection = connection
+        self._on_message = on_message
+        self._channel = connection.channel()
+        self._socket: socket.socket | None = getattr(connection.connection, "sock", None)
+        self._early: set[int] = set()
+        self._low = 0
+        self.open = True
+        self._prefetch(prefetch)
+        for queue in queues:
+            # Keyed queues of ours have a single active consumer; for somebody else's, exclusiveness serves.
+            self._subscribe(queue, exclusive=exclusive and queue.declare == "passive")
+
+    def _prefetch(self, count: int) -> None:
+        self._channel.basic_qos(0, count, False)
+
+    def _subscribe(self, queue: Queue, *, exclusive: bool) -> None:
+        def received(message: Any) -> None:
+            content = contents(message)
+            envelope = read_envelope(
+                content.body, queue.name, content.delivery_info, content.properties, content.headers
+            )
+            self._on_message(Received(envelope, self, content.tag))
+
+        arguments = {"exclusive": True} if exclusive else {}
+        try:
+            self._channel.basic_consume(
+                queue=queue.name,
+                no_ack=False,
+                callback=received,
+                consumer_tag=f"pacer-{queue.name}",
+                **arguments,
+            )
+        except AccessRefused as error:
+            if not exclusive:
+                raise
+            raise StandBy(str(error)) from None
+
+    def poll(self, waker: Waker, timeout: float) -> None:
+        """Wait for messages and hand out what is there, `BATCH` at most; return after the timeout otherwise.
+
+        A call of the waker ends the wait as well.
+        """
+        if self._socket is None:
+            with contextlib.suppress(socket.timeout):
+                self._connection.drain_events(timeout=min(timeout, 0.02))
+            waker.clear()
+            return
+        amqp = self._connection.connection
+        if not amqp.ready():  # what has been read already makes no socket readable
+            wait_for: list[Any] = [self._socket, waker]
+            readable, _, _ = select.select(wait_for, [], [], timeout)
+            if waker in readable:
+                waker.clear()
+            if self._socket not in readable:
+                return
+        amqp.drain_ready(BATCH)
+
+    def ack(self, tags: Sequence[Any]) -> None:
+        """Acknowledge messages, those that have nothing unfinished before them in one go."""
+        if not self.open:
+            return
+        if self._socket is None:
+            for tag in tags:
+                self._channel.basic_ack(tag)
+            return
+        fresh = sorted(tags)
+        finished = self._early.union(fresh)
+        while self._low + 1 in finished:
+            self._low += 1
+            self._early.discard(self._low)
+        # Only up to a tag that is still open: up to any other, RabbitMQ acknowledges all there are, later
+        # ones too, before it notices.
+        whole = [tag for tag in fresh if tag <= self._low]
+        acks = [(whole[-1], True)] if whole else []
+        later = fresh[len(whole) :]
+        self._early.update(later)
+        self._channel.ack_all([*acks, *((tag, False) for tag in later)])
+
+    def heartbeat(self) -> None:
+        """Send a heartbeat where one is due, and notice a broker that sends none."""
+        if self._socket is not None:
+            self._connection.heartbeat_check()
+
+    def close(self) -> None:
+        """Give back what is not acknowledged, and let the acknowledgements arrive first.
+
+        Never by cancelling: that lets the next process begin while this one still holds messages. Acks still
+        in the pipeline when a channel closes are dropped by quorum queues; one synchronous call lets them in.
+        """
+        self.open = False
+        self._on_message = _ignore
+        self._prefetch(1)
+        self._channel.close()
+
+    def abandon(self) -> None:
+        """Take no further acknowledgement; the connection is lost, and the broker has its messages back."""
+        self.open = False
+
+
+def _ignore(_: Received) -> None:
+    """Messages that come in while the channel closes go back to their queue with it."""

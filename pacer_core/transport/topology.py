@@ -1,0 +1,141 @@
+"""What PACER declares at a broker: exchanges, queues, their dead queues, and the ladder of retry queues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from amqp.exceptions import NotFound, PreconditionFailed
+
+from pacer_core.config.model import Config, ConsumerPlan, Exchange, Queue
+from pacer_core.errors import BrokerError
+from pacer_core.policy import LADDER
+
+# RabbitMQ counts every return of a message, an orderly stop's as well, and 4.x drops after 20 of them.
+_NO_DELIVERY_LIMIT = 1_000_000
+
+
+def dead_queue(queue: str) -> str:
+    """Give the name of a queue's dead queue."""
+    return f"{queue}.dead"
+
+
+def retry_exchange(step: int) -> str:
+    """Name the exchange (and queue) where copies wait; their routing key is their work queue."""
+    return f"pacer.retry.{step}s"
+
+
+def declare(connection: Any, config: Config) -> None:
+    """Declare everything that a configuration needs; what is there already has to be the same.
+
+    Raises
+    ------
+    BrokerError
+        Where something exists with other arguments, or a passive one does not exist: with the line to change.
+    """
+    broker = _Declarer(connection)
+    for exchange in config.exchanges:
+        broker.exchange(exchange)
+    for queue in config.queues:
+        broker.queue(queue, _keyed(config.consumers, queue.name), bool(config.broker.embedded))
+    if not config.broker.embedded:
+        for step in LADDER:
+            broker.step(step)
+
+
+def _keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:
+    return any(plan.pipeline.type.key is not None for plan in plans if queue in plan.config.queues)
+
+
+class _Declarer:
+    """Declares one thing at a time, each on a channel of its own: a refusal closes the channel."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+
+    def exchange(self, exchange: Exchange) -> None:
+        self._try(
+            lambda channel: channel.exchange_declare(
+                exchange=exchange.name,
+                type=exchange.type,
+                durable=True,
+                auto_delete=False,
+                passive=exchange.declare == "passive",
+            ),
+            f"exchange {exchange.name!r}",
+            f"{{name: {exchange.name}, declare: passive}}",
+        )
+
+    def queue(self, queue: Queue, keyed: bool, embedded: bool) -> None:
+        self._queue(dead_queue(queue.name), {} if embedded else _quorum())
+        if queue.declare == "passive":
+            self._try(
+                lambda channel: channel.queue_declare(queue=queue.name, passive=True),
+                f"queue {queue.name!r}",
+                "",
+            )
+            return
+        arguments: dict[str, Any] = {}
+        if not embedded:
+            arguments = _quorum() if queue.type == "quorum" else {}
+            arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
+            if keyed:
+                arguments["x-single-active-consumer"] = True
+            if queue.priority_enabled:
+                arguments["x-max-priority"] = queue.max_priority_level
+        self._queue(queue.name, arguments)
+        if queue.exchange is not None:
+            key = queue.routing_key if queue.routing_key is not None else queue.name
+            self._try(
+                lambda channel: channel.queue_bind(
+                    queue=queue.name, exchange=queue.exchange, routing_key=key, arguments=queue.headers
+                ),
+                f"binding of queue {queue.name!r}",
+                "",
+            )
+
+    def step(self, step: int) -> None:
+        name = retry_exchange(step)
+        self._try(
+            lambda channel: channel.exchange_declare(
+                exchange=name, type="fanout", durable=True, auto_delete=False
+            ),
+            f"exchange {name!r}",
+            "",
+        )
+        arguments = _quorum() | {
+            "x-message-ttl": step * 1000,
+            "x-dead-letter-exchange": "",
+            # Without these two, messages are lost when their work queue is away at the moment they are due.
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        }
+        self._queue(name, arguments)
+        self._try(
+            lambda channel: channel.queue_bind(queue=name, exchange=name), f"binding of queue {name!r}", ""
+        )
+
+    def _queue(self, name: str, arguments: dict[str, Any]) -> None:
+        self._try(
+            lambda channel: channel.queue_declare(
+                queue=name, durable=True, auto_delete=False, arguments=arguments
+            ),
+            f"queue {name!r}",
+            f"{{name: {name}, declare: passive}}",
+        )
+
+    def _try(self, call: Callable[[Any], Any], what: str, line: str) -> None:
+        channel = self.connection.channel()
+        try:
+            call(channel)
+        except PreconditionFailed as error:
+            hint = f"; to use it as it is, write {line} in the configuration" if line else ""
+            raise BrokerError(f"{what} exists with other arguments: {error.message}{hint}") from None
+        except NotFound as error:
+            raise BrokerError(f"{what} does not exist: {error.message}; create it, or declare it") from None
+        finally:
+            channel.close()
+
+
+def _quorum() -> dict[str, Any]:
+    return {"x-queue-type": "quorum", "x-delivery-limit": _NO_DELIVERY_LIMIT}

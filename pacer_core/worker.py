@@ -1,0 +1,338 @@
+"""One process: reads the queues of some consumers, has their messages handled, and acknowledges.
+
+The connection's thread, which calls `Worker.run`, reads messages, parses them, works out their keys, and
+acknowledges. With several threads the lanes run the tasks; with one, the connection's thread does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import amqp
+from attrs import frozen
+
+from pacer_core.breakers import Breakers
+from pacer_core.config.model import Config, ConsumerPlan
+from pacer_core.crashes import Counts, Notes
+from pacer_core.errors import BrokerError, Retry
+from pacer_core.handler import Handler, Job
+from pacer_core.integrations import OpenIntegrations
+from pacer_core.lanes import Lanes
+from pacer_core.messages import Delivery, Outcome
+from pacer_core.transport.connection import connect, name_of
+from pacer_core.transport.consume import Received, StandBy, Subscription, Waker
+from pacer_core.transport.forward import Forwarder
+from pacer_core.transport.publish import Publisher
+from pacer_core.transport.settle import Settler
+from pacer_core.transport.topology import declare
+
+log = logging.getLogger("pacer.worker")
+
+BACKOFF = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds between attempts to reach a broker; the last one repeats."""
+HOLD = 900.0
+"""Seconds that a message may wait in hand: half of RabbitMQ's consumer timeout, which closes the channel."""
+STAND_BY = 5.0
+"""Seconds between attempts to read queues that another process reads exclusively."""
+EX_STUCK = 75
+"""The exit code of a worker that wants to be replaced: it has settled a message whose task does not end."""
+EX_HUNG = 70
+"""The exit code of a worker whose only thread hangs in a task; it counts as a crash of that message."""
+_QUIET = 1.0  # seconds between the two looks that find every queue empty
+
+Observer = Callable[[Delivery], None]
+_LOST = (
+    amqp.exceptions.AMQPError,
+    OSError,
+    AttributeError,
+)  # AttributeError: py-amqp's, on a dead connection
+
+
+@frozen
+class CrashFiles:
+    """Where a worker notes what it works on, and finds how often a message was in a crash."""
+
+    notes: Path
+    counts: Path
+
+
+class Worker:
+    """Runs some consumers of a configuration in this process until `stop`, or until nothing is left.
+
+    Parameters
+    ----------
+    config, plans
+        The configuration, and those of its consumers that run here.
+    observe
+        Called with each settled delivery, in the thread that settled it.
+    inline
+        Run tasks in the connection's thread, whatever the configuration says.
+    crash_files
+        Given by the supervisor; without them crashes are not counted.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        plans: Sequence[ConsumerPlan],
+        *,
+        observe: Observer | None = None,
+        inline: bool = False,
+        crash_files: CrashFiles | None = None,
+    ) -> None:
+        self._config, self._plans, self._observe = config, tuple(plans), observe
+        self._by_queue = {queue: plan for plan in plans for queue in plan.config.queues}
+        self._threads = 1 if inline else max(plan.config.concurrency for plan in plans)
+        self._keyed = any(plan.pipeline.type.key is not None for plan in plans)
+        self._timeout = max(plan.config.task_timeout.total_seconds() for plan in plans)
+        self._integrations = OpenIntegrations()
+        self._publisher = Publisher(config.broker)
+        self._breakers = Breakers(plans, self._integrations.client)
+        self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
+        self._handler = Handler(
+            self._by_queue,
+            Settler(config, self._publisher),
+            self._integrations,
+            self._breakers,
+            self._forwarder,
+            Notes(crash_files.notes) if crash_files is not None else None,
+            Counts(crash_files.counts) if crash_files is not None else None,
+        )
+        self._waker = Waker()
+        self._stopping = threading.Event()
+        self._connection: Any = None
+        self._lanes: Lanes | None = None
+        self._in_hand: dict[Received, Job] = {}
+        self._finished: deque[Received] = deque()
+        self._failure: Exception | None = None
+        self._once = False
+        self.exit_code = 0
+        self.outcomes: Counter[Outcome] = Counter()
+        """How many messages were settled in which way; a retried one counts again when it comes back."""
+        self.delayed: set[tuple[str, str]] = set()
+        """Consumer and correlation id of what waits for a retry; kept with ``once`` alone."""
+
+    def stop(self) -> None:
+        """Let what is in hand finish, give the rest back, and end; may be called from a signal handler."""
+        self._stopping.set()
+        self._waker.wake()
+
+    def run(self, *, once: bool = False) -> Counter[Outcome]:
+        """Work until `stop`; with ``once``, until every queue is empty and nothing is in hand.
+
+        A broker that goes away is awaited. One that refuses what the configuration declares is an error.
+
+        Raises
+        ------
+        BrokerError
+            Where the topology cannot be declared, or with ``once`` the broker cannot be reached.
+        """
+        self._once = once
+        threads = [
+            threading.Thread(target=self._pulse, name="pulse", daemon=True),
+            threading.Thread(target=self._breakers.probe, args=(self._stopping,), name="probe", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            self._connect_and_consume()
+        finally:
+            self._stopping.set()
+            self._publisher.close()
+            self._forwarder.close()
+            self._integrations.close_thread()
+            self._integrations.close()
+            for thread in threads:
+                thread.join(1.0)
+            self._waker.close()
+        return self.outcomes
+
+    def _connect_and_consume(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            settled = self.outcomes.total()
+            try:
+                self._connection = connection = connect(self._config.broker, "consumer")
+            except BrokerError as error:
+                if self._once:
+                    raise
+                failures = self._back_off(failures, error)
+                continue
+            try:
+                declare(connection, self._config)
+                self._forwarder.here = name_of(connection, self._config.broker)
+                self._consume(connection)
+                if self._once:
+                    return
+                failures = 0
+            except StandBy:
+                self._stopping.wait(STAND_BY)
+            except _LOST as error:
+                # Only progress resets the backoff: what breaks the connection comes again at once.
+                failures = self._back_off(0 if self.outcomes.total() > settled else failures, error)
+            finally:
+                self._connection = None
+                with contextlib.suppress(Exception):
+                    connection.release()
+
+    def _back_off(self, failures: int, error: Exception) -> int:
+        delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
+        log.warning("lost %s: %s; again in %g s", self._config.broker, error or type(error).__name__, delay)
+        self._stopping.wait(delay)
+        return failures + 1
+
+    # --- one subscription ------------------------------------------------------------------------
+
+    def _consume(self, connection: Any) -> None:
+        """Read messages until told to stop, or there is a reason to give back what is in hand."""
+        while not self._once and self._breakers.paused(self._plans) and not self._stopping.wait(0.5):
+            connection.heartbeat_check()
+        self._failure = None
+        self._finished.clear()
+        self._in_hand.clear()
+        if self._threads > 1:
+            self._lanes = Lanes(self._threads, on_exit=self._integrations.close_thread)
+        queues = [self._config.queue(name) for name in self._by_queue]
+        prefetch = max(plan.config.prefetch_for(self._keyed) for plan in self._plans)
+        subscription = Subscription(connection, queues, prefetch, self._received, exclusive=self._keyed)
+        log.info("reading %s", ", ".join(self._by_queue))
+        try:
+            self._pump(connection, subscription)
+        except BaseException:
+            subscription.abandon()
+            self._close_lanes()
+            raise
+        self._close_lanes()
+        self._acknowledge()
+        subscription.close()
+
+    def _close_lanes(self) -> None:
+        lanes, self._lanes = self._lanes, None
+        grace = self._config.processes.shutdown_grace.total_seconds()
+        if lanes is not None and not lanes.close(grace):
+            log.warning("tasks still run after %g s; their messages go back to the queue", grace)
+
+    def _pump(self, connection: Any, subscription: Subscription) -> None:
+        heartbeat = self._config.broker.heartbeat.total_seconds() / 4
+        wait = min(heartbeat, 0.1 if self._once else 1.0)
+        beat = look = time.monotonic()
+        quiet_since: float | None = None
+        while not self._stopping.is_set():
+            subscription.poll(self._waker, wait)
+            self._acknowledge()
+            if self._failure is not None:
+                raise self._failure
+            now = time.monotonic()
+            if now >= beat:
+                subscription.heartbeat()
+                beat = now + heartbeat
+            if now >= look:
+                look = now + 1.0
+                if self._should_give_back(now):
+                    return
+            if self._once:
+                if self._in_hand or self._finished or self._depth(connection):
+                    quiet_since = None
+                elif quiet_since is None:
+                    quiet_since = now
+                elif now - quiet_since >= _QUIET:
+                    return
+
+    def _should_give_back(self, now: float) -> bool:
+        """Look for tasks that do not end, messages that wait too long, and systems that are away."""
+        for job in list(self._in_hand.values()):
+            limit = job.plan.config.task_timeout.total_seconds()
+            if job.began is not None and now - job.began > limit:
+                self._give_up(job, limit)
+        oldest = next(iter(list(self._in_hand.values())), None)
+        if oldest is not None and now - oldest.arrived > HOLD:
+            log.info("giving messages back before the broker takes them: the oldest waited %g s", HOLD)
+            return True
+        return not self._once and self._breakers.paused(self._plans)
+
+    def _give_up(self, job: Job, limit: float) -> None:
+        """Settle a message whose task does not end, and ask to be replaced: the thread cannot be killed."""
+        log.error("a task of %s has not ended in %g s; this worker is replaced", job.plan.name, limit)
+        late = Retry(f"the tasks did not end in {limit:g} s")
+        delivery = job.plan.pipeline.failed(job.received.envelope, job.message, "timeout", late)
+        settled = self._handler.give_up(job, delivery)
+        if settled is not None:
+            self._note(job, settled)
+        self.exit_code = EX_STUCK
+        self._stopping.set()
+
+    def _depth(self, connection: Any) -> int:
+        """Give how many messages are ready in the queues that are read here."""
+        channel = connection.channel()
+        try:
+            return sum(
+                int(channel.queue_declare(queue=name, passive=True).message_count) for name in self._by_queue
+            )
+        finally:
+            channel.close()
+
+    # --- one message -----------------------------------------------------------------------------
+
+    def _received(self, received: Received) -> None:
+        job = self._handler.take(received)
+        self._in_hand[received] = job
+        if self._lanes is None:
+            self._handle(job)
+        else:
+            self._lanes.submit(job.key, lambda: self._handle(job))
+
+    def _handle(self, job: Job) -> None:
+        try:
+            settled = self._handler.finish(job)
+        except Exception as error:
+            # The message stays unacknowledged: the connection is given up, and everything in hand comes back.
+            if not isinstance(error, BrokerError):
+                log.exception("%s: could not be settled", job.plan.name)
+            self._failure = amqp.exceptions.RecoverableConnectionError(str(error))
+            self._waker.wake()
+            return
+        if settled is not None:
+            self._note(job, settled)
+
+    def _note(self, job: Job, settled: Delivery) -> None:
+        self.outcomes[settled.outcome] += 1
+        if self._once:
+            who = (settled.consumer, settled.envelope.correlation_id)
+            (self.delayed.add if settled.outcome is Outcome.RETRIED else self.delayed.discard)(who)
+        if self._observe is not None:
+            self._observe(settled)
+        self._in_hand.pop(job.received, None)
+        self._finished.append(job.received)
+        if self._lanes is not None:
+            self._waker.wake()
+
+    def _acknowledge(self) -> None:
+        if self._finished:
+            done = [self._finished.popleft() for _ in range(len(self._finished))]
+            done[0].subscription.ack([one.tag for one in done])
+
+    def _pulse(self) -> None:
+        """Keep both connections alive while their thread is busy, and watch its task."""
+        interval = min(self._config.broker.heartbeat.total_seconds() / 4, 1.0)
+        while not self._stopping.wait(interval):
+            self._publisher.beat()
+            self._forwarder.beat()
+            if self._threads > 1:
+                continue
+            for job in list(self._in_hand.values()):
+                limit = job.plan.config.task_timeout.total_seconds()
+                if job.began is not None and time.monotonic() - job.began > limit:
+                    log.critical("a task of %s has not ended in %g s; the process ends", job.plan.name, limit)
+                    os._exit(EX_HUNG)
+            connection = self._connection
+            if connection is not None and not self._config.broker.embedded:
+                with contextlib.suppress(*_LOST):
+                    connection.connection.send_heartbeat()

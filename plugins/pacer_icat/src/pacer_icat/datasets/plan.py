@@ -1,0 +1,275 @@
+"""A dataset message, checked and looked up: all that it means in ICAT, before anything is written."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, tzinfo
+
+from attrs import frozen
+
+from pacer_core import BadField, NotYet, Reject
+from pacer_icat import parameters
+from pacer_icat.catalogue import Investigation
+from pacer_icat.client import Shared
+from pacer_icat.collation import fold
+from pacer_icat.datasets.message import Datafile, Dataset
+from pacer_icat.datasets.options import DatasetsOptions
+from pacer_icat.parameters import Parameter
+from pacer_icat.times import local, storable, stored
+
+log = logging.getLogger("pacer.icat.datasets")
+
+INPUTS = "input_datasets"
+"""The parameter that makes a dataset a processed one."""
+SEQUENCE = "Process_sequence_index"
+"""The parameter that tells one processing of the same data from the next."""
+
+
+@frozen
+class File:
+    """One file as it will stand in ICAT."""
+
+    name: str
+    location: str
+    size: int | None
+
+
+@frozen
+class Plan:
+    """What a dataset message asks of ICAT."""
+
+    name: str
+    suffixed: str
+    """The name that it gets where another dataset has the plain one."""
+    location: str
+    start: datetime
+    end: datetime
+    investigation: int
+    instrument: int
+    type: int
+    processed: bool
+    sample_name: str
+    sample_type: int | None
+    parameters: tuple[Parameter, ...]
+    files: tuple[File, ...]
+
+    @property
+    def sequence(self) -> Parameter | None:
+        """The parameter with the number of the processing, where the message has one."""
+        return next((one for one in self.parameters if fold(one.type.name) == fold(SEQUENCE)), None)
+
+
+def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
+    """Check a message and look up what it names.
+
+    Raises
+    ------
+    Reject
+        With every bad field.
+    NotYet
+        Naming everything that is not in ICAT.
+    """
+    zone = icat.zone
+    bad = _check(message, options, icat)
+    types = icat.catalogue.parameter_types(one.name for one in message.parameters)
+    checked = parameters.check(message.parameters, types, owner="Dataset", schema=icat.wire.schema, zone=zone)
+    bad += checked.bad
+    if options.unknown_parameters == "reject":
+        bad += [
+            BadField(f"parameters[{place}].name", f"{name!r} is no parameter type in ICAT")
+            for place, name in checked.unknown
+        ]
+    elif checked.unknown:
+        log.info(
+            "dataset %s: %d parameters without a type in ICAT are left out: %s",
+            message.name,
+            len(checked.unknown),
+            ", ".join(name for _, name in checked.unknown[:20]),
+        )
+    files = name_files(message.datafiles, message.location)
+    bad += _check_files(files, icat)
+    if bad:
+        raise Reject("the dataset has bad fields", fields=bad)
+    start, end = stored(message.start_date, zone), stored(message.end_date, zone)
+    processed = any(fold(one.name) == fold(INPUTS) for one in message.parameters)
+    catalogue = icat.catalogue
+    missing: list[str] = []
+
+    def look(find: Callable[[], int]) -> int:
+        try:
+            return find()
+        except NotYet as not_yet:
+            missing.append(not_yet.reason)
+            return 0
+
+    instrument = look(lambda: catalogue.instrument(message.instrument))
+    kind = options.processed_type if processed else options.raw_type
+    type_ = look(lambda: catalogue.dataset_type(kind))
+    sample_type = message.sample.type
+    sample_type_id = None if sample_type is None else look(lambda: catalogue.sample_type(sample_type))
+    investigation = look(lambda: find_investigation(message, instrument, start, end, icat).id)
+    if missing:
+        raise NotYet("; ".join(missing))
+    return Plan(
+        name=message.name,
+        suffixed=f"{message.name} [{local(start, zone):%d/%m/%Y %H:%M:%S}]",
+        location=message.location,
+        start=start,
+        end=end,
+        investigation=investigation,
+        instrument=instrument,
+        type=type_,
+        processed=processed,
+        sample_name=message.sample.name,
+        sample_type=sample_type_id,
+        parameters=checked.good,
+        files=files,
+    )
+
+
+def find_investigation(
+    message: Dataset, instrument: int, start: datetime, end: datetime, icat: Shared
+) -> Investigation:
+    """Choose the investigation that a dataset belongs to.
+
+    By its id, or by its name among the visits that use the instrument; of several the one whose dates hold
+    the dataset's, taking an end at midnight for the whole day where that decides.
+
+    Raises
+    ------
+    NotYet
+        Where there is none, or none yet with this instrument or these dates.
+    Reject
+        Where several visits are left.
+    """
+    if message.investigation_id is not None:
+        found = icat.catalogue.investigation(message.investigation_id)
+        if found is None:
+            raise NotYet(f"ICAT has no investigation with id {message.investigation_id}")
+        return found
+    name = message.investigation or ""
+    choice: Investigation | str = ""
+    for anew in (False, True):
+        choice = choose(icat.catalogue.investigations(name, anew=anew), instrument, start, end, icat.zone)
+        if isinstance(choice, Investigation):
+            return choice
+        if choice == _SEVERAL:
+            break
+    if choice == _SEVERAL:
+        raise Reject(
+            "the dataset has bad fields",
+            fields=[
+                BadField(
+                    "investigation",
+                    "has several visits that fit: send investigation_id",
+                )
+            ],
+        )
+    raise NotYet(f"investigation {name!r} {choice}")
+
+
+_SEVERAL = "several"
+
+
+def choose(
+    visits: Sequence[Investigation], instrument: int, start: datetime, end: datetime, zone: tzinfo | None
+) -> Investigation | str:
+    """Choose a visit, or say why there is none to choose."""
+    if not visits:
+        return "is not in ICAT"
+    visits = [one for one in visits if instrument in one.instruments or not instrument]
+    if not visits:
+        return "is not linked to the instrument"
+    if len(visits) == 1:
+        return visits[0]
+    for whole_day in (False, True):
+        fitting = [one for one in visits if _holds(one, start, end, zone, whole_day=whole_day)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            return _SEVERAL
+    return "has no visit of these dates in ICAT"
+
+
+def _holds(
+    one: Investigation, start: datetime, end: datetime, zone: tzinfo | None, *, whole_day: bool
+) -> bool:
+    last = one.end
+    if whole_day and last is not None:
+        by_clock = local(last, zone)
+        if (by_clock.hour, by_clock.minute, by_clock.second) == (0, 0, 0):
+            last += timedelta(days=1)
+    return (one.start is None or one.start <= start) and (last is None or end <= last)
+
+
+def name_files(datafiles: Sequence[Datafile], folder: str) -> tuple[File, ...]:
+    """Give each file its name: the last part of its path, or what is below the folder where two share it."""
+    names = [posixpath.basename(one.location.rstrip("/")) or one.location for one in datafiles]
+    shared = Counter(map(fold, names))
+    prefix = f"{folder.rstrip('/')}/"
+    return tuple(
+        File(
+            name=name if shared[fold(name)] == 1 else one.location.removeprefix(prefix).lstrip("/"),
+            location=one.location,
+            size=one.size,
+        )
+        for name, one in zip(names, datafiles, strict=True)
+    )
+
+
+def _check(message: Dataset, options: DatasetsOptions, icat: Shared) -> list[BadField]:
+    bad = []
+    schema = icat.wire.schema
+    if message.investigation is None and message.investigation_id is None:
+        bad.append(BadField("investigation", "is missing, and so is investigation_id"))
+    lengths = [("name", "Dataset", message.name), ("location", "Dataset", message.location)]
+    for field, entity, text in (*lengths, ("sample.name", "Sample", message.sample.name)):
+        longest = schema.length(entity, field.rpartition(".")[2])
+        if longest is not None and len(text) > longest:
+            bad.append(BadField(field, f"is longer than {longest} characters"))
+    for field, time in (("start_date", message.start_date), ("end_date", message.end_date)):
+        if not storable(time):
+            bad.append(BadField(field, "is a date that ICAT cannot store"))
+    if options.require_sample_type and message.sample.type is None:
+        bad.append(BadField("sample.type", "is missing"))
+    if options.require_datafiles and not message.datafiles:
+        bad.append(BadField("datafiles", "are missing"))
+    if len(message.datafiles) > options.max_datafiles:
+        bad.append(
+            BadField(
+                "datafiles", f"are {len(message.datafiles)}, more than the {options.max_datafiles} accepted"
+            )
+        )
+    return bad
+
+
+def _check_files(files: Sequence[File], icat: Shared) -> list[BadField]:
+    bad = []
+    schema = icat.wire.schema
+    longest_name, longest_location = schema.length("Datafile", "name"), schema.length("Datafile", "location")
+    locations: dict[str, int] = {}
+    names: dict[str, int] = {}
+    for place, file in enumerate(files):
+        where = f"datafiles[{place}]"
+        first = locations.setdefault(file.location, place)
+        if first != place:
+            bad.append(BadField(f"{where}.location", f"is given more than once: see datafiles[{first}]"))
+            continue
+        first = names.setdefault(fold(file.name), place)
+        if first != place:
+            bad.append(
+                BadField(
+                    f"{where}.location",
+                    f"has for ICAT the same name as datafiles[{first}]",
+                )
+            )
+        if longest_location is not None and len(file.location) > longest_location:
+            bad.append(BadField(f"{where}.location", f"is longer than {longest_location} characters"))
+        elif longest_name is not None and len(file.name) > longest_name:
+            bad.append(BadField(f"{where}.location", f"has a name longer than {longest_name} characters"))
+        if file.size is not None and not 0 <= file.size < 2**63:
+            bad.append(BadField(f"{where}.size", "is no number of bytes"))
+    return bad

@@ -1,0 +1,322 @@
+"""Writing a planned dataset: one nested create, batches for the rest, ``complete`` last.
+
+Right with two writers, and whatever a crash leaves behind, the same plan completes it: nothing here deletes,
+and nothing that ICAT holds already is changed, except by a reprocessing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from attrs import evolve, frozen
+
+from pacer_core import Reject, Retry
+from pacer_icat.client import Shared
+from pacer_icat.collation import fold
+from pacer_icat.datasets.plan import File, Plan
+from pacer_icat.faults import IcatFault
+from pacer_icat.parameters import Parameter
+from pacer_icat.soap import Bean, Record, ref
+
+log = logging.getLogger("pacer.icat.datasets")
+
+BATCH = 1000
+"""Files in one call."""
+_BATCH_CHARACTERS = 1_000_000
+_TRIES = 4
+
+
+@frozen
+class Found:
+    """A dataset of the planned name that ICAT has already."""
+
+    id: int
+    name: str
+    same: bool
+    """Whether location and start are those of the plan: it is the same dataset."""
+    processed: bool
+
+
+def store(plan: Plan, icat: Shared) -> int:
+    """Bring ICAT to what the plan says; give the dataset's id.
+
+    Raises
+    ------
+    IcatFault
+        Where ICAT refuses for a reason other than another writer.
+    Reject
+        Where two other datasets have the plain and the suffixed name.
+    Retry
+        Where other writers come in between again and again.
+    """
+    for _ in range(_TRIES):
+        sample = find_sample(plan, icat)
+        found = find(plan, icat)
+        try:
+            same = next((one for one in found if one.same), None)
+            if same is not None:
+                _complete(plan, same, sample, icat)
+                return same.id
+            names = {fold(one.name): one for one in found}
+            plain = names.get(fold(plan.name))
+            if plain is None:
+                return _create(plan, plan.name, sample, icat)
+            if plan.processed and plain.processed and plan.sequence is not None:
+                _complete(plan, plain, sample, icat)
+                return plain.id
+            if fold(plan.suffixed) in names:
+                raise Reject("other datasets have this name, with and without the date, at other locations")
+            longest = icat.wire.schema.length("Dataset", "name")
+            if longest is not None and len(plan.suffixed) > longest:
+                raise Reject(f"another dataset has this name, and with its date it is longer than {longest}")
+            return _create(plan, plan.suffixed, sample, icat)
+        except IcatFault as fault:
+            if not fault.is_duplicate:
+                raise
+            duplicate = fault
+    if duplicate.type == "INTERNAL":
+        raise duplicate  # Nobody else is there: the children contradict each other.
+    raise Retry("others are writing the same dataset")
+
+
+def find(plan: Plan, icat: Shared) -> list[Found]:
+    """Give the datasets of the investigation that have the plain or the suffixed name."""
+    rows = icat.wire.search(
+        "SELECT d.id, d.name, d.location, d.startDate, d.type.id FROM Dataset d "
+        "WHERE d.investigation.id = :investigation AND d.name IN (:names)",
+        investigation=plan.investigation,
+        names=[plan.name, plan.suffixed],
+    )
+    return [
+        Found(
+            id=id_,
+            name=name,
+            same=location == plan.location and start == plan.start,
+            processed=plan.processed and type_ == plan.type,
+        )
+        for id_, name, location, start, type_ in rows
+    ]
+
+
+def find_sample(plan: Plan, icat: Shared) -> int:
+    """Give the id of the sample; create it where the investigation has none of that name."""
+    known = icat.catalogue.sample(plan.investigation, plan.sample_name)
+    if known is not None:
+        return known
+    kind = None if plan.sample_type is None else ref("SampleType", plan.sample_type)
+    bean = Bean(
+        "Sample",
+        {"name": plan.sample_name, "investigation": ref("Investigation", plan.investigation), "type": kind},
+    )
+    try:
+        # Asked for without a look before: one call for a new sample, and right with two writers.
+        id_ = icat.wire.create(bean)
+    except IcatFault as fault:
+        if not fault.is_duplicate:
+            raise
+        rows = icat.wire.search(
+            "SELECT s FROM Sample s WHERE s.investigation.id = :investigation AND s.name = :name INCLUDE 1",
+            investigation=plan.investigation,
+            name=plan.sample_name,
+        )
+        if not rows:
+            raise Retry("a sample came and went") from None
+        record: Record = rows[0]
+        id_ = record.id
+        if record["type"] is None and kind is not None:
+            icat.wire.update(record, type=kind)
+        elif kind is not None and record["type"].id != plan.sample_type:
+            log.warning("sample %d: ICAT keeps its type; the message has another", id_)
+    return icat.catalogue.remember_sample(plan.investigation, plan.sample_name, id_)
+
+
+def batches(files: Sequence[File]) -> Iterator[list[File]]:
+    """Cut files into batches that ICAT takes well: some number, and some length of text."""
+    batch: list[File] = []
+    characters = 0
+    for file in files:
+        length = len(file.name) + len(file.location)
+        if batch and (len(batch) == BATCH or characters + length > _BATCH_CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(file)
+        characters += length
+    if batch:
+        yield batch
+
+
+def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
+    rest = batches(plan.files)
+    first = next(rest, [])
+    whole = len(first) == len(plan.files)
+    values: dict[str, Any] = {
+        "name": name,
+        "location": plan.location,
+        "startDate": plan.start,
+        "endDate": plan.end,
+        "complete": whole,
+        "investigation": ref("Investigation", plan.investigation),
+        "type": ref("DatasetType", plan.type),
+        "sample": ref("Sample", sample),
+        "parameters": [one.bean("Dataset") for one in plan.parameters],
+        "datafiles": [_datafile(file) for file in first],
+    }
+    if icat.wire.schema.has("Dataset", "datasetInstruments"):
+        values["datasetInstruments"] = [
+            Bean("DatasetInstrument", {"instrument": ref("Instrument", plan.instrument)})
+        ]
+    if icat.options.file_counts == "pacer":
+        values["fileCount"] = len(first)
+        values["fileSize"] = sum(file.size or 0 for file in first)
+    id_ = icat.wire.create(Bean("Dataset", values))
+    if not whole:
+        _add_files(id_, rest, icat)
+        _finish(plan, id_, icat)
+    return id_
+
+
+def _add_files(dataset: int, groups: Iterator[list[File]], icat: Shared) -> bool:
+    added = False
+    for group in groups:
+        icat.wire.create_many([_datafile(file, dataset=ref("Dataset", dataset)) for file in group])
+        added = True
+    return added
+
+
+def _datafile(file: File, **more: Any) -> Bean:
+    return Bean("Datafile", {"name": file.name, "location": file.location, "fileSize": file.size, **more})
+
+
+def _complete(plan: Plan, found: Found, sample: int, icat: Shared) -> None:
+    """Add what is missing to a dataset that is there, and say what differs; a reprocessing replaces that."""
+    wire, dataset = icat.wire, found.id
+    records = wire.search(
+        "SELECT p FROM DatasetParameter p WHERE p.dataset.id = :dataset ORDER BY p.id INCLUDE 1",
+        dataset=dataset,
+    )
+    there: dict[int, Record] = {record["type"].id: record for record in records}
+    newer = found.processed and _is_newer(plan.sequence, there, unknown_is_older=not found.same)
+    if not found.same and not newer:
+        log.info("dataset %d: a later processing is there, nothing is changed", dataset)
+        return
+    owner = ref("Dataset", dataset)
+    wire.create_many(
+        [
+            one.bean("Dataset", dataset=owner)
+            for one in plan.parameters
+            if one.type.id not in there and not (newer and one is plan.sequence)
+        ]
+    )
+    differing = [
+        one for one in plan.parameters if one.type.id in there and one.differs(there[one.type.id][one.field])
+    ]
+    if newer:
+        for one in differing:
+            if one is not plan.sequence:
+                wire.update(there[one.type.id], **{one.field: one.value})
+        differing = []
+    _link_instrument(plan, dataset, icat)
+    missing, others = _missing_files(plan, dataset, icat)
+    added = _add_files(dataset, batches(missing), icat)
+    others += _finish(plan, dataset, icat, sample=sample, counted=added, replace=newer)
+    if newer and plan.sequence is not None:
+        # Last: until it is there, a repetition of this message replaces the metadata once more.
+        record = there.get(plan.sequence.type.id)
+        if record is None:
+            wire.create(plan.sequence.bean("Dataset", dataset=owner))
+        else:
+            wire.update(record, **{plan.sequence.field: plan.sequence.value})
+    if differing or others:
+        log.warning(
+            "dataset %d: ICAT keeps its own %s; the message has other values",
+            dataset,
+            ", ".join([*(one.type.name for one in differing), *others][:20]),
+        )
+
+
+def _is_newer(sequence: Parameter | None, there: dict[int, Record], *, unknown_is_older: bool) -> bool:
+    if sequence is None:
+        return False
+    record = there.get(sequence.type.id)
+    try:
+        old = None if record is None else float(record[sequence.field])
+        new = float(sequence.value) if isinstance(sequence.value, str | float) else None
+    except (TypeError, ValueError):
+        return False
+    return new is not None and (unknown_is_older if old is None else new > old)
+
+
+def _link_instrument(plan: Plan, dataset: int, icat: Shared) -> None:
+    if not icat.wire.schema.has("Dataset", "datasetInstruments"):
+        return
+    linked = icat.wire.search(
+        "SELECT l.instrument.id FROM DatasetInstrument l WHERE l.dataset.id = :dataset ORDER BY l.id",
+        dataset=dataset,
+    )
+    if plan.instrument not in linked:
+        links = {"dataset": ref("Dataset", dataset), "instrument": ref("Instrument", plan.instrument)}
+        icat.wire.create(Bean("DatasetInstrument", links))
+
+
+def _missing_files(plan: Plan, dataset: int, icat: Shared) -> tuple[list[File], list[str]]:
+    rows = icat.wire.search_all(
+        "SELECT f.name, f.location, f.fileSize FROM Datafile f WHERE f.dataset.id = :dataset ORDER BY f.id",
+        dataset=dataset,
+    )
+    names = {fold(name) for name, _, _ in rows}
+    sizes = {location: size for _, location, size in rows}
+    missing: list[File] = []
+    differing = 0
+    for file in plan.files:
+        if file.location not in sizes:
+            missing.append(_renamed(file, plan.location, names))
+            names.add(fold(missing[-1].name))
+        elif file.size is not None and sizes[file.location] not in (file.size, 0, None):
+            differing += 1
+    return missing, [f"sizes of {differing} files"] if differing else []
+
+
+def _renamed(file: File, folder: str, taken: set[str]) -> File:
+    """Give a file the shortest name that no other file of the dataset has: its own, or of its path."""
+    below = file.location.removeprefix(f"{folder.rstrip('/')}/")
+    names = (file.name, below.lstrip("/"), file.location.lstrip("/"), file.location)
+    return evolve(file, name=next((name for name in names if fold(name) not in taken), file.name))
+
+
+def _finish(
+    plan: Plan,
+    dataset: int,
+    icat: Shared,
+    *,
+    sample: int | None = None,
+    counted: bool = True,
+    replace: bool = False,
+) -> list[str]:
+    """Set what is still open on the dataset itself, ``complete`` last of all; give what differs."""
+    wire = icat.wire
+    record = wire.read("Dataset", dataset)
+    if record is None:
+        raise Retry(f"dataset {dataset} was deleted meanwhile")
+    wanted: dict[str, Any] = {"location": plan.location, "startDate": plan.start, "endDate": plan.end}
+    there: dict[str, Any] = {name: record[name] for name in wanted}
+    references: dict[str, Bean] = {"type": ref("DatasetType", plan.type)}
+    if sample is not None:
+        references["sample"] = ref("Sample", sample)
+    for name, bean in references.items():
+        wanted[name] = bean.values["id"]
+        there[name] = None if record[name] is None else record[name].id
+    differing = [name for name in wanted if there[name] is not None and there[name] != wanted[name]]
+    changed = [name for name in wanted if there[name] is None or (replace and name in differing)]
+    changes = {name: references.get(name, wanted[name]) for name in changed}
+    if not record["complete"]:
+        changes["complete"] = True
+    if icat.options.file_counts == "pacer" and counted:
+        ((count, size),) = wire.search(
+            "SELECT COUNT(f), SUM(f.fileSize) FROM Datafile f WHERE f.dataset.id = :dataset", dataset=dataset
+        )
+        changes |= {"fileCount": count or 0, "fileSize": size or 0}
+    if changes:
+        wire.update(record, **changes)
+    return [] if replace else differing

@@ -1,0 +1,39 @@
+"""The task that stores a dataset, and its consumer type."""
+
+from __future__ import annotations
+
+from pacer_core import ConsumerType, Context, task
+from pacer_icat.datasets.message import Dataset, describe
+from pacer_icat.datasets.options import DatasetsOptions
+from pacer_icat.datasets.plan import plan
+from pacer_icat.datasets.store import store
+from pacer_icat.integration import ICAT
+from pacer_icat.keys import investigation_key
+from pacer_icat.signals import looking_again
+
+
+@task(needs=[ICAT])
+def store_dataset(dataset: Dataset, ctx: Context) -> None:
+    """Write a dataset with its sample, parameters, files and instrument; the same one twice is one."""
+    icat = ctx[ICAT].shared
+    options: DatasetsOptions = ctx.options
+
+    def work() -> tuple[int, int]:
+        planned = plan(dataset, options, icat)
+        return store(planned, icat), planned.investigation
+
+    dataset_id, investigation_id = looking_again(icat.catalogue, work)
+    ctx.facts["dataset_id"] = dataset_id
+    ctx.facts["investigation_id"] = investigation_id
+
+
+DATASETS = ConsumerType(
+    name="datasets",
+    message=Dataset,
+    tasks=[store_dataset],
+    options=DatasetsOptions,
+    key=investigation_key(
+        lambda dataset: dataset.investigation_id if dataset.investigation is None else dataset.investigation
+    ),
+    describe=describe,
+)

@@ -1,0 +1,73 @@
+"""The HTTP end of ICAT: one pool of connections for all threads of a process. The only door to urllib3."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import urllib3
+
+from pacer_icat.faults import IcatAway
+
+_CONNECT_SECONDS = 10.0
+_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml"}
+
+
+class Http:
+    """Posts envelopes to one ICAT; safe to use from many threads.
+
+    Parameters
+    ----------
+    endpoint
+        The address of the SOAP service.
+    timeout
+        How long an answer may take.
+    ca_file
+        Certificates to trust instead of the system's.
+    """
+
+    def __init__(self, endpoint: str, *, timeout: timedelta, ca_file: str | None = None) -> None:
+        parts = urlsplit(endpoint)
+        self._path = parts.path
+        seconds = timeout.total_seconds()
+        limits = urllib3.Timeout(connect=min(_CONNECT_SECONDS, seconds), read=seconds)
+        if parts.scheme == "https":
+            self._pool: urllib3.HTTPConnectionPool = urllib3.HTTPSConnectionPool(
+                parts.hostname or "",
+                parts.port,
+                timeout=limits,
+                maxsize=64,
+                ssl_context=ssl.create_default_context(cafile=ca_file),
+            )
+        else:
+            self._pool = urllib3.HTTPConnectionPool(
+                parts.hostname or "", parts.port, timeout=limits, maxsize=64
+            )
+
+    def post(self, body: bytes) -> tuple[int, bytes]:
+        """Send one envelope; give the status and the body of the answer.
+
+        Nothing is sent twice: what a lost answer stands for, only the caller can find out.
+
+        Raises
+        ------
+        IcatAway
+            Where nobody answers, or not in time.
+        """
+        try:
+            answer = self._pool.urlopen(
+                "POST", self._path, body=body, headers=_HEADERS, retries=False, redirect=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise IcatAway(f"ICAT does not answer: {_why(error)}") from error
+        return answer.status, answer.data
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        self._pool.close()
+
+
+def _why(error: urllib3.exceptions.HTTPError) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text.rpartition('>: ')[2] or text}"

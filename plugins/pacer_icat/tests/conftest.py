@@ -1,0 +1,50 @@
+"""The demo facility in a sandbox, our client there, and a plain python-icat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pacer_core import Delivery
+from pacer_icat import IcatClient
+from pacer_icat.client import Shared
+from pacer_icat.datasets.options import DatasetsOptions
+from pacer_icat.datasets.task import DATASETS
+from pacer_sandbox import IcatSandbox
+from plugins.pacer_icat.tests.support import Send, deliver_to, options_for
+
+
+@pytest.fixture
+def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
+    """Our client, on the demo facility."""
+    shared = Shared(options_for(icat_server))
+    yield IcatClient(shared)
+    shared.close()
+
+
+@pytest.fixture(scope="session")
+def _plain(icat_process: IcatSandbox) -> Iterator[Any]:
+    import icat
+
+    client = icat.Client(icat_process.wsdl)
+    yield client
+    client.logout()
+
+
+@pytest.fixture
+def plain(_plain: Any, icat_server: IcatSandbox) -> Any:
+    """A python-icat client as it comes, to read back what was written."""
+    _plain.login("simple", {"username": "root", "password": "secret"})
+    return _plain
+
+
+@pytest.fixture
+def send(icat: IcatClient) -> Send:
+    """Send a dataset message through the consumer type, every task twice."""
+
+    def send(body: Any, **options: Any) -> Delivery:
+        return deliver_to(DATASETS, body, icat, options=DatasetsOptions(**options))
+
+    return send

@@ -1,0 +1,56 @@
+"""What the tests of pacer-icat share: options, messages, and a message's way through a consumer type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pacer_core import ConsumerType, Delivery, Secret
+from pacer_core.testing import deliver
+from pacer_icat import ICAT, IcatClient, IcatOptions
+from pacer_sandbox import IcatSandbox
+
+Send = Callable[..., Delivery]
+
+
+def options_for(server: IcatSandbox, **more: Any) -> IcatOptions:
+    """Give the options of the account that may do everything."""
+    return IcatOptions(
+        **{
+            "url": server.url,
+            "authenticator": "simple",
+            "username": "root",
+            "password": Secret("secret"),
+            "time_zone": "Europe/Berlin",
+            **more,
+        }
+    )
+
+
+def deliver_to(
+    consumer: ConsumerType, body: Any, icat: IcatClient, *, options: Any = None, twice: bool = True
+) -> Delivery:
+    """Send a message, given as text or as what JSON holds, with ICAT as its only integration."""
+    text = body if isinstance(body, str | bytes) else json.dumps(body)
+    return deliver(consumer, text, integrations={ICAT: icat}, options=options, twice=twice)
+
+
+def dataset_message(**changes: Any) -> dict[str, Any]:
+    """Give a message that the demo facility accepts; ``None`` leaves a field out."""
+    message = {
+        "investigation": "20250330096",
+        "instrument": "bl06",
+        "name": "run1",
+        "location": "/data/visit/run1",
+        "start_date": "2025-07-15T10:00:00+02:00",
+        "end_date": "2025-07-15T11:00:00+02:00",
+        "sample": {"name": "Lysozyme", "type": "SAMPLE"},
+        "parameters": [{"name": "scanType", "value": "line"}],
+        "datafiles": [
+            {"location": "/data/visit/run1/a.h5"},
+            {"location": "/data/visit/run1/b.h5", "size": 7},
+        ],
+        **changes,
+    }
+    return {name: value for name, value in message.items() if value is not None}

@@ -1,0 +1,303 @@
+"""A crash at every single call to ICAT, and many writers at once: the same end as without."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from pacer_core import Outcome, Secret
+from pacer_icat import IcatClient
+from pacer_icat.client import Shared
+from pacer_icat.datasets.options import DatasetsOptions
+from pacer_icat.datasets.task import DATASETS
+from pacer_icat.http import Http
+from pacer_icat.schema import Entity
+from pacer_sandbox import IcatSandbox
+from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
+
+RUN = "/data/visit/run1"
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+class Crashing:
+    """Carries envelopes until the n-th, and dies before or after that one has reached ICAT."""
+
+    def __init__(self, server: IcatSandbox, at: int = 0, after: bool = False) -> None:
+        options = options_for(server)
+        self._http = Http(options.endpoint, timeout=options.timeout)
+        self._at = at
+        self._after = after
+        self.count = 0
+
+    def post(self, body: bytes) -> tuple[int, bytes]:
+        self.count += 1
+        if self.count == self._at:
+            if self._after:
+                self._http.post(body)
+            raise Crash
+        return self._http.post(body)
+
+    def close(self) -> None:
+        self._http.close()
+
+
+@pytest.fixture
+def entities(icat: IcatClient) -> list[Entity]:
+    """What every process would ask for first; known beforehand to keep the number of calls small."""
+    wire = icat.shared.wire
+    return [wire.schema.entity(name) for name in wire.entity_names()]
+
+
+def process(server: IcatSandbox, entities: list[Entity], at: int = 0, *, after: bool = False) -> Shared:
+    """Give what a new process would have, with a crash at its n-th call."""
+    shared = Shared(options_for(server), Crashing(server, at, after))
+    shared.wire.schema.learn(entities)
+    return shared
+
+
+def state(plain: Any) -> list[Any]:
+    """Give all that the consumer may write, without ids and times of writing."""
+    queries = {
+        "Sample": "o.name, o.investigation.name",
+        "Dataset": "o.name, o.location, o.startDate, o.endDate, o.complete, o.type.name, o.sample.name",
+        "DatasetParameter": "o.dataset.name, o.type.name, o.stringValue, o.numericValue, o.dateTimeValue",
+        "Datafile": "o.dataset.name, o.name, o.location, o.fileSize",
+        "DatasetInstrument": "o.dataset.name, o.instrument.name",
+    }
+    return [
+        sorted(map(_text, plain.search(f"SELECT {what} FROM {entity} o"))) for entity, what in queries.items()
+    ]
+
+
+def _text(row: tuple[Any, ...]) -> str:
+    return repr([value.isoformat() if isinstance(value, datetime) else value for value in row])
+
+
+def processed(index: int) -> dict[str, Any]:
+    """Give the n-th processing of the same data."""
+    return dataset_message(
+        location=f"/data/processed/{index}",
+        start_date=f"2025-07-15T1{index}:00:00+02:00",
+        parameters=[
+            {"name": "input_datasets", "value": "/data/raw"},
+            {"name": "Process_sequence_index", "value": index},
+            {"name": "scanType", "value": f"processing {index}"},
+            {"name": "exposure_time", "value": index},
+        ],
+        datafiles=[{"location": f"/data/processed/{index}/out.h5"}],
+    )
+
+
+LARGE = dataset_message(datafiles=[{"location": f"{RUN}/{n:02}.h5", "size": n} for n in range(25)])
+MORE = dataset_message(
+    parameters=[{"name": "scanType", "value": "line"}, {"name": "temperature", "value": 4}],
+    datafiles=[{"location": f"{RUN}/{name}.h5"} for name in "abcd"],
+)
+
+
+@pytest.fixture
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ten files be as many as one call takes."""
+    monkeypatch.setattr("pacer_icat.datasets.store.BATCH", 10)
+
+
+@pytest.mark.usefixtures("_small_batches")
+@pytest.mark.parametrize("after", [False, True], ids=["before-icat", "after-icat"])
+@pytest.mark.parametrize(
+    ("earlier", "message"),
+    [
+        ([], dataset_message()),
+        ([], LARGE),
+        ([dataset_message()], MORE),
+        ([dataset_message(location="/elsewhere")], dataset_message()),
+        ([processed(1)], processed(2)),
+    ],
+    ids=["new", "large", "completed", "suffixed", "reprocessed"],
+)
+def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
+    icat_server: IcatSandbox,
+    plain: Any,
+    entities: list[Entity],
+    earlier: list[Any],
+    message: Any,
+    after: bool,
+) -> None:
+    def prepare() -> None:
+        icat_server.reset()
+        for one in earlier:
+            deliver_to(DATASETS, one, IcatClient(process(icat_server, entities)), twice=False)
+
+    prepare()
+    shared = process(icat_server, entities)
+    assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
+    calls, expected = shared.wire.calls, state(plain)
+    for at in range(1, calls + 1):
+        prepare()
+        with pytest.raises(Crash):
+            deliver_to(DATASETS, message, IcatClient(process(icat_server, entities, at, after=after)))
+        again = IcatClient(process(icat_server, entities))
+        assert deliver_to(DATASETS, message, again, twice=False).outcome is Outcome.ACKED
+        assert state(plain) == expected, f"after a crash at call {at} of {calls}"
+
+
+@pytest.mark.usefixtures("_small_batches")
+def test_a_dataset_is_visibly_incomplete_until_its_last_file_is_there(
+    icat_server: IcatSandbox, plain: Any, entities: list[Entity]
+) -> None:
+    shared = process(icat_server, entities)
+    deliver_to(DATASETS, LARGE, IcatClient(shared), twice=False)
+    for at in range(1, shared.wire.calls + 1):
+        icat_server.reset()
+        with pytest.raises(Crash):
+            deliver_to(DATASETS, LARGE, IcatClient(process(icat_server, entities, at, after=True)))
+        files = plain.search("SELECT COUNT(f) FROM Datafile f")
+        if files != [25]:
+            assert True not in plain.search("SELECT d.complete FROM Dataset d")
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no deadlock."""
+    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("deadlocks", [0, 5])
+def test_eight_writers_in_one_investigation_leave_everything_once(
+    icat_server: IcatSandbox, plain: Any, deadlocks: int
+) -> None:
+    messages = [
+        dataset_message(
+            name=f"run{n}",
+            location=f"/data/run{n}",
+            sample={"name": f"sample {n % 3}"},
+            datafiles=[{"location": f"/data/run{n}/{name}"} for name in "abc"],
+        )
+        for n in range(8)
+    ]
+    if deadlocks:
+        icat_server.misbehave.deadlock(every=deadlocks)
+    shared = Shared(options_for(icat_server))
+    outcomes: list[Outcome] = []
+
+    def work(seed: int) -> None:
+        client = IcatClient(shared)
+        shuffled = random.Random(seed).sample(messages, len(messages))
+        outcomes.extend(deliver_to(DATASETS, one, client, twice=False).outcome for one in shuffled)
+
+    in_threads(work, 8)
+    shared.close()
+    assert outcomes == [Outcome.ACKED] * 64
+    assert sorted(plain.search("SELECT d.name FROM Dataset d")) == [f"run{n}" for n in range(8)]
+    assert sorted(plain.search("SELECT s.name FROM Sample s")) == [f"sample {n}" for n in range(3)]
+    assert plain.search("SELECT COUNT(f) FROM Datafile f") == [24]
+
+
+def in_threads(work: Callable[[int], None], number: int) -> None:
+    """Do some work in several threads, and let their errors out."""
+    errors: list[BaseException] = []
+
+    def guarded(n: int) -> None:
+        try:
+            work(n)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [Thread(target=guarded, args=(n,)) for n in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+@pytest.fixture
+def short_of_patience(icat_server: IcatSandbox) -> Iterator[Shared]:
+    """What a process shares whose calls may take half a second."""
+    shared = Shared(options_for(icat_server, timeout=timedelta(seconds=0.5)))
+    yield shared
+    shared.close()
+
+
+def test_an_icat_that_is_away_makes_the_message_wait(icat: IcatClient, icat_server: IcatSandbox) -> None:
+    icat_server.misbehave.away()
+    delivery = deliver_to(DATASETS, dataset_message(), icat)
+    assert delivery.outcome is Outcome.RETRIED
+    assert [failure.kind for failure in delivery.failures] == ["retry"]
+    icat_server.misbehave.away(False)
+    assert deliver_to(DATASETS, dataset_message(), icat).outcome is Outcome.ACKED
+
+
+def test_an_icat_that_is_stopped_and_started_again_is_found_again(
+    icat: IcatClient, icat_server: IcatSandbox
+) -> None:
+    deliver_to(DATASETS, dataset_message(), icat)
+    icat_server.stop()
+    try:
+        delivery = deliver_to(DATASETS, dataset_message(name="run2"), icat)
+        assert [failure.kind for failure in delivery.failures] == ["retry"]
+        assert "ICAT does not answer" in (delivery.error or "")
+    finally:
+        icat_server.start()
+    icat_server.expire_sessions()
+    assert deliver_to(DATASETS, dataset_message(name="run2"), icat).outcome is Outcome.ACKED
+
+
+def test_an_answer_that_takes_too_long_makes_the_message_wait(
+    short_of_patience: Shared, icat_server: IcatSandbox, plain: Any
+) -> None:
+    icat_server.misbehave.slow(2.0, "create", "Dataset")
+    delivery = deliver_to(DATASETS, dataset_message(), IcatClient(short_of_patience), twice=False)
+    assert [failure.kind for failure in delivery.failures] == ["retry"]
+    icat_server.misbehave.clear()
+    again = deliver_to(DATASETS, dataset_message(), IcatClient(short_of_patience))
+    assert again.outcome is Outcome.ACKED
+    assert plain.search("SELECT COUNT(d) FROM Dataset d") == [1]
+
+
+def test_sessions_that_end_at_any_time_change_nothing(icat: IcatClient, icat_server: IcatSandbox) -> None:
+    for number in range(3):
+        icat_server.expire_sessions()
+        delivery = deliver_to(DATASETS, dataset_message(name=f"run{number}"), icat)
+        assert delivery.outcome is Outcome.ACKED
+
+
+def test_what_was_looked_up_and_is_gone_is_looked_up_again(icat: IcatClient, plain: Any) -> None:
+    deliver_to(DATASETS, dataset_message(), icat)
+    (sample,) = plain.search("SELECT s FROM Sample s")
+    plain.delete(sample)  # and the dataset with it
+    assert deliver_to(DATASETS, dataset_message(name="run2"), icat).outcome is Outcome.ACKED
+    assert plain.search("SELECT d.name FROM Dataset d") == ["run2"]
+
+
+def test_a_fault_that_nobody_understands_is_for_a_person(icat: IcatClient, icat_server: IcatSandbox) -> None:
+    deliver_to(DATASETS, dataset_message(), icat)
+    icat_server.misbehave.fail("internal", every=1, operation="create", entity="Dataset")
+    delivery = deliver_to(DATASETS, dataset_message(name="run2"), icat, options=DatasetsOptions())
+    assert delivery.outcome is Outcome.DEAD
+    assert "ICAT refused create: INTERNAL" in (delivery.error or "")
+
+
+def test_an_account_without_rights_makes_the_message_wait(icat_server: IcatSandbox) -> None:
+    shared = Shared(options_for(icat_server, username="reader"))
+    delivery = deliver_to(DATASETS, dataset_message(), IcatClient(shared))
+    shared.close()
+    assert delivery.outcome is Outcome.RETRIED
+    assert "rights" in (delivery.error or "")
+
+
+def test_a_wrong_password_makes_the_message_wait_and_is_not_shown(icat_server: IcatSandbox) -> None:
+    shared = Shared(options_for(icat_server, password=Secret("open sesame")))
+    delivery = deliver_to(DATASETS, dataset_message(), IcatClient(shared))
+    assert delivery.outcome is Outcome.RETRIED
+    assert "refuses the account simple/root" in (delivery.error or "")
+    assert "sesame" not in repr(delivery)

@@ -1,0 +1,40 @@
+"""An object on its way into the catalogue, as a request carries it."""
+
+from collections.abc import Iterator
+
+from attrs import define, field
+
+from pacer_sandbox.lexical import Value
+from pacer_sandbox.schema import Entity
+
+
+@define(eq=False)
+class Bean:
+    """What a request says of one object: its id, attributes, references and children.
+
+    ``values`` holds the attributes that were sent (``None`` for an explicit null). ``ones`` holds the
+    objects referred to, each with what was sent of it, and ``None`` for a reference set to null.
+    """
+
+    entity: Entity
+    id: int | None = None
+    values: dict[str, Value] = field(factory=dict)
+    ones: "dict[str, Bean | None]" = field(factory=dict)
+    manies: "dict[str, list[Bean]]" = field(factory=dict)
+
+    def reference(self, name: str) -> int | None:
+        """Return the id of the object that the to-one field ``name`` refers to."""
+        other = self.ones.get(name)
+        return None if other is None else other.id
+
+    def levels(self) -> "Iterator[list[tuple[Bean | None, str, Bean]]]":
+        """Yield the tree below this bean level by level: (parent, its to-many field, bean)."""
+        level: list[tuple[Bean | None, str, Bean]] = [(None, "", self)]
+        while level:
+            yield level
+            level = [
+                (bean, name, child)
+                for _, _, bean in level
+                for name, children in bean.manies.items()
+                for child in children
+            ]

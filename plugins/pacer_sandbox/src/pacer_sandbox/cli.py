@@ -1,0 +1,61 @@
+"""The commands ``pacer sandbox icat`` and ``python -m pacer_sandbox``."""
+
+import json
+import logging
+import signal
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def sandbox() -> None:
+    """Systems to try and test against, on this machine."""
+
+
+@sandbox.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8080, show_default=True, help="The port to listen on; 0 takes a free one.")
+@click.option("--data", type=click.Path(dir_okay=False, path_type=Path), help="A file to keep the data in.")
+@click.option("--seed", help="What an empty catalogue begins with: 'demo', or a dump of icatdump.")
+@click.option("--zone", default="Europe/Berlin", show_default=True, help="The server's time zone.")
+@click.option(
+    "--accounts", type=click.Path(exists=True, dir_okay=False), help="A YAML file of users and root users."
+)
+@click.option("--log", is_flag=True, help="Log each call with its time.")
+@click.option("--misbehave", help='A JSON object of wishes, such as \'{"slow": [{"seconds": 0.5}]}\'.')
+def icat(
+    host: str,
+    port: int,
+    data: Path | None,
+    seed: str | None,
+    zone: str,
+    accounts: str | None,
+    log: bool,
+    misbehave: str | None,
+) -> None:
+    """Serve an ICAT 6.2 that needs no Java, until Ctrl-C. It is no production server."""
+    # Imported here, so that other commands need not wait for it.
+    from pacer_sandbox.sandbox import IcatSandbox
+    from pacer_sandbox.seed import SeedError
+    from pacer_sandbox.sessions import AccountsError
+
+    if log:
+        logging.basicConfig(format="%(asctime)s %(message)s")
+        logging.getLogger("pacer_sandbox.calls").setLevel(logging.INFO)
+    try:
+        box = IcatSandbox(data, seed, port, zone, host=host, accounts=accounts)
+        if misbehave:
+            box.misbehave.tell(json.loads(misbehave))
+    except (SeedError, AccountsError, ValueError, KeyError, OSError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    try:
+        with box:
+            click.echo(f"ICAT 6.2 sandbox: {box.wsdl} and {box.rest}")
+            click.echo(f"Data: {data or 'in memory'}. For trying and testing only. Ctrl-C ends it.")
+            box.wait()
+    except KeyboardInterrupt:
+        click.echo("Ended.")
+    except OSError as exc:
+        raise click.ClickException(f"cannot listen on {host}:{port}: {exc}") from exc

@@ -1,0 +1,1 @@
+"""The SOAP interface: its description, what comes in, what goes out."""

@@ -1,0 +1,211 @@
+"""Forwarding between brokers: two virtual hosts of one node stand for two facilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from pacer_core.config import Broker, Config, load
+from pacer_core.logs import Secret
+from pacer_core.messages import Outcome
+from pacer_core.routing import matches
+from pacer_core.transport.connection import Contents, connect, contents
+from pacer_core.transport.dead import look
+from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.topology import declare
+from pacer_core.worker import Worker
+from tests.services import RabbitMQ
+from tests.support import Site
+
+PLUGIN = """
+    from attrs import frozen
+    from pacer_core import ConsumerType, Text, hookimpl, task
+
+    @frozen
+    class Sample:
+        name: Text
+
+    @task
+    def store(sample, ctx):
+        pass
+
+    @hookimpl
+    def pacer_consumers():
+        yield ConsumerType(name="samples", message=Sample, tasks=[store])
+"""
+
+CONFIG = """
+    brokers:
+      main: {{host: 127.0.0.1, port: {port}, username: guest, password: guest, vHost: {here}}}
+      recipients:
+        - name: away
+          host: 127.0.0.1
+          port: {port}
+          username: guest
+          password: guest
+          vHost: {there}
+          forwardingRules: [{{fromExchange: user-office, withRoutingKey: "sample.#"}}]
+    exchanges: [{{name: user-office, type: topic}}]
+    queues: [{{name: samples, exchange: user-office, routingKey: "#"}}]
+    consumers: [{{type: {type}, queues: [samples], concurrency: {threads}}}]
+"""
+
+
+@pytest.fixture
+def configure(site: Site, rabbitmq: RabbitMQ, rabbitmq_vhost: str) -> Iterator[Any]:
+    """Configure this test's broker, with another virtual host as the recipient."""
+    site.install("sample-pacer", PLUGIN)
+    with rabbitmq.vhost() as recipient:
+
+        def configure(
+            type_: str = "samples", threads: int = 4, here: str = rabbitmq_vhost, there: str = recipient
+        ) -> Config:
+            text = CONFIG.format(port=rabbitmq.port, here=here, there=there, type=type_, threads=threads)
+            return load(site.write(text, f"{type_}-{here}.yaml"))
+
+        yield configure
+
+
+def send(config: Config, body: bytes, key: str = "sample.new", **properties: Any) -> None:
+    """Publish one message at the main broker."""
+    with closing(connect(config.broker, "test")) as connection:
+        declare(connection, config)
+    headers = {"facility": "alba", "CC": ["elsewhere"]}
+    with closing(Publisher(config.broker)) as publisher:
+        publisher.publish([Outgoing("user-office", key, body, headers, properties)])
+
+
+def bind(broker: Broker, queue: str = "mirror") -> None:
+    """Make a queue at the recipient that takes what is forwarded."""
+    with closing(connect(broker, "test")) as connection:
+        channel = connection.channel()
+        channel.exchange_declare(exchange="user-office", type="topic", durable=True, auto_delete=False)
+        channel.queue_declare(queue=queue, durable=True, auto_delete=False)
+        channel.queue_bind(queue=queue, exchange="user-office", routing_key="#")
+
+
+def arrived(broker: Broker, queue: str = "mirror") -> list[Contents]:
+    """Take everything that has arrived at the recipient."""
+    with closing(connect(broker, "test")) as connection:
+        channel = connection.channel()
+        found = []
+        while (message := channel.basic_get(queue, no_ack=True)) is not None:
+            found.append(contents(message))
+        return found
+
+
+@pytest.mark.parametrize(
+    ("type_", "threads"), [("samples", 4), ("samples", 1), ("forward", 1), ("forward", 4)]
+)
+def test_a_message_is_forwarded_byte_for_byte(configure: Any, type_: str, threads: int) -> None:
+    config = configure(type_, threads)
+    bind(config.recipients[0])
+    body = b'{"name": "\xc3\xa9"}  '
+    send(config, body, content_type="application/vnd.sample+json", correlation_id="c-1", expiration="600000")
+
+    assert Worker(config, config.consumers).run(once=True) == {Outcome.ACKED: 1}
+
+    (message,) = arrived(config.recipients[0])
+    assert message.body == body
+    assert message.properties["content_type"] == "application/vnd.sample+json"
+    assert "expiration" not in message.properties
+    assert message.delivery_info["exchange"] == "user-office"
+    assert message.delivery_info["routing_key"] == "sample.new"
+    assert message.headers["facility"] == "alba"
+    ours = {name for name in message.headers if name.startswith("x-pacer-")}
+    assert ours == {"x-pacer-correlation-id", "x-pacer-path"}
+    assert message.headers["x-pacer-correlation-id"] == "c-1"
+
+
+def test_only_what_the_rule_names_is_forwarded(configure: Any) -> None:
+    config = configure()
+    bind(config.recipients[0])
+    send(config, b'{"name": "a"}', "user.new")
+    assert Worker(config, config.consumers).run(once=True) == {Outcome.ACKED: 1}
+    assert arrived(config.recipients[0]) == []
+
+
+def test_a_message_that_cannot_be_read_is_forwarded_and_dead(configure: Any) -> None:
+    config = configure()
+    bind(config.recipients[0])
+    send(config, b"nonsense")
+    assert Worker(config, config.consumers).run(once=True) == {Outcome.DEAD: 1}
+    assert [message.body for message in arrived(config.recipients[0])] == [b"nonsense"]
+
+
+def test_a_recipient_without_a_queue_delays_its_own_copy_alone(configure: Any) -> None:
+    config = configure()
+    send(config, b'{"name": "a"}')
+
+    first: list[Any] = []
+    Worker(config, config.consumers, observe=first.append).run(once=True)
+    assert {delivery.outcome for delivery in first} == {Outcome.RETRIED}
+    assert first[0].done == ("store",)
+    assert first[0].pending == ("forward:away",)
+
+    bind(config.recipients[0])
+    later: list[Any] = []
+    while not any(delivery.outcome is Outcome.ACKED for delivery in later):
+        Worker(config, config.consumers, observe=later.append).run(once=True)
+    assert list(later[-1].timings) == ["forward:away"]
+    # It came back from the ladder by the default exchange; it goes on with its first sight's.
+    (message,) = arrived(config.recipients[0])
+    assert (message.delivery_info["exchange"], message.delivery_info["routing_key"]) == (
+        "user-office",
+        "sample.new",
+    )
+
+
+def test_a_recipient_that_is_away_costs_no_attempt(configure: Any) -> None:
+    config = configure()
+    nowhere = evolve(config.recipients[0], port=1, password=Secret("hidden-word"))
+    config = evolve(config, recipients=(nowhere,))
+    send(config, b'{"name": "a"}')
+    seen: list[Any] = []
+    Worker(config, config.consumers, observe=seen.append).run(once=True)
+    assert seen[0].outcome is Outcome.RETRIED
+    assert seen[0].failures[0].kind == "away"
+    assert "hidden-word" not in seen[0].failures[0].reason
+
+
+def test_a_loop_of_rules_ends_in_the_dead_queue(configure: Any, rabbitmq_vhost: str) -> None:
+    here = configure("forward")
+    there = configure("forward", here=here.recipients[0].v_host, there=rabbitmq_vhost)
+    with closing(connect(there.broker, "test")) as connection:
+        declare(connection, there)
+    send(here, b"round and round")
+
+    assert Worker(here, here.consumers).run(once=True) == {Outcome.ACKED: 1}
+    assert Worker(there, there.consumers).run(once=True) == {Outcome.ACKED: 1}
+    assert Worker(here, here.consumers).run(once=True) == {Outcome.DEAD: 1}
+
+    with closing(connect(here.broker, "test")) as connection:
+        (letter,) = look(connection, "samples.dead")
+    assert "loop" in letter.error
+    assert letter.envelope.body == b"round and round"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key", "fits"),
+    [
+        ("a.b", "a.b", True),
+        ("a.*", "a.b", True),
+        ("a.*", "a", False),
+        ("a.*", "a.b.c", False),
+        ("a.#", "a", True),
+        ("a.#", "a.b.c", True),
+        ("#.c", "c", True),
+        ("#.c", "a.b.c", True),
+        ("#", "", True),
+        ("*", "", True),
+        ("a.#.c", "a.c", True),
+        ("a.#.c", "a.b.b.c", True),
+        ("a.b", "axb", False),
+    ],
+)
+def test_routing_keys_are_matched_as_topic_exchanges_do(pattern: str, key: str, fits: bool) -> None:
+    assert matches(pattern, key) is fits
