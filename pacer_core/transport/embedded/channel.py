@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +166,7 @@ class Channel(DeclaringChannel):
             )
         if no_ack:
             self.no_ack_consumers.add(tag)
-        connection.room_again()
+        connection.subscribed()
         return tag
 
     def basic_cancel(self, consumer_tag: str, nowait: bool = False) -> None:
@@ -227,6 +227,13 @@ class Channel(DeclaringChannel):
         """End a message, or all up to this one."""
         with self._operation() as session:
             acknowledge(session, self._settle(delivery_tag, multiple), self._owner)
+        self._connected().room_again()
+
+    def ack_all(self, acks: Iterable[tuple[int, bool]]) -> None:
+        """End messages in one transaction: tags, each with whether it means all before it as well."""
+        with self._operation() as session:
+            entries = [entry for tag, multiple in acks for entry in self._settle(tag, multiple)]
+            acknowledge(session, entries, self._owner)
         self._connected().room_again()
 
     def basic_reject(self, delivery_tag: int, requeue: bool) -> None:
@@ -297,6 +304,9 @@ class Channel(DeclaringChannel):
             raise
 
     def _give_all_back(self, connection: Connection) -> None:
+        if not self.consumers and not self._unacked:
+            self._begin()
+            return
         numbers = {consumer.number for consumer in self.consumers.values()}
         with connection.store.transaction() as session:
             unseen = connection.withdraw(numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import deque
@@ -15,17 +16,17 @@ from pacer_core.transport.embedded.queueing import Leased, claim
 from pacer_core.transport.embedded.store import Place, Session, open_store, release_store
 from pacer_core.transport.embedded.subscriptions import Subscription
 from pacer_core.transport.embedded.wakeup import Waker
+from pacer_core.transport.embedded.watch import listen, unlisten
 
-# How often a waiting connection looks for owners that have died, and for what others wrote without being able
-# to call (in another network namespace).
-_TICK = 0.1
 _AT_ONCE = 64  # leased in one step by a consumer without a prefetch limit
 
 
 class Connection:
     """What kombu calls a connection: shaped like py-amqp's, as far as PACER and kombu use it.
 
-    Several threads may use it, and acknowledge, while one of them waits in `drain_events`.
+    Several threads may use it, and acknowledge, while one of them waits in `drain_events`, or in ``select``
+    on `sock`: that one becomes readable when there may be something to handle. What is here already makes no
+    socket readable: ask `ready` before every ``select``.
     """
 
     def __init__(self, client: Any, place: Place) -> None:
@@ -45,11 +46,13 @@ class Connection:
         self._handing = threading.Lock()
         self._turn = 0
         self._generation = -1
-        self._version = -1
-        self._next_reap = time.monotonic() + _TICK
-        self._waiting = False
-        self._settled = 0
-        self._interrupted = False
+        self._look = True  # whether there may be messages for which there is room
+        self._reader: int | None = None  # the thread that hands messages out
+
+    @property
+    def sock(self) -> socket.socket:
+        """The socket that becomes readable; never read from it."""
+        return self._waker.socket
 
     def channel(self) -> Channel:
         """Open a channel."""
@@ -66,27 +69,40 @@ class Connection:
         Raises
         ------
         TimeoutError
-            Where nothing came within `timeout` seconds, or `wake` was called.
+            Where nothing came within `timeout` seconds.
         amqp.exceptions.ConsumerCancelled
             Where a consumed queue was deleted, and no ``on_cancel`` was given.
         amqp.exceptions.RecoverableConnectionError
             Where the broker's file fails, or the connection is closed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            if not self.connected:
-                raise RecoverableConnectionError("the connection to the embedded broker is closed")
-            if self._confirm() or self._dispatch():
-                return
-            settled = self._settled
-            due = self._refill()
-            if not self._pending and not self._wait(deadline, due, settled):
+        while not self._step():
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
                 raise TimeoutError("no message within the time")
+            self._waker.wait(left)
 
-    def wake(self) -> None:
-        """End a `drain_events` that waits, or the next that would, by its TimeoutError; from any thread."""
-        self._interrupted = True
-        self.store.call([self._waker.address])
+    def ready(self) -> bool:
+        """Tell whether there may be something to handle that makes no socket readable."""
+        return self.connected and bool(self._pending or self._look)
+
+    def drain_ready(self, limit: int) -> int:
+        """Handle at most `limit` events that are here already, and say how many; never waits."""
+        count = 0
+        while count < limit and self._step():
+            count += 1
+        return count
+
+    def _step(self) -> bool:
+        """Handle one event; tell whether there was one."""
+        if not self.connected:
+            raise RecoverableConnectionError("the connection to the embedded broker is closed")
+        self._reader = threading.get_ident()
+        if self._confirm() or self._dispatch():
+            return True
+        self._waker.clear()  # before looking: a call from now on is about something newer
+        self._refill()
+        return self._dispatch()
 
     def _confirm(self) -> bool:
         said = False
@@ -102,26 +118,24 @@ class Connection:
         consumer.channel.deliver(consumer, leased)
         return True
 
-    def _refill(self) -> int | None:
-        """Lease what the consumers may have; give when the next message falls due, in ms since 1970."""
-        if time.monotonic() >= self._next_reap:
-            self._next_reap = time.monotonic() + _TICK
-            owners.reap(self.store)
+    def _refill(self) -> None:
+        """Lease what the consumers may have."""
+        self._look = False
         consumers = [one for channel in list(self.channels.values()) for one in channel.consumers.values()]
+        if not consumers:
+            return
+        cancelled: list[Subscription] = []
         with self.store.transaction() as session:
             deadletters.expire(session)
             if session.topology.generation != self._generation:
-                self._generation = session.topology.generation
                 cancelled = [one for one in consumers if one.queue not in session.topology.by_id]
-            else:
-                cancelled = []
+                if not cancelled:
+                    self._generation = session.topology.generation
             if not cancelled:
                 self._lease(session, consumers)
-            due = deadletters.next_due(session)
-        self._version = self.store.version()
+            session.due = deadletters.next_due(session)
         for consumer in cancelled:
             self._cancel(consumer)
-        return due
 
     def _lease(self, session: Session, consumers: list[Subscription]) -> None:
         self._turn += 1  # another consumer is first each time
@@ -130,9 +144,11 @@ class Connection:
             queue = session.topology.by_id[consumer.queue]
             room = consumer.room(_AT_ONCE)
             if room > 0 and queue.may_deliver(consumer.number):
-                for leased in claim(session, queue, self.owner, room):
-                    consumer.outstanding += 1
-                    self._pending.append((consumer, leased))
+                found = claim(session, queue, self.owner, room)
+                consumer.outstanding += len(found)
+                self._pending.extend((consumer, leased) for leased in found)
+                if found and consumer.room(1) > 0:
+                    self._look = True  # cut short: there may be more
 
     @staticmethod
     def _cancel(consumer: Subscription) -> None:
@@ -141,39 +157,15 @@ class Connection:
             raise ConsumerCancelled(consumer.tag, (60, 30))
         consumer.on_cancel(consumer.tag)
 
-    def _wait(self, deadline: float | None, due: int | None, settled: int) -> bool:
-        """Sleep until something may have happened; tell False when the time is up or somebody said `wake`."""
-        self._waiting = True
-        try:
-            while True:
-                if self._settled != settled:  # while we looked for messages: there may be room for more
-                    return True
-                if self._interrupted:
-                    self._interrupted = False
-                    return False
-                pause = _TICK
-                if deadline is not None:
-                    left = deadline - time.monotonic()
-                    if left <= 0:
-                        return False
-                    pause = min(pause, left)
-                if due is not None:
-                    pause = min(pause, due / 1000 - time.time())
-                if self._waker.wait(pause) and not self._interrupted:
-                    return True
-                if due is not None and time.time() * 1000 >= due:
-                    return True
-                if time.monotonic() >= self._next_reap:
-                    self._next_reap = time.monotonic() + _TICK
-                    if owners.reap(self.store) or self.store.version() != self._version:
-                        return True
-        finally:
-            self._waiting = False
+    def subscribed(self) -> None:
+        """Note that there is a consumer; the connection is called from now on."""
+        listen(self.store, self._waker.address)
+        self.room_again()
 
     def room_again(self) -> None:
-        """Note that a consumer may have more, and tell a thread that waits."""
-        self._settled += 1  # before looking: who begins to wait now sees it
-        if self._waiting:
+        """Note that a consumer may have more, and tell the thread that waits where that is another one."""
+        self._look = True
+        if self._reader not in (None, threading.get_ident()):
             self.store.call([self._waker.address])
 
     def withdraw(self, consumers: set[int]) -> list[Leased]:
@@ -195,5 +187,6 @@ class Connection:
             try:
                 owners.retire(self.store, self.owner)
             finally:
+                unlisten(self.store, self._waker.address)
                 self._waker.close()
                 release_store(self.store)

@@ -76,7 +76,7 @@ def _bury(session: Session, entry: Entry, owner: int, reason: str) -> None:
                 " WHERE queue = ? AND rank = ? AND id = ?",
                 (HELD, reason, session.now + _TRY_AGAIN, entry.queue, entry.rank, entry.id),
             )
-            session.wake_all()
+            session.falls_due(session.now + _TRY_AGAIN)
             return
         for target in targets or ():
             copy = session.db.execute(

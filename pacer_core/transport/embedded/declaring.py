@@ -18,7 +18,7 @@ from pacer_core.transport.embedded.store import Session
 Arguments = Mapping[str, Any] | None
 
 
-class DeclaringChannel(StdChannel):
+class DeclaringChannel(StdChannel):  # type: ignore[misc]  # kombu has no types
     """AMQP's exchange and queue methods, with py-amqp's signatures."""
 
     @abstractmethod

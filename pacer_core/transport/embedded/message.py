@@ -8,13 +8,13 @@ from amqp import Message
 from kombu.transport.base import Message as KombuMessage
 
 
-class ReceivedMessage(KombuMessage):
+class ReceivedMessage(KombuMessage):  # type: ignore[misc]  # kombu has no types
     """A received message; nothing is decompressed or decoded, whatever its headers say."""
 
     def __init__(self, message: Message, channel: Any = None) -> None:
         properties = message.properties
         # kombu would decompress a body by its "compression" header: it sees neither.
-        super().__init__(  # type: ignore[no-untyped-call]  # kombu has no types
+        super().__init__(
             body=None,
             channel=channel,
             delivery_tag=message.delivery_tag,

@@ -100,7 +100,7 @@ def enqueue(
     )
     session.wake(queue)
     if expires is not None:
-        session.wake_all()  # somebody has to be awake when it falls due, whatever they consume
+        session.falls_due(expires)
 
 
 def claim(session: Session, queue: Queue, owner: int, limit: int) -> list[Leased]:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from amqp.exceptions import RecoverableConnectionError
 from attrs import define, field, frozen
@@ -17,6 +18,9 @@ from pacer_core.transport.embedded.locks import FileLocks, Locks, NoLocks
 from pacer_core.transport.embedded.schema import prepare
 from pacer_core.transport.embedded.topology import Queue, Topology, load
 from pacer_core.transport.embedded.wakeup import Caller
+
+if TYPE_CHECKING:
+    from pacer_core.transport.embedded.watch import Watch
 
 _BUSY_SECONDS = 30.0
 
@@ -42,13 +46,15 @@ class Session:
     topology: Topology
     now: int
     calls: set[str] = field(factory=set)
+    due: int | None = None
 
     def wake(self, queue: Queue) -> None:
         """Call the consumers of a queue after the commit."""
         self.calls.update(consumer.address for consumer in queue.consumers)
 
-    def wake_all(self) -> None:
-        """Call every consumer after the commit: when something falls due has changed."""
+    def falls_due(self, when: int) -> None:
+        """Note that something falls due: a watch must be awake then, of this process or of another one."""
+        self.due = when if self.due is None else min(when, self.due)
         for queue in self.topology.queues.values():
             self.wake(queue)
 
@@ -69,6 +75,7 @@ class Store:
         self._lock = threading.Lock()
         self._caller = Caller()
         self._topology: Topology | None = None
+        self.watch: Watch | None = None  # see `watch.listen`
         with ExitStack() as opened:
             opened.callback(self._caller.close)
             try:
@@ -127,6 +134,9 @@ class Store:
                     f"the broker {self.place.label} failed: {error}; see that its disk has room and its file "
                     "is there"
                 ) from error
+        watch = self.watch
+        if session.due is not None and watch is not None:
+            watch.falls_due(session.due)
         if session.calls:
             self._caller.call(session.calls)
 

@@ -13,7 +13,7 @@ from pacer_core.transport.embedded.connection import Connection
 from pacer_core.transport.embedded.urls import ALIAS, place_of
 
 
-class Transport(base.Transport):
+class Transport(base.Transport):  # type: ignore[misc]  # kombu has no types
     """The transport behind `pacer+sqlite` and `pacer+memory`; it raises what py-amqp raises."""
 
     can_parse_url = True

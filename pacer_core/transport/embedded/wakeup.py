@@ -8,6 +8,7 @@ those before it wake as well.
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket
@@ -19,34 +20,26 @@ class Waker:
 
     def __init__(self) -> None:
         self.address = f"pacer-{os.urandom(12).hex()}"
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        self._socket.bind(_abstract(self.address))
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.socket.bind(_abstract(self.address))
         self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
+        self._poll.register(self.socket, select.POLLIN)
 
-    def fileno(self) -> int:
-        """Give the descriptor that becomes readable when somebody calls."""
-        return self._socket.fileno()
-
-    def wait(self, seconds: float) -> bool:
+    def wait(self, seconds: float | None) -> bool:
         """Sleep at most so long; tell whether somebody called."""
-        # Rounded up: a wake-up a fraction of a millisecond early would spin until the time has come.
-        if not self._poll.poll(max(0, int(seconds * 1000 + 0.999))):
-            return False
-        self.clear()
-        return True
+        return bool(self._poll.poll(None if seconds is None else math.ceil(seconds * 1000)))
 
     def clear(self) -> None:
         """Forget the calls so far."""
         try:
             while True:
-                self._socket.recv(1)
+                self.socket.recv(1)
         except BlockingIOError:
             return
 
     def close(self) -> None:
         """Stop listening."""
-        self._socket.close()
+        self.socket.close()
 
 
 class Caller:

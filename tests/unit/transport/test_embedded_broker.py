@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sqlite3
 import subprocess
 import sys
@@ -129,17 +130,6 @@ def test_large_messages_are_not_leased_far_ahead(broker: Broker) -> None:
     assert count(broker.channel()) == 7
 
 
-def test_a_wait_can_be_ended_from_another_thread(broker: Broker) -> None:
-    channel = broker.channel()
-    timer = threading.Timer(0.05, channel.connection.wake)
-    timer.start()
-
-    with pytest.raises(TimeoutError):
-        channel.connection.drain_events(timeout=60)
-
-    timer.join()
-
-
 def test_threads_with_connections_of_their_own_lose_and_double_nothing(broker: Broker) -> None:
     channel = broker.channel()
     declare(channel)
@@ -185,7 +175,7 @@ def test_messages_arrive_although_no_call_does(file: Broker, monkeypatch: pytest
     inbox = Inbox(channel)
     child = file.child("send", "hello")
     # Calls do not cross network namespaces: a container that shares the file sees none of ours.
-    monkeypatch.setattr("pacer_core.transport.embedded.connection.Waker.wait", deaf)
+    monkeypatch.setattr("pacer_core.transport.embedded.wakeup.Waker.wait", deaf)
     assert child.stdin is not None
     child.stdin.write("go\n")
     child.stdin.flush()
@@ -384,3 +374,78 @@ def test_many_threads_that_settle_never_stop_the_flow(broker: Broker) -> None:
         thread.join()
 
     assert count(channel) == 0
+
+
+def test_a_loop_on_the_connections_socket_misses_nothing(broker: Broker) -> None:
+    channel = broker.channel(prefetch=10)
+    declare(channel)
+    connection, finished = channel.connection, SimpleQueue[int | None]()
+    got: list[int] = []
+
+    def settle() -> None:
+        while (tag := finished.get()) is not None:
+            channel.ack_all([(tag, False)])
+
+    settler = threading.Thread(target=settle)
+    settler.start()
+    sender = threading.Thread(target=send, args=(broker.channel(), *range(1000)))
+    sender.start()
+
+    def handle(message: Any) -> None:
+        got.append(int(message.body))
+        finished.put(message.delivery_tag)
+
+    channel.basic_consume("q", callback=handle)
+    while len(got) < 1000:
+        if not connection.ready():
+            readable, _, _ = select.select([connection.sock], [], [], 20)
+            assert readable, f"nothing to read after {len(got)} messages"
+        assert connection.drain_ready(7) <= 7
+    finished.put(None)
+    for thread in (sender, settler):
+        thread.join()
+
+    assert got == list(range(1000))
+
+
+def test_the_connections_socket_tells_of_a_delay_that_is_over(broker: Broker) -> None:
+    channel = broker.channel()
+    declare(channel)
+    declare(channel, "later", x_message_ttl=150, x_dead_letter_exchange="", x_dead_letter_routing_key="q")
+    inbox = Inbox(channel)
+    connection = channel.connection
+    connection.drain_ready(10)
+
+    send(broker.channel(), "one", to="later")
+    while not inbox.messages:
+        assert connection.ready() or select.select([connection.sock], [], [], 20)[0]
+        connection.drain_ready(10)
+
+    assert inbox.bodies == ["one"]
+
+
+def test_many_acknowledgements_are_one(broker: Broker) -> None:
+    channel = broker.channel(prefetch=6)
+    declare(channel)
+    send(channel, *range(6))
+    Inbox(channel).wait(6)
+
+    channel.ack_all([(3, True), (5, False)])
+    channel.close()
+
+    other = broker.channel()
+    assert [get(other).body for _ in range(2)] == [b"3", b"5"]
+
+
+def test_no_thread_stays_behind(broker: Broker) -> None:
+    before = threading.active_count()
+    channels = [broker.channel() for _ in range(2)]
+    declare(channels[0])
+    for channel in channels:
+        Inbox(channel)
+    assert threading.active_count() == before + 1
+
+    for channel in channels:
+        channel.connection.close()
+
+    assert threading.active_count() == before
