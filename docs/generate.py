@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import textwrap
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from pacer_core.cli import main
 from pacer_core.config import model
 from pacer_core.config.load import SECTIONS
 from pacer_core.config.problems import Code
-from pacer_core.config.structure import camel
+from pacer_core.config.structure import Positive, camel
 
 HERE = Path(__file__).parent
 WIDTH = 100
@@ -139,24 +139,27 @@ def _class(heading: str, cls: type, level: int, distribution: str | None = None)
         return
     yield "| Key | Type | Default | |\n|---|---|---|---|"
     hints = get_type_hints(cls)
-    inner: list[tuple[str, type]] = []
     for attribute in attrs.fields(cls):
-        key, hint = camel(attribute.name), hints[attribute.name]
         words = of_attributes.get(attribute.name, "")
-        yield f"| `{key}` | {spell_type(hint)} | {spell_default(attribute)} | {words} |"
-        found = _nested(hint)
-        if found is not None:
-            inner.append((f"{heading}.{key}", found))
+        spelled = spell_type(hints[attribute.name]), spell_default(attribute), words
+        yield f"| `{camel(attribute.name)}` | {' | '.join(spelled)} |"
     yield ""
-    for name, one in inner:
-        yield from _class(name, one, level + 1)
+    for name, one in inside(cls).items():
+        yield from _class(f"{heading}.{camel(name)}", one, level + 1)
+
+
+def inside(cls: type) -> dict[str, type]:
+    """Give the attributes of a class that hold mappings with classes of their own."""
+    found = {name: _nested(hint) for name, hint in get_type_hints(cls).items()}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def docstring(cls: type) -> tuple[str, dict[str, str]]:
     """Give the words about a class, and those about each attribute in its section ``Attributes``."""
-    text = textwrap.dedent(f"    {cls.__doc__ or ''}").strip()
+    text = inspect.cleandoc(cls.__doc__ or "")
     about, _, listed = text.partition("\nAttributes\n----------\n")
-    words: dict[str, str] = {}
+    inherited = [docstring(base)[1] for base in cls.__bases__ if attrs.has(base)]
+    words = {name: said for one in inherited for name, said in one.items()}
     for names, said in re.findall(r"^(\S.*)\n((?:    .*\n?|\n)+)", listed, re.MULTILINE):
         for name in names.split(","):
             words[name.strip()] = _markdown(" ".join(said.split()))
@@ -178,10 +181,12 @@ def spell_type(hint: Any) -> str:
     """Say in words what a key holds."""
     names = {
         str: "text", int: "whole number", float: "number", bool: "`true` or `false`", timedelta: "duration",
-        Secret: "text, secret", Any: "mapping",
+        Secret: "text, secret", Any: "mapping", Positive: "whole number, 1 or more",
     }  # fmt: skip
     if hint in names:
         return names[hint]
+    if (plain := getattr(hint, "__supertype__", None)) is not None:  # a NewType
+        return spell_type(plain)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Literal:
         return ", ".join(f"`{word}`" for word in arguments)

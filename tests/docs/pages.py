@@ -8,8 +8,11 @@ from pathlib import Path
 
 from attrs import frozen
 
+from tests.support import Site
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+TUTORIAL = ROOT / "docs/tutorials/first-plugin.md"
 
 _FENCE = re.compile(
     r"^(?P<fence>```+)(?P<language>[^\n`]*)\n(?P<text>.*?)^(?P=fence)[ ]*$", re.DOTALL | re.MULTILINE
@@ -67,3 +70,9 @@ def agrees(output: str, expected: str) -> bool:
     wanted = [line.rstrip() for line in expected.strip().splitlines()]
     patterns = [".*".join(re.escape(piece) for piece in line.split("...")) for line in wanted]
     return len(lines) == len(patterns) and all(map(re.fullmatch, patterns, lines))
+
+
+def installed(site: Site) -> None:
+    """Put the plugin of the tutorial where PACER finds it, without pip."""
+    (plugin,) = (block.text for block in blocks(TUTORIAL) if block.file == "facility_pacer/plugin.py")
+    site.install("facility-pacer", plugin, entry="facility")
