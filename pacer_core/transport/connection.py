@@ -69,19 +69,13 @@ class _AmqpConnection(buffered.Connection):
 
 
 class AmqpTransport(buffered.Transport):
-    """The buffered AMQP transport with raw bodies, and with an empty virtual host left empty."""
+    """The buffered AMQP transport with raw bodies."""
 
     Connection = _AmqpConnection
 
-    def establish_connection(self) -> Any:
-        """Connect; kombu would replace an empty virtual host by ``/``."""
-        host = self.client.virtual_host
-        self.client.virtual_host = _VHost(host) if host == "" else host
-        return super().establish_connection()
-
 
 class _VHost(str):
-    """An empty virtual host that counts as given."""
+    """A virtual host that counts as given although it is empty: kombu would take ``/`` instead."""
 
     __slots__ = ()
 
@@ -115,7 +109,7 @@ def connect(broker: Broker, purpose: str) -> Any:
             port=port,
             userid=broker.username,
             password=broker.password.reveal() if broker.password else None,
-            virtual_host=broker.v_host,
+            virtual_host=_VHost(broker.v_host),
             ssl=_tls(broker, host),
             heartbeat=broker.heartbeat.total_seconds(),
             connect_timeout=broker.connect_timeout.total_seconds(),
