@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
