@@ -28,7 +28,7 @@ from pacer_core.handler import Handler, Job
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.lanes import Lanes
 from pacer_core.messages import Delivery, Outcome
-from pacer_core.transport.connection import connect, name_of
+from pacer_core.transport.connection import connect, hang_up, name_of
 from pacer_core.transport.consume import Received, StandBy, Subscription, Waker
 from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.publish import Publisher
@@ -181,8 +181,7 @@ class Worker:
                 failures = self._back_off(0 if self.outcomes.total() > settled else failures, error)
             finally:
                 self._connection = None
-                with contextlib.suppress(Exception):
-                    connection.release()
+                hang_up(connection)
 
     def _back_off(self, failures: int, error: Exception) -> int:
         delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
@@ -320,8 +319,12 @@ class Worker:
 
     def _acknowledge(self) -> None:
         if self._finished:
-            done = [self._finished.popleft() for _ in range(len(self._finished))]
-            done[0].subscription.ack([one.tag for one in done])
+            # A task may outlive its connection: its tag means another message on the channel of today.
+            tags: dict[Subscription, list[Any]] = {}
+            for one in [self._finished.popleft() for _ in range(len(self._finished))]:
+                tags.setdefault(one.subscription, []).append(one.tag)
+            for subscription, finished in tags.items():
+                subscription.ack(finished)
 
     def _pulse(self) -> None:
         """Keep both connections alive while their thread is busy, and watch its task."""
