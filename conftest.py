@@ -1,3 +1,17 @@
 """Fixtures for the tests of the core and of every plugin."""
 
-pytest_plugins = ["tests.services.fixtures", "tests.support"]
+from collections.abc import Iterator
+
+import pytest
+
+from pacer_core import logs
+
+pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab"]
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test_alone() -> Iterator[None]:
+    """Forget the secrets that a test has made up: ``value`` would be hidden in every text after it."""
+    before = set(logs._secrets)
+    yield
+    logs._secrets.intersection_update(before)

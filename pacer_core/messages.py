@@ -47,6 +47,8 @@ class Envelope:
     facts: Mapping[str, Any] = field(factory=dict)
     path: tuple[str, ...] = ()
     """The brokers that this message has been at, for the detection of loops."""
+    original: Mapping[str, Any] = field(factory=dict)
+    """What the publisher set and a copy may not have: ``expiration``, ``user_id``, ``CC``, ``x-death``."""
 
     @property
     def content_type(self) -> str | None:

@@ -31,7 +31,10 @@ T = TypeVar("T", bound=_Named)
 GROUP = "pacer"
 ACTIVE, BLOCKED, FAILED = "active", "blocked", "failed"
 FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
-CORE_COMMANDS = ("run", "send", "config check", "plugins list")
+CORE_COMMANDS = (
+    *("run", "send", "status", "config check", "plugins list"),
+    *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
+)
 """The commands that no plugin can replace."""
 
 

@@ -26,13 +26,13 @@ class Verdict:
 
 
 def decide(
-    delivery: Delivery, retries: Retries, not_yet: NotYetPolicy, *, delays: bool, now: datetime | None = None
+    delivery: Delivery, retries: Retries, not_yet: NotYetPolicy, *, now: datetime | None = None
 ) -> Verdict:
     """Say whether a delivery that wants to be retried may, and when.
 
     Failures count against ``retries.limit``. Waiting for what another message brings does not: it ends when
     ``not_yet.for_`` has passed since the message was first seen. What was put off (a system is away, an
-    earlier message of its key waits) waits for ever. ``delays`` says whether the broker has any.
+    earlier message of its key waits) waits for ever.
     """
     envelope = delivery.envelope
     if delivery.outcome is not Outcome.RETRIED:
@@ -41,18 +41,11 @@ def decide(
     kinds = {failure.kind for failure in delivery.failures}
     failed = not kinds.isdisjoint(("retry", "error"))
     count = envelope.retries + (1 if failed else 0)
-    if not delays:
-        return Verdict(
-            Outcome.DEAD,
-            count,
-            reason=f"{error} (this broker has no delays, so the first attempt is the last)",
-        )
     if failed:
         if count > retries.limit:
             return Verdict(Outcome.DEAD, count, reason=f"{error} (gave up after {retries.limit} retries)")
-        grown = retries.delay.total_seconds() * retries.factor ** min(count - 1, 64)
-        wished = min(grown, retries.max_delay.total_seconds())
-        return Verdict(Outcome.RETRIED, count, step=round_up(delivery.delay or wished))
+        wished = _grown(retries, count) if delivery.delay is None else delivery.delay
+        return Verdict(Outcome.RETRIED, count, step=round_up(wished))
     patience = LADDER[min(envelope.attempt, len(LADDER) - 1)]
     if "not-yet" in kinds:
         time = now or datetime.now(UTC)
@@ -66,6 +59,14 @@ def decide(
 def round_up(seconds: float) -> int:
     """Give the first step of the ladder that is no shorter; the last one where all are."""
     return next((step for step in LADDER if step >= seconds), LADDER[-1])
+
+
+def _grown(retries: Retries, count: int) -> float:
+    """Give the delay before a retry; multiplied step by step, since a power of a float may overflow."""
+    wished, longest = retries.delay.total_seconds(), retries.max_delay.total_seconds()
+    for _ in range(min(count - 1, 64)):
+        wished *= retries.factor
+    return min(wished, longest)
 
 
 def _earlier(delivery: Delivery) -> str:

@@ -10,9 +10,11 @@ from rich.console import Console
 
 from pacer_core import __version__
 from pacer_core.cli.config import config
+from pacer_core.cli.dead import dead
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
 from pacer_core.cli.send import send
+from pacer_core.cli.status import status
 from pacer_core.config import ConfigError
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.logs import redact
@@ -80,5 +82,5 @@ def main() -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
 
 
-for _command in (run, send, config, plugins):
+for _command in (run, send, status, dead, config, plugins):
     main.add_command(_command)

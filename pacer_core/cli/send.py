@@ -8,12 +8,16 @@ from pathlib import Path
 from uuid import uuid4
 
 import click
+from attrs import evolve
 
+from pacer_core.cli.export import holds_letters, read
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError
 from pacer_core.logs import redact
 from pacer_core.transport.connection import connect
+from pacer_core.transport.dead import BATCH
+from pacer_core.transport.letters import replayed
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
 
@@ -24,9 +28,7 @@ from pacer_core.transport.topology import declare
 @click.option("--exchange", "-e", help="Publish to this exchange instead.")
 @click.option("--routing-key", "-k", help="The routing key, with --exchange.")
 @click.option("--content-type", "-t", help="The media type; by the file's ending where it is not given.")
-@click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def send(
     file: Path,
     consumer: str | None,
@@ -35,25 +37,58 @@ def send(
     content_type: str | None,
     files: tuple[Path, ...],
 ) -> None:
-    """Publish each of FILES as one message, and wait until the broker confirms it."""
+    """Publish each of FILES as one message, and wait until the broker confirms it.
+
+    What `pacer dead export` has written (a folder, a .jsonl file, a body with its .letter file) goes back to
+    the queue that it came from, with its correlation id and headers, unless --consumer or --exchange say
+    otherwise.
+    """
     config = load(file)
-    if config.broker.embedded:
+    if config.broker.protocol == "memory":
         raise BrokerError(
             "an in-memory broker is seen by one process only: configure a real one to send to it"
         )
-    where = (exchange, routing_key or "") if exchange is not None else _target(config, consumer)
+    letters = [path for path in files if holds_letters(path)]
+    plain = [path for path in files if path not in letters]
+    where: tuple[str, str] | None = None
+    if exchange is not None:
+        where = exchange, routing_key or ""
+    elif plain or consumer is not None:
+        where = _target(config, consumer)
     connection = connect(config.broker, "send")
     with closing(connection):
         declare(connection, config)
     with closing(Publisher(config.broker)) as publisher:
-        for path in files:
+        for path in letters:
+            _send_letters(publisher, path, where)
+        for path in plain:
             correlation_id = str(uuid4())
             media = content_type or mimetypes.guess_type(path.name)[0]
             properties = {"delivery_mode": 2, "correlation_id": correlation_id}
             if media is not None:
                 properties["content_type"] = media
-            publisher.publish([Outgoing(*where, path.read_bytes(), properties=properties)])
+            publisher.publish(
+                [Outgoing(*(where or _target(config, consumer)), path.read_bytes(), properties=properties)]
+            )
             click.echo(f"{path}: confirmed, correlation id {correlation_id}")
+
+
+def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None) -> None:
+    count = 0
+    batch: list[Outgoing] = []
+    for _, envelope in read(path):
+        message = replayed(envelope)
+        if where is not None:
+            message = evolve(message, exchange=where[0], routing_key=where[1])
+        batch.append(message)
+        if len(batch) >= BATCH:
+            publisher.publish(batch)
+            count += len(batch)
+            batch.clear()
+    if batch:
+        publisher.publish(batch)
+    count += len(batch)
+    click.echo(f"{path}: {count:,} letter{'' if count == 1 else 's'} confirmed")
 
 
 def _target(config: Config, consumer: str | None) -> tuple[str, str]:

@@ -13,12 +13,19 @@ from uuid import uuid4
 
 import orjson
 
+from pacer_core.failures import TRACE_LIMIT
 from pacer_core.messages import Delivery, Envelope
+from pacer_core.pipeline import FACTS_LIMIT
+from pacer_core.transport.fitting import LIMIT, cut, size, together
 
 PREFIX = "x-pacer-"
 VERSION = 1
-LIMIT = 16 * 1024
 FIELDS_SHOWN = 20
+
+_REASON = 500  # bytes of a reason, in a header
+_SHORT = 255  # what AMQP calls a short string
+_LONG = LIMIT // 2  # nothing that PACER writes is longer, but for facts
+_MOST = 1_000_000_000  # attempts: one a second for thirty years
 
 _DROPPED_PROPERTIES = ("expiration", "user_id", "delivery_mode", "application_headers")
 _DROPPED_HEADERS = (
@@ -49,39 +56,49 @@ def read_envelope(
     """
     own = {name.removeprefix(PREFIX): value for name, value in headers.items() if name.startswith(PREFIX)}
     plain = {name: value for name, value in properties.items() if name != "application_headers"}
-    given = own.get("correlation-id") or plain.get("correlation_id") or plain.get("message_id")
+    foreign = {name: value for name, value in headers.items() if not name.startswith(PREFIX)}
     exchange, routing_key = (
         str(delivery_info.get("exchange") or ""),
         str(delivery_info.get("routing_key") or ""),
     )
-    copy = own.get("version") == VERSION
+    # Only a copy says where it stands; what PACER sends for the first time has an id and a path.
+    copy = own if own.get("version") == VERSION else {}
+    ids = (own.get("correlation-id"), plain.get("correlation_id"), plain.get("message_id"))
     return Envelope(
         body=body,
         queue=queue,
-        exchange=_text(own.get("exchange"), exchange) if copy else exchange,
-        routing_key=_text(own.get("routing-key"), routing_key) if copy else routing_key,
-        headers={name: value for name, value in headers.items() if not name.startswith(PREFIX)},
+        exchange=_text(copy.get("exchange"), exchange),
+        routing_key=_text(copy.get("routing-key"), routing_key),
+        headers=plain_headers(foreign) if copy else foreign,
         properties=plain,
         redelivered=bool(delivery_info.get("redelivered")),
-        correlation_id=given if isinstance(given, str) and given else str(uuid4()),
-        first_seen=_time(own.get("first-seen")) or datetime.now(UTC),
-        attempt=_count(own.get("attempt"), 0) + 1,
-        retries=_count(own.get("retries"), 0),
-        done=_texts(own.get("done")),
-        rejected=_table(own.get("rejected")),
-        facts=_json(own.get("facts")),
+        correlation_id=next((one for one in ids if _is_id(one)), None) or str(uuid4()),
+        first_seen=_time(copy.get("first-seen")) or datetime.now(UTC),
+        attempt=_count(copy.get("attempt")) + 1,
+        retries=_count(copy.get("retries")),
+        done=_texts(copy.get("done")),
+        rejected=_table(copy.get("rejected")),
+        facts=_json(copy.get("facts")),
         path=_texts(own.get("path")),
+        original=_original(foreign, plain) if not copy else _dict(copy.get("original")),
     )
+
+
+def _original(headers: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a publisher set and no copy may have."""
+    kept = {name: headers[name] for name in _DROPPED_HEADERS if name in headers}
+    return kept | {name: properties[name] for name in ("expiration", "user_id") if name in properties}
 
 
 def copy_headers(delivery: Delivery, retries: int) -> dict[str, Any]:
     """Give the headers of a copy that waits for its next attempt: the publisher's, and where PACER stands."""
+    return _headers(delivery, retries, {})
+
+
+def _headers(delivery: Delivery, retries: int, more: dict[str, Any]) -> dict[str, Any]:
     envelope = delivery.envelope
     first_seen = envelope.first_seen or datetime.now(UTC)
-    original = {name: envelope.headers[name] for name in _DROPPED_HEADERS if name in envelope.headers}
-    original |= {
-        name: envelope.properties[name] for name in ("expiration", "user_id") if name in envelope.properties
-    }
+    shorter = min(_REASON, _LONG // 2 // max(len(delivery.rejected), 1))
     own: dict[str, Any] = {
         "version": VERSION,
         "correlation-id": envelope.correlation_id,
@@ -93,14 +110,14 @@ def copy_headers(delivery: Delivery, retries: int) -> dict[str, Any]:
         "attempt": envelope.attempt,
         "retries": retries,
         "done": list(delivery.done),
-        "rejected": {task: _cut(reason, 500) for task, reason in delivery.rejected.items()},
+        "rejected": {task: cut(reason, shorter) for task, reason in delivery.rejected.items()},
         "facts": orjson.dumps(dict(delivery.facts)).decode(),
     }
     if envelope.path:
         own["path"] = list(envelope.path)
-    if original and len(repr(original)) < LIMIT // 4:
-        own["original"] = original
-    return plain_headers(envelope.headers) | {PREFIX + name: value for name, value in own.items()}
+    if envelope.original:
+        own["original"] = dict(envelope.original)
+    return together(plain_headers(envelope.headers), own | more, PREFIX)
 
 
 def plain_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,33 +132,26 @@ def plain_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
 def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any]:
     """Give the headers of a dead copy: those of a copy, and why it is dead, within the limit."""
     fields = delivery.bad_fields
-    failures = [
-        {"task": one.task, "kind": one.kind, "reason": _cut(one.reason, 500)}
-        | ({"trace": one.trace} if one.trace else {})
-        for one in delivery.failures[:5]
-    ]
-    own: dict[str, Any] = {
-        "error": _cut(reason, 1000),
-        "fields": [_cut(str(field), 200) for field in fields[:FIELDS_SHOWN]],
-        "field-count": len(fields),
-        "pending": list(delivery.pending),
-        "about": {
-            _cut(str(name), 50): _cut(str(value), 200)
-            for name, value in list(delivery.description.items())[:10]
+    return _headers(
+        delivery,
+        retries,
+        {
+            "error": cut(reason, 1000),
+            "fields": [cut(str(field), 200) for field in fields[:FIELDS_SHOWN]],
+            "field-count": len(fields),
+            "pending": list(delivery.pending),
+            "about": {
+                cut(str(name), 50): cut(str(value), 200)
+                for name, value in list(delivery.description.items())[:10]
+            },
+            "dead-at": datetime.now(UTC).isoformat(),
+            "failures": [
+                {"task": cut(one.task, 200), "kind": one.kind, "reason": cut(one.reason, _REASON)}
+                | ({"trace": cut(one.trace, 4 * TRACE_LIMIT)} if one.trace else {})
+                for one in delivery.failures[:5]
+            ],
         },
-        "dead-at": datetime.now(UTC).isoformat(),
-        "failures": failures,
-    }
-    headers = copy_headers(delivery, retries)
-    room = LIMIT - 1024 - sum(_size(value) for name, value in headers.items() if name.startswith(PREFIX))
-    for failure in failures:
-        while "trace" in failure and _size(own) > room:
-            failure["trace"] = failure["trace"][-len(failure["trace"]) // 2 :]
-            if len(failure["trace"]) < 200:
-                del failure["trace"]
-    if _size(own) > room:
-        own["failures"] = []
-    return headers | {PREFIX + name: value for name, value in own.items()}
+    )
 
 
 def copy_properties(envelope: Envelope) -> dict[str, Any]:
@@ -150,28 +160,34 @@ def copy_properties(envelope: Envelope) -> dict[str, Any]:
     return kept | {"delivery_mode": 2}
 
 
-def _size(value: Any) -> int:
-    return len(repr(value).encode())
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 3]}..."
-
-
 def _text(value: Any, default: str) -> str:
-    return value if isinstance(value, str) else default
+    return value if isinstance(value, str) and len(value) <= _SHORT else default
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and bool(value.strip()) and len(value) <= _SHORT
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    """Read a list of names; one that is too long to be PACER's counts as none."""
+    if not isinstance(value, list) or size(value) > _LONG:
+        return ()
+    return tuple(item for item in value if isinstance(item, str))
 
 
 def _table(value: Any) -> dict[str, str]:
-    return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else {}
+    if not isinstance(value, dict) or size(value) > _LONG:
+        return {}
+    return {str(key): str(item) for key, item in value.items()}
 
 
-def _count(value: Any, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else default
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) and size(value) <= _LONG else {}
+
+
+def _count(value: Any) -> int:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= _MOST else 0
 
 
 def _time(value: Any) -> datetime | None:
@@ -187,4 +203,4 @@ def _json(value: Any) -> dict[str, Any]:
         data = orjson.loads(value)
     except (TypeError, ValueError):
         return {}
-    return data if isinstance(data, dict) else {}
+    return data if isinstance(data, dict) and len(value) <= FACTS_LIMIT else {}

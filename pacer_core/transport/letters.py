@@ -59,6 +59,8 @@ class DeadLetter:
     failures: tuple[TaskFailure, ...] = ()
     pending: tuple[str, ...] = ()
     dead_at: datetime | None = None
+    size: int = 0
+    """Bytes of the body."""
 
 
 def read_letter(message: Contents, queue: str) -> DeadLetter:
@@ -95,6 +97,7 @@ def read_letter(message: Contents, queue: str) -> DeadLetter:
         failures=tuple(_failure(one) for one in _list(own.get("failures")) if isinstance(one, dict)),
         pending=tuple(str(task) for task in _list(own.get("pending"))),
         dead_at=dead_at,
+        size=len(message.body),
     )
 
 

@@ -204,11 +204,12 @@ def test_what_is_in_the_buffer_is_reported_as_ready_where_select_sees_nothing(
     _drain_one = connection.connection.drain_events
     _wait(lambda: proxy.held() > 0 or connection.connection.ready())
     proxy.release()
-    _drain_one(timeout=5)  # reads everything, and dispatches one
+    _drain_one(timeout=5)  # reads more than the one that it dispatches
+    while select.select([connection.connection.sock], [], [], 0.2)[0]:
+        connection.connection.transport.read_ready()
 
     assert len(got) == 1
     assert connection.connection.ready()
-    assert select.select([connection.connection.sock], [], [], 0.2)[0] == []
     connection.connection.drain_ready(1000)
     assert len(got) == 8
     assert not connection.connection.ready()

@@ -95,7 +95,7 @@ def test_the_two_bodies_on_the_page_about_messages_give_the_same_message() -> No
 
 def test_the_reference_lists_every_header_of_a_dead_copy() -> None:
     listed = re.findall(r"^\| `(x-pacer-[\w-]+)`", (REFERENCE / "headers.md").read_text(), re.MULTILINE)
-    envelope = Envelope(b"", "q", properties={"expiration": "1"}, path=("here",))
+    envelope = Envelope(b"", "q", path=("here",), original={"expiration": "1"})
     written = dead_headers(Delivery(envelope, "c", Outcome.DEAD), 0, "why")
     assert listed == sorted(listed, key=listed.index)
     assert set(listed) == {name for name in written if name.startswith(PREFIX)}
@@ -108,7 +108,7 @@ def test_the_delays_that_the_reference_names_are_those_of_the_defaults() -> None
         envelope = Envelope(b"", "q", attempt=len(seconds) + 1, retries=retries, first_seen=datetime.now(UTC))
         failure = TaskFailure("task", "retry", "away")
         delivery = Delivery(envelope, "c", Outcome.RETRIED, failures=(failure,))
-        verdict = decide(delivery, Retries(), NotYetPolicy(), delays=True)
+        verdict = decide(delivery, Retries(), NotYetPolicy())
         if verdict.step is None:
             break
         seconds.append(verdict.step)

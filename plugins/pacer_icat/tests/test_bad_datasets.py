@@ -98,7 +98,7 @@ def parameter(name: str, value: Any, **more: Any) -> dict[str, Any]:
         ),
         (
             dataset_message(datafiles=[{"location": "a", "size": 2**63}]),
-            {"datafiles[0].size": "is no number of bytes"},
+            {"datafiles[0].size": "is not a whole number"},
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) and len(value) == 1 else "",

@@ -23,8 +23,8 @@ from plugins.pacer_icat.tests.support import dataset_message, deliver_to, option
 RUN = "/data/visit/run1"
 
 
-class Crash(BaseException):
-    """The process dies here."""
+class Crash(KeyboardInterrupt):
+    """The process dies here; an interrupt, since the core catches everything else that a task raises."""
 
 
 class Crashing:

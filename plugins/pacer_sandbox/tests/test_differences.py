@@ -90,6 +90,32 @@ def test_an_entity_beside_a_value_is_internal(wire: Any, root: str) -> None:
     assert wire.rest("GET", "entityManager", sessionId=root, query=query)[0] == 500
 
 
+def test_a_bad_where_is_refused_to_everybody(wire: Any, root: str) -> None:
+    for session in (root, wire.login("ahau", "db")):
+        with pytest.raises(AssertionError, match="BAD_PARAMETER"):
+            wire.search(session, "SELECT d FROM Dataset d WHERE d.name LIKE")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "FUNCTION('UPPER', f.name) = 'X'",
+        "SQL('name = 1')",
+        "CAST(f.daysUntilRelease AS CHAR) = '1'",
+        "EXTRACT(YEAR FROM f.createTime) = 2025",
+        "f.name REGEXP 'A.*'",
+    ],
+)
+def test_functions_of_the_database_are_refused(wire: Any, root: str, condition: str) -> None:
+    with pytest.raises(AssertionError, match="BAD_PARAMETER"):
+        wire.search(root, f"SELECT f FROM Facility f WHERE {condition}")
+
+
+def test_a_date_compared_with_no_date_is_internal(wire: Any, root: str) -> None:
+    with pytest.raises(AssertionError, match="INTERNAL"):
+        wire.search(root, "SELECT f FROM Facility f WHERE f.createTime > 'yesterday'")
+
+
 def test_the_present_is_after_what_has_just_been_created(wire: Any, root: str) -> None:
     wire.create(root, "user", "<name>new</name>")
 

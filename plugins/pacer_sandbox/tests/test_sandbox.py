@@ -138,3 +138,13 @@ def test_two_hundred_clients_at_once_all_get_their_answers(wire_to: WireTo) -> N
 
         assert errors == []
         assert len(wire.values(session, "SELECT u.id FROM User u WHERE u.name LIKE 'db/u%-%'")) == 600
+
+
+def test_reset_forgets_rules_too(icat_server: IcatSandbox, wire: Any, root: str) -> None:
+    visitor = wire.login("ahau", "db")
+    wire.create(root, "rule", "<crudFlags>R</crudFlags><what>User</what>")
+    assert wire.values(visitor, "SELECT COUNT(u) FROM User u") != ["0"]
+
+    icat_server.reset()
+
+    assert wire.values(visitor, "SELECT COUNT(u) FROM User u") == ["0"]

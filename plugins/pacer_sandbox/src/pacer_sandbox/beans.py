@@ -1,7 +1,5 @@
 """An object on its way into the catalogue, as a request carries it."""
 
-from collections.abc import Iterator
-
 from attrs import define, field
 
 from pacer_sandbox.lexical import Value
@@ -26,15 +24,3 @@ class Bean:
         """Return the id of the object that the to-one field ``name`` refers to."""
         other = self.ones.get(name)
         return None if other is None else other.id
-
-    def levels(self) -> "Iterator[list[tuple[Bean | None, str, Bean]]]":
-        """Yield the tree below this bean level by level: (parent, its to-many field, bean)."""
-        level: list[tuple[Bean | None, str, Bean]] = [(None, "", self)]
-        while level:
-            yield level
-            level = [
-                (bean, name, child)
-                for _, _, bean in level
-                for name, children in bean.manies.items()
-                for child in children
-            ]

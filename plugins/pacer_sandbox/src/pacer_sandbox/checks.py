@@ -5,7 +5,7 @@ object's own mistakes explains it.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from attrs import frozen
 
@@ -27,6 +27,9 @@ PARAMETERS = {
 
 NOTHING = -1
 """The id that no object has."""
+
+Row = tuple[Entity, Mapping[str, Value]]
+"""An entity and columns of one of its objects."""
 
 CHECKED = frozenset({*PARAMETERS, "Rule", "PublicStep"})
 
@@ -79,6 +82,16 @@ def check_special(entity: Entity, values: dict[str, Value], schema: Schema) -> N
         values["crudFlags"] = check_rule(values, schema)
     elif entity.name == "PublicStep":
         check_public_step(values, schema)
+
+
+def check_changed(
+    entity: Entity, row: dict[str, Value], schema: Schema, connection: sqlite3.Connection
+) -> None:
+    """Check a changed object: a parameter against its stored type, a rule, a public step."""
+    if entity.name in PARAMETERS:
+        check_value(row, stored_kind(row["type"], schema, connection), connection)
+    elif entity.name in CHECKED:
+        check_special(entity, row, schema)
 
 
 def check_value(values: Mapping[str, Value], kind: ParameterKind, connection: sqlite3.Connection) -> None:
@@ -173,15 +186,11 @@ def as_row(bean: Bean) -> dict[str, Value]:
     return {**bean.values, **ones}
 
 
-def same_key(bean: Bean, others: Sequence[Bean]) -> bool:
-    """Tell whether one of the other beans of a request has exactly the same key."""
-    if not bean.entity.key:
-        return False
-    row = as_row(bean)
-    key = [row.get(name) for name in bean.entity.key]
-    return any(
-        other.entity is bean.entity and [as_row(other).get(name) for name in bean.entity.key] == key
-        for other in others
+def same_key(entity: Entity, row: Mapping[str, Value], others: Iterable[Row]) -> bool:
+    """Tell whether one of the other objects of a request has exactly the same key."""
+    key = [row.get(name) for name in entity.key]
+    return bool(key) and any(
+        other is entity and [told.get(name) for name in entity.key] == key for other, told in others
     )
 
 

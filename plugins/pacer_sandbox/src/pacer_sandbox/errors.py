@@ -40,6 +40,3 @@ class IcatError(Exception):
         self.type = type
         self.message = message
         self.offset = offset
-
-    def __repr__(self) -> str:
-        return f"IcatError({self.type}, {self.message!r}, {self.offset})"

@@ -46,11 +46,6 @@ class Entity:
     """What is stored in the entity's table: attributes and to-one fields, in the order of the wire."""
 
     @property
-    def constraints(self) -> tuple[tuple[str, ...], ...]:
-        """The unique keys: none or one."""
-        return (self.key,) if self.key else ()
-
-    @property
     def ones(self) -> tuple[Field, ...]:
         """The to-one fields."""
         return tuple(f for f in self.fields if f.rel_type == "ONE")

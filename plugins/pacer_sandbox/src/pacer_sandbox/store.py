@@ -40,7 +40,6 @@ class Store:
         self.schema = schema
         self.lock = threading.RLock()
         self.connection = connect(path)
-        self._depth = 0
         if not self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sequence'").fetchone():
             self.connection.executescript(ddl(schema))
         self._next_id = self._stored_id()
@@ -62,10 +61,10 @@ class Store:
                 yield self.connection
                 if self._next_id != first_id:
                     self.connection.execute("UPDATE _sequence SET next = ?", (self._next_id,))
+                self.connection.execute("COMMIT")
             except BaseException:
                 self.connection.execute("ROLLBACK")
                 raise
-            self.connection.execute("COMMIT")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -82,21 +81,15 @@ class Store:
     def keep(self) -> None:
         """Remember the present content as what ``reset`` returns to."""
         with self.lock:
-            if self._snapshot is not None:
-                self._snapshot.close()
             self._snapshot = connect(None)
             self.connection.backup(self._snapshot)
 
     def reset(self) -> None:
-        """Return to what ``keep`` remembered, or to an empty catalogue. Ids go on counting."""
+        """Return to what ``keep`` remembered. Ids go on counting."""
+        if self._snapshot is None:
+            raise RuntimeError("keep() comes before reset()")
         with self.lock:
-            if self._snapshot is None:
-                with self.transaction() as connection:
-                    connection.execute("PRAGMA defer_foreign_keys = ON")
-                    for entity in self.schema:
-                        connection.execute(f'DELETE FROM "{entity.name}"')  # noqa: S608 - names of our own
-            else:
-                self._snapshot.backup(self.connection)
+            self._snapshot.backup(self.connection)
             self.connection.execute("UPDATE _sequence SET next = ?", (self._next_id,))
 
     def close(self) -> None:

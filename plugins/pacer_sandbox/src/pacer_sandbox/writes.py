@@ -89,7 +89,7 @@ def _explained(caller: Caller, beans: Sequence[Bean], position: int, failure: Fl
             checks.diagnose(bean.entity, row, connection, unique=True)
     except IcatError as exc:
         return IcatError(exc.type, exc.message, position)
-    if checks.same_key(bean, beans[:position]):
+    if checks.same_key(bean.entity, row, ((b.entity, checks.as_row(b)) for b in beans[:position])):
         return IcatError("OBJECT_ALREADY_EXISTS", checks.exists_message(bean.entity, row), position)
     return IcatError("INTERNAL", f"Unexpected DB response {failure}", position)
 
@@ -107,21 +107,23 @@ def update(caller: Caller, bean: Bean) -> None:
             if moved:
                 access.check("D", entity.name, [key])
             row = _merged(bean, caller, connection)
-            if entity.name in checks.PARAMETERS:
-                checks.check_value(
-                    row, checks.stored_kind(row["type"], caller.schema, connection), connection
-                )
-            elif entity.name in checks.CHECKED:
-                checks.check_special(entity, row, caller.schema)
-            plan = inserts.plan_for(entity)
-            ready = {name: inserts.storable(plan, name, value, caller.zone) for name, value in row.items()}
-            inserts.change(connection, entity, key, ready)
-            if moved:
+            if moved and not access.is_root:  # the check looks at the new state, so that is written before
+                _overwrite(caller, connection, entity, key, row)
                 access.check("C", entity.name, [key])
+            checks.check_changed(entity, row, caller.schema, connection)
+            _overwrite(caller, connection, entity, key, row)
     except FlushError as exc:
         with caller.reading() as (connection, _):
             checks.diagnose(entity, row, connection, unique=False)
         raise IcatError("INTERNAL", f"Unexpected DB response {exc}") from exc
+
+
+def _overwrite(
+    caller: Caller, connection: sqlite3.Connection, entity: Entity, key: int, row: dict[str, Value]
+) -> None:
+    plan = inserts.plan_for(entity)
+    ready = {name: inserts.storable(plan, name, value, caller.zone) for name, value in row.items()}
+    inserts.change(connection, entity, key, ready)
 
 
 def _identity_changes(bean: Bean, before: dict[str, Value]) -> bool:

@@ -9,7 +9,9 @@ together. Without files it plays all scenarios here.
 
 import importlib.util
 import json
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,18 +88,28 @@ def scenarios() -> list[Path]:
 def play(files: Iterable[Path], known: Known) -> Iterator[Step]:
     """Play each file from an empty catalogue and yield its steps."""
     replay = player()
-    with IcatSandbox(zone="Europe/Berlin") as icat:
+    with IcatSandbox(zone="Europe/Berlin") as icat, tempfile.TemporaryDirectory() as folder:
         server = replay.Server(icat.url)
         try:
             for path in files:
                 icat.reset()
-                for number, (_, ask, want, got) in enumerate(replay.play(server, path), 1):
+                for number, (_, ask, want, got) in enumerate(
+                    replay.play(server, beside_base(path, Path(folder))), 1
+                ):
                     refused = replay.refusal(want)
                     same = want == got or bool(refused and refused == replay.refusal(got))
                     left_out = any(str(ask.get("path", "")).endswith(f"/{what}") for what in known.left_out)
                     yield Step(path.stem, number, same, left_out or _follows(ask, known), ask, want, got)
         finally:
             server.conn.close()
+
+
+def beside_base(path: Path, folder: Path) -> Path:
+    """Return a scenario in a folder that has the base scenario, too: its own, or a copy of both."""
+    if (path.parent / "base.jsonl").exists():
+        return path
+    shutil.copy(HERE / "scenarios" / "base.jsonl", folder)
+    return Path(shutil.copy(path, folder))
 
 
 def _follows(ask: dict[str, Any], known: Known) -> bool:

@@ -27,20 +27,21 @@ def write(caller: Caller, told: Any) -> list[int]:
     objects = told if isinstance(told, list) else [told]
     created = []
     done = 0
-    write_one: _WriteOne | None = None
+    earlier: list[checks.Row] = []
     try:
         with caller.transaction() as (connection, access):
             for one in objects:
-                write_one = _WriteOne(caller, connection, access)
-                key = write_one.run(one)
+                work = _WriteOne(caller, connection, access)
+                key = work.run(one)
                 if key is not None:
                     created.append(key)
+                earlier.extend((bean.entity, work.row_of(bean)) for bean in work.creates)
                 done += 1
     except IcatError as exc:
         raise IcatError(exc.type, exc.message, done) from exc
     except _RefusedError as exc:
         with caller.reading() as (connection, _):
-            raise exc.explained(connection, done) from exc
+            raise exc.explained(connection, earlier, done) from exc
     return created
 
 
@@ -63,8 +64,11 @@ class _RefusedError(Exception):
         super().__init__(str(reason))
         self._work = work
 
-    def explained(self, connection: sqlite3.Connection, offset: int) -> IcatError:
-        """Return what the client is told: the first mistake found, be it the cause or not."""
+    def explained(self, connection: sqlite3.Connection, earlier: list[checks.Row], offset: int) -> IcatError:
+        """Return what the client is told: the first mistake found, be it the cause or not.
+
+        ``earlier`` are the objects that the same request has created before.
+        """
         try:
             for bean in self._work.creates:
                 _blame(bean.entity, self._work.row_of(bean), connection)
@@ -72,10 +76,12 @@ class _RefusedError(Exception):
                 _blame(change.entity, change.row, connection)
         except IcatError as exc:
             return IcatError(exc.type, exc.message, offset)
-        for position, bean in enumerate(self._work.creates):
+        before = list(earlier)
+        for bean in self._work.creates:
             row = self._work.row_of(bean)
-            if checks.same_key(bean, self._work.creates[:position]):
+            if checks.same_key(bean.entity, row, before):
                 return IcatError("OBJECT_ALREADY_EXISTS", checks.exists_message(bean.entity, row), offset)
+            before.append((bean.entity, row))
         return IcatError("INTERNAL", f"Unexpected DB response {self}", offset)
 
 
@@ -93,7 +99,7 @@ class _WriteOne:
         self._access = access
         self.creates: list[Bean] = []
         self.changes: dict[tuple[str, int], _Change] = {}
-        self._parents: dict[int, tuple[str, int | None]] = {}
+        self._parents: dict[int, tuple[str, Bean]] = {}
 
     def run(self, told: Any) -> int | None:
         """Do it; return the id if the top object is new."""
@@ -115,7 +121,7 @@ class _WriteOne:
         row = checks.as_row(bean)
         parent = self._parents.get(id(bean))
         if parent is not None:
-            row[parent[0]] = parent[1] or checks.NOTHING
+            row[parent[0]] = parent[1].id or checks.NOTHING
         return row
 
     def _top(self, told: Any) -> tuple[Entity, dict[str, Any]]:
@@ -256,7 +262,7 @@ class _WriteOne:
         for name, children in bean.manies.items():
             for child in children:
                 self._prepare(child)
-                self._parents[id(child)] = (bean.entity[name].inverse, bean.id)
+                self._parents[id(child)] = (bean.entity[name].inverse, bean)
         checks.prepare_one(bean, self._caller.schema, self._connection, as_sent=False)
 
     def _add_children(self, change: _Change) -> None:
@@ -264,8 +270,9 @@ class _WriteOne:
             inverse = change.entity[name].inverse
             for child in children:
                 self._prepare(child)
-                self._parents[id(child)] = (inverse, change.id)
-                child.ones[inverse] = Bean(change.entity, change.id)
+                parent = Bean(change.entity, change.id)
+                self._parents[id(child)] = (inverse, parent)
+                child.ones[inverse] = parent
         for children in change.children.values():
             inserts.insert(
                 self._connection, children, self._caller.new_id, self._caller.stamp(), self._caller.zone

@@ -1,0 +1,275 @@
+"""Dead letters on a screen, and as JSON."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from attrs import define, field
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pacer_core.logs import redact
+from pacer_core.transport.letters import DeadLetter
+
+NARROW = 100
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+_MOST_CAUSES = 1000
+_SHOWN_CAUSES = 10
+
+
+def clean(text: str) -> str:
+    """Give a text that a terminal only shows: publishers could send what moves its cursor, or worse."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", redact(text))
+
+
+def line(text: str) -> str:
+    """Give a text in one clean line."""
+    return clean(" ".join(text.split()))
+
+
+@define
+class Tally:
+    """What was seen in dead queues: how many, of whom, and why; as large as the causes are many, not more."""
+
+    looked: int = 0
+    matching: int = 0
+    queues: Counter[str] = field(factory=Counter)
+    """By dead queue, those that match."""
+    targets: Counter[str] = field(factory=Counter)
+    """By the work queue they came from, those that match."""
+    causes: Counter[tuple[str, str]] = field(factory=Counter)
+    """By consumer and error, with what varies in it left out."""
+
+    def add(self, letter: DeadLetter) -> None:
+        """Count one that matches."""
+        self.matching += 1
+        self.queues[letter.queue] += 1
+        self.targets[letter.envelope.queue] += 1
+        cause = letter.consumer, _VARIES.sub("…", line(letter.error))
+        if cause not in self.causes and len(self.causes) >= _MOST_CAUSES:
+            cause = "", "other errors"
+        self.causes[cause] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the counts as plain data."""
+        return {
+            "looked": self.looked,
+            "matching": self.matching,
+            "queues": dict(self.queues),
+            "causes": [
+                {"consumer": consumer, "error": error, "count": count}
+                for (consumer, error), count in self.causes.most_common()
+            ],
+        }
+
+    def show(self, console: Console) -> None:
+        """Print how many there are, and why."""
+        many = "letter" if self.matching == 1 else "letters"
+        of = "" if self.looked == self.matching else f" of {self.looked:,}"
+        console.print(f"{self.matching:,}{of} {many} in {', '.join(sorted(self.queues))}", style="bold")
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(justify="right")
+        for (consumer, error), count in self.causes.most_common(_SHOWN_CAUSES):
+            grid.add_row(f"  {count:,}", Text(consumer or "-"), Text(error))
+        rest = len(self.causes) - _SHOWN_CAUSES
+        if rest > 0:
+            grid.add_row("", "", f"and {rest:,} other causes")
+        console.print(grid)
+
+
+def summary(letter: DeadLetter) -> dict[str, Any]:
+    """Give a letter as plain data, without its body, headers and properties."""
+    envelope = letter.envelope
+    return {
+        "id": letter.id,
+        "queue": letter.queue,
+        "came_from": envelope.queue,
+        "put_here_by": letter.origin,
+        "dead_at": _iso(letter.dead_at),
+        "first_seen": _iso(envelope.first_seen) if letter.origin == "pacer" else None,
+        "consumer": letter.consumer or None,
+        "about": dict(letter.about),
+        "error": letter.error,
+        "fields": list(letter.fields),
+        "field_count": letter.field_count,
+        "attempts": letter.attempts,
+        "retries": envelope.retries,
+        "correlation_id": envelope.correlation_id or None,
+        "done": list(envelope.done),
+        "pending": list(letter.pending),
+        "rejected": dict(envelope.rejected),
+        "content_type": envelope.properties.get("content_type"),
+        "size": letter.size,
+    }
+
+
+def whole(letter: DeadLetter) -> dict[str, Any]:
+    """Give a letter as plain data, with all but its body."""
+    envelope = letter.envelope
+    return summary(letter) | {
+        "exchange": envelope.exchange,
+        "routing_key": envelope.routing_key,
+        "path": list(envelope.path),
+        "facts": dict(envelope.facts),
+        "failures": [
+            {"task": one.task, "kind": one.kind, "reason": one.reason, "trace": one.trace}
+            for one in letter.failures
+        ],
+        "properties": dict(envelope.properties),
+        "headers": dict(envelope.headers),
+    }
+
+
+def dumps(data: Any, *, indent: bool = False) -> bytes:
+    """Write JSON; AMQP knows times, bytes and decimals as well."""
+    return orjson.dumps(data, default=_plain, option=orjson.OPT_INDENT_2 if indent else None)
+
+
+def _plain(value: Any) -> Any:
+    return b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def show_table(console: Console, letters: Iterable[DeadLetter]) -> None:
+    """Print letters as a table; in a narrow window each below its id instead."""
+    if console.width < NARROW:
+        for letter in letters:
+            head = Text("  ").join((Text(letter.id, style="cyan"), when(letter.dead_at), _consumer(letter)))
+            console.print(head)
+            console.print(Padding(Text("\n").join(_lines(letter)), (0, 0, 0, 2)))
+        return
+    made = Table("id", "when", "consumer", "what and why", box=None, pad_edge=False, header_style="dim")
+    made.columns[0].no_wrap = made.columns[1].no_wrap = True
+    made.columns[2].max_width = 16
+    for letter in letters:
+        made.add_row(
+            Text(letter.id, style="cyan"),
+            when(letter.dead_at),
+            _consumer(letter),
+            Text("\n").join(_lines(letter)),
+        )
+    console.print(made)
+
+
+def _consumer(letter: DeadLetter) -> Text:
+    return Text(line(letter.consumer) or "-")
+
+
+def _lines(letter: DeadLetter) -> Iterable[Text]:
+    about = _pairs(letter.about) or _size(letter)
+    yield Text(about, style="bold")
+    yield Text(line(letter.error), style="red")
+    if letter.fields:
+        more = letter.field_count - 1
+        yield Text(f"{line(letter.fields[0])}{f'; {more:,} more' if more > 0 else ''}")
+    tries = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}, " if letter.attempts else ""
+    yield Text(f"{tries}correlation id {line(letter.envelope.correlation_id) or 'none'}", style="dim")
+
+
+def show(console: Console, letter: DeadLetter, *, body: bool) -> None:
+    """Print one letter whole; the body only where it is asked for, since it may hold personal data."""
+    envelope = letter.envelope
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+
+    def row(name: str, text: str, style: str = "") -> None:
+        if text:
+            grid.add_row(name, Text(clean(text), style=style))
+
+    row("letter", f"{letter.id} in {letter.queue}", "bold")
+    row("when", " ".join([_local(letter.dead_at), _age(letter.dead_at)]))
+    if letter.origin == "pacer":
+        row("first seen", _local(envelope.first_seen))
+    row("consumer", letter.consumer)
+    row("about", _pairs(letter.about))
+    row("error", letter.error, "red")
+    missing = letter.field_count - len(letter.fields)
+    row("fields", "\n".join([*letter.fields, *([f"and {missing:,} more"] if missing > 0 else [])]))
+    if letter.origin == "pacer":
+        row("attempts", f"{letter.attempts}, of which {envelope.retries} counted as retries")
+    row("done", ", ".join(envelope.done))
+    row("pending", ", ".join(letter.pending))
+    row("rejected", "\n".join(f"{task}: {why}" for task, why in envelope.rejected.items()))
+    row("facts", dumps(dict(envelope.facts)).decode() if envelope.facts else "")
+    row("correlation id", envelope.correlation_id or "none")
+    row("came from", f"queue {envelope.queue}, {_published(envelope.exchange, envelope.routing_key)}")
+    row("path", " -> ".join(envelope.path))
+    row("properties", _listed(envelope.properties))
+    row("headers", _listed(envelope.headers))
+    row("body", _size(letter) + ("" if body else " (--body shows it)"))
+    console.print(grid)
+    for failure in letter.failures:
+        console.print()
+        console.print(
+            Text(f"{line(failure.task)} ({line(failure.kind)}): {clean(failure.reason)}", style="red")
+        )
+        if failure.trace:
+            console.print(Text(clean(failure.trace.rstrip())), soft_wrap=True)
+    if body:
+        console.print()
+        console.print(Text(_readable(letter)), soft_wrap=True)
+
+
+def when(time: datetime | None) -> Text:
+    """Give a time as a person in this place wants it in a table."""
+    if time is None:
+        return Text("unknown", style="dim")
+    here = time.astimezone()
+    now = datetime.now(UTC).astimezone()
+    return Text(f"{here:%d %b %H:%M}" if here.year == now.year else f"{here:%d %b %Y}")
+
+
+def _readable(letter: DeadLetter) -> str:
+    try:
+        return clean(letter.envelope.body.decode())
+    except UnicodeDecodeError:
+        return "The body is no text: `pacer dead export` writes it to a file."
+
+
+def _published(exchange: str, routing_key: str) -> str:
+    if not exchange:
+        return "published to the queue itself"
+    return f"exchange {exchange}, routing key {routing_key or 'empty'}"
+
+
+def _pairs(table: Mapping[str, str]) -> str:
+    return line(", ".join(f"{name} {value}" for name, value in table.items()))
+
+
+def _listed(table: Mapping[str, Any]) -> str:
+    return "\n".join(
+        f"{name}: {value if isinstance(value, str) else dumps(value).decode()}"
+        for name, value in table.items()
+    )
+
+
+def _size(letter: DeadLetter) -> str:
+    kind = letter.envelope.properties.get("content_type") or "unknown type"
+    return line(f"{letter.size:,} bytes, {kind}")
+
+
+def _local(time: datetime | None) -> str:
+    return "unknown" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _age(time: datetime | None) -> str:
+    if time is None:
+        return ""
+    seconds = max((datetime.now(UTC) - time).total_seconds(), 0)
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"({seconds / size:.0f} {unit} ago)"
+    return f"({seconds:.0f} s ago)"
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()

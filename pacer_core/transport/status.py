@@ -1,0 +1,80 @@
+"""What a broker tells about itself and about the queues of a configuration, without taking a message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amqp.exceptions import NotFound
+from attrs import frozen
+
+from pacer_core.config.model import Config
+from pacer_core.policy import LADDER
+from pacer_core.transport.topology import dead_queue, retry_exchange
+
+
+@frozen
+class QueueStatus:
+    """One work queue and its dead queue; a number is ``None`` where there is no such queue yet."""
+
+    name: str
+    consumers: tuple[str, ...]
+    """The consumers of the configuration that read it."""
+    ready: int | None
+    """How many messages wait; those in the hands of a worker do not count."""
+    readers: int | None
+    """How many subscriptions the broker counts; of a single active consumer, it counts the active one."""
+    dead: int | None
+
+
+@frozen
+class StepStatus:
+    """One step of the ladder of retry queues; it holds the copies of all work queues."""
+
+    seconds: int
+    waiting: int | None
+
+
+@frozen
+class BrokerStatus:
+    """What a broker that answers tells."""
+
+    product: str
+    version: str
+    queues: tuple[QueueStatus, ...]
+    steps: tuple[StepStatus, ...]
+
+
+def read_status(connection: Any, config: Config) -> BrokerStatus:
+    """Ask a broker for what it holds; nothing is declared, and no message is touched."""
+    server = getattr(connection.connection, "server_properties", None) or {}
+    queues = []
+    for queue in config.queues:
+        work, dead = _ask(connection, queue.name), _ask(connection, dead_queue(queue.name))
+        queues.append(
+            QueueStatus(
+                name=queue.name,
+                consumers=tuple(plan.name for plan in config.consumers if queue.name in plan.config.queues),
+                ready=None if work is None else work[0],
+                readers=None if work is None else work[1],
+                dead=None if dead is None else dead[0],
+            )
+        )
+    steps = []
+    for seconds in LADDER:
+        found = _ask(connection, retry_exchange(seconds))
+        steps.append(StepStatus(seconds, None if found is None else found[0]))
+    return BrokerStatus(
+        str(server.get("product", "")), str(server.get("version", "")), tuple(queues), tuple(steps)
+    )
+
+
+def _ask(connection: Any, queue: str) -> tuple[int, int] | None:
+    """Give how many messages are ready in a queue, and how many consumers it has."""
+    channel = connection.channel()
+    try:
+        found = channel.queue_declare(queue=queue, passive=True)
+    except NotFound:
+        return None
+    finally:
+        channel.close()
+    return int(found.message_count), int(found.consumer_count)
