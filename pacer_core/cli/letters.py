@@ -73,7 +73,7 @@ class Tally:
 
     def show(self, console: Console) -> None:
         """Print how many there are, and why."""
-        many = "letter" if self.matching == 1 else "letters"
+        many = "letter" if self.looked == 1 else "letters"
         of = "" if self.looked == self.matching else f" of {self.looked:,}"
         console.print(f"{self.matching:,}{of} {many} in {', '.join(sorted(self.queues))}", style="bold")
         grid = Table.grid(padding=(0, 2))
