@@ -18,13 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import amqp
-from amqp.exceptions import AccessRefused, NotFound, ResourceLocked
+from amqp.exceptions import AccessRefused, ResourceLocked
 from attrs import define, field, frozen
 
 from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import contents
 from pacer_core.transport.letters import DeadLetter, read_letter
 from pacer_core.transport.publish import UnroutableError
+from pacer_core.transport.status import counts
+
+__all__ = ["BATCH", "DeadLetter", "Taken", "among", "depth", "look", "take"]
 
 log = logging.getLogger("pacer.dead")
 
@@ -63,13 +66,8 @@ def look(connection: Any, queue: str, *, stop: Stop = _never, patience: float = 
 
 def depth(connection: Any, queue: str) -> int | None:
     """Give how many letters a dead queue has ready, or ``None`` where there is no such queue."""
-    channel = connection.channel()
-    try:
-        return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except NotFound:
-        return None
-    finally:
-        channel.close()
+    found = counts(connection, queue)
+    return None if found is None else found[0]
 
 
 @define
@@ -329,7 +327,7 @@ class _Look:
                 for number in range(1, self._consumers + 1):
                     self._channel.basic_cancel(_tag(number))
                 self._channel.basic_qos(0, 1, False)
-                for tag in reversed(self._tags):  # kombu's in-memory channel would drop them
+                for tag in self._tags:  # kombu's in-memory channel would drop them, and puts them at the end
                     self._channel.basic_reject(tag, requeue=True)
                 self._channel.close()
             if self._lock is not None:

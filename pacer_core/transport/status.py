@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amqp.exceptions import NotFound
+from amqp.exceptions import ChannelError
 from attrs import frozen
 
 from pacer_core.config.model import Config
@@ -49,7 +49,7 @@ def read_status(connection: Any, config: Config) -> BrokerStatus:
     server = getattr(connection.connection, "server_properties", None) or {}
     queues = []
     for queue in config.queues:
-        work, dead = _ask(connection, queue.name), _ask(connection, dead_queue(queue.name))
+        work, dead = counts(connection, queue.name), counts(connection, dead_queue(queue.name))
         queues.append(
             QueueStatus(
                 name=queue.name,
@@ -61,19 +61,21 @@ def read_status(connection: Any, config: Config) -> BrokerStatus:
         )
     steps = []
     for seconds in LADDER:
-        found = _ask(connection, retry_exchange(seconds))
+        found = counts(connection, retry_exchange(seconds))
         steps.append(StepStatus(seconds, None if found is None else found[0]))
     return BrokerStatus(
         str(server.get("product", "")), str(server.get("version", "")), tuple(queues), tuple(steps)
     )
 
 
-def _ask(connection: Any, queue: str) -> tuple[int, int] | None:
-    """Give how many messages are ready in a queue, and how many consumers it has."""
+def counts(connection: Any, queue: str) -> tuple[int, int] | None:
+    """Give how many messages are ready in a queue and how many consumers it has; ``None`` without a queue."""
     channel = connection.channel()
     try:
         found = channel.queue_declare(queue=queue, passive=True)
-    except NotFound:
+    except ChannelError as error:  # kombu's virtual transports have no class for it
+        if str(error.reply_code) != "404":
+            raise
         return None
     finally:
         channel.close()
