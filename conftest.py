@@ -6,7 +6,7 @@ import pytest
 
 from pacer_core import logs
 
-pytest_plugins = ["tests.services.fixtures", "tests.support"]
+pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab"]
 
 
 @pytest.fixture(autouse=True)

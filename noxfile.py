@@ -82,6 +82,20 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
+@nox.session(name="icat-golden")
+def icat_golden(session: nox.Session) -> None:
+    """Play the recorded conversations of a real ICAT, or the files named after ``--``, against a sandbox."""
+    install(session, "test")
+    session.run("python", "plugins/pacer_sandbox/tests/golden/play.py", *session.posargs)
+
+
+@nox.session(name="icat-conformance")
+def icat_conformance(session: nox.Session) -> None:
+    """Run python-icat's own tests, fetched from PyPI and unmodified, against a sandbox (four minutes)."""
+    install(session, "test", "conformance")
+    session.run("python", "plugins/pacer_sandbox/tests/conformance/run.py", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""

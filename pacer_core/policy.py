@@ -26,13 +26,13 @@ class Verdict:
 
 
 def decide(
-    delivery: Delivery, retries: Retries, not_yet: NotYetPolicy, *, delays: bool, now: datetime | None = None
+    delivery: Delivery, retries: Retries, not_yet: NotYetPolicy, *, now: datetime | None = None
 ) -> Verdict:
     """Say whether a delivery that wants to be retried may, and when.
 
     Failures count against ``retries.limit``. Waiting for what another message brings does not: it ends when
     ``not_yet.for_`` has passed since the message was first seen. What was put off (a system is away, an
-    earlier message of its key waits) waits for ever. ``delays`` says whether the broker has any.
+    earlier message of its key waits) waits for ever.
     """
     envelope = delivery.envelope
     if delivery.outcome is not Outcome.RETRIED:
@@ -41,12 +41,6 @@ def decide(
     kinds = {failure.kind for failure in delivery.failures}
     failed = not kinds.isdisjoint(("retry", "error"))
     count = envelope.retries + (1 if failed else 0)
-    if not delays:
-        return Verdict(
-            Outcome.DEAD,
-            count,
-            reason=f"{error} (this broker has no delays, so the first attempt is the last)",
-        )
     if failed:
         if count > retries.limit:
             return Verdict(Outcome.DEAD, count, reason=f"{error} (gave up after {retries.limit} retries)")

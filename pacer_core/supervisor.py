@@ -61,7 +61,7 @@ def run(config: Config) -> int:
 
     With an in-memory broker everything runs in this process: no other one would see it.
     """
-    if config.broker.embedded:
+    if config.broker.protocol == "memory":
         worker = Worker(config, config.consumers)
         with signals(worker.stop):
             worker.run()

@@ -44,7 +44,7 @@ def send(
     otherwise.
     """
     config = load(file)
-    if config.broker.embedded:
+    if config.broker.protocol == "memory":
         raise BrokerError(
             "an in-memory broker is seen by one process only: configure a real one to send to it"
         )

@@ -13,7 +13,7 @@ from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline
 from pacer_core.routing import Route
 
-Protocol = Literal["amqp", "amqps", "memory"]
+Protocol = Literal["amqp", "amqps", "sqlite", "memory"]
 _ONE, _THREE, _EIGHT = Positive(1), Positive(3), Positive(8)
 
 
@@ -41,8 +41,9 @@ class Broker:
     Attributes
     ----------
     protocol
-        ``amqps`` is AMQP 0-9-1 over TLS. ``memory`` is a broker inside the
-        process, for trying things out: it keeps nothing, and no other process sees it.
+        ``amqps`` is AMQP 0-9-1 over TLS. ``sqlite`` is a broker in a file (``path``) for one machine,
+        without a server: messages survive a killed process. ``memory`` is the same inside the process, for
+        trying things out: it keeps nothing, and no other process sees it.
     host
         A name or an address.
     hosts
@@ -51,6 +52,8 @@ class Broker:
         By default 5672, and 5671 for ``amqps``.
     username, password
         The account; without them, RabbitMQ's ``guest``, which it accepts from its own machine alone.
+    path
+        The file of ``protocol: sqlite``, as seen from where PACER runs; on a local disk.
     v_host
         The virtual host; ``""`` is a name too.
     tls
@@ -67,6 +70,7 @@ class Broker:
     port: int | None = None
     username: str | None = None
     password: Secret | None = None
+    path: str | None = None
     v_host: str = "/"
     tls: Tls = field(factory=Tls)
     heartbeat: timedelta = timedelta(seconds=30)
@@ -74,8 +78,13 @@ class Broker:
 
     @property
     def embedded(self) -> bool:
-        """Whether the broker lives inside this process."""
-        return self.protocol == "memory"
+        """Whether the broker is PACER's own, and needs no server."""
+        return self.protocol in ("sqlite", "memory")
+
+    @property
+    def url(self) -> str:
+        """The URL of an embedded broker, as its transport takes it."""
+        return f"pacer+sqlite:///{self.path}" if self.protocol == "sqlite" else "pacer+memory://main"
 
     @property
     def addresses(self) -> tuple[tuple[str, int], ...]:
@@ -86,7 +95,7 @@ class Broker:
     def __str__(self) -> str:
         """Name the broker in errors and logs, without credentials."""
         if self.embedded:
-            return "the in-memory broker"
+            return self.url
         where = ",".join(f"{host}:{port}" for host, port in self.addresses)
         return f"{self.protocol}://{where}/{self.v_host.lstrip('/')}"
 

@@ -28,6 +28,8 @@ from amqp.exceptions import RecoverableConnectionError, UnexpectedFrame
 from amqp.transport import SSLTransport, TCPTransport
 from kombu.transport import pyamqp
 
+from pacer_core.transport.lenient import frame_handler
+
 _CHUNK = 64 * 1024
 _HEAD = Struct(">BHI")  # AMQP 0-9-1, section 2.3.5: type, channel, size; then the payload and the end octet
 _OVERHEAD = _HEAD.size + 1
@@ -141,6 +143,9 @@ class Connection(pyamqp.Connection):  # type: ignore[misc]
     """kombu's connection over a buffered transport."""
 
     Channel = Channel
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, frame_handler=frame_handler, **options)
 
     def Transport(  # noqa: N802 - the name that py-amqp calls
         self,

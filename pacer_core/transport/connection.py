@@ -8,22 +8,21 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from amqp.exceptions import ChannelError
 from attrs import frozen
 from kombu import Connection
-from kombu.transport import TRANSPORT_ALIASES, memory, virtual
+from kombu.transport import TRANSPORT_ALIASES
 
 from pacer_core.config.model import Broker
 from pacer_core.errors import BrokerError
 from pacer_core.logs import redact
-from pacer_core.transport import buffered
+from pacer_core.transport import buffered, embedded
 
 log = logging.getLogger("pacer.transport")
 
 OLDEST = (3, 10)
 """The oldest RabbitMQ that keeps what PACER promises."""
 
-AMQP, MEMORY = "pacer-amqp", "pacer-memory"
+AMQP = "pacer-amqp"
 
 
 @frozen
@@ -39,7 +38,7 @@ class Contents:
 
 
 def contents(message: Any) -> Contents:
-    """Read py-amqp's messages and those of kombu's virtual transports alike.
+    """Read a delivered message.
 
     kombu's own message class is left out for AMQP: it would decompress a body that a header calls compressed,
     and refuse the message where it cannot.
@@ -70,19 +69,13 @@ class _AmqpConnection(buffered.Connection):
 
 
 class AmqpTransport(buffered.Transport):
-    """The buffered AMQP transport with raw bodies, and with an empty virtual host left empty."""
+    """The buffered AMQP transport with raw bodies."""
 
     Connection = _AmqpConnection
 
-    def establish_connection(self) -> Any:
-        """Connect; kombu would replace an empty virtual host by ``/``."""
-        host = self.client.virtual_host
-        self.client.virtual_host = _VHost(host) if host == "" else host
-        return super().establish_connection()
-
 
 class _VHost(str):
-    """An empty virtual host that counts as given."""
+    """A virtual host that counts as given although it is empty: kombu would take ``/`` instead."""
 
     __slots__ = ()
 
@@ -90,46 +83,10 @@ class _VHost(str):
         return True
 
 
-class _MemoryMessage(virtual.Message):  # type: ignore[misc]
-    def __init__(self, payload: dict[str, Any], channel: Any = None, **kwargs: Any) -> None:
-        headers = payload.get("headers") or {}
-        super().__init__(dict(payload, headers={}), channel=channel, **kwargs)
-        self.headers = headers
-
-
-class _MemoryChannel(memory.Channel):  # type: ignore[misc]
-    """kombu's in-memory channel, which would drop a message that nobody is to get without a word."""
-
-    Message = _MemoryMessage
-    do_restore = False
-
-    def basic_publish(self, message: Any, exchange: str, routing_key: str, **kwargs: Any) -> Any:
-        if kwargs.get("mandatory") and not self._reachable(exchange, routing_key):
-            raise ChannelError("NO_ROUTE", (60, 40), 312)
-        return super().basic_publish(message, exchange, routing_key, **kwargs)
-
-    def _reachable(self, exchange: str, routing_key: str) -> bool:
-        if not exchange:
-            return bool(self._has_queue(routing_key))
-        if exchange not in self.state.exchanges:
-            return False
-        return any(
-            self._has_queue(queue)
-            for queue in self.typeof(exchange).lookup(self.get_table(exchange), exchange, routing_key, None)
-            if queue
-        )
-
-
-class MemoryTransport(memory.Transport):  # type: ignore[misc]
-    """kombu's in-memory transport, made honest: raw bodies, and a mandatory publish that fails."""
-
-    Channel = _MemoryChannel
-
-
 def register() -> None:
     """Make PACER's transports known to kombu."""
     TRANSPORT_ALIASES[AMQP] = f"{__name__}:{AmqpTransport.__name__}"
-    TRANSPORT_ALIASES[MEMORY] = f"{__name__}:{MemoryTransport.__name__}"
+    embedded.register()
 
 
 def connect(broker: Broker, purpose: str) -> Any:
@@ -142,7 +99,7 @@ def connect(broker: Broker, purpose: str) -> Any:
     """
     register()
     if broker.embedded:
-        return _established(Connection(transport=MEMORY, transport_options={"polling_interval": 0.005}))
+        return _established(Connection(broker.url))
     failures: list[str] = []
     for host, port in broker.addresses:
         name = f"pacer {purpose} {uuid4().hex[:8]}"
@@ -152,7 +109,7 @@ def connect(broker: Broker, purpose: str) -> Any:
             port=port,
             userid=broker.username,
             password=broker.password.reveal() if broker.password else None,
-            virtual_host=broker.v_host,
+            virtual_host=_VHost(broker.v_host),
             ssl=_tls(broker, host),
             heartbeat=broker.heartbeat.total_seconds(),
             connect_timeout=broker.connect_timeout.total_seconds(),

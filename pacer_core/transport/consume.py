@@ -85,7 +85,7 @@ class Subscription:
         self._connection = connection
         self._on_message = on_message
         self._channel = connection.channel()
-        self._socket: socket.socket | None = getattr(connection.connection, "sock", None)
+        self._socket: socket.socket = connection.connection.sock
         self._early: set[int] = set()
         self._low = 0
         self.open = True
@@ -124,11 +124,6 @@ class Subscription:
 
         A call of the waker ends the wait as well.
         """
-        if self._socket is None:
-            with contextlib.suppress(socket.timeout):
-                self._connection.drain_events(timeout=min(timeout, 0.02))
-            waker.clear()
-            return
         amqp = self._connection.connection
         if not amqp.ready():  # what has been read already makes no socket readable
             wait_for: list[Any] = [self._socket, waker]
@@ -142,10 +137,6 @@ class Subscription:
     def ack(self, tags: Sequence[Any]) -> None:
         """Acknowledge messages, those that have nothing unfinished before them in one go."""
         if not self.open:
-            return
-        if self._socket is None:
-            for tag in tags:
-                self._channel.basic_ack(tag)
             return
         fresh = sorted(tags)
         finished = self._early.union(fresh)
@@ -162,7 +153,7 @@ class Subscription:
 
     def heartbeat(self) -> None:
         """Send a heartbeat where one is due, and notice a broker that sends none."""
-        if self._socket is not None:
+        if self._connection.supports_heartbeats:
             self._connection.heartbeat_check()
 
     def close(self) -> None:

@@ -114,17 +114,16 @@ class _Link:
 
     def __init__(self, broker: Broker) -> None:
         self.connection = connect(broker, "publisher")
-        self.embedded = broker.embedded
+        self.heartbeats = not broker.embedded
         self.channel = self.connection.channel()
         self.sent = 0
         self.unconfirmed: dict[int, Outgoing] = {}
         self.returned: list[tuple[str, str]] = []
         self.refused = 0
-        if not self.embedded:
-            self.channel.confirm_select()
-            self.channel.events["basic_ack"].add(self._acked)
-            self.channel.events["basic_nack"].add(self._nacked)
-            self.channel.events["basic_return"].add(self._returned)
+        self.channel.confirm_select()
+        self.channel.events["basic_ack"].add(self._acked)
+        self.channel.events["basic_nack"].add(self._nacked)
+        self.channel.events["basic_return"].add(self._returned)
 
     def publish(self, waiting: list[Outgoing]) -> None:
         """Publish what waits; what gets confirmed leaves the list."""
@@ -155,12 +154,6 @@ class _Link:
         prepared = self.channel.prepare_message(
             message.body, headers=dict(message.headers), properties=properties, **apart
         )
-        if self.embedded:
-            try:
-                self.channel.basic_publish(prepared, message.exchange, message.routing_key, mandatory=True)
-            except amqp.exceptions.ChannelError as error:
-                raise UnroutableError(f"no queue takes messages of {message}: {error}") from None
-            return
         self.sent += 1
         self.unconfirmed[self.sent] = message
         self.channel.basic_publish(
@@ -199,7 +192,7 @@ class _Link:
         self.returned.append((exchange, routing_key))
 
     def beat(self) -> None:
-        if not self.embedded:
+        if self.heartbeats:
             with contextlib.suppress(socket.timeout):
                 self.connection.drain_events(timeout=0.001)
             self.connection.heartbeat_check()

@@ -23,7 +23,6 @@ class Settler:
 
     def __init__(self, config: Config, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._delays = not config.broker.embedded
         self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in config.consumers}
         self._targets = _targets(config)
 
@@ -39,7 +38,7 @@ class Settler:
             Where something was not confirmed: the message has to stay unacknowledged.
         """
         consumer = self._consumers[delivery.consumer]
-        verdict = decide(delivery, consumer.retries, consumer.not_yet, delays=self._delays)
+        verdict = decide(delivery, consumer.retries, consumer.not_yet)
         messages = [one for follow_up in delivery.follow_ups for one in self._follow_up(delivery, follow_up)]
         if verdict.outcome is Outcome.RETRIED:
             messages.append(self._retry(delivery, verdict))

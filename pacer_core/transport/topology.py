@@ -37,10 +37,9 @@ def declare(connection: Any, config: Config) -> None:
     for exchange in config.exchanges:
         broker.exchange(exchange)
     for queue in config.queues:
-        broker.queue(queue, _keyed(config.consumers, queue.name), bool(config.broker.embedded))
-    if not config.broker.embedded:
-        for step in LADDER:
-            broker.step(step)
+        broker.queue(queue, _keyed(config.consumers, queue.name))
+    for step in LADDER:
+        broker.step(step)
 
 
 def _keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:
@@ -66,8 +65,8 @@ class _Declarer:
             f"{{name: {exchange.name}, declare: passive}}",
         )
 
-    def queue(self, queue: Queue, keyed: bool, embedded: bool) -> None:
-        self._queue(dead_queue(queue.name), {} if embedded else _quorum())
+    def queue(self, queue: Queue, keyed: bool) -> None:
+        self._queue(dead_queue(queue.name), _quorum())
         if queue.declare == "passive":
             self._try(
                 lambda channel: channel.queue_declare(queue=queue.name, passive=True),
@@ -75,14 +74,12 @@ class _Declarer:
                 "",
             )
             return
-        arguments: dict[str, Any] = {}
-        if not embedded:
-            arguments = _quorum() if queue.type == "quorum" else {}
-            arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
-            if keyed:
-                arguments["x-single-active-consumer"] = True
-            if queue.priority_enabled:
-                arguments["x-max-priority"] = queue.max_priority_level
+        arguments: dict[str, Any] = _quorum() if queue.type == "quorum" else {}
+        arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
+        if keyed:
+            arguments["x-single-active-consumer"] = True
+        if queue.priority_enabled:
+            arguments["x-max-priority"] = queue.max_priority_level
         self._queue(queue.name, arguments)
         if queue.exchange is not None:
             key = queue.routing_key if queue.routing_key is not None else queue.name

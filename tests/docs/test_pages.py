@@ -108,7 +108,7 @@ def test_the_delays_that_the_reference_names_are_those_of_the_defaults() -> None
         envelope = Envelope(b"", "q", attempt=len(seconds) + 1, retries=retries, first_seen=datetime.now(UTC))
         failure = TaskFailure("task", "retry", "away")
         delivery = Delivery(envelope, "c", Outcome.RETRIED, failures=(failure,))
-        verdict = decide(delivery, Retries(), NotYetPolicy(), delays=True)
+        verdict = decide(delivery, Retries(), NotYetPolicy())
         if verdict.step is None:
             break
         seconds.append(verdict.step)

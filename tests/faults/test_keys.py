@@ -90,8 +90,8 @@ def prepare(
                 connection.channel().queue_declare(queue="steps", durable=True, auto_delete=False)
             declare(connection, config)
         with closing(Publisher(config.broker)) as publisher:
-            for start in range(0, MESSAGES, 500):
-                publisher.publish([Outgoing("", "steps", body) for body in bodies[start : start + 500]])
+            for first in range(0, MESSAGES, 500):
+                publisher.publish([Outgoing("", "steps", body) for body in bodies[first : first + 500]])
 
         def start() -> Running:
             nonlocal hosts

@@ -26,9 +26,9 @@ def failed(
     )
 
 
-def judged(delivery: Delivery, *, now: datetime = SEEN, delays: bool = True, **policy: Any) -> Verdict:
+def judged(delivery: Delivery, *, now: datetime = SEEN, **policy: Any) -> Verdict:
     not_yet = NotYetPolicy(policy.pop("wait", timedelta(hours=24)))
-    return decide(delivery, Retries(**policy), not_yet, delays=delays, now=now)
+    return decide(delivery, Retries(**policy), not_yet, now=now)
 
 
 @given(st.floats(0, 10**7))
@@ -122,13 +122,6 @@ def test_a_wait_ends_no_later_than_a_step_after_its_time(attempt: int, gone: int
 def test_the_time_waited_is_spelled_in_the_largest_whole_unit(wait: float, text: str) -> None:
     verdict = judged(failed("not-yet"), wait=timedelta(seconds=wait), now=SEEN + timedelta(days=3))
     assert f"(waited {text} for it)" in verdict.reason
-
-
-def test_a_broker_without_delays_gives_one_attempt() -> None:
-    for kind in ("retry", "not-yet", "error", "away"):
-        verdict = judged(failed(kind), delays=False)
-        assert verdict.outcome is Outcome.DEAD
-        assert "this broker has no delays, so the first attempt is the last" in verdict.reason
 
 
 def test_what_does_not_want_to_be_retried_stays_what_it_is() -> None:

@@ -47,7 +47,8 @@ def icat(
             box.catalogue.tell(json.loads(misbehave))
     except (ValueError, KeyError, OSError) as exc:
         raise click.ClickException(str(exc)) from exc
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # Not what SIGINT has: a shell starts a command behind `&` with SIGINT ignored.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with box:
             click.echo(f"ICAT 6.2 sandbox: {box.wsdl} and {box.rest}")

@@ -1,0 +1,110 @@
+"""What a channel publishes: at once, or gathered in a window and confirmed later."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable
+
+from amqp import Message
+from amqp.exceptions import ChannelError
+from attrs import define, field
+
+from pacer_core.transport.embedded.codec import decode_properties, encode_properties
+from pacer_core.transport.embedded.queueing import Outgoing, publish
+from pacer_core.transport.embedded.refusals import no_route
+from pacer_core.transport.embedded.store import Store
+
+WINDOW = 100  # publishes gathered at most
+
+Events = defaultdict[str, set[Callable[..., object]]]
+
+
+def outgoing(message: Message, exchange: str, routing_key: str) -> Outgoing:
+    """Encode a message as it will be stored; text becomes bytes as py-amqp does it.
+
+    Raises
+    ------
+    amqp.exceptions.FrameSyntaxError, struct.error
+        For headers or properties that AMQP cannot carry.
+    """
+    body = message.body
+    if isinstance(body, str):
+        body = body.encode(message.properties.setdefault("content_encoding", "utf-8"))
+    properties = {name: value for name, value in message.properties.items() if value is not None}
+    return Outgoing(exchange, routing_key, properties, encode_properties(properties), bytes(body))
+
+
+@define
+class Outbox:
+    """The publishes of one channel and what became of them.
+
+    Without a window every publish is a transaction of its own. With one, up to `WINDOW` publishes are one
+    transaction, and `dispatch` calls ``events["basic_return"]`` and ``events["basic_ack"]``.
+    """
+
+    store: Store
+    events: Events
+    windowed: bool = False
+    _window: list[tuple[Outgoing, bool]] = field(factory=list)
+    _written: int = 0
+    _news: deque[Outgoing | int] = field(
+        factory=deque
+    )  # what came back, and the tags up to which all is written
+
+    def add(self, message: Outgoing, *, mandatory: bool) -> None:
+        """Publish a message now, or with others.
+
+        Raises
+        ------
+        amqp.exceptions.NotFound
+            404, where the exchange does not exist.
+        amqp.exceptions.ChannelError
+            312, where it is mandatory, unroutable, and nobody listens to ``basic_return``; without a window.
+        """
+        self._window.append((message, mandatory))
+        if not self.windowed:
+            self.dispatch()
+        elif len(self._window) >= WINDOW:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was gathered; where one is refused, those before it stand, those after it are gone."""
+        window, self._window = self._window, []
+        if not window:
+            return
+        refusal: ChannelError | None = None
+        with self.store.transaction() as session:
+            for message, mandatory in window:
+                try:
+                    queues = publish(session, message)
+                except ChannelError as error:
+                    refusal = error
+                    break
+                self._written += 1
+                if mandatory and not queues:
+                    self._news.append(message)
+        if self.windowed:
+            self._news.append(self._written)
+        if refusal is not None:
+            raise refusal
+
+    def dispatch(self) -> bool:
+        """Write what was gathered and tell the publisher; tell whether there was something to say."""
+        self.flush()
+        said = bool(self._news)
+        while self._news:
+            news = self._news.popleft()
+            if isinstance(news, int):
+                for handler in list(self.events["basic_ack"]):
+                    handler(news, True)
+            else:
+                self._return(news)
+        return said
+
+    def _return(self, message: Outgoing) -> None:
+        handlers = list(self.events["basic_return"])
+        if not handlers:
+            raise no_route()
+        for handler in handlers:
+            returned = Message(message.body, **decode_properties(message.encoded))
+            handler(no_route(), message.exchange, message.routing_key, returned)

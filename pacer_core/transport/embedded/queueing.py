@@ -1,0 +1,170 @@
+"""Messages in queues: in, leased, back, out."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from pacer_core.transport.embedded.codec import EXPIRATION, HEADERS
+from pacer_core.transport.embedded.refusals import BASIC_PUBLISH, no_exchange, precondition
+from pacer_core.transport.embedded.schema import READY
+from pacer_core.transport.embedded.store import Session
+from pacer_core.transport.embedded.topology import Queue
+
+_MOST_BYTES = 1 << 20  # leased in one step: a prefetch of 50 large messages is not all held in memory
+
+
+@frozen
+class Entry:
+    """The place of a message in a queue; messages are delivered in the order of (rank, id)."""
+
+    queue: int
+    rank: int
+    id: int
+
+
+@frozen
+class Leased:
+    """A message handed to an owner."""
+
+    entry: Entry
+    redelivered: bool
+    exchange: str
+    routing_key: str
+    properties: bytes
+    body: bytes
+
+
+@frozen
+class Outgoing:
+    """A message to publish, its properties encoded once and readable still."""
+
+    exchange: str
+    routing_key: str
+    properties: dict[str, Any]
+    encoded: bytes
+    body: bytes
+
+
+def publish(session: Session, message: Outgoing) -> int:
+    """Put a message into every queue that takes it, and tell how many those are.
+
+    Raises
+    ------
+    amqp.exceptions.NotFound
+        404, where the exchange does not exist.
+    amqp.exceptions.PreconditionFailed
+        406, where its `expiration` is no number of milliseconds.
+    """
+    headers = message.properties.get(HEADERS) or {}
+    queues = session.topology.route(message.exchange, message.routing_key, headers)
+    if queues is None:
+        raise no_exchange(message.exchange, BASIC_PUBLISH)
+    expiration = message.properties.get(EXPIRATION)
+    if expiration is not None and not str(expiration).isdecimal():
+        raise precondition(f"invalid expiration '{expiration}'", BASIC_PUBLISH)
+    for queue in queues:
+        stored = session.db.execute(
+            "INSERT INTO content (exchange, routing_key, properties, body) VALUES (?, ?, ?, ?)",
+            (message.exchange, message.routing_key, message.encoded, message.body),
+        )
+        enqueue(
+            session,
+            queue,
+            row(stored),
+            priority=message.properties.get("priority"),
+            expiration=None if expiration is None else int(expiration),
+        )
+    return len(queues)
+
+
+def row(inserted: sqlite3.Cursor) -> int:
+    """Give the number of a row that was inserted; RETURNING is younger than the SQLite of some systems."""
+    assert inserted.lastrowid is not None  # noqa: S101 - for the type checker
+    return inserted.lastrowid
+
+
+def enqueue(
+    session: Session, queue: Queue, number: int, *, priority: int | None, expiration: int | None = None
+) -> None:
+    """Put content that is stored at the end of a queue."""
+    waits = [limit for limit in (queue.ttl, expiration) if limit is not None]
+    expires = session.now + min(waits) if waits else None
+    rank = -min(priority or 0, queue.max_priority)
+    session.db.execute(
+        "INSERT INTO entries (queue, rank, id, owner, redelivered, expires) VALUES (?, ?, ?, 0, 0, ?)",
+        (queue.id, rank, number, expires),
+    )
+    session.wake(queue)
+    if expires is not None:
+        session.falls_due(expires)
+
+
+def claim(session: Session, queue: Queue, owner: int, limit: int) -> list[Leased]:
+    """Lease the next messages of a queue to an owner, at most `limit` and about a megabyte of them."""
+    leased: list[Leased] = []
+    size = 0
+    for rank, number, redelivered, exchange, routing_key, properties, body in session.db.execute(
+        "SELECT e.rank, e.id, e.redelivered, c.exchange, c.routing_key, c.properties, c.body"
+        " FROM entries e JOIN content c ON c.id = e.id"
+        " WHERE e.queue = ? AND e.owner = 0 AND (e.expires IS NULL OR e.expires > ?)"
+        " ORDER BY e.rank, e.id LIMIT ?",
+        (queue.id, session.now, limit),
+    ):
+        entry = Entry(queue.id, rank, number)
+        leased.append(Leased(entry, bool(redelivered), exchange, routing_key, properties, body))
+        size += len(body)
+        if size >= _MOST_BYTES:
+            break
+    session.db.executemany(
+        "UPDATE entries SET owner = ? WHERE queue = ? AND rank = ? AND id = ?",
+        [(owner, one.entry.queue, one.entry.rank, one.entry.id) for one in leased],
+    )
+    return leased
+
+
+def acknowledge(session: Session, entries: Iterable[Entry], owner: int) -> None:
+    """End messages that this owner has leased; one that was taken from it meanwhile stays."""
+    for entry in entries:
+        gone = session.db.execute(
+            "DELETE FROM entries WHERE queue = ? AND rank = ? AND id = ? AND owner = ?",
+            (entry.queue, entry.rank, entry.id, owner),
+        )
+        if gone.rowcount:
+            session.db.execute("DELETE FROM content WHERE id = ?", (entry.id,))
+
+
+def give_back(session: Session, entries: Sequence[Entry], owner: int, *, seen: bool) -> None:
+    """Put leased messages back where they were; ``seen`` marks them as redelivered from now on."""
+    session.db.executemany(
+        "UPDATE entries SET owner = 0, redelivered = max(redelivered, ?)"
+        " WHERE queue = ? AND rank = ? AND id = ? AND owner = ?",
+        [(seen, entry.queue, entry.rank, entry.id, owner) for entry in entries],
+    )
+    for number in {entry.queue for entry in entries}:
+        queue = session.topology.by_id.get(number)
+        if queue is not None:
+            session.wake(queue)
+
+
+def ready(session: Session, queue: Queue) -> int:
+    """Count the messages of a queue that nobody has leased."""
+    number: int = session.db.execute(
+        "SELECT count(*) FROM entries WHERE queue = ? AND owner <= 0", (queue.id,)
+    ).fetchone()[0]
+    return number
+
+
+def purge(session: Session, queue: Queue, *, leased: bool = False) -> int:
+    """Remove the messages of a queue that nobody has leased, or all of them; give their number."""
+    which = "queue = ?" if leased else f"queue = ? AND owner <= {READY}"
+    number = ready(session, queue)
+    session.db.execute(
+        f"DELETE FROM content WHERE id IN (SELECT id FROM entries WHERE {which})",  # noqa: S608 - two constants
+        (queue.id,),
+    )
+    session.db.execute(f"DELETE FROM entries WHERE {which}", (queue.id,))  # noqa: S608 - two constants
+    return number

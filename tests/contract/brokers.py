@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from amqp import Message
+from kombu.connection import Connection
+
+from pacer_core.transport.embedded import Capabilities, register
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0
+
+RABBITMQ = Capabilities(
+    "amqp",
+    survives_kill=True,
+    several_processes=True,
+    several_hosts=True,
+    delays=True,
+    priorities=True,
+)
+
+
+class Broker:
+    """One broker for one test; what is opened through it is closed with it."""
+
+    def __init__(self, url: str, capabilities: Capabilities) -> None:
+        self.url = url
+        self.capabilities = capabilities
+        self._open = ExitStack()
+
+    def needs(self, *names: str) -> None:
+        """Skip the test where the transport cannot do what it is about."""
+        lacking = self.capabilities.lacking(*names)
+        if lacking:
+            pytest.skip(f"{self.capabilities.transport} has no {', '.join(lacking)}")
+
+    def connect(self, *, confirm: bool = True) -> Any:
+        """Open a connection; with `confirm`, every publish waits for its confirm."""
+        return self._open.enter_context(connect(self.url, confirm=confirm))
+
+    def channel(self, connection: Any = None, *, prefetch: int = 0, confirm: bool = True) -> Any:
+        """Open a channel that hands out bytes, on a connection of its own where none is given."""
+        channel = (connection or self.connect(confirm=confirm)).channel()
+        channel.auto_decode = False
+        if prefetch:
+            channel.basic_qos(0, prefetch, False)
+        return channel
+
+    def child(self, command: str, *arguments: object) -> subprocess.Popen[str]:
+        """Start another process: see `tests.contract.child`."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.contract.child", self.url, command, *map(str, arguments)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._open.callback(_end, process)
+        return process
+
+    def close(self) -> None:
+        self._open.close()
+
+
+def connect(url: str, *, confirm: bool = True) -> Any:
+    """Open a connection; it closes as a context manager."""
+    register()
+    kombu: Any = Connection  # it has no types
+    connection = kombu(url, transport_options={"confirm_publish": True} if confirm else {})
+    connection.connect()
+    return connection
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def declare(channel: Any, queue: str = "q", **arguments: Any) -> None:
+    """Declare a durable queue; ``x_message_ttl=100`` is the argument ``x-message-ttl``."""
+    channel.queue_declare(
+        queue,
+        durable=True,
+        auto_delete=False,
+        arguments={name.replace("_", "-"): value for name, value in arguments.items()},
+    )
+
+
+def send(channel: Any, *bodies: object, to: str = "q", exchange: str = "", **properties: Any) -> None:
+    """Publish bodies, mandatory; those that are no bytes as their text."""
+    for body in bodies:
+        channel.basic_publish(
+            Message(body if isinstance(body, bytes) else str(body).encode(), delivery_mode=2, **properties),
+            exchange=exchange,
+            routing_key=to,
+            mandatory=True,
+        )
+
+
+class Inbox:
+    """A consumer that keeps what it gets."""
+
+    def __init__(self, channel: Any, queue: str = "q", **options: Any) -> None:
+        self.channel = channel
+        self.messages: list[Any] = []
+        self.tag = channel.basic_consume(queue, callback=self.messages.append, **options)
+
+    def wait(self, count: int) -> list[Any]:
+        """Wait until so many messages are there in all."""
+        wait_for(self.channel, lambda: len(self.messages) >= count)
+        return self.messages
+
+    def stays_at(self, count: int, seconds: float = 0.3) -> bool:
+        """Tell whether no more than `count` messages come for a while."""
+        drain(self.channel, seconds)
+        return len(self.messages) == count
+
+    @property
+    def bodies(self) -> list[str]:
+        return [message.body.decode() for message in self.messages]
+
+
+def drain(channel: Any, seconds: float) -> None:
+    """Handle what comes within some time."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            channel.connection.drain_events(timeout=left)
+        except TimeoutError:
+            return
+
+
+def wait_for(channel: Any, done: Callable[[], bool]) -> None:
+    """Handle what comes until something is true, and fail where that takes too long."""
+    deadline = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < deadline, f"not within {PATIENCE} seconds"
+        try:
+            channel.connection.drain_events(timeout=0.1)
+        except TimeoutError:
+            continue
+
+
+def get(channel: Any, queue: str = "q") -> Any:
+    """Give the next message, waiting for it."""
+    deadline = time.monotonic() + PATIENCE
+    while (message := channel.basic_get(queue)) is None:
+        assert time.monotonic() < deadline, f"no message within {PATIENCE} seconds"
+        time.sleep(0.01)
+    return message
+
+
+def count(channel: Any, queue: str = "q") -> int:
+    """Give the number of ready messages."""
+    ready: int = channel.queue_declare(queue, passive=True).message_count
+    return ready
+
+
+def eventually(check: Callable[[], bool]) -> bool:
+    """Tell whether something becomes true: brokers count late."""
+    deadline = time.monotonic() + PATIENCE
+    while not check():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
