@@ -25,7 +25,7 @@ from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import contents
 from pacer_core.transport.letters import DeadLetter, read_letter
 from pacer_core.transport.publish import UnroutableError
-from pacer_core.transport.status import counts
+from pacer_core.transport.status import counts, losses
 
 __all__ = ["BATCH", "DeadLetter", "Taken", "among", "depth", "look", "take"]
 
@@ -199,8 +199,9 @@ class _Look:
 
     def __enter__(self) -> Self:
         try:
-            self._be_alone()
-            self._channel = self._connection.channel()
+            with losses():
+                self._be_alone()
+                self._channel = self._connection.channel()
         except BaseException:
             self._give_back()
             raise
@@ -214,7 +215,7 @@ class _Look:
         self.there = depth(self._connection, self._queue) or 0
         arrived: deque[tuple[Any, DeadLetter]] = deque()
         self._arrived = arrived
-        with _losses():
+        with losses():
             try:
                 for _ in range(self.there):
                     if stop() or not (arrived or self._receive(arrived)):
@@ -225,7 +226,7 @@ class _Look:
 
     def remove(self, tags: Sequence[Any]) -> None:
         """Remove letters. No answer is awaited: it would come behind all letters that are under way."""
-        with _losses():
+        with losses():
             for tag in tags:
                 self._channel.basic_ack(tag)
             self._removed += len(tags)  # and as many come in their place, without another consumer
@@ -233,8 +234,8 @@ class _Look:
     def _be_alone(self) -> None:
         """Wait until no other PACER looks: each would see what the other does not hold, and call it all.
 
-        The lock is a queue of its own that one at a time may consume; a connection's end, whatever the reason,
-        opens it. The dead queue itself cannot serve: quorum queues do not know exclusive consumers
+        The lock is a queue of its own that one at a time may consume; the end of the connection opens it,
+        whatever its reason. The dead queue itself cannot serve: quorum queues do not know exclusive consumers
         (RabbitMQ 3.10).
         """
         name = f"{self._queue}.looking"
@@ -263,6 +264,7 @@ class _Look:
         try:
             channel.basic_consume(queue=name, exclusive=True, no_ack=True, callback=_ignore)
         except (AccessRefused, NotFound):  # not found: it went with the one who had it
+            channel.close()
             return False
         return True
 
@@ -333,11 +335,3 @@ def _tag(number: int) -> str:
 
 
 _LOST = (amqp.exceptions.AMQPError, OSError, AttributeError)  # AttributeError: py-amqp's, when it is gone
-
-
-@contextlib.contextmanager
-def _losses() -> Iterator[None]:
-    try:
-        yield
-    except (amqp.exceptions.AMQPError, OSError) as error:
-        raise BrokerError(f"lost the broker while looking: {error}; what is not confirmed stays") from None

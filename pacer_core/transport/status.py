@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from amqp.exceptions import ChannelError
+from amqp.exceptions import AMQPError, NotFound
 from attrs import frozen
 
 from pacer_core.config.model import Config
+from pacer_core.errors import BrokerError
 from pacer_core.policy import LADDER
 from pacer_core.transport.topology import dead_queue, retry_exchange
 
@@ -68,15 +71,25 @@ def read_status(connection: Any, config: Config) -> BrokerStatus:
     )
 
 
+@contextmanager
+def losses() -> Iterator[None]:
+    """Turn the end of a connection, or a refusal, into an error that the command line prints."""
+    try:
+        yield
+    except (AMQPError, OSError) as error:
+        raise BrokerError(
+            f"lost the broker, or was refused: {error}; no message was removed by that"
+        ) from None
+
+
 def counts(connection: Any, queue: str) -> tuple[int, int] | None:
     """Give how many messages are ready in a queue and how many consumers it has; ``None`` without a queue."""
-    channel = connection.channel()
-    try:
-        found = channel.queue_declare(queue=queue, passive=True)
-    except ChannelError as error:  # kombu's virtual transports have no class for it
-        if str(error.reply_code) != "404":
-            raise
-        return None
-    finally:
-        channel.close()
+    with losses():
+        channel = connection.channel()
+        try:
+            found = channel.queue_declare(queue=queue, passive=True)
+        except NotFound:
+            return None
+        finally:
+            channel.close()
     return int(found.message_count), int(found.consumer_count)
