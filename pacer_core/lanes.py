@@ -81,7 +81,7 @@ class Lanes:
             key, job = entry
             try:
                 job()
-            except Exception:
+            except BaseException:  # a thread that ends here would keep its lane, and all that waits in it
                 log.exception("a job failed outside its task")
             self._finish(key)
         if self._on_exit is not None:

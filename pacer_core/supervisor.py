@@ -24,12 +24,15 @@ from pacer_core import logs
 from pacer_core.config import load
 from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.crashes import Counts, read_notes
+from pacer_core.errors import BrokerError
 from pacer_core.worker import EX_STUCK, CrashFiles, Worker
 
 log = logging.getLogger("pacer.supervisor")
 
 RESTART = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds before a worker that died is started again; the last repeats, the first after a quiet minute."""
+EX_UNAVAILABLE = 69
+"""The exit code of a worker whose broker refuses what the configuration declares; sysexits(3)."""
 _QUIET = 60.0
 _MARGIN = 10.0  # beyond shutdownGrace, before a worker that does not end is killed
 
@@ -105,7 +108,7 @@ class _Supervisor:
             if child.process.is_alive():
                 return
             code, child.process = child.process.exitcode, None
-            if child.files is not None and code not in (0, EX_STUCK):
+            if child.files is not None and code not in (0, EX_STUCK, EX_UNAVAILABLE):
                 self._counts.add(read_notes(child.files.notes))
             child.deaths = 0 if now - child.started > _QUIET else child.deaths + 1
             delay = RESTART[min(max(child.deaths - 1, 0), len(RESTART) - 1)]
@@ -157,7 +160,14 @@ def _work(file: str, share: Share, files: CrashFiles) -> None:
     worker = Worker(config, plans, crash_files=files)
     _stop_with_parent(worker)
     with signals(worker.stop):
-        worker.run()
+        try:
+            worker.run()
+        except BrokerError as error:
+            log.error("%s", error)
+            sys.exit(EX_UNAVAILABLE)
+        except Exception:
+            log.critical("worker %s fails", share.name, exc_info=True)
+            sys.exit(1)
     sys.exit(worker.exit_code)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import threading
 import time
 from collections import Counter, deque
@@ -27,7 +28,7 @@ from pacer_core.handler import Handler, Job
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.lanes import Lanes
 from pacer_core.messages import Delivery, Outcome
-from pacer_core.transport.connection import connect, name_of
+from pacer_core.transport.connection import connect, hang_up, name_of
 from pacer_core.transport.consume import Received, StandBy, Subscription, Waker
 from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.publish import Publisher
@@ -180,8 +181,7 @@ class Worker:
                 failures = self._back_off(0 if self.outcomes.total() > settled else failures, error)
             finally:
                 self._connection = None
-                with contextlib.suppress(Exception):
-                    connection.release()
+                hang_up(connection)
 
     def _back_off(self, failures: int, error: Exception) -> int:
         delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
@@ -193,7 +193,10 @@ class Worker:
 
     def _consume(self, connection: Any) -> None:
         """Read messages until told to stop, or there is a reason to give back what is in hand."""
-        while not self._once and self._breakers.paused(self._plans) and not self._stopping.wait(0.5):
+        while not self._once and self._breakers.paused(self._plans) and not self._stopping.is_set():
+            # Reading takes the broker's heartbeats in; nothing is subscribed, so nothing else comes.
+            with contextlib.suppress(socket.timeout):
+                connection.drain_events(timeout=0.5)
             connection.heartbeat_check()
         self._failure = None
         self._finished.clear()
@@ -316,8 +319,12 @@ class Worker:
 
     def _acknowledge(self) -> None:
         if self._finished:
-            done = [self._finished.popleft() for _ in range(len(self._finished))]
-            done[0].subscription.ack([one.tag for one in done])
+            # A task may outlive its connection: its tag means another message on the channel of today.
+            tags: dict[Subscription, list[Any]] = {}
+            for one in [self._finished.popleft() for _ in range(len(self._finished))]:
+                tags.setdefault(one.subscription, []).append(one.tag)
+            for subscription, finished in tags.items():
+                subscription.ack(finished)
 
     def _pulse(self) -> None:
         """Keep both connections alive while their thread is busy, and watch its task."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import amqp
 import pytest
-from attrs import define, field
+from attrs import define
 
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
@@ -107,6 +107,7 @@ consumers:
 logging: {{logLevel: INFO}}
 processes: {{stateFolder: {state}, shutdownGrace: 5s}}
 """
+LOST = (amqp.AMQPError, OSError, KeyError)  # KeyError: py-amqp's, where the broker has said goodbye
 
 
 @define(eq=False)
@@ -116,7 +117,6 @@ class Lab:
     site: Site
     node: RabbitMQ
     vhost: str
-    _open: ExitStack = field(factory=ExitStack)
     _connection: Any = None
 
     def configure(
@@ -157,17 +157,24 @@ class Lab:
     @property
     def channel(self) -> Any:
         """A channel of a client that has nothing to do with PACER."""
-        if self._connection is None or not self._connection.connected:
-            self._connection = amqp.Connection(host=f"127.0.0.1:{self.node.port}", virtual_host=self.vhost)
-            self._connection.connect()
-            self._open.callback(self._close)
-        channel = self._connection.channel()
+        if self._connection is not None:
+            with suppress(*LOST):  # where the test has cut it
+                return self._bytes(self._connection.channel())
+            self._connection.collect()
+        self._connection = amqp.Connection(host=f"127.0.0.1:{self.node.port}", virtual_host=self.vhost)
+        self._connection.connect()
+        return self._bytes(self._connection.channel())
+
+    @staticmethod
+    def _bytes(channel: Any) -> Any:
         channel.auto_decode = False
         return channel
 
-    def _close(self) -> None:
-        with suppress(amqp.AMQPError, OSError):  # where the test has cut it
-            self._connection.close()
+    def close(self) -> None:
+        """Close the client's connection."""
+        with suppress(*LOST):
+            if self._connection is not None:
+                self._connection.close()
 
     def declare(self) -> None:
         """Let PACER declare its queues."""
@@ -247,5 +254,5 @@ def lab(site: Site, rabbitmq: RabbitMQ, rabbitmq_vhost: str) -> Iterator[Lab]:
     site.install("lab-pacer", PLUGIN)
     lab = Lab(site, rabbitmq, rabbitmq_vhost)
     lab.configure()
-    with lab._open:
-        yield lab
+    yield lab
+    lab.close()

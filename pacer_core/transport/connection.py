@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import ssl
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from pacer_core.transport import buffered, embedded
 
 log = logging.getLogger("pacer.transport")
 
+GOODBYE = 2.0
+"""Seconds that a broker has to answer when we leave."""
 OLDEST = (3, 10)
 """The oldest RabbitMQ that keeps what PACER promises."""
 
@@ -124,6 +127,19 @@ def connect(broker: Broker, purpose: str) -> Any:
 
 class _CannotConnectError(BrokerError):
     """One node did not take us."""
+
+
+def hang_up(connection: Any) -> None:
+    """Close a connection; what cannot say goodbye within `GOODBYE` seconds is left without it.
+
+    A frozen broker never answers, and one under its memory alarm reads nothing from those who publish.
+    """
+    with contextlib.suppress(Exception):  # whatever it says, the connection is gone afterwards
+        sock = getattr(connection.connection, "sock", None) if connection.connected else None
+        if sock is not None:
+            sock.settimeout(GOODBYE)
+    with contextlib.suppress(Exception):
+        connection.release()
 
 
 def _established(connection: Any) -> Any:

@@ -13,7 +13,7 @@ from pacer_core.consumers import Task
 from pacer_core.errors import AwayError, BrokerError, Retry
 from pacer_core.messages import Context, Envelope
 from pacer_core.routing import Route
-from pacer_core.transport.connection import connect
+from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 
@@ -118,5 +118,5 @@ class Forwarder:
                         auto_delete=False,
                     )
             finally:
-                connection.release()
+                hang_up(connection)
             self._declared.add((recipient, exchange))

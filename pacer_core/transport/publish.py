@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from pacer_core.config.model import Broker
 from pacer_core.errors import BrokerError
-from pacer_core.transport.connection import connect
+from pacer_core.transport.connection import connect, hang_up
 
 CONFIRM_TIMEOUT = 30.0
 """Seconds to wait for the broker's confirms: under its disk or memory alarm they never come."""
@@ -198,5 +198,4 @@ class _Link:
             self.connection.heartbeat_check()
 
     def close(self) -> None:
-        with contextlib.suppress(Exception):  # whatever it says, the connection is gone afterwards
-            self.connection.release()
+        hang_up(self.connection)
