@@ -126,6 +126,7 @@ def whole(letter: DeadLetter) -> dict[str, Any]:
         ],
         "properties": dict(envelope.properties),
         "headers": dict(envelope.headers),
+        "original": dict(envelope.original),
     }
 
 
@@ -205,6 +206,7 @@ def show(console: Console, letter: DeadLetter, *, body: bool) -> None:
     row("path", " -> ".join(envelope.path))
     row("properties", _listed(envelope.properties))
     row("headers", _listed(envelope.headers))
+    row("not copied", _listed({} if letter.origin == "broker" else envelope.original))
     row("body", _size(letter) + ("" if body else " (--body shows it)"))
     console.print(grid)
     for failure in letter.failures:
