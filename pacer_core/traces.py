@@ -52,8 +52,8 @@ def require() -> None:
     """
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
         raise PacerError(
-            "tracing is enabled, but OpenTelemetry is not installed: pip install 'pacer-core[otel]', or leave "
-            "'tracing' out of the configuration"
+            "tracing is enabled, but OpenTelemetry is not installed: pip install 'pacer-core[otel]', or "
+            "leave 'tracing' out of the configuration"
         )
 
 
