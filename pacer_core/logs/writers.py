@@ -35,9 +35,9 @@ class Console(logging.StreamHandler[TextIO]):
 class SharedFile(logging.Handler):
     """A file to which several processes append whole lines, and which any of them may rotate.
 
-    A line is one ``write`` in append mode, under a shared lock of the open file; rotation takes it
-    exclusively. A process that had the old file open finds out by its inode and opens the new one. Locks end
-    with their process, however that ends; the file belongs on a local disk.
+    A line is one ``write`` in append mode, under a lock of the open file; a rotation has the same lock. A
+    process that had the old file open finds out by its inode and opens the new one. A lock ends with its
+    process, however that ends; the file belongs on a local disk.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class SharedFile(logging.Handler):
         Bytes after which it is rotated to ``PATH.1``, ``PATH.1`` to ``PATH.2``, and so on. With 0 it never
         is; one that somebody else moves away is begun anew.
     backups
-        How many old files are kept.
+        How many old files are kept, one at least.
 
     Raises
     ------
@@ -68,7 +68,7 @@ class SharedFile(logging.Handler):
         try:
             line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
             while not self._append(line):
-                self._rotate()
+                pass
         except Exception:
             _complain(record)
 
@@ -81,35 +81,31 @@ class SharedFile(logging.Handler):
         super().close()
 
     def _append(self, line: bytes) -> bool:
-        """Write a line; ``False`` where the file has to be rotated first."""
-        with self._locked(fcntl.LOCK_SH) as size:
+        """Write a line; ``False`` where the file was full, and another one has to be begun."""
+        with self._locked() as size:
             if self._most and size and size + len(line) > self._most:
+                self._shift()
                 return False
             os.write(self._file, line)
             return True
 
-    def _rotate(self) -> None:
-        seen = os.fstat(self._file).st_ino
-        with self._locked(fcntl.LOCK_EX):
-            if os.fstat(self._file).st_ino != seen:
-                return  # somebody else was faster
-            for number in range(self._backups, 0, -1):
-                older = self._path if number == 1 else self._numbered(number - 1)
-                with contextlib.suppress(FileNotFoundError):
-                    older.replace(self._numbered(number))
-            if not self._backups:
-                self._path.unlink(missing_ok=True)
+    def _shift(self) -> None:
+        """Move every file one number on."""
+        for number in range(self._backups, 0, -1):
+            newer = self._path if number == 1 else self._numbered(number - 1)
+            with contextlib.suppress(FileNotFoundError):
+                newer.replace(self._numbered(number))
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
 
     @contextlib.contextmanager
-    def _locked(self, kind: int) -> Iterator[int]:
-        """Hold a lock of the file that has the path now, opened anew where it is another; give its size."""
+    def _locked(self) -> Iterator[int]:
+        """Hold the lock of the file that has the path now, opened anew where it is another; give its size."""
         while True:
             if self._file < 0:
                 self._file = self._open()
-            fcntl.flock(self._file, kind)
+            fcntl.flock(self._file, fcntl.LOCK_EX)
             status = os.fstat(self._file)
             try:
                 here = os.stat(self._path)
