@@ -51,7 +51,7 @@ def serving(config: Config, roster: Roster) -> Iterator[None]:
         return
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True)
     thread.start()
-    log.info("health at %s", server.url)
+    log.log(logging.DEBUG if config.health.port else logging.INFO, "health at %s", server.url)
     try:
         yield
     finally:
