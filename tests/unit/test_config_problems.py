@@ -258,7 +258,7 @@ def test_the_command_gives_problems_as_json(post: Site) -> None:
         "file": str(file),
         "line": 2,
         "column": 20,
-        "message": "'protocol' should be one of amqp, amqps, memory",
+        "message": "'protocol' should be one of amqp, amqps, sqlite, memory",
         "code": "bad-value",
         "severity": "error",
     }

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,6 @@ import pytest
 
 from pacer_core import Secret
 from pacer_core.config import load
-from pacer_core.config.model import Broker
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.logs import redact
 from pacer_core.messages import Envelope
@@ -151,10 +151,13 @@ def test_no_task_takes_a_secret_into_its_outcome_or_a_log(
 def test_a_run_writes_no_secret_to_its_log(post: Site, capfd: Any) -> None:
     text = CONFIG.replace("token: t", "token: !env PACER_TEST_CANARY")
     config = load(post.write(text))
-    declare(connect(Broker(protocol="memory"), "test"), config)
-    Publisher(config.broker).publish(
-        [Outgoing("", "parcels", b'{"number": "%s"}' % number) for number in (b"reject", b"retry", b"error")]
-    )
+    numbers = (b"reject", b"retry", b"error")
+    with (
+        closing(connect(config.broker, "test")) as connection,
+        closing(Publisher(config.broker)) as publisher,
+    ):
+        declare(connection, config)
+        publisher.publish([Outgoing("", "parcels", b'{"number": "%s"}' % number) for number in numbers])
     done = post.pacer("run", "--once", "-c", config.file)
     assert done.code == 1
     assert "weighing with ***" in done.err
