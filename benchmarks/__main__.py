@@ -17,7 +17,7 @@ from benchmarks.rows import CORES, MEMORY, NAMES, ROWS
 from benchmarks.run import Bench, NotMeasuredError, Result
 from tests.services import RabbitMQ
 
-REPEATS, QUICK_REPEATS, QUICK_FACTOR = 5, 2, 0.25
+REPEATS, QUICK_REPEATS, QUICK_FACTOR = 3, 2, 0.25
 
 
 def main(arguments: list[str]) -> int:
@@ -59,7 +59,7 @@ def measure(wanted: list[str], *, quick: bool, console: Console) -> Report:
         harness = Harness(node.port)
         broker = harness.version()
         harness.close()
-        bench = Bench(node.port)
+        bench = Bench(node.port, node.new_vhost())
         steps = progress.add_task("", total=len(names) * count + (MEMORY in wanted))
         for number, repeat in enumerate(repeats):
             turn = number % len(names) if names else 0  # nobody always comes first

@@ -10,6 +10,8 @@ import amqp
 from attrs import field, frozen
 
 WINDOW = 500
+EXCHANGE = "bench"
+"""Every queue is bound to it by its name, at both ends of a forwarding."""
 QueueKind = Literal["quorum", "dramatiq"]
 
 
@@ -26,8 +28,8 @@ class Load:
 class Harness:
     """One connection for filling and counting."""
 
-    def __init__(self, port: int) -> None:
-        self._connection = amqp.Connection(f"127.0.0.1:{port}", "guest", "guest")
+    def __init__(self, port: int, vhost: str = "/") -> None:
+        self._connection = amqp.Connection(f"127.0.0.1:{port}", "guest", "guest", virtual_host=vhost)
         self._connection.connect()
         self._channel = self._connection.channel()
         self._channel.confirm_select()
@@ -44,6 +46,8 @@ class Harness:
         if kind == "dramatiq":  # as its RabbitmqBroker declares it: classic, it knows no other
             arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{name}.XQ"}
         self._channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
+        self._channel.exchange_declare(EXCHANGE, "direct", durable=True, auto_delete=False)
+        self._channel.queue_bind(name, EXCHANGE, name)
         try:
             yield name
         finally:
@@ -57,7 +61,7 @@ class Harness:
             for body in load.bodies
         ]
         for number in range(load.count):
-            self._channel.basic_publish(messages[number % len(messages)], exchange="", routing_key=queue)
+            self._channel.basic_publish(messages[number % len(messages)], EXCHANGE, queue)
             self._sent += 1
             self._open[self._sent] = None
             if len(self._open) >= WINDOW:

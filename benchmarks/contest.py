@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from benchmarks import messages
-from benchmarks.broker import Load, QueueKind
+from benchmarks.broker import EXCHANGE, Load, QueueKind
 
 ROOT = Path(__file__).parent.parent
 PLUGIN = Path(__file__).parent / "plugin"
@@ -26,6 +26,7 @@ class Start:
     port: int
     queue: str
     target: str
+    """The virtual host that messages are forwarded to; a queue of the same name is there."""
     folder: Path
 
 
@@ -76,7 +77,7 @@ def environment(start: Start, one: Contestant) -> dict[str, str]:
     own = {
         "url": f"amqp://guest:guest@127.0.0.1:{start.port}/%2F",
         "queue": start.queue,
-        "target": start.target,
+        "target": f"amqp://guest:guest@127.0.0.1:{start.port}/{start.target}",
         "folder": str(start.folder),
         "warm_up": str(one.warm_up),
         "messages": str(one.warm_up + one.expects),
@@ -111,10 +112,13 @@ def configuration(start: Start, one: Contestant) -> str:
     kind = "bench-keyed" if len(one.keys) > 1 else "bench"
     if one.forwards:
         kind = "forward"
-        rule = f'{{exchange: "", routingKey: {start.queue}, recipient: elsewhere}}'
-        recipients = f"\n  recipients:\n    - {{name: elsewhere, {broker}, forwardingRules: [{rule}]}}"
+        rule = f"{{fromExchange: {EXCHANGE}, withRoutingKey: {start.queue}}}"
+        there = f"name: elsewhere, {broker}, vHost: {start.target}"
+        recipients = f"\n  recipients:\n    - {{{there}, forwardingRules: [{rule}]}}"
     return f"""brokers:
   main: {{{broker}}}{recipients}
+exchanges:
+  - {{name: {EXCHANGE}, declare: passive}}
 queues:
   - {queue}
 consumers:
@@ -222,7 +226,7 @@ CONTESTANTS = {
         evolve(_WAITING, name="pacer-processes1", threads=8, prefetch=16, expects=4_000),
         evolve(_WAITING, name="pacer-processes2", threads=8, prefetch=16, processes=2, expects=8_000),
         evolve(_WAITING, name="pacer-processes4", threads=8, prefetch=16, processes=4, expects=16_000),
-        evolve(_PACER, name="pacer-forward", forwards=True),
-        evolve(_KOMBU, name="naive-forward", command=_module("forward_naive"), forwards=True),
+        evolve(_PACER, name="pacer-forward", forwards=True, threads=8, prefetch=200),
+        evolve(_KOMBU, name="naive-forward", command=_module("forward_naive"), forwards=True, prefetch=200),
     )
 }  # fmt: skip

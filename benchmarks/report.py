@@ -135,7 +135,8 @@ machines, and rates only within this page.
 Every consumer runs in a process of its own and reads a queue that was filled before with persistent messages
 of about 1 KiB of JSON (a dataset with four files; about 2 KiB as XML). Queues are durable quorum queues;
 dramatiq declares classic ones only. All acknowledge by hand, with a prefetch of 50 for the no-op task
-(celery: 4, its multiplier for one process), of 64 for the task that waits 5 ms, and of 256 with keys. A rate
+(celery: 4, its multiplier for one process), of 64 for the task that waits 5 ms, of 256 with keys,
+and of 200 for forwarding. A rate
 is counted between the first message after a warm-up and the last, in the process that handles them; for
 forwarding, by how fast the target queue grows. CPU is that of the whole process that handles the messages.
 PACER runs as `pacer run` with the core's parsers and every distribution of this repository installed; its

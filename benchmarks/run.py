@@ -41,8 +41,8 @@ class Result:
 class Bench:
     """Runs consumers on one broker."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, elsewhere: str) -> None:
+        self._port, self._elsewhere = port, elsewhere
         self._runs = 0
 
     def measure(self, one: Contestant) -> Result:
@@ -53,18 +53,12 @@ class Bench:
         NotMeasuredError
             Where it ends or stops before it has handled everything.
         """
-        with self._filled(one) as (harness, start), started(start, one) as process:
-            if one.forwards:
-                return _forwarded(harness, start, one, process)
-            total = one.warm_up + one.expects
-            await_count(start.folder, total, process)
-            time.sleep(0.05)  # the last message's own notes
-            ticks = [Ticks(path) for path in start.folder.glob("*.ticks")]
-            if len(ticks) == 1:
-                times, (first, last) = ticks[0].times, ticks[0].cpu
-                rate = one.expects / (times[total - 1] - times[one.warm_up - 1])
-                return Result(rate, (last - first) / one.expects * 1e6)
-            return Result(_together([one.times for one in ticks]))
+        with self._filled(one) as (_, start):
+            if not one.forwards:
+                return _handled(start, one)
+            there = Harness(self._port, self._elsewhere)
+            with contextlib.closing(there), there.queue(start.queue, "quorum"):
+                return _forwarded(there, start, one)
 
     def memory(self, factor: float = 1.0) -> dict[str, float]:
         """Measure PACER's worker: MiB after few and many messages, and the cost of one of 1 MiB."""
@@ -95,8 +89,8 @@ class Bench:
         harness = Harness(self._port)
         folder = Path(tempfile.mkdtemp(prefix="pacer-bench-"))
         try:
-            with harness.queue(name, one.queue), harness.queue(f"{name}-target", "quorum") as target:
-                yield harness, Start(self._port, name, target, folder)
+            with harness.queue(name, one.queue):
+                yield harness, Start(self._port, name, self._elsewhere, folder)
         finally:
             harness.close()
             shutil.rmtree(folder, ignore_errors=True)
@@ -153,21 +147,36 @@ def _still_there(folder: Path, process: subprocess.Popen[bytes], since: float, h
     raise NotMeasuredError(f"{what} messages{': ' if said else ''}{said[-600:]}")
 
 
-def _forwarded(harness: Harness, start: Start, one: Contestant, process: subprocess.Popen[bytes]) -> Result:
-    """Measure at the broker: how fast the target queue grows."""
+def _handled(start: Start, one: Contestant) -> Result:
+    """Measure in the processes that handle the messages."""
+    with started(start, one) as process:
+        total = one.warm_up + one.expects
+        await_count(start.folder, total, process)
+        time.sleep(0.05)  # the last message's own notes
+        ticks = [Ticks(path) for path in start.folder.glob("*.ticks")]
+        if len(ticks) == 1:
+            times, (first, last) = ticks[0].times, ticks[0].cpu
+            rate = one.expects / (times[total - 1] - times[one.warm_up - 1])
+            return Result(rate, (last - first) / one.expects * 1e6)
+        return Result(_together([one.times for one in ticks]))
+
+
+def _forwarded(there: Harness, start: Start, one: Contestant) -> Result:
+    """Measure at the other end: how fast the target queue grows, as its broker counts it."""
     total = one.warm_up + one.expects
     first: tuple[int, float] | None = None
-    seen, since = 0, time.monotonic()
-    while True:
-        depth, now = harness.depth(start.target), time.monotonic()
-        if first is None and depth >= one.warm_up:
-            first = depth, now
-        if first is not None and depth >= total:
-            return Result((depth - first[0]) / (now - first[1]))
-        if depth > seen:
-            seen, since = depth, now
-        _still_there(start.folder, process, since, f"{depth} of {total}")
-        time.sleep(0.01)
+    with started(start, one) as process:
+        seen, since = 0, time.monotonic()
+        while True:
+            depth, now = there.depth(start.queue), time.monotonic()
+            if first is None and depth >= one.warm_up:
+                first = depth, now
+            if first is not None and depth >= total:
+                return Result((depth - first[0]) / (now - first[1]))
+            if depth > seen:
+                seen, since = depth, now
+            _still_there(start.folder, process, since, f"{depth} of {total}")
+            time.sleep(0.01)
 
 
 def _together(processes: list[array[float]]) -> float:

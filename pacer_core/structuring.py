@@ -88,6 +88,8 @@ def leaves(
 
 def _is_tuple(hint: Any) -> bool:
     arguments = get_args(hint)
+    if get_origin(hint) is list:
+        return True
     return get_origin(hint) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
 
 
@@ -97,16 +99,16 @@ def _is_optional(hint: Any) -> bool:
 
 
 def _tuple_hook(hint: Any, converter: Converter) -> Hook:
-    inner = get_args(hint)[0]
+    inner, several = get_args(hint)[0], get_origin(hint) or tuple
     build: Hook = converter.get_structure_hook(inner)
 
     def hook(value: Any, _: Any) -> Any:
         if value is None:
-            return ()
+            return several()
         if not isinstance(value, list):
             raise Bad("is not a list")
         try:
-            return tuple([build(item, inner) for item in value])
+            return several([build(item, inner) for item in value])
         except Exception:
             raise IterableValidationError("items", list(_item_errors(value, inner, build)), hint) from None
 

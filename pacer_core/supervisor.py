@@ -24,7 +24,9 @@ from pacer_core import logs
 from pacer_core.config import load
 from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.crashes import Counts, read_notes
-from pacer_core.errors import BrokerError
+from pacer_core.errors import BrokerError, PacerError
+from pacer_core.transport.connection import connect
+from pacer_core.transport.topology import declare
 from pacer_core.worker import EX_STUCK, CrashFiles, Worker
 
 log = logging.getLogger("pacer.supervisor")
@@ -69,7 +71,22 @@ def run(config: Config) -> int:
         with signals(worker.stop):
             worker.run()
         return 0
+    _declare_once(config)
     return _Supervisor(config).run()
+
+
+def _declare_once(config: Config) -> None:
+    """Find out before any worker starts what none of them could mend: a queue with other arguments.
+
+    A broker that is away is no reason not to start: the workers wait for it.
+    """
+    try:
+        connection = connect(config.broker, "supervisor")
+    except BrokerError as error:
+        log.warning("%s; the workers go on trying", error)
+        return
+    with contextlib.closing(connection):
+        declare(connection, config)
 
 
 @define(eq=False)
@@ -88,6 +105,13 @@ class _Supervisor:
         # Forking a process with threads and open connections copies their locks and sockets: never.
         self._context = multiprocessing.get_context("spawn")
         folder = state_folder(config)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "writable").touch()
+        except OSError as error:
+            raise PacerError(
+                f"{folder} cannot be written ({error.strerror}): name a folder in processes.stateFolder"
+            ) from None
         self._counts = Counts(folder / "crashes.json")
         self._children = [_Child(share) for share in shares(config.consumers)]
         for number, child in enumerate(self._children):

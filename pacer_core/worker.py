@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import threading
 import time
 from collections import Counter, deque
@@ -192,7 +193,10 @@ class Worker:
 
     def _consume(self, connection: Any) -> None:
         """Read messages until told to stop, or there is a reason to give back what is in hand."""
-        while not self._once and self._breakers.paused(self._plans) and not self._stopping.wait(0.5):
+        while not self._once and self._breakers.paused(self._plans) and not self._stopping.is_set():
+            # Reading takes the broker's heartbeats in; nothing is subscribed, so nothing else comes.
+            with contextlib.suppress(socket.timeout):
+                connection.drain_events(timeout=0.5)
             connection.heartbeat_check()
         self._failure = None
         self._finished.clear()

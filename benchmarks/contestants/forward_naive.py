@@ -11,7 +11,7 @@ from benchmarks import probe
 
 def main() -> None:
     """Forward until terminated."""
-    with Connection(probe.SETTING["url"]) as here, Connection(probe.SETTING["url"]) as there:
+    with Connection(probe.SETTING["url"]) as here, Connection(probe.SETTING["target"]) as there:
         out = there.channel()
 
         def on_message(message: Any) -> None:
@@ -19,8 +19,8 @@ def main() -> None:
                 out.prepare_message(
                     message.body, content_type=message.content_type, properties={"delivery_mode": 2}
                 ),
-                exchange="",
-                routing_key=probe.SETTING["target"],
+                exchange=message.delivery_info["exchange"],
+                routing_key=message.delivery_info["routing_key"],
             )
             message.ack()
 

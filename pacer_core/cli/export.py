@@ -159,6 +159,7 @@ def _envelope(data: Mapping[str, Any], body: bytes, where: str) -> Envelope:
             exchange=str(data["exchange"]),
             routing_key=str(data["routing_key"]),
             headers=dict(data["headers"]),
+            original=dict(data["original"]),
             properties=dict(data["properties"]),
             correlation_id=str(data["correlation_id"] or ""),
             path=tuple(data["path"]),

@@ -73,7 +73,7 @@ class Tally:
 
     def show(self, console: Console) -> None:
         """Print how many there are, and why."""
-        many = "letter" if self.matching == 1 else "letters"
+        many = "letter" if self.looked == 1 else "letters"
         of = "" if self.looked == self.matching else f" of {self.looked:,}"
         console.print(f"{self.matching:,}{of} {many} in {', '.join(sorted(self.queues))}", style="bold")
         grid = Table.grid(padding=(0, 2))
@@ -126,6 +126,7 @@ def whole(letter: DeadLetter) -> dict[str, Any]:
         ],
         "properties": dict(envelope.properties),
         "headers": dict(envelope.headers),
+        "original": dict(envelope.original),
     }
 
 
@@ -205,6 +206,7 @@ def show(console: Console, letter: DeadLetter, *, body: bool) -> None:
     row("path", " -> ".join(envelope.path))
     row("properties", _listed(envelope.properties))
     row("headers", _listed(envelope.headers))
+    row("not copied", _listed({} if letter.origin == "broker" else envelope.original))
     row("body", _size(letter) + ("" if body else " (--body shows it)"))
     console.print(grid)
     for failure in letter.failures:

@@ -87,7 +87,7 @@ def _dead(found: BrokerStatus) -> int:
 
 def _show(config: Config, found: BrokerStatus) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    server = clean(f"{found.product} {found.version}")
+    server = clean(f"{found.product} {found.version}".strip()) or "embedded broker"
     console.print(Text.assemble(("up", "green"), f"  {server} at {config.broker}"))
     console.print()
     table = Table(box=None, pad_edge=False, header_style="dim")

@@ -75,6 +75,6 @@ def _inner(hint: Any) -> tuple[Any, bool]:
     if origin in (Union, UnionType):
         real = [one for one in get_args(hint) if one is not type(None)]
         return _inner(real[0]) if len(real) == 1 else (None, False)
-    if origin is tuple:
+    if origin in (tuple, list):
         return get_args(hint)[0], True
     return (hint if isinstance(hint, type) else None), False

@@ -18,13 +18,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import amqp
-from amqp.exceptions import AccessRefused, AMQPNotImplementedError, NotFound, ResourceLocked
+from amqp.exceptions import AccessRefused, NotFound
 from attrs import define, field, frozen
 
 from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import contents
 from pacer_core.transport.letters import DeadLetter, read_letter
 from pacer_core.transport.publish import UnroutableError
+from pacer_core.transport.status import counts, losses
+
+__all__ = ["BATCH", "DeadLetter", "Taken", "among", "depth", "look", "take"]
 
 log = logging.getLogger("pacer.dead")
 
@@ -63,13 +66,8 @@ def look(connection: Any, queue: str, *, stop: Stop = _never, patience: float = 
 
 def depth(connection: Any, queue: str) -> int | None:
     """Give how many letters a dead queue has ready, or ``None`` where there is no such queue."""
-    channel = connection.channel()
-    try:
-        return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except NotFound:
-        return None
-    finally:
-        channel.close()
+    found = counts(connection, queue)
+    return None if found is None else found[0]
 
 
 @define
@@ -193,18 +191,17 @@ class _Look:
 
     def __init__(self, connection: Any, queue: str, patience: float) -> None:
         self._connection, self._queue, self._patience = connection, queue, patience
-        self._socket = getattr(connection.connection, "sock", None)
-        self._lock: Any = None
+        self._locks: Any = None
         self._channel: Any = None
         self._arrived: deque[tuple[Any, DeadLetter]] | None = None
-        self._tags: dict[Any, None] = {}
         self.there = self._received = self._removed = self._bytes = self._asked = self._consumers = 0
         self._beat = time.monotonic() + _BEAT
 
     def __enter__(self) -> Self:
         try:
-            self._be_alone()
-            self._channel = self._connection.channel()
+            with losses():
+                self._be_alone()
+                self._channel = self._connection.channel()
         except BaseException:
             self._give_back()
             raise
@@ -218,7 +215,7 @@ class _Look:
         self.there = depth(self._connection, self._queue) or 0
         arrived: deque[tuple[Any, DeadLetter]] = deque()
         self._arrived = arrived
-        with _losses():
+        with losses():
             try:
                 for _ in range(self.there):
                     if stop() or not (arrived or self._receive(arrived)):
@@ -229,49 +226,47 @@ class _Look:
 
     def remove(self, tags: Sequence[Any]) -> None:
         """Remove letters. No answer is awaited: it would come behind all letters that are under way."""
-        with _losses():
+        with losses():
             for tag in tags:
                 self._channel.basic_ack(tag)
-                self._tags.pop(tag, None)
             self._removed += len(tags)  # and as many come in their place, without another consumer
 
     def _be_alone(self) -> None:
         """Wait until no other PACER looks: each would see what the other does not hold, and call it all.
 
-        An exclusive queue serves as the lock, which its connection's end opens: quorum queues do not know
-        exclusive consumers (RabbitMQ 3.10).
+        The lock is a queue of its own that one at a time may consume; the end of the connection opens it,
+        whatever its reason. The dead queue itself cannot serve: quorum queues do not know exclusive consumers
+        (RabbitMQ 3.10).
         """
-        if self._socket is None:
-            return
         name = f"{self._queue}.looking"
         deadline = time.monotonic() + self._patience
         told = False
-        while True:
-            channel = self._connection.channel()
-            try:
-                channel.queue_declare(
-                    queue=name, exclusive=True, auto_delete=True, arguments={"x-queue-type": "classic"}
+        while not self._lock(name):
+            if time.monotonic() >= deadline:
+                raise BrokerError(
+                    f"somebody else is looking at {self._queue}, and has not finished in "
+                    f"{self._patience:g} s: try again later"
                 )
-            except ResourceLocked:
-                if time.monotonic() >= deadline:
-                    raise BrokerError(
-                        f"somebody else is looking at {self._queue}, and has not finished in "
-                        f"{self._patience:g} s: try again later"
-                    ) from None
-                if not told:
-                    log.warning("somebody else is looking at %s; waiting", self._queue)
-                    told = True
-                time.sleep(0.2)
-            except AMQPNotImplementedError:
-                return  # the embedded broker; there two who look at once each see a part
-            except AccessRefused:
-                log.warning(
-                    "no right to declare %s: while somebody else looks as well, each sees a part", name
-                )
-                return
-            else:
-                self._lock = channel
-                return
+            if not told:
+                log.warning("somebody else is looking at %s; waiting", self._queue)
+                told = True
+            time.sleep(0.2)
+
+    def _lock(self, name: str) -> bool:
+        self._locks = channel = self._connection.channel()
+        try:
+            channel.queue_declare(
+                queue=name, durable=True, auto_delete=True, arguments={"x-queue-type": "classic"}
+            )
+        except AccessRefused:
+            log.warning("no right to declare %s: while somebody else looks as well, each sees a part", name)
+            return True
+        try:
+            channel.basic_consume(queue=name, exclusive=True, no_ack=True, callback=_ignore)
+        except (AccessRefused, NotFound):  # not found: it went with the one who had it
+            channel.close()
+            return False
+        return True
 
     def _consume(self) -> None:
         """Ask for more letters: one consumer more, since none can be given a larger prefetch later on.
@@ -296,26 +291,21 @@ class _Look:
         content = contents(message)
         self._received += 1
         self._bytes += len(content.body)
-        if self._socket is None:
-            self._tags[content.tag] = None
         if self._arrived is not None:
             self._arrived.append((content.tag, read_letter(content, self._queue)))
 
     def _receive(self, arrived: deque[tuple[Any, DeadLetter]]) -> bool:
         """Wait for a letter; tell whether there was any."""
-        wait = _SILENCE if self._socket is not None else 0.02
-        quiet = 0.0
         while not arrived:
             if self._received - self._removed >= self._asked:
                 self._consume()
-            if self._socket is not None and time.monotonic() >= self._beat:
+            if time.monotonic() >= self._beat:
                 self._connection.heartbeat_check()
                 self._beat = time.monotonic() + _BEAT
             try:
-                self._connection.drain_events(timeout=wait)
+                self._connection.drain_events(timeout=_SILENCE)
             except TimeoutError:
-                quiet += wait
-                if quiet >= _SILENCE and not arrived and not depth(self._connection, self._queue):
+                if not arrived and not depth(self._connection, self._queue):
                     return bool(arrived)  # somebody else holds what is missing, or has removed it
         return True
 
@@ -331,12 +321,13 @@ class _Look:
                 for number in range(1, self._consumers + 1):
                     self._channel.basic_cancel(_tag(number))
                 self._channel.basic_qos(0, 1, False)
-                for tag in reversed(self._tags):  # kombu's in-memory channel would drop them
-                    self._channel.basic_reject(tag, requeue=True)
                 self._channel.close()
-            if self._lock is not None:
-                self._lock.queue_delete(queue=f"{self._queue}.looking")
-                self._lock.close()
+            if self._locks is not None:
+                self._locks.close()
+
+
+def _ignore(_: Any) -> None:
+    """Nobody publishes to a lock."""
 
 
 def _tag(number: int) -> str:
@@ -344,11 +335,3 @@ def _tag(number: int) -> str:
 
 
 _LOST = (amqp.exceptions.AMQPError, OSError, AttributeError)  # AttributeError: py-amqp's, when it is gone
-
-
-@contextlib.contextmanager
-def _losses() -> Iterator[None]:
-    try:
-        yield
-    except (amqp.exceptions.AMQPError, OSError) as error:
-        raise BrokerError(f"lost the broker while looking: {error}; what is not confirmed stays") from None

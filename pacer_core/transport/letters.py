@@ -18,6 +18,7 @@ from attrs import evolve, field, frozen
 
 from pacer_core.messages import Envelope, TaskFailure
 from pacer_core.transport.connection import Contents
+from pacer_core.transport.fitting import together
 from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, plain_headers, read_envelope
 from pacer_core.transport.publish import Outgoing
 from pacer_core.transport.topology import dead_queue
@@ -146,6 +147,8 @@ def replayed(envelope: Envelope, *, pending_only: bool = False, queue: str | Non
         own["correlation-id"] = envelope.correlation_id
     if envelope.path:
         own["path"] = list(envelope.path)
+    if envelope.original:
+        own["original"] = dict(envelope.original)
     if pending_only:
         own["done"] = list(envelope.done)
         own["facts"] = orjson.dumps(dict(envelope.facts)).decode()
@@ -153,7 +156,7 @@ def replayed(envelope: Envelope, *, pending_only: bool = False, queue: str | Non
         exchange="",
         routing_key=envelope.queue if queue is None else queue,
         body=envelope.body,
-        headers=plain_headers(envelope.headers) | {PREFIX + name: value for name, value in own.items()},
+        headers=together(plain_headers(envelope.headers), own, PREFIX),
         properties=copy_properties(envelope),
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from amqp.exceptions import NotFound
+from amqp.exceptions import AMQPError, NotFound
 from attrs import frozen
 
 from pacer_core.config.model import Config
+from pacer_core.errors import BrokerError
 from pacer_core.policy import LADDER
 from pacer_core.transport.topology import dead_queue, retry_exchange
 
@@ -49,7 +52,7 @@ def read_status(connection: Any, config: Config) -> BrokerStatus:
     server = getattr(connection.connection, "server_properties", None) or {}
     queues = []
     for queue in config.queues:
-        work, dead = _ask(connection, queue.name), _ask(connection, dead_queue(queue.name))
+        work, dead = counts(connection, queue.name), counts(connection, dead_queue(queue.name))
         queues.append(
             QueueStatus(
                 name=queue.name,
@@ -61,20 +64,32 @@ def read_status(connection: Any, config: Config) -> BrokerStatus:
         )
     steps = []
     for seconds in LADDER:
-        found = _ask(connection, retry_exchange(seconds))
+        found = counts(connection, retry_exchange(seconds))
         steps.append(StepStatus(seconds, None if found is None else found[0]))
     return BrokerStatus(
         str(server.get("product", "")), str(server.get("version", "")), tuple(queues), tuple(steps)
     )
 
 
-def _ask(connection: Any, queue: str) -> tuple[int, int] | None:
-    """Give how many messages are ready in a queue, and how many consumers it has."""
-    channel = connection.channel()
+@contextmanager
+def losses() -> Iterator[None]:
+    """Turn the end of a connection, or a refusal, into an error that the command line prints."""
     try:
-        found = channel.queue_declare(queue=queue, passive=True)
-    except NotFound:
-        return None
-    finally:
-        channel.close()
+        yield
+    except (AMQPError, OSError) as error:
+        raise BrokerError(
+            f"lost the broker, or was refused: {error}; no message was removed by that"
+        ) from None
+
+
+def counts(connection: Any, queue: str) -> tuple[int, int] | None:
+    """Give how many messages are ready in a queue and how many consumers it has; ``None`` without a queue."""
+    with losses():
+        channel = connection.channel()
+        try:
+            found = channel.queue_declare(queue=queue, passive=True)
+        except NotFound:
+            return None
+        finally:
+            channel.close()
     return int(found.message_count), int(found.consumer_count)

@@ -158,6 +158,21 @@ def _consume(connection: Any, got: list[Any], prefetch: int = 0) -> Any:
     return channel
 
 
+def _consume_in_one_piece(connection: Any, proxy: Proxy, got: list[Any], count: int) -> None:
+    """Consume so that ConsumeOk and all deliveries behind it arrive at once."""
+    channel = connection.channel()
+    proxy.hold()
+    consuming = threading.Thread(target=lambda: channel.basic_consume("work", callback=got.append))
+    consuming.start()
+    _wait(lambda: proxy.held() > count * 500)
+    before = -1
+    while proxy.held() > before:  # until the last one is here as well
+        before = proxy.held()
+        time.sleep(0.1)
+    proxy.release()
+    consuming.join(20)
+
+
 def _drain(connection: Any, got: list[Any], count: int) -> None:
     amqp_connection = connection.connection
     deadline = time.monotonic() + 20
@@ -174,13 +189,7 @@ def test_deliveries_that_arrive_together_with_consume_ok_reach_the_callback_in_o
     fill(_bodies(20))
     connection = connect(proxy)
     got: list[Any] = []
-    channel = connection.channel()
-    proxy.hold()
-    consuming = threading.Thread(target=lambda: channel.basic_consume("work", callback=got.append))
-    consuming.start()
-    _wait(lambda: proxy.held() > 20 * 500)  # ConsumeOk and the deliveries behind it
-    proxy.release()
-    consuming.join(20)
+    _consume_in_one_piece(connection, proxy, got, 20)
 
     assert not got  # they wait in the buffer, since nobody has asked for them yet
     _drain(connection, got, 20)
@@ -193,26 +202,16 @@ def test_what_is_in_the_buffer_is_reported_as_ready_where_select_sees_nothing(
 ) -> None:
     fill(_bodies(8))
     connection = connect(proxy)
+    raw = connection.connection
     got: list[Any] = []
-    proxy.hold()
-    channel = threading.Thread(target=_consume, args=(connection, got, 8))
-    channel.start()
-    _wait(lambda: proxy.held() > 0)  # the answer to opening the channel
-    proxy.release()
-    channel.join(20)
-    proxy.hold()
-    _drain_one = connection.connection.drain_events
-    _wait(lambda: proxy.held() > 0 or connection.connection.ready())
-    proxy.release()
-    _drain_one(timeout=5)  # reads more than the one that it dispatches
-    while select.select([connection.connection.sock], [], [], 0.2)[0]:
-        connection.connection.transport.read_ready()
+    assert not raw.ready()
+    _consume_in_one_piece(connection, proxy, got, 8)
 
-    assert len(got) == 1
-    assert connection.connection.ready()
-    connection.connection.drain_ready(1000)
+    assert select.select([raw.sock], [], [], 0.2)[0] == []
+    assert raw.ready()
+    assert raw.drain_ready(1000) == 8
     assert len(got) == 8
-    assert not connection.connection.ready()
+    assert not raw.ready()
 
 
 def test_drain_ready_stops_at_its_limit_and_never_waits(connect: Connect, fill: Any) -> None:

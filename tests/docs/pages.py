@@ -65,10 +65,13 @@ def commands(block: Block) -> Iterator[Command]:
 
 
 def agrees(output: str, expected: str) -> bool:
-    """Tell whether a program printed what a page shows; ``...`` stands for anything within its line."""
+    """Tell whether a program printed what a page shows.
+
+    ``...`` stands for anything within its line, with the blanks that fill its column.
+    """
     lines = [line.rstrip() for line in output.strip().splitlines()]
     wanted = [line.rstrip() for line in expected.strip().splitlines()]
-    patterns = [".*".join(re.escape(piece) for piece in line.split("...")) for line in wanted]
+    patterns = [".*".join(map(re.escape, re.split(r"\.\.\. *", line))) for line in wanted]
     return len(lines) == len(patterns) and all(map(re.fullmatch, patterns, lines))
 
 

@@ -1,68 +1,81 @@
-"""The scripts of the how-to guides do what they are there for."""
+"""The commands of the how-to guides do what they are there for."""
 
-import subprocess
-import sys
+import shlex
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import kombu
 import pytest
 
 from pacer_core import BadField, Delivery, Envelope, Outcome
+from pacer_core.config import load
 from pacer_core.messages import TaskFailure
+from pacer_core.transport.connection import connect
+from pacer_core.transport.dead import depth
 from pacer_core.transport.headers import dead_headers
-from tests.docs.pages import ROOT, agrees, blocks, commands
+from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.topology import declare
+from tests.docs.pages import ROOT, blocks, commands
 from tests.services import RabbitMQ
+from tests.support import Site
 
-PAGE = ROOT / "docs/how-to/handle-dead-messages.md"
+PAGE = ROOT / "docs/how-to/dead-queues.md"
 QUEUE = "icat-dataset-ingest"
 BODY = b'\xef\xbb\xbf{"name": ""}\r\n'
+CONFIG = """
+    brokers:
+      main: {{host: 127.0.0.1, port: {port}, username: guest, password: guest, vHost: {vhost}}}
+    queues: [{{name: {queue}}}]
+    consumers: [{{type: forward, name: datasets, queues: [{queue}]}}]
+"""
 
 
 @pytest.fixture
-def broker(rabbitmq: RabbitMQ, rabbitmq_vhost: str) -> str:
-    """Give the URL of a broker with one message in a dead queue."""
-    url = rabbitmq.url(rabbitmq_vhost)
+def file(site: Site, rabbitmq: RabbitMQ, rabbitmq_vhost: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Be in a folder with a configuration."""
+    monkeypatch.chdir(site.folder)
+    return site.write(CONFIG.format(port=rabbitmq.port, vhost=rabbitmq_vhost, queue=QUEUE))
+
+
+def begin(file: Path) -> None:
+    """Leave one dead letter at the broker, and nothing else."""
+    config = load(file)
     envelope = Envelope(
         BODY, QUEUE, headers={"beamline": "bl06"}, correlation_id="30a8-77", first_seen=datetime.now(UTC)
     )
     failure = TaskFailure("parse", "reject", "bad", fields=(BadField("name", "is empty"),))
     delivery = Delivery(envelope, "datasets", Outcome.DEAD, failures=(failure,))
-    with kombu.Connection(url) as connection:
-        channel = connection.default_channel
+    headers = dead_headers(delivery, 0, "parse: the message has bad fields")
+    properties = {"content_type": "application/json"}
+    publisher = Publisher(config.broker)
+    with closing(connect(config.broker, "test")) as connection, closing(publisher):
+        declare(connection, config)
         for queue in (QUEUE, f"{QUEUE}.dead"):
-            channel.queue_declare(queue, durable=True, auto_delete=False)
-        message = channel.prepare_message(
-            BODY,
-            content_type="application/json",
-            content_encoding="utf-8",
-            headers=dead_headers(delivery, 0, "parse: the message has bad fields"),
-            properties={"message_id": "m-1", "correlation_id": "c-1"},
-        )
-        channel.basic_publish(message, routing_key=f"{QUEUE}.dead")
-    return url
+            connection.channel().queue_purge(queue=queue)
+        publisher.publish([Outgoing("", f"{QUEUE}.dead", BODY, headers, properties)])
 
 
-def test_dead_messages_can_be_seen_and_sent_again_with_the_scripts_of_the_guide(
-    broker: str, tmp_path: Path
-) -> None:
+def test_the_commands_of_the_guide_to_dead_queues_print_what_it_shows(site: Site, file: Path) -> None:
+    ran = []
     for block in blocks(PAGE):
-        if block.file is not None:
-            (tmp_path / block.file).write_text(block.text)
-        for command in commands(block) if block.language == "console" else ():
-            python, *arguments = command.text.replace("amqp://localhost", broker).split()
-            assert python == "python"
-            done = subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, text=True)
-            assert done.returncode == 0, done.stderr
-            assert agrees(done.stdout, command.output), done.stdout
-    with kombu.Connection(broker) as connection:
-        channel = connection.default_channel
-        channel.auto_decode = False
-        assert channel.basic_get(f"{QUEUE}.dead") is None
-        message = channel.basic_get(QUEUE)
-        assert bytes(message.body) == BODY
-        assert message.properties["message_id"] == "m-1"
-        assert message.properties["application_headers"] == {
-            "beamline": "bl06",
-            "x-pacer-correlation-id": "30a8-77",
-        }
+        if block.language != "console":
+            continue
+        begin(file)
+        for command in commands(block):
+            program, *arguments = shlex.split(command.text)
+            assert program == "pacer"
+            done = site.pacer(*arguments)
+            assert done.code == 0, done.both
+            lines = iter(done.out.splitlines())
+            for wanted in command.output.splitlines():
+                start = wanted.removesuffix("...").rstrip()
+                assert any(line.startswith(start) for line in lines), (command, done.out)
+            ran.append(arguments[:2])
+    assert [command[-1] for command in ran] == [
+        *("list", "show", "replay", "replay", "export", "letters", "discard", "discard"),
+    ]
+    config = load(file)
+    with closing(connect(config.broker, "test")) as connection:
+        assert (depth(connection, QUEUE), depth(connection, f"{QUEUE}.dead")) == (0, 0)
+    (body,) = Path("letters").glob("*.json")
+    assert body.read_bytes() == BODY

@@ -14,14 +14,6 @@ from tests.services.base import free_port
 TUTORIALS = ROOT / "docs" / "tutorials"
 
 
-def changes(rabbitmq: RabbitMQ, vhost: str) -> dict[str, str]:
-    """Give what stands in a tutorial for a RabbitMQ on the reader's machine, and what it is here."""
-    return {
-        "main: {host: localhost}": f"main: {{host: 127.0.0.1, port: {rabbitmq.port}, vHost: {vhost}}}",
-        "amqp://localhost:5672/": f"amqp://127.0.0.1:{rabbitmq.port}/{vhost}",
-    }
-
-
 def within_a_minute(condition: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
@@ -29,13 +21,8 @@ def within_a_minute(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def test_the_first_plugin_can_be_written_from_its_tutorial_alone(
-    tmp_path: Path, rabbitmq: RabbitMQ, rabbitmq_vhost: str
-) -> None:
-    here = changes(rabbitmq, rabbitmq_vhost) | {
-        'Connection("amqp://localhost")': f'Connection("{rabbitmq.url(rabbitmq_vhost)}")'
-    }
-    with Reader(tmp_path, here) as reader:
+def test_the_first_plugin_can_be_written_from_its_tutorial_alone(tmp_path: Path) -> None:
+    with Reader(tmp_path) as reader:
         reader.read(TUTORIALS / "first-plugin.md")
 
         def recorded() -> list[tuple[str, int]]:
@@ -50,7 +37,10 @@ def test_the_first_run_goes_as_its_tutorial_says(
     tmp_path: Path, rabbitmq: RabbitMQ, rabbitmq_vhost: str
 ) -> None:
     port = free_port()
-    here = changes(rabbitmq, rabbitmq_vhost) | {
+    broker = f"host: 127.0.0.1, port: {rabbitmq.port}, vHost: {rabbitmq_vhost}"
+    here = {
+        "main: {host: localhost}": f"main: {{{broker}}}",
+        "amqp://localhost:5672/": f"amqp://127.0.0.1:{rabbitmq.port}/{rabbitmq_vhost}",
         "--port 8080": f"--port {port}",
         "http://127.0.0.1:8080/": f"http://127.0.0.1:{port}/",
     }

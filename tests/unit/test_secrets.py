@@ -11,6 +11,7 @@ import pytest
 
 from pacer_core import Secret
 from pacer_core.config import load
+from pacer_core.config.model import Broker
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.logs import redact
 from pacer_core.messages import Envelope
@@ -151,13 +152,15 @@ def test_no_task_takes_a_secret_into_its_outcome_or_a_log(
 def test_a_run_writes_no_secret_to_its_log(post: Site, capfd: Any) -> None:
     text = CONFIG.replace("token: t", "token: !env PACER_TEST_CANARY")
     config = load(post.write(text))
-    numbers = (b"reject", b"retry", b"error")
-    with (
-        closing(connect(config.broker, "test")) as connection,
-        closing(Publisher(config.broker)) as publisher,
-    ):
+    with closing(connect(Broker(protocol="memory"), "test")) as connection:
         declare(connection, config)
-        publisher.publish([Outgoing("", "parcels", b'{"number": "%s"}' % number) for number in numbers])
+    with closing(Publisher(config.broker)) as publisher:
+        publisher.publish(
+            [
+                Outgoing("", "parcels", b'{"number": "%s"}' % number)
+                for number in (b"reject", b"retry", b"error")
+            ]
+        )
     done = post.pacer("run", "--once", "-c", config.file)
     assert done.code == 1
     assert "weighing with ***" in done.err
