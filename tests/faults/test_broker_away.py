@@ -139,6 +139,16 @@ def test_a_dead_queue_that_was_deleted_is_declared_again(lab: Lab) -> None:
     assert len(lab.take()) == 1
 
 
+def test_a_work_queue_that_was_deleted_is_declared_again_and_read(lab: Lab) -> None:
+    lab.declare()
+    running = lab.run()
+    lab.channel.queue_delete("jobs")
+    eventually(lambda: running.printed.count("reading jobs") == 2, what=lambda: running.printed)
+    lab.publish({"name": "a"})
+    eventually(lambda: names(lab) == {"a"}, what=lambda: running.printed)
+    assert running.end() == 0
+
+
 def test_a_follow_up_whose_queue_was_deleted_waits_until_it_is_declared_again(lab: Lab) -> None:
     lab.configure(queue="name: jobs}, {name: children", more="  - {type: follow-ups, queues: [children]}")
     lab.declare()

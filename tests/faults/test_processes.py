@@ -90,15 +90,27 @@ def test_workers_end_when_their_supervisor_is_killed(lab: Lab) -> None:
     assert lab.waiting("jobs") == 0
 
 
-def test_a_worker_whose_broker_refuses_says_so_in_one_line_and_tries_again(lab: Lab) -> None:
+def test_a_run_that_its_broker_refuses_ends_at_once_in_one_line(lab: Lab) -> None:
     lab.channel.queue_declare("jobs", durable=True, auto_delete=False)
     running = lab.site.start("run", "-c", lab.file)
+    assert running.process.wait(30) == 69
+    assert running.printed.startswith("error: queue 'jobs' exists with other arguments")
+    assert "write {name: jobs, declare: passive} in the configuration" in running.printed
+    assert len(running.printed.splitlines()) == 1
+
+
+def test_a_worker_that_its_broker_refuses_later_says_so_in_one_line_and_tries_again(lab: Lab) -> None:
+    lab.configure(queue="name: jobs}, {name: others, declare: passive")
+    lab.channel.queue_declare("others", durable=True, auto_delete=False)
+    running = lab.run()
+    lab.channel.queue_delete("others")
+    lab.node.ctl("close_all_connections", "-p", lab.vhost, "test")
     running.wait_for("worker jobs-1 ended with code 69; again in 0.5 s")
     assert "ERROR" in running.printed
-    assert "write {name: jobs, declare: passive} in the configuration" in running.printed
+    assert "queue 'others' does not exist" in running.printed
     assert "Traceback" not in running.printed
-    lab.channel.queue_delete("jobs")
-    running.wait_for("reading jobs")
+    lab.channel.queue_declare("others", durable=True, auto_delete=False)
+    eventually(lambda: running.printed.count("reading jobs") == 2, what=lambda: running.printed)
     assert running.end() == 0
 
 

@@ -25,7 +25,7 @@ class Rack:
 def test_a_list_takes_repeated_values_as_a_tuple_does(body: bytes) -> None:
     delivery = deliver(ConsumerType("racks", Rack, [task(lambda rack, ctx: None)]), body)
     assert delivery.outcome is Outcome.ACKED
-    assert delivery.message == Rack("r", [12, 7], (3,))
+    assert delivery.message == Rack(Text("r"), [12, 7], (3,))
 
 
 def test_text_where_a_list_is_expected_is_refused() -> None:
