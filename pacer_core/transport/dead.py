@@ -34,10 +34,13 @@ log = logging.getLogger("pacer.dead")
 BATCH = 100
 """How many letters are copied with one confirm."""
 _BATCH_BYTES = 8 << 20
-_FIRST_PREFETCH, _MOST_PREFETCH = 1000, 0xFFFF
-_PREFETCH_BYTES = 64 << 20  # what the broker is to hold in its memory until this process has read it
+# The broker reads as many letters into its memory at once as a consumer may have: with 65,535 it was silent
+# for three seconds.
+_FIRST_PREFETCH, _PREFETCH, _MOST_PREFETCH = 100, 5000, 0xFFFF
+_PREFETCH_BYTES = 64 << 20
 _CONSUMERS = 24
 _SILENCE = 1.0  # seconds without a letter before the queue is asked whether it has any left
+_PATIENCE = 20.0  # seconds without a letter, when it has none, before the missing ones count as somebody's
 _BEAT = 5.0
 _SWEEPS = 3
 
@@ -274,9 +277,9 @@ class _Look:
         When the channel closes a quorum queue takes its letters back consumer by consumer, in the order of
         their tags as long as there are no more than 32 of them.
         """
-        share = (self.there - self._asked) // _CONSUMERS
+        share = -(-self.there // _CONSUMERS)
         fits = _PREFETCH_BYTES * self._received // (self._bytes or 1) if self._received else _FIRST_PREFETCH
-        prefetch = min(max(share, fits, 1), _MOST_PREFETCH)
+        prefetch = min(max(share, min(fits, _PREFETCH), 1), _MOST_PREFETCH)
         self._asked += prefetch
         self._consumers += 1
         self._channel.basic_qos(0, prefetch, False)
@@ -296,6 +299,7 @@ class _Look:
 
     def _receive(self, arrived: deque[tuple[Any, DeadLetter]]) -> bool:
         """Wait for a letter; tell whether there was any."""
+        since = time.monotonic()
         while not arrived:
             if self._received - self._removed >= self._asked:
                 self._consume()
@@ -305,8 +309,14 @@ class _Look:
             try:
                 self._connection.drain_events(timeout=_SILENCE)
             except TimeoutError:
-                if not arrived and not depth(self._connection, self._queue):
-                    return bool(arrived)  # somebody else holds what is missing, or has removed it
+                quiet = time.monotonic() - since
+                if quiet >= _PATIENCE and not depth(self._connection, self._queue) and not arrived:
+                    log.warning(
+                        "%d letters of %s are missing: somebody else holds them, or has removed them",
+                        self.there - self._received,
+                        self._queue,
+                    )
+                    return False
         return True
 
     def _give_back(self) -> None:

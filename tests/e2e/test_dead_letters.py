@@ -237,6 +237,37 @@ def test_whoever_would_have_to_wait_too_long_is_told_so(facility: Facility) -> N
         assert len(list(look(second, "samples.dead", patience=5))) == 1
 
 
+def test_a_broker_that_takes_its_time_is_not_taken_for_an_empty_queue(
+    facility: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead, "_SILENCE", 0.0005)  # every pause counts as a long one
+    facility.fill(3000)
+    assert [len(facility.ids()) for _ in range(3)] == [3000] * 3
+
+
+def test_letters_that_another_program_holds_are_said_to_be_missing(
+    facility: Facility, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dead, "_PATIENCE", 0.0)
+    facility.fill(20)
+    with closing(connect(facility.config.broker, "another")) as connection:
+        channel = connection.channel()
+        depth = dead.depth
+        taken: list[Any] = []
+
+        def snatching(connection: Any, queue: str) -> int | None:
+            number = depth(connection, queue)
+            if not taken:
+                taken.extend(channel.basic_get("samples.dead") for _ in range(5))
+            return number
+
+        monkeypatch.setattr(dead, "depth", snatching)
+        assert len(facility.ids()) == 15
+    assert "5 letters of samples.dead are missing: somebody else holds them" in caplog.text
+    monkeypatch.undo()
+    eventually(lambda: facility.depth("samples.dead") == 20)
+
+
 def test_what_arrives_during_a_look_is_left_out_and_stays(facility: Facility) -> None:
     facility.fill(50)
     with closing(connect(facility.config.broker, "test")) as connection:
