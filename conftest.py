@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pacer_core import logs
+from pacer_core.logs import secrets
 
 pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab"]
 
@@ -12,6 +12,6 @@ pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab"]
 @pytest.fixture(autouse=True)
 def _secrets_of_one_test_alone() -> Iterator[None]:
     """Forget the secrets that a test has made up: ``value`` would be hidden in every text after it."""
-    before = set(logs._secrets)
+    before = set(secrets.known)
     yield
-    logs._secrets.intersection_update(before)
+    secrets.known.intersection_update(before)

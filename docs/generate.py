@@ -33,6 +33,8 @@ SECTION_CLASSES: dict[str, type | None] = {
     "consumers": model.Consumer,
     "integrations": None,  # its keys are names that the site chooses; the options are the plugins'
     "logging": model.Logging,
+    "health": model.Health,
+    "tracing": model.Tracing,
     "processes": model.Processes,
     "plugins": model.PluginOptions,
 }

@@ -12,6 +12,7 @@ from attrs import define
 
 from pacer_core.config.model import ConsumerPlan, Integration
 from pacer_core.consumers import Task
+from pacer_core.errors import NotYet
 from pacer_core.integrations import CannotOpen
 from pacer_core.logs import redact
 
@@ -19,6 +20,8 @@ log = logging.getLogger("pacer.breakers")
 
 THRESHOLD = 3
 """Failures in a row that say "away" before a breaker opens: one may be a hiccup."""
+LOOKUPS = 20
+"""Tasks in a row, from the first on, that found nothing: an ICAT account without rights looks like that."""
 PROBE = 5.0
 """Seconds between harmless calls that find out whether the system is back."""
 
@@ -31,11 +34,18 @@ class Breaker:
     failures: int = 0
     opened: float | None = None
     """When it opened, on the monotonic clock; ``None`` while it is closed."""
+    fruitless: int | None = 0
+    """How many tasks have ended in `NotYet`; ``None`` once one of them has found what it needs."""
 
     @property
     def open(self) -> bool:
         """Whether what needs this integration is put off."""
         return self.opened is not None
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether none of the first tasks has found what it looked for: look at the account's rights."""
+        return self.fruitless is not None and self.fruitless >= LOOKUPS
 
 
 class Breakers:
@@ -64,7 +74,9 @@ class Breakers:
         for integration in self._needs(plan, task):
             breaker = self._breakers[integration.name]
             if error is None:
-                breaker.failures = 0
+                breaker.failures, breaker.fruitless = 0, None
+            elif isinstance(error, NotYet):
+                self._fruitless(breaker)
             elif _says_away(integration, error):
                 self._count(breaker, error)
 
@@ -94,6 +106,20 @@ class Breakers:
             breaker.integration.name,
             redact(f"{type(error).__name__}: {error}"),
         )
+
+    def _fruitless(self, breaker: Breaker) -> None:
+        with self._lock:
+            if breaker.fruitless is None:
+                return
+            breaker.fruitless += 1
+            first = breaker.fruitless == LOOKUPS
+        if first:
+            log.warning(
+                "integration %s: none of the first %s tasks found what it needs there; look whether the "
+                "account has the rights to read",
+                breaker.integration.name,
+                LOOKUPS,
+            )
 
     def _try(self, breaker: Breaker) -> None:
         check = breaker.integration.type.check

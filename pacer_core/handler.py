@@ -15,8 +15,11 @@ from pacer_core.consumers import Task
 from pacer_core.crashes import ALONE, Counts, Notes, Quarantine
 from pacer_core.errors import Reject
 from pacer_core.integrations import OpenIntegrations
+from pacer_core.logs import correlation_id
 from pacer_core.messages import Context, Delivery
 from pacer_core.ordered import Held, Order, with_dependents
+from pacer_core.pipeline import Gate
+from pacer_core.traces import Traces
 from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.settle import Settler
@@ -82,18 +85,26 @@ class Handler:
         forwarder: Forwarder,
         notes: Notes | None = None,
         counts: Counts | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self._by_queue = by_queue
         self._settler = settler
         self._integrations = integrations
         self._breakers = breakers
         self._forwarder = forwarder
-        self._notes, self._counts = notes, counts
+        self._notes, self._counts, self._traces = notes, counts, traces
         self._quarantine = Quarantine()
         self._order = Order()
 
     def take(self, received: Received) -> Job:
         """Parse a message and work out its key; called by one thread, in the order of arrival."""
+        token = correlation_id.set(received.envelope.correlation_id)
+        try:
+            return self._take(received)
+        finally:
+            correlation_id.reset(token)
+
+    def _take(self, received: Received) -> Job:
         plan = self._by_queue[received.envelope.queue]
         job = Job(received, plan, arrived=time.monotonic())
         if self._forwarder.comes_back(received.envelope):
@@ -136,6 +147,18 @@ class Handler:
         BrokerError
             Where it could not be settled; the message has to stay unacknowledged.
         """
+        token = correlation_id.set(job.received.envelope.correlation_id)
+        try:
+            if self._traces is None:
+                return self._finish(job)
+            with self._traces.message(job.received.envelope, job.plan.name) as ended:
+                settled = self._finish(job)
+                ended(settled)
+                return settled
+        finally:
+            correlation_id.reset(token)
+
+    def _finish(self, job: Job) -> Delivery | None:
         delivery = job.failed if job.failed is not None and job.settled_as_is else self._in_quarantine(job)
         return self._settle(job, delivery) if job.claim() else None
 
@@ -162,7 +185,9 @@ class Handler:
         if job.key is not None and _ordered(plan):
             held = self._order.held(plan.config.type, job.key, envelope.correlation_id)
         behind = with_dependents(held.tasks, plan.pipeline.tasks) if held is not None else frozenset()
-        gate = _Gate(plan, self._breakers, held, behind)
+        gate: Gate = _Gate(plan, self._breakers, held, behind)
+        if self._traces is not None:
+            gate = self._traces.gate(gate)
         delivery = plan.pipeline.process(
             envelope, job.message, self._integrations.clients(plan), gate, routes=routes
         )

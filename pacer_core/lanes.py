@@ -41,6 +41,12 @@ class Lanes:
         with self._lock:
             return self._in_hand
 
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many jobs of each key wait for an earlier one."""
+        with self._lock:
+            return {key: len(lane) for key, lane in self._waiting.items() if lane}
+
     def submit(self, key: str | None, job: Job) -> bool:
         """Take a job in; ``False`` once the lanes are closed."""
         with self._lock:

@@ -11,23 +11,28 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
-from pacer_core import logs
+from pacer_core import logs, traces
 from pacer_core.config import load
 from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.crashes import Counts, read_notes
 from pacer_core.errors import BrokerError, PacerError
+from pacer_core.metrics import look
 from pacer_core.transport.connection import connect
 from pacer_core.transport.topology import declare
 from pacer_core.worker import EX_STUCK, CrashFiles, Worker
+
+if TYPE_CHECKING:
+    from pacer_core.health import Roster
 
 log = logging.getLogger("pacer.supervisor")
 
@@ -66,13 +71,22 @@ def run(config: Config) -> int:
 
     With an in-memory broker everything runs in this process: no other one would see it.
     """
+    from pacer_core import health  # not in the workers, which import this module as well
+
+    if config.tracing.enabled:
+        traces.require()
+    roster = health.Roster()
     if config.broker.protocol == "memory":
         worker = Worker(config, config.consumers)
-        with signals(worker.stop):
+        roster.add("pacer", worker.board.look)
+        roster.started("pacer", os.getpid())
+        with health.serving(config, roster), signals(worker.stop):
             worker.run()
         return 0
-    _declare_once(config)
-    return _Supervisor(config).run()
+    supervisor = _Supervisor(config, roster)
+    with health.serving(config, roster):
+        _declare_once(config)
+        return supervisor.run()
 
 
 def _declare_once(config: Config) -> None:
@@ -100,8 +114,8 @@ class _Child:
 
 
 class _Supervisor:
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, roster: Roster) -> None:
+        self._config, self._roster = config, roster
         # Forking a process with threads and open connections copies their locks and sockets: never.
         self._context = multiprocessing.get_context("spawn")
         folder = state_folder(config)
@@ -115,12 +129,16 @@ class _Supervisor:
         self._counts = Counts(folder / "crashes.json")
         self._children = [_Child(share) for share in shares(config.consumers)]
         for number, child in enumerate(self._children):
-            child.files = CrashFiles(folder / f"worker-{number}.notes", folder / "crashes.json")
+            board = folder / f"worker-{number}.board"
+            board.unlink(missing_ok=True)
+            child.files = CrashFiles(folder / f"worker-{number}.notes", folder / "crashes.json", board)
+            roster.add(child.share.name, partial(look, board))
         self._stopping = threading.Event()
 
     def run(self) -> int:
         with signals(self._stopping.set):
             while not self._stopping.is_set():
+                self._roster.beat()
                 for child in self._children:
                     self._tend(child)
                 self._wait()
@@ -132,7 +150,9 @@ class _Supervisor:
             if child.process.is_alive():
                 return
             code, child.process = child.process.exitcode, None
-            if child.files is not None and code not in (0, EX_STUCK, EX_UNAVAILABLE):
+            crashed = code not in (0, EX_STUCK, EX_UNAVAILABLE)
+            self._roster.ended(child.share.name, crashed=crashed)
+            if child.files is not None and crashed:
                 self._counts.add(read_notes(child.files.notes))
             child.deaths = 0 if now - child.started > _QUIET else child.deaths + 1
             delay = RESTART[min(max(child.deaths - 1, 0), len(RESTART) - 1)]
@@ -144,6 +164,7 @@ class _Supervisor:
             )
             child.started = now
             child.process.start()
+            self._roster.started(child.share.name, child.process.pid)
             log.info("worker %s started with process id %s", child.share.name, child.process.pid)
 
     def _wait(self) -> None:
@@ -154,6 +175,7 @@ class _Supervisor:
             self._stopping.wait(0.05)
 
     def _end(self) -> int:
+        self._roster.stopping = True
         alive = [child.process for child in self._children if child.process is not None]
         for process in alive:
             process.terminate()
@@ -179,7 +201,7 @@ def state_folder(config: Config) -> Path:
 def _work(file: str, share: Share, files: CrashFiles) -> None:
     """Be a worker process; the configuration is read again, since secrets travel in no pickle."""
     config = load(Path(file))
-    logs.set_up(config.logging.log_level)
+    logs.set_up_run(config.logging)
     plans = [plan for plan in config.consumers if plan.name in share.consumers]
     worker = Worker(config, plans, crash_files=files)
     _stop_with_parent(worker)

@@ -28,6 +28,8 @@ from pacer_core.handler import Handler, Job
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.lanes import Lanes
 from pacer_core.messages import Delivery, Outcome
+from pacer_core.metrics import Board, State, shape
+from pacer_core.traces import Traces
 from pacer_core.transport.connection import connect, hang_up, name_of
 from pacer_core.transport.consume import Received, StandBy, Subscription, Waker
 from pacer_core.transport.forward import Forwarder
@@ -59,10 +61,11 @@ _LOST = (
 
 @frozen
 class CrashFiles:
-    """Where a worker notes what it works on, and finds how often a message was in a crash."""
+    """Where a worker notes what it works on and counts what it did, and finds what was in a crash."""
 
     notes: Path
     counts: Path
+    board: Path
 
 
 class Worker:
@@ -95,9 +98,12 @@ class Worker:
         self._keyed = any(plan.pipeline.type.key is not None for plan in plans)
         self._timeout = max(plan.config.task_timeout.total_seconds() for plan in plans)
         self._integrations = OpenIntegrations()
-        self._publisher = Publisher(config.broker)
+        self.board = Board(shape(config, plans), crash_files.board if crash_files is not None else None)
+        """What is seen of this worker from outside."""
+        self._publisher = Publisher(config.broker, self.board.confirmed)
         self._breakers = Breakers(plans, self._integrations.client)
         self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
+        self._traces = Traces() if config.tracing.enabled else None
         self._handler = Handler(
             self._by_queue,
             Settler(config, self._publisher),
@@ -106,6 +112,7 @@ class Worker:
             self._forwarder,
             Notes(crash_files.notes) if crash_files is not None else None,
             Counts(crash_files.counts) if crash_files is not None else None,
+            self._traces,
         )
         self._waker = Waker()
         self._stopping = threading.Event()
@@ -140,6 +147,7 @@ class Worker:
         threads = [
             threading.Thread(target=self._pulse, name="pulse", daemon=True),
             threading.Thread(target=self._breakers.probe, args=(self._stopping,), name="probe", daemon=True),
+            threading.Thread(target=self._show, name="show", daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -147,6 +155,7 @@ class Worker:
             self._connect_and_consume()
         finally:
             self._stopping.set()
+            self.board.state(State.STOPPING)
             self._publisher.close()
             self._forwarder.close()
             self._integrations.close_thread()
@@ -154,6 +163,8 @@ class Worker:
             for thread in threads:
                 thread.join(1.0)
             self._waker.close()
+            if self._traces is not None:
+                self._traces.close()
         return self.outcomes
 
     def _connect_and_consume(self) -> None:
@@ -175,6 +186,7 @@ class Worker:
                     return
                 failures = 0
             except StandBy:
+                self.board.state(State.STAND_BY)
                 self._stopping.wait(STAND_BY)
             except _LOST as error:
                 # Only progress resets the backoff: what breaks the connection comes again at once.
@@ -184,6 +196,7 @@ class Worker:
                 hang_up(connection)
 
     def _back_off(self, failures: int, error: Exception) -> int:
+        self.board.state(State.AWAY)
         delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
         log.warning("lost %s: %s; again in %g s", self._config.broker, error or type(error).__name__, delay)
         self._stopping.wait(delay)
@@ -194,6 +207,7 @@ class Worker:
     def _consume(self, connection: Any) -> None:
         """Read messages until told to stop, or there is a reason to give back what is in hand."""
         while not self._once and self._breakers.paused(self._plans) and not self._stopping.is_set():
+            self.board.state(State.PAUSED)
             # Reading takes the broker's heartbeats in; nothing is subscribed, so nothing else comes.
             with contextlib.suppress(socket.timeout):
                 connection.drain_events(timeout=0.5)
@@ -206,6 +220,7 @@ class Worker:
         queues = [self._config.queue(name) for name in self._by_queue]
         prefetch = max(plan.config.prefetch_for(self._keyed) for plan in self._plans)
         subscription = Subscription(connection, queues, prefetch, self._received, exclusive=self._keyed)
+        self.board.state(State.READING)
         log.info("reading %s", ", ".join(self._by_queue))
         try:
             self._pump(connection, subscription)
@@ -307,6 +322,7 @@ class Worker:
 
     def _note(self, job: Job, settled: Delivery) -> None:
         self.outcomes[settled.outcome] += 1
+        self.board.settled(settled)
         if self._once:
             who = (settled.consumer, settled.envelope.correlation_id)
             (self.delayed.add if settled.outcome is Outcome.RETRIED else self.delayed.discard)(who)
@@ -325,6 +341,17 @@ class Worker:
                 tags.setdefault(one.subscription, []).append(one.tag)
             for subscription, finished in tags.items():
                 subscription.ack(finished)
+
+    def _show(self) -> None:
+        """Show once a second how things stand."""
+        while not self._stopping.wait(1.0):
+            lanes, breakers = self._lanes, self._breakers.all
+            self.board.gauges(
+                len(self._in_hand),
+                {} if lanes is None else lanes.waiting,
+                {name: breaker.open for name, breaker in breakers.items()},
+                {name: breaker.found_nothing for name, breaker in breakers.items()},
+            )
 
     def _pulse(self) -> None:
         """Keep both connections alive while their thread is busy, and watch its task."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -134,10 +135,16 @@ def _logging_kept() -> Iterator[None]:
     """Commands set logging up for their own process; put back what pytest has set up."""
     root, ours = logging.getLogger(), logging.getLogger("pacer")
     before = root.handlers[:], root.level, ours.level
+    hooks = sys.excepthook, threading.excepthook
     try:
         yield
     finally:
-        root.handlers[:] = before[0]
+        logging.captureWarnings(False)
+        sys.excepthook, threading.excepthook = hooks
+        for handler in root.handlers:
+            if handler not in before[0]:
+                handler.close()
+        root.handlers = before[0]
         root.setLevel(before[1])
         ours.setLevel(before[2])
 

@@ -43,7 +43,7 @@ def main() -> None:
     with IcatSandbox(seed="demo") as sandbox:
         os.environ |= {"DEMO_ICAT_URL": sandbox.url, "DEMO_ICAT_PASSWORD": "secret"}
         config = load(HERE / "pacer.yaml")
-        logs.set_up(config.logging.log_level)
+        logs.set_up_run(config.logging)
         names = publish(config)
         deliveries: list[Delivery] = []
         Worker(config, config.consumers, observe=deliveries.append).run(once=True)

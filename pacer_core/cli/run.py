@@ -24,7 +24,7 @@ def run(ctx: click.Context, file: Path, once: bool) -> None:
     message was handled, 1 where some are in a dead queue, 2 where some wait for a retry.
     """
     config = load(file)
-    logs.set_up(config.logging.log_level)
+    logs.set_up_run(config.logging)
     if not once:
         ctx.exit(supervisor.run(config))
     worker = Worker(config, config.consumers)

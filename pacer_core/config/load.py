@@ -16,11 +16,13 @@ from pacer_core.config.model import (
     Consumer,
     ConsumerPlan,
     Exchange,
+    Health,
     Integration,
     Logging,
     PluginOptions,
     Processes,
     Queue,
+    Tracing,
 )
 from pacer_core.config.problems import Code, ConfigError, Problem, did_you_mean
 from pacer_core.config.references import check_references, type_and_instance
@@ -33,7 +35,18 @@ from pacer_core.routing import Route
 
 T = TypeVar("T")
 
-SECTIONS = ("brokers", "exchanges", "queues", "consumers", "integrations", "logging", "processes", "plugins")
+SECTIONS = (
+    "brokers",
+    "exchanges",
+    "queues",
+    "consumers",
+    "integrations",
+    "logging",
+    "health",
+    "tracing",
+    "processes",
+    "plugins",
+)
 
 
 def load(file: Path) -> Config:
@@ -98,6 +111,8 @@ def _build(document: Document, plugins: Plugins) -> Config:
         queues=queues,
         consumers=tuple(plan for plan in plans if plan is not None and plan.config.enabled),
         logging=_section(document, "logging", Logging) or Logging(),
+        health=_section(document, "health", Health) or Health(),
+        tracing=_section(document, "tracing", Tracing) or Tracing(),
         processes=_section(document, "processes", Processes) or Processes(),
         route_message=plugins.route_message,
     )

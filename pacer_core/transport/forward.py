@@ -13,6 +13,7 @@ from pacer_core.consumers import Task
 from pacer_core.errors import AwayError, BrokerError, Retry
 from pacer_core.messages import Context, Envelope
 from pacer_core.routing import Route
+from pacer_core.traces import trace_headers
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
@@ -96,7 +97,7 @@ class Forwarder:
             exchange=envelope.exchange,
             routing_key=envelope.routing_key,
             body=envelope.body,
-            headers={**plain_headers(envelope.headers), **own},
+            headers={**plain_headers(envelope.headers), **trace_headers(envelope), **own},
             properties=copy_properties(envelope),
         )
 

@@ -10,7 +10,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import amqp
@@ -43,10 +43,13 @@ class UnroutableError(BrokerError):
 
 
 class Publisher:
-    """Publishes and waits for the broker's word; safe to use from several threads, one at a time."""
+    """Publishes and waits for the broker's word; safe to use from several threads, one at a time.
 
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
+    ``confirmed`` is told how many seconds the broker took to confirm what was published together.
+    """
+
+    def __init__(self, broker: Broker, confirmed: Callable[[float], None] = lambda _: None) -> None:
+        self._broker, self._confirmed = broker, confirmed
         self._lock = threading.Lock()
         self._link: _Link | None = None
         self._closed = False
@@ -67,6 +70,7 @@ class Publisher:
         with self._lock:
             if self._closed:
                 raise BrokerError("the publisher is closed: the message goes back to its queue")
+            began = time.monotonic()
             for last in (False, True):
                 try:
                     if self._link is None:
@@ -86,6 +90,7 @@ class Publisher:
                     if last:
                         raise BrokerError(f"lost {self._broker} while publishing: {error}") from None
                 else:
+                    self._confirmed(time.monotonic() - began)
                     return
 
     def beat(self) -> None:

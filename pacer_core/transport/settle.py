@@ -11,6 +11,7 @@ import attrs
 from pacer_core.config.model import Config, Consumer
 from pacer_core.messages import Delivery, FollowUp, Outcome
 from pacer_core.policy import Verdict, decide
+from pacer_core.traces import trace_headers
 from pacer_core.transport.headers import PREFIX, copy_headers, copy_properties, dead_headers
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import dead_queue, retry_exchange
@@ -74,6 +75,7 @@ class Settler:
     def _follow_up(self, delivery: Delivery, follow_up: FollowUp) -> Sequence[Outgoing]:
         envelope = delivery.envelope
         headers: dict[str, Any] = {
+            **trace_headers(envelope),
             f"{PREFIX}correlation-id": envelope.correlation_id,
             f"{PREFIX}path": list(envelope.path),
         }

@@ -1,22 +1,22 @@
-"""Logging: one line a record, the correlation id on each, and no secret in any."""
+"""Secrets: remembered when they are read, and hidden in whatever text leaves the process."""
 
 from __future__ import annotations
 
 import json
-import logging
-import sys
 from collections.abc import Iterable, Iterator
 from html import escape
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "***"
 _SHORTEST = 3  # hiding every "a" would hide the log instead
-_secrets: set[str] = set()
+known: set[str] = set()
+"""Every spelling of every secret of this process."""
+_longest_first: tuple[str, ...] = ()
 
 
 def hide(values: Iterable[str]) -> None:
     """Never write these values from now on: neither to a log, nor into an error that travels."""
-    _secrets.update(one for value in values if len(value) >= _SHORTEST for one in _spellings(value))
+    known.update(one for value in values if len(value) >= _SHORTEST for one in _spellings(value))
 
 
 def _spellings(value: str) -> Iterator[str]:
@@ -35,7 +35,10 @@ def _spellings(value: str) -> Iterator[str]:
 
 def redact(text: str) -> str:
     """Give a text with every known secret replaced by ``***``."""
-    for secret in sorted(_secrets, key=len, reverse=True):
+    global _longest_first
+    if len(_longest_first) != len(known):
+        _longest_first = tuple(sorted(known, key=len, reverse=True))
+    for secret in _longest_first:
         if secret in text:
             text = text.replace(secret, HIDDEN)
     return text
@@ -65,25 +68,3 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._value)
-
-
-class _Formatter(logging.Formatter):
-    """Adds the correlation id where a record has one, and hides secrets in whatever comes out."""
-
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s")
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
-        correlation_id = getattr(record, "correlation_id", None)
-        return redact(f"{text} [{correlation_id}]" if correlation_id else text)
-
-
-def set_up(level: str) -> None:
-    """Send PACER's records of ``level`` and above, and other libraries' warnings, to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter())
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("pacer").setLevel(level)

@@ -1,0 +1,208 @@
+"""The HTTP side: ``/livez``, ``/readyz``, ``/metrics`` and ``/status``."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import orjson
+
+from pacer_core import __version__
+from pacer_core.config.model import Config
+from pacer_core.health.broker import LATELY, BrokerWatch
+from pacer_core.health.roster import Roster, Seen
+
+log = logging.getLogger("pacer.health")
+
+_JSON = "application/json"
+
+Response = tuple[int, str, bytes]
+"""Status, content type, body."""
+
+
+@contextlib.contextmanager
+def serving(config: Config, roster: Roster) -> Iterator[None]:
+    """Answer while inside, where the configuration says so.
+
+    An address that is taken is no reason not to run: a log record says it.
+    """
+    if not config.health.enabled:
+        yield
+        return
+    pages = _Pages(config, roster)
+    address = (config.health.host, config.health.port)
+    try:
+        server = _Server(address, pages.answer)
+    except OSError as error:
+        log.warning(
+            "nobody can see how PACER is: health.host %s, health.port %s: %s; choose another port, or write "
+            "health: {enabled: false}",
+            *address,
+            error.strerror or error,
+        )
+        pages.close()
+        yield
+        return
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True)
+    thread.start()
+    log.log(logging.DEBUG if config.health.port else logging.INFO, "health at %s", server.url)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        pages.close()
+        thread.join(1.0)
+
+
+class _Pages:
+    """What there is to answer."""
+
+    def __init__(self, config: Config, roster: Roster) -> None:
+        self._config, self._roster = config, roster
+        self._watch = BrokerWatch(config)
+        self._pages: Mapping[str, Callable[[str], Response]] = {
+            "/livez": self._livez,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+            "/status": self._status,
+        }
+
+    def answer(self, path: str, accept: str) -> Response:
+        """Answer one request."""
+        page = self._pages.get(path.partition("?")[0])
+        if page is None:
+            return 404, "text/plain", f"there are: {' '.join(self._pages)}\n".encode()
+        return page(accept)
+
+    def close(self) -> None:
+        """Ask the broker no more."""
+        self._watch.close()
+
+    def _livez(self, _: str) -> Response:
+        alive = self._roster.alive
+        return _json(200 if alive else 503, {"alive": alive})
+
+    def _readyz(self, _: str) -> Response:
+        workers = list(self._roster.workers())
+        reasons = [f"worker {one.name} is {one.state}" for one in workers if not one.ready]
+        if not workers:
+            reasons.append("no worker has been started yet")
+        answer = self._watch.latest()
+        if answer is None or answer.age > LATELY:
+            reasons.append(f"{self._config.broker} does not answer")
+        if self._roster.stopping:
+            reasons.append("stopping")
+        body = {"ready": not reasons, "reasons": reasons, "advice": _advice(workers)}
+        return _json(503 if reasons else 200, body)
+
+    def _metrics(self, accept: str) -> Response:
+        from pacer_core.health.exposition import exposition  # 0.1 s, which only a scrape needs
+
+        body, content_type = exposition(self._roster.workers(), self._watch.latest(), accept)
+        return 200, content_type, body
+
+    def _status(self, _: str) -> Response:
+        workers = list(self._roster.workers())
+        body = {
+            "version": __version__,
+            "pid": os.getpid(),
+            "config": os.path.abspath(self._config.file),
+            "workers": [_worker(one) for one in workers],
+            "advice": _advice(workers),
+        }
+        return _json(200, body)
+
+
+def _worker(seen: Seen) -> dict[str, Any]:
+    shape = None if seen.snapshot is None else seen.snapshot.shape
+    hottest = {} if seen.snapshot is None else seen.snapshot.hottest
+    return {
+        "name": seen.name,
+        "pid": seen.pid,
+        "state": seen.state,
+        "starts": seen.starts,
+        "crashes": seen.crashes,
+        "in_hand": int(seen.now("in_hand")),
+        "consumers": [] if shape is None else list(shape.tasks),
+        "open_breakers": [one for one in shape.integrations if seen.now("open", one)] if shape else [],
+        "keys": [
+            {"space": space, "key": key, "waiting": int(waiting)}
+            for space, key in hottest.items()
+            if (waiting := seen.now("waiting", space))
+        ],
+    }
+
+
+def _advice(workers: list[Seen]) -> list[str]:
+    """Say what an operator should look at although everything runs."""
+    integrations = {
+        one
+        for worker in workers
+        if worker.snapshot is not None
+        for one in worker.snapshot.shape.integrations
+        if worker.now("found_nothing", one)
+    }
+    return [
+        f"integration {one}: none of the first tasks found what it needs there; look whether the account has "
+        f"the rights to read"
+        for one in sorted(integrations)
+    ]
+
+
+def _json(status: int, data: Any) -> Response:
+    return status, _JSON, orjson.dumps(data) + b"\n"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], answer: Callable[[str, str], Response]) -> None:
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self.address_family, *_, where = found[0]
+        self.answer = answer
+        super().__init__((str(where[0]), int(where[1])), _Requests)
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        host, port = self.server_address[:2]
+        name = f"[{host!s}]" if self.address_family == socket.AF_INET6 else str(host)
+        return f"http://{name}:{port}"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Note what went wrong with one request; usually its sender has gone away."""
+        log.debug("a request could not be answered", exc_info=True)
+
+
+class _Requests(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = 5.0  # for a client that sends nothing
+    server_version, sys_version = "pacer", ""
+
+    def do_GET(self) -> None:
+        """Answer a request."""
+        try:
+            status, kind, body = self.server.answer(self.path, self.headers.get("Accept", ""))
+        except Exception:
+            log.exception("%s cannot be answered", self.path)
+            status, kind, body = 500, "text/plain", b"see the log\n"
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815 - the standard library's name
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
+        """Write no line for each scrape."""
+        log.debug(format, *args)

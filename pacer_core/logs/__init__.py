@@ -1,0 +1,81 @@
+"""Logging: one line a record, the correlation id on each, and no secret in any."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pacer_core.logs.formats import Ecs, Plain, correlation_id
+from pacer_core.logs.secrets import HIDDEN, Secret, hide, redact
+from pacer_core.logs.writers import Console, SharedFile
+
+if TYPE_CHECKING:
+    from pacer_core.config.model import Logging
+
+__all__ = ["HIDDEN", "Secret", "correlation_id", "hide", "redact", "set_up", "set_up_run"]
+
+log = logging.getLogger("pacer")
+
+_FORMATS = {"plain": Plain, "json": Ecs}
+
+
+def set_up(level: str) -> None:
+    """Send PACER's records of ``level`` and above, and other libraries' warnings, to standard error."""
+    _install(level, [_with_format(Console(sys.stderr), "plain")])
+
+
+def set_up_run(settings: Logging) -> None:
+    """Send records where the configuration says, with what Python itself would print past the log.
+
+    Warnings, and exceptions that nobody has caught, become records: what they quote is searched for secrets.
+
+    Raises
+    ------
+    PacerError
+        Where the log file cannot be written.
+    """
+    handlers: list[logging.Handler] = []
+    if settings.console.enabled:
+        handlers.append(_with_format(Console(sys.stderr), settings.console.format))
+    if settings.file.enabled:
+        file = settings.file
+        size = file.max_m_bytes * 1024 * 1024 if file.rotate else 0
+        handlers.append(_with_format(SharedFile(file.path, size, file.backup_count), file.format))
+    _install(settings.log_level, handlers or [logging.NullHandler()])
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = _uncaught_in_thread
+
+
+def _with_format(handler: logging.Handler, name: str) -> logging.Handler:
+    handler.setFormatter(_FORMATS[name]())
+    return handler
+
+
+def _install(level: str, handlers: list[logging.Handler]) -> None:
+    root = logging.getLogger()
+    for old in root.handlers:
+        if isinstance(old, SharedFile):
+            old.close()
+    root.handlers = handlers
+    root.setLevel(logging.WARNING)
+    log.setLevel(level)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        log.critical("nobody has caught an exception", exc_info=(kind, error, trace))
+
+
+def _uncaught_in_thread(arguments: Any) -> None:
+    if not issubclass(arguments.exc_type, SystemExit):
+        log.critical(
+            "nobody has caught an exception in thread %s",
+            getattr(arguments.thread, "name", "?"),
+            exc_info=(arguments.exc_type, arguments.exc_value, arguments.exc_traceback),
+        )

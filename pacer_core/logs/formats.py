@@ -1,0 +1,94 @@
+"""How a record reads: as a line for people, or as a line of JSON in the Elastic Common Schema."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import orjson
+
+from pacer_core.logs.secrets import redact
+
+correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
+"""Of the message that the current thread is busy with; records of any logger carry it."""
+
+ECS = "8.11.0"
+"""The version of the Elastic Common Schema that `Ecs` writes."""
+
+
+def _message_of(record: logging.LogRecord) -> str | None:
+    """Give the correlation id of the message that a record is about: its own, or the thread's."""
+    return getattr(record, "correlation_id", None) or correlation_id.get()
+
+
+class Plain(logging.Formatter):
+    """``2026-03-14 09:26:53,589 WARNING 4711 pacer.settle: text [correlation id]``."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Give the line without a traceback."""
+        text = super().formatMessage(record)
+        message = _message_of(record)
+        return f"{text} [{message}]" if message else text
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the text of a record, with its traceback below."""
+        return redact(super().format(record))
+
+
+class Ecs(logging.Formatter):
+    """One JSON object a line, with the fields of the Elastic Common Schema.
+
+    The correlation id is ``labels.correlation_id``; exceptions are ``error.type``, ``error.message`` and
+    ``error.stack_trace``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._service = {"name": "pacer", "version": version("pacer-core")}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give a record as one line of JSON."""
+        fields: dict[str, Any] = {
+            "@timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "log.level": record.levelname.lower(),
+            "message": redact(record.getMessage()),
+            "ecs.version": ECS,
+            "log": {
+                "logger": record.name,
+                "origin": {
+                    "file": {"name": record.filename, "line": record.lineno},
+                    "function": record.funcName,
+                },
+            },
+            "process": {
+                "pid": record.process,
+                "name": record.processName,
+                "thread": {"name": redact(record.threadName or "")},
+            },
+            "service": self._service,
+        }
+        if message := _message_of(record):
+            fields["labels"] = {"correlation_id": redact(message)}
+        if record.exc_info and record.exc_info[0] is not None:
+            kind, error, _ = record.exc_info
+            fields["error"] = {
+                "type": kind.__qualname__,
+                "message": redact(str(error)),
+                "stack_trace": redact(self.formatException(record.exc_info)),
+            }
+        try:
+            return orjson.dumps(fields).decode()
+        except TypeError:  # half a character, as a file name may have it, is no Unicode
+            return orjson.dumps(_whole(fields)).decode()
+
+
+def _whole(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _whole(value) for key, value in data.items()}
+    return data.encode("utf-8", "backslashreplace").decode() if isinstance(data, str) else data
