@@ -199,8 +199,10 @@ def _time(value: Any) -> datetime | None:
 
 
 def _json(value: Any) -> dict[str, Any]:
+    if not isinstance(value, str):
+        return {}  # a first sight: no exception for every message
     try:
         data = orjson.loads(value)
-    except (TypeError, ValueError):
+    except ValueError:
         return {}
     return data if isinstance(data, dict) and len(value) <= FACTS_LIMIT else {}
