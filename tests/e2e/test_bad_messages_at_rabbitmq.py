@@ -127,10 +127,13 @@ def nested(depth: int) -> bytes:
     return data
 
 
+LATE = b"T" + pack(">Q", 1_714_559_400_000)
+LIST = b"A" + pack(">I", len(LATE) + 2) + LATE + b"t\x01"
+TABLE = b"F" + table((b"a", LATE), (b"b", b"S\x00\x00\x00\x01b"))
 ODD: dict[str, Any] = {
     "a content type that is no UTF-8": {"content_type": b"application/json; x=\xe9"},
     "a header whose name is no UTF-8": {"headers": table((b"\xff\xfe", b"t\x01"))},
-    "a time in milliseconds": {"headers": table((b"when", b"T" + pack(">Q", 1_714_559_400_000)))},
+    "a time in milliseconds": {"headers": table((b"when", LATE), (b"list", LIST), (b"table", TABLE))},
     "the last time there is": {"headers": table((b"when", b"T" + b"\xff" * 8))},
     "headers that fill their frame": {"headers": dumps("F", [{"a": "x" * 65_000, "b": "y" * 65_000}])},
     "tables in tables": {"headers": nested(5000)},
@@ -150,7 +153,9 @@ def test_odd_properties_stop_no_worker_and_spoil_no_body(lab: Lab) -> None:
     assert set(dead) == set(bodies)
     assert dead[bodies[0]].properties["content_type"] == "application/json; x=\\xe9"
     assert dead[bodies[1]].headers["\\xff\\xfe"] is True
-    assert dead[bodies[2]].headers["when"] == 1_714_559_400_000
+    late = dead[bodies[2]].headers
+    assert (late["when"], late["list"]) == (1_714_559_400_000, [1_714_559_400_000, True])
+    assert late["table"] == {"a": 1_714_559_400_000, "b": "b"}
     assert dead[bodies[4]].headers["x-pacer-dropped"] == ["a"]
 
 

@@ -270,3 +270,8 @@ def test_no_run_and_no_send_begins_with_a_configuration_that_has_errors(post: Si
         done = post.pacer(*command, "-c", file)
         assert done.code == 78
         assert done.err.splitlines() == [str(one) for one in check(file)[1]]
+
+
+def test_two_duplicate_keys_are_two_problems(post: Site) -> None:
+    text = FINE.replace("{name: post}", "{name: post, name: a, type: topic, type: fanout}")
+    assert [one.split(":")[1] for one in found(post, text)] == ["18", "40"]

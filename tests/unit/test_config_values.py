@@ -294,11 +294,3 @@ def test_a_mistake_in_a_merged_value_is_a_problem(post: Site) -> None:
 def test_a_value_that_contains_itself_is_a_problem(post: Site) -> None:
     (problem,) = problems(post, "  scale: &scale {url: *scale}")
     assert problem.severity == "error"
-
-
-def test_two_duplicate_keys_are_two_problems(post: Site) -> None:
-    found = problems(post, "  scale: {url: a, url: b, units: kg, units: lb}")
-    assert [(one.line, one.column, one.code.value) for one in found] == [
-        (6, 19, "duplicate-key"),
-        (6, 38, "duplicate-key"),
-    ]
