@@ -108,7 +108,8 @@ def lines(folder: Path) -> list[tuple[int, str, str, int]]:
     log = folder / "log"
     if not log.exists():
         return []
-    words = [line.split() for line in log.read_text().splitlines()]
+    whole, _, _ = log.read_text().rpartition("\n")  # a line may be half written
+    words = [line.split() for line in whole.splitlines()]
     return [(int(process), what, key, int(number)) for process, what, key, number in words]
 
 
