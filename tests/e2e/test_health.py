@@ -260,6 +260,12 @@ def test_the_hottest_key_is_named_with_what_waits_for_it(steps: Lab, seen: Seen)
     assert [(one.space, one.key, one.waiting) for one in found.workers[0].keys] == [
         ("investigation", "HC-2", 3)
     ]
+    shown = steps.site.pacer("status", "-c", steps.file).out
+    assert "3 messages wait for one before of investigation HC-2" in shown
+    data = json.loads(steps.site.pacer("status", "-c", steps.file, "--json").out)
+    assert data["supervisor"]["workers"][0]["keys"] == [
+        {"space": "investigation", "key": "HC-2", "waiting": 3}
+    ]
     (steps.site.folder / "gate").unlink()
     eventually(lambda: not any(name == "pacer_hottest_key_waiting" for name, *_ in seen.metrics()))
 
@@ -276,6 +282,9 @@ def test_an_open_breaker_is_seen_and_the_worker_stays_ready(steps: Lab, seen: Se
     assert found.workers[0].open_breakers == ("catalogue",)
     eventually(lambda: '"paused"' in seen.get("/status")[2])
     assert seen.ready()
+    rows = [row.split() for row in steps.site.pacer("status", "-c", steps.file).out.splitlines()]
+    (row,) = (row for row in rows if row[:1] == ["key:investigation"])
+    assert (row[1], row[-1]) == ("paused", "catalogue")
     away.unlink()
     eventually(lambda: seen.metrics()[name] == 0)
 
@@ -293,6 +302,7 @@ def test_an_account_that_finds_nothing_is_pointed_out_until_it_finds_something(
     eventually(lambda: seen.why()["advice"])
     (advice,) = seen.why()["advice"]
     assert re.match("integration catalogue: .* rights to read", advice)
+    assert advice in steps.site.pacer("status", "-c", steps.file).out
     assert seen.ready()
     assert seen.metrics()["pacer_integration_found_nothing", "catalogue", "key:investigation"] == 1
     empty.unlink()
