@@ -173,6 +173,9 @@ def _show_workers(console: Console, config: Config, asked: Asked | None) -> None
             Text(away or "-", style="red" if away else "dim"),
         )
     console.print(table)
+    for worker in asked.workers:
+        if worker.trouble:
+            console.print(Text(f"\n{clean(worker.name)}: {clean(worker.trouble)}", style="red"))
     for key in (key for worker in asked.workers for key in worker.keys):
         waiting = f"{key.waiting:,} message{' waits' if key.waiting == 1 else 's wait'}"
         console.print(Text(f"\n{waiting} for one before of {clean(key.space)} {clean(key.key)}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from amqp.exceptions import NotFound, PreconditionFailed
@@ -25,21 +25,35 @@ def retry_exchange(step: int) -> str:
     return f"pacer.retry.{step}s"
 
 
-def declare(connection: Any, config: Config) -> None:
+def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | None = None) -> None:
     """Declare everything that a configuration needs; what is there already has to be the same.
+
+    With ``plans``, only what these consumers read and publish to: their queues, and the queues of follow-ups
+    that are ours. What somebody else owns, and has removed, then stops those alone who read it.
 
     Raises
     ------
     BrokerError
         Where something exists with other arguments, or a passive one does not exist: with the line to change.
     """
+    queues = config.queues if plans is None else tuple(_needed(config, plans))
+    exchanges = {queue.exchange for queue in queues if queue.declare == "active"}
     broker = _Declarer(connection)
     for exchange in config.exchanges:
-        broker.exchange(exchange)
-    for queue in config.queues:
+        if plans is None or exchange.name in exchanges:
+            broker.exchange(exchange)
+    for queue in queues:
         broker.queue(queue, _keyed(config.consumers, queue.name))
     for step in LADDER:
         broker.step(step)
+
+
+def _needed(config: Config, plans: Sequence[ConsumerPlan]) -> Iterator[Queue]:
+    read = {name for plan in plans for name in plan.config.queues}
+    follow_ups = {plan.config.queues[0] for plan in config.consumers}
+    for queue in config.queues:
+        if queue.name in read or (queue.name in follow_ups and queue.declare == "active"):
+            yield queue
 
 
 def _keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:
