@@ -349,6 +349,8 @@ class Worker:
 
     def _note(self, job: Job, settled: Delivery) -> None:
         self.board.settled(settled)
+        if log.isEnabledFor(logging.DEBUG):
+            _tell(settled)
         if self._observe is not None:
             self._observe(settled)
         self._in_hand.pop(job.received, None)
@@ -415,3 +417,15 @@ def _depth(connection: Any, queues: Iterable[str]) -> int:
         return sum(int(channel.queue_declare(queue=name, passive=True).message_count) for name in queues)
     finally:
         channel.close()
+
+
+def _tell(settled: Delivery) -> None:
+    """Say what each task did with a message, for who looks closely."""
+    failed = {failure.task: failure.kind for failure in settled.failures}
+    tasks = {
+        task: f"{failed.get(task, 'done')} in {1000 * seconds:.1f} ms"
+        for task, seconds in settled.timings.items()
+    }
+    said = "; ".join(f"{task}: {what}" for task, what in (failed | tasks).items()) or "nothing to do"
+    who = {"correlation_id": settled.envelope.correlation_id}
+    log.debug("%s: %s: %s", settled.consumer, settled.outcome.value, said, extra=who)
