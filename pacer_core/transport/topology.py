@@ -9,20 +9,13 @@ from amqp.exceptions import NotFound, PreconditionFailed
 
 from pacer_core.config.model import Config, ConsumerPlan, Exchange, Queue
 from pacer_core.errors import BrokerError
+from pacer_core.names import dead_queue, retry_exchange
 from pacer_core.policy import LADDER
+
+__all__ = ["dead_queue", "declare", "retry_exchange"]
 
 # RabbitMQ counts every return of a message, an orderly stop's as well, and 4.x drops after 20 of them.
 _NO_DELIVERY_LIMIT = 1_000_000
-
-
-def dead_queue(queue: str) -> str:
-    """Give the name of a queue's dead queue."""
-    return f"{queue}.dead"
-
-
-def retry_exchange(step: int) -> str:
-    """Name the exchange (and queue) where copies wait; their routing key is their work queue."""
-    return f"pacer.retry.{step}s"
 
 
 def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | None = None) -> None:

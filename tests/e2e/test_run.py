@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from pacer_core import worker
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
 from pacer_core.transport.publish import Outgoing, Publisher
@@ -60,7 +62,7 @@ def test_a_single_run_leaves_what_is_delayed_and_one_with_patience_waits_for_it(
     site: Site, file: Path
 ) -> None:
     file.write_text(file.read_text().replace("delay: 1s", "delay: 2s"))  # a step of 5 seconds
-    publish(file, '{"name": "a", "first": "once retry"}', '{"name": "b", "first": "emit follow-ups"}')
+    publish(file, '{"name": "a", "first": "once error"}', '{"name": "b", "first": "emit follow-ups"}')
     done = site.pacer("run", "--once", "-c", file)
     assert (done.code, done.out) == (2, "2 done, 0 dead, 1 waiting for a retry\n")
     patient = site.pacer("run", "--once", "--wait", "-c", file)
@@ -75,6 +77,20 @@ def test_a_run_with_patience_ends_when_what_fails_is_dead(site: Site, file: Path
     assert [line for line in effects(site) if line.startswith("first a")] == [
         f"first a {attempt}" for attempt in (1, 2, 3)
     ]
+
+
+def test_a_single_run_that_gives_messages_back_goes_on(
+    site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "HOLD", 0.5)
+    gate = site.folder / "gate"
+    publish(file, '{"name": "a", "first": "wait gate"}', *['{"name": "b"}'] * 60)
+    opener = threading.Timer(3.0, gate.touch)
+    opener.start()
+    done = site.pacer("run", "--once", "-c", file)
+    opener.join()
+    assert (done.code, done.out) == (0, "61 done, 0 dead, 0 waiting for a retry\n")
+    assert len([line for line in effects(site) if line.startswith("second")]) == 61
 
 
 def test_patience_alone_is_refused(site: Site, file: Path) -> None:
