@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import os
 import re
 import signal
@@ -72,7 +73,12 @@ PLUGIN = """
         )
 """
 
-Metrics = dict[tuple[str, ...], float]
+
+class Metrics(dict[tuple[str, ...], float]):
+    """Samples, by name and values of labels; one that is not exposed yet equals nothing."""
+
+    def __missing__(self, sample: tuple[str, ...]) -> float:
+        return math.nan
 
 
 class Seen:
@@ -106,11 +112,11 @@ class Seen:
         """Give every sample, by its name and the values of its labels in the order of their names."""
         status, _, text = self.get("/metrics")
         assert status == 200, text
-        return {
-            (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        return Metrics(
+            ((sample.name, *(value for _, value in sorted(sample.labels.items()))), sample.value)
             for family in text_string_to_metric_families(text)
             for sample in family.samples
-        }
+        )
 
 
 @pytest.fixture
