@@ -53,6 +53,7 @@ EX_STUCK = 75
 """The exit code of a worker that wants to be replaced: it has settled a message whose task does not end."""
 EX_HUNG = 70
 """The exit code of a worker whose only thread hangs in a task; it counts as a crash of that message."""
+_UNTOLD = 0.01  # seconds that acknowledgements wait for others, where tasks run in the connection's thread
 _QUIET = 1.0  # seconds between the two looks that find every queue empty
 
 Observer = Callable[[Delivery], None]
@@ -128,6 +129,7 @@ class Worker:
         self._lanes: Lanes | None = None
         self._in_hand: dict[Received, Job] = {}
         self._finished: deque[tuple[Received, Delivery]] = deque()
+        self._acknowledged = 0.0
         self._failure: Exception | None = None
         self._once = self._wait = False
         self.exit_code = 0
@@ -357,9 +359,12 @@ class Worker:
         self._finished.append((job.received, settled))
         if self._lanes is not None:
             self._waker.wake()
+        elif time.monotonic() - self._acknowledged > _UNTOLD:
+            self._acknowledge()
 
     def _acknowledge(self) -> None:
         if self._finished:
+            self._acknowledged = time.monotonic()
             # A task may outlive its connection: its tag means another message on the channel of today.
             by_channel: dict[Subscription, list[tuple[Any, Delivery]]] = {}
             for one, settled in [self._finished.popleft() for _ in range(len(self._finished))]:

@@ -120,6 +120,7 @@ class _Link:
     def __init__(self, broker: Broker) -> None:
         self.connection = connect(broker, "publisher")
         self.heartbeats = not broker.embedded
+        self.beats = broker.heartbeat.total_seconds() / 4
         self.channel = self.connection.channel()
         self.sent = 0
         self.unconfirmed: dict[int, Outgoing] = {}
@@ -179,7 +180,11 @@ class _Link:
                     f"in {CONFIRM_TIMEOUT:g} s: look for its disk or memory alarm"
                 )
             with contextlib.suppress(socket.timeout):
-                self.connection.drain_events(timeout=left)
+                self.connection.drain_events(timeout=min(left, self.beats))
+            if (
+                self.heartbeats
+            ):  # the broker's own show a connection that is half open, long before the deadline
+                self.connection.heartbeat_check()
 
     def _acked(self, tag: int, multiple: bool) -> None:
         self._confirmed(tag, multiple)

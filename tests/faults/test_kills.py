@@ -99,6 +99,20 @@ def test_a_kill_between_a_copy_and_its_acknowledgement_loses_nothing(
     check(account, who)
 
 
+def test_what_one_thread_has_done_is_not_repeated_when_it_is_killed_in_a_later_message(
+    ledger: Ledger,
+) -> None:
+    ledger.configure(consumer=", concurrency: 1")
+    ledger.send(20, first="sleep 0.05")
+    ledger.send(first="kill worker")
+    running = ledger.lab.run()
+    ledger.wait(running)
+
+    assert running.end() == 0
+    account = ledger.close("kill -9 of a worker with one thread")
+    assert account.repeated == 0
+
+
 def test_kills_at_random_lose_nothing(ledger: Ledger, scale: Scale) -> None:
     chance = random.Random(4)
     ledger.configure(consumer=", concurrency: 4, workers: 2, crashes: 1000")

@@ -6,6 +6,7 @@ Frames and methods are those of AMQP 0-9-1, sections 2.3.5 and 1.8 of the refere
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import threading
@@ -167,24 +168,23 @@ class Wire:
 
     def _from_client(self, link: _Link) -> None:
         said = _Frames(skip=8)  # the protocol header is no frame
-        while data := link.client.recv(1 << 16):
+        for data in self._through(link.client, link.broker):
             for kind, number, payload in said.take(data):
                 if kind == HEARTBEAT:
                     self._pass(Event("heartbeat", link.number))
                 elif event := _sent(link, kind, number, payload):
                     self._pass(event)
                 elif kind == METHOD and payload[:4] == struct.pack(">HH", BASIC, ACK):
-                    channel = link.channel(number)
-                    for delivery in _settled(channel.handed_out, payload):
+                    for delivery in _settled(link.channel(number).handed_out, payload):
                         self._pass(_like(delivery, "ack"))
-            self._flows.wait()
-            link.broker.sendall(data)
 
     def _from_broker(self, link: _Link) -> None:
         said = _Frames()
-        while data := link.broker.recv(1 << 16):
-            self._flows.wait()
-            confirmed: list[Event] = []
+        confirmed: list[Event] = []
+        for data in self._through(link.broker, link.client):
+            # What a cut has kept from its publisher is not confirmed: it will publish again.
+            self.events += [_like(publish, "confirm") for publish in confirmed]
+            confirmed.clear()
             for kind, number, payload in said.take(data):
                 if event := _received(link, kind, number, payload):
                     self._pass(event)
@@ -192,10 +192,23 @@ class Wire:
                     confirmed += _settled(link.channel(number).published, payload)
             for publish in confirmed:
                 self._see(_like(publish, "confirm"))
-            self._flows.wait()
-            link.client.sendall(data)
-            # What a cut has kept from its publisher is not confirmed: it will publish again.
-            self.events += [_like(publish, "confirm") for publish in confirmed]
+
+    def _through(self, source: socket.socket, sink: socket.socket) -> Iterator[bytes]:
+        """Give what comes, and pass it on afterwards; then an empty piece follows."""
+        held = b""
+        poll = select.poll()
+        poll.register(source, select.POLLIN)
+        while True:
+            if held and self._flows.is_set():
+                sink.sendall(held)
+                held = b""
+                yield b""
+            if poll.poll(20 if held else 1000):
+                data = source.recv(1 << 16)
+                if not data:
+                    return
+                yield data
+                held += data
 
     def _pass(self, event: Event) -> None:
         self.events.append(event)
