@@ -46,10 +46,17 @@ class Forwarder:
         """What this broker is called in a message's path; known once it is connected."""
 
     def tasks(self, envelope: Envelope, message: Any) -> tuple[Task, ...]:
-        """Give a task for each route that a message takes."""
+        """Give a task for each route that a message takes.
+
+        Where the hook fails there is one task, which fails with its exception: the message is tried again,
+        and what else is to be done with it does not wait for that.
+        """
         if not self._routes:
             return ()
-        taken = self._route_message(message=message, envelope=envelope, routes=self._routes) or ()
+        try:
+            taken = self._route_message(message=message, envelope=envelope, routes=self._routes) or ()
+        except Exception as error:
+            return (Task("route", _fails(error)),)
         return tuple(Task(task_name(route.recipient), self._run(route.recipient)) for route in taken)
 
     def comes_back(self, envelope: Envelope) -> bool:
@@ -121,3 +128,10 @@ class Forwarder:
             finally:
                 hang_up(connection)
             self._declared.add((recipient, exchange))
+
+
+def _fails(error: Exception) -> Callable[[Any, Context], None]:
+    def fail(_: Any, __: Context) -> None:
+        raise error
+
+    return fail

@@ -23,7 +23,7 @@ from tests.lab import Lab
 from tests.support import Running, eventually
 
 PLUGIN = """
-    import os, signal, time
+    import os, resource, signal, time
     from contextlib import contextmanager
     from pathlib import Path
     from attrs import frozen
@@ -69,7 +69,8 @@ PLUGIN = """
         elif do == "hang" and (more != "once" or once(job.name, task)):
             time.sleep(3600)
         elif do == "leak":
-            leaked.append(bytearray(int(more) << 20))
+            resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.RLIM_INFINITY))
+            leaked.append(bytes(int(more) << 20))  # of the address space alone: nobody writes into it
         elif do == "retry" and ctx.envelope.attempt <= int(more):
             raise Retry("try again", after=0)
         elif do == "later" and ctx.envelope.attempt == 1:
@@ -138,7 +139,7 @@ PLUGIN = """
 CONFIG = """
     brokers:
       main: {{host: 127.0.0.1, port: {port}, vHost: "{vhost}"{broker}}}
-    {recipients}
+      {recipients}
     queues: [{{name: jobs{queue}}}, {{name: children}}]
     consumers:
       - {{type: jobs, queues: [jobs]{consumer}}}
@@ -149,6 +150,7 @@ CONFIG = """
 """
 TASKS = ("first", "second", "other")
 """What is done with a job when nothing goes wrong."""
+MIRROR = "mirror"
 BATCH = 500
 
 Who = tuple[str, str]
@@ -189,6 +191,8 @@ class Ledger:
     sent: set[Who] = field(factory=set)
     dead: set[str] = field(factory=set)
     """The jobs that have to be dead in the end, and no others."""
+    recipient: tuple[Lab, Wire] | None = None
+    """Where messages are forwarded to, and the wire that leads there: into a queue ``mirror``."""
     _count: int = 0
 
     def configure(
@@ -226,8 +230,10 @@ class Ledger:
             self.sent |= {("children", name) for name in names}
         return names
 
-    def publish(self, bodies: Mapping[str, bytes], to: str = "jobs", exchange: str = "") -> None:
+    def publish(self, bodies: Mapping[str, bytes]) -> None:
         """Publish bodies, each under its correlation id, and wait for the broker's confirms."""
+        forwarded = self.recipient is not None
+        exchange, to = ("user-office", "sample.new") if forwarded else ("", "jobs")
         channel = self.lab.channel
         confirmed = Counter[str]()
         channel.confirm_select()
@@ -244,7 +250,7 @@ class Ledger:
             while number - confirmed["up to"] > BATCH or number == len(bodies) > confirmed["up to"]:
                 channel.connection.drain_events(timeout=30)
         channel.close()
-        self.sent |= {("jobs" if exchange else to, name) for name in bodies}
+        self.sent |= {(queue, name) for queue in ("jobs", MIRROR)[: 1 + forwarded] for name in bodies}
 
     @property
     def next_name(self) -> str:
@@ -274,7 +280,11 @@ class Ledger:
     def done(self) -> set[Who]:
         """Give the messages that have every effect."""
         runs = self.runs()
-        return {who for who in self.sent if all(runs[who, task] for task in self.tasks[who[0]])}
+        here = {who for who in self.sent if all(runs[who, task] for task in self.tasks.get(who[0], [""]))}
+        return here | {(MIRROR, one.message) for one in self._at_recipient() if one.what == "confirm"}
+
+    def _at_recipient(self) -> list[Event]:
+        return [] if self.recipient is None else list(self.recipient[1].events)
 
     def buried(self) -> set[Who]:
         """Give the messages of which a dead copy was confirmed."""
@@ -323,17 +333,18 @@ class Ledger:
         Every message is somewhere; two endings and repeated tasks are only where an acknowledgement or a
         confirm was lost; dead are those that have to be.
         """
-        found: dict[str, Counter[Who]] = {"retry": Counter(), "dead": Counter()}
+        found: dict[str, Counter[Who]] = {"retry": Counter(), "dead": Counter(), MIRROR: Counter()}
 
         def missing() -> set[Who]:
             self._gather(found)
-            return self.sent - self.done() - set(found["retry"]) - set(found["dead"])
+            done = {who for who in self.done() if who[0] != MIRROR}
+            return self.sent.difference(done, *found.values())
 
         # A copy whose time has just come is in neither queue for a moment.
         held = self.held() if missing() else 0
         eventually(lambda: len(missing()) <= held, 30, lambda: f"lost: {sorted(missing())[:20]}")
         done, excused = self.done(), self._excused()
-        endings = found["retry"] + found["dead"] + self._ended()
+        endings = sum(found.values(), self._ended())
         twice = {who for who, count in endings.items() if count > 1}
         repeated = Counter({run: count - 1 for run, count in self.runs().items() if count > 1})
         account = Account(
@@ -363,6 +374,9 @@ class Ledger:
         for queue in self.tasks:
             for message in self._take(f"{queue}.dead"):
                 found["dead"][queue, name_of(message)] += 1
+        if self.recipient is not None:
+            for message in self.recipient[0].take(MIRROR):
+                found[MIRROR][MIRROR, name_of(message)] += 1
 
     def _take(self, queue: str) -> list[Any]:
         with suppress(amqp.exceptions.NotFound):  # the test may have deleted it
@@ -378,9 +392,13 @@ class Ledger:
                 excused.add((event.queue, event.message))
             elif event.what in ("publish", "confirm"):
                 open_[event.link, _goes_to(event)] += 1 if event.what == "publish" else -1
+        for event in self._at_recipient():
+            if event.what in ("publish", "confirm"):
+                open_[event.link, (MIRROR, event.message)] += 1 if event.what == "publish" else -1
         excused |= {who for (_, who), count in open_.items() if count > 0}
-        # A follow-up is sent again with the message that it comes of.
-        return excused | {("children", name) for queue, name in excused if queue == "jobs"}
+        # What comes of a message is sent again with it.
+        again = {name for queue, name in excused if queue == "jobs"}
+        return excused.union(*({("children", name), (MIRROR, name)} for name in again))
 
     def _ended(self) -> Counter[Who]:
         """Count how often each message was acknowledged with nothing left to do: no copy was made of it."""
