@@ -24,6 +24,14 @@ def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     shared.close()
 
 
+@pytest.fixture
+def reader(icat_server: IcatSandbox) -> Iterator[IcatClient]:
+    """Our client with an account that may only read."""
+    shared = Shared(options_for(icat_server, username="reader"))
+    yield IcatClient(shared)
+    shared.close()
+
+
 @pytest.fixture(scope="session")
 def _plain(icat_process: IcatSandbox) -> Iterator[Any]:
     import icat
