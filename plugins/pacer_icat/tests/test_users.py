@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,32 +13,20 @@ from pacer_icat import IcatClient
 from pacer_icat.users.options import UsersOptions
 from pacer_icat.users.task import USERS
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.support import deliver_to, example
-
-Sync = Callable[..., Delivery]
-
-
-def user_message(**changes: Any) -> dict[str, Any]:
-    """Give a message about Ada; ``None`` leaves a field out."""
-    message = example("user.json") | changes
-    return {name: value for name, value in message.items() if value is not None}
-
-
-def accounts(*names: str) -> list[dict[str, str]]:
-    """Give a ``user_list``."""
-    return [{"username": name} for name in names]
+from plugins.pacer_icat.tests.people import Sync, accounts, user_message
+from plugins.pacer_icat.tests.support import deliver_to
 
 
 @pytest.fixture
-def sync(icat: IcatClient) -> Sync:
+def sync_user(icat: IcatClient) -> Sync:
     """Send a message about Ada, with every task twice."""
 
-    def sync(**changes: Any) -> Delivery:
+    def sync_user(**changes: Any) -> Delivery:
         delivery = deliver_to(USERS, user_message(**changes), icat)
         assert delivery.outcome is Outcome.ACKED, delivery.error
         return delivery
 
-    return sync
+    return sync_user
 
 
 def read(plain: Any) -> dict[str, Any]:
@@ -47,8 +34,8 @@ def read(plain: Any) -> dict[str, Any]:
     return {one.name: one for one in plain.search("SELECT u FROM User u WHERE u.name LIKE 'ada%'")}
 
 
-def test_a_person_becomes_a_user_for_each_account(sync: Sync, plain: Any) -> None:
-    sync()
+def test_a_person_becomes_a_user_for_each_account(sync_user: Sync, plain: Any) -> None:
+    sync_user()
     found = read(plain)
     assert sorted(found) == ["ada", "ada2"]
     for one in found.values():
@@ -57,10 +44,10 @@ def test_a_person_becomes_a_user_for_each_account(sync: Sync, plain: Any) -> Non
         assert one.affiliation == "Analytical Engines"
 
 
-def test_what_changed_is_updated_and_what_is_missing_is_created(sync: Sync, plain: Any) -> None:
-    sync(user_list=accounts("ada"))
+def test_what_changed_is_updated_and_what_is_missing_is_created(sync_user: Sync, plain: Any) -> None:
+    sync_user(user_list=accounts("ada"))
     before = read(plain)["ada"]
-    sync(user_list=accounts("Ada", "ada3"), last_name="Lovelace", email="lovelace@example.org")
+    sync_user(user_list=accounts("Ada", "ada3"), last_name="Lovelace", email="lovelace@example.org")
     found = read(plain)
     assert sorted(found) == ["ada", "ada3"]
     assert (found["ada"].id, found["ada"].fullName) == (before.id, "Ada Lovelace")
@@ -68,17 +55,17 @@ def test_what_changed_is_updated_and_what_is_missing_is_created(sync: Sync, plai
 
 
 def test_the_same_message_writes_nothing_the_second_time(
-    sync: Sync, icat: IcatClient, icat_server: IcatSandbox
+    sync_user: Sync, icat: IcatClient, icat_server: IcatSandbox
 ) -> None:
-    sync()
+    sync_user()
     icat_server.misbehave.clear()
     deliver_to(USERS, user_message(), icat, twice=False)
     assert dict(icat_server.misbehave.calls) == {"search": 1}
 
 
-def test_what_a_message_leaves_out_stays(sync: Sync, plain: Any) -> None:
-    sync()
-    sync(ORCID=None, affiliation=None)
+def test_what_a_message_leaves_out_stays(sync_user: Sync, plain: Any) -> None:
+    sync_user()
+    sync_user(ORCID=None, affiliation=None)
     for one in read(plain).values():
         assert one.orcidId == "0000-0002-1825-0097"
         assert one.affiliation == "Analytical Engines"
@@ -86,38 +73,38 @@ def test_what_a_message_leaves_out_stays(sync: Sync, plain: Any) -> None:
 
 @pytest.mark.parametrize("spelling", ["ADA", "Ada ", "áda"])
 def test_names_are_the_same_as_icat_compares_them_and_stored_in_lower_case(
-    sync: Sync, plain: Any, spelling: str
+    sync_user: Sync, plain: Any, spelling: str
 ) -> None:
     there = plain.new("User", name="Ada", fullName="Somebody")
     there.create()
-    sync(user_list=accounts(spelling))
+    sync_user(user_list=accounts(spelling))
     (one,) = plain.search("SELECT u FROM User u WHERE u.name = 'ada'")
     assert (one.id, one.name) == (there.id, spelling.strip().lower())
     assert one.fullName == "Ada L"
 
 
-def test_two_spellings_of_one_name_are_one_account(sync: Sync, plain: Any) -> None:
-    sync(user_list=accounts("Ada", "ADA", "áda"))
+def test_two_spellings_of_one_name_are_one_account(sync_user: Sync, plain: Any) -> None:
+    sync_user(user_list=accounts("Ada", "ADA", "áda"))
     assert sorted(read(plain)) == ["ada"]
 
 
-def test_disabling_and_enabling_keep_the_user_and_its_history(sync: Sync, plain: Any) -> None:
-    sync()
+def test_disabling_and_enabling_keep_the_user_and_its_history(sync_user: Sync, plain: Any) -> None:
+    sync_user()
     before = read(plain)
     (visit,) = plain.search("SELECT i FROM Investigation i WHERE i.name = '20250330096'")
     plain.new("InvestigationUser", investigation=visit, user=before["ada"], role="Participant").create()
-    sync(enabled=False)
+    sync_user(enabled=False)
     disabled = read(plain)
     assert sorted(disabled) == ["ada2__user_disabled", "ada__user_disabled"]
     assert disabled["ada__user_disabled"].id == before["ada"].id
-    sync(enabled=True, user_list=accounts("ADA", "ada2"))
+    sync_user(enabled=True, user_list=accounts("ADA", "ada2"))
     enabled = read(plain)
     assert {name: one.id for name, one in enabled.items()} == {name: one.id for name, one in before.items()}
     assert plain.search("SELECT COUNT(u) FROM InvestigationUser u WHERE u.user.name = 'ada'") == [1]
 
 
-def test_somebody_who_is_new_and_disabled_cannot_log_in_from_the_first_moment(sync: Sync, plain: Any) -> None:
-    sync(enabled=False, user_list=accounts("ada"))
+def test_somebody_new_and_disabled_cannot_log_in_from_the_first_moment(sync_user: Sync, plain: Any) -> None:
+    sync_user(enabled=False, user_list=accounts("ada"))
     assert sorted(read(plain)) == ["ada__user_disabled"]
 
 
@@ -144,11 +131,11 @@ def test_who_is_there_twice_is_not_disabled_by_halves(icat: IcatClient, plain: A
 
 
 def test_who_is_there_twice_is_updated_where_enabled(
-    sync: Sync, plain: Any, caplog: pytest.LogCaptureFixture
+    sync_user: Sync, plain: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("ada", "ada__user_disabled"):
         plain.new("User", name=name).create()
-    sync(user_list=accounts("ada"))
+    sync_user(user_list=accounts("ada"))
     assert {name: one.fullName for name, one in read(plain).items()} == {
         "ada": "Ada L",
         "ada__user_disabled": None,
@@ -156,11 +143,11 @@ def test_who_is_there_twice_is_updated_where_enabled(
     assert "one is the other, disabled" in caplog.text
 
 
-def test_an_affiliation_is_name_unit_and_department_cut_at_255(sync: Sync, plain: Any) -> None:
+def test_an_affiliation_is_name_unit_and_department_cut_at_255(sync_user: Sync, plain: Any) -> None:
     affiliation = {"id": 3, "name": "N", "unit": "", "department_name": "D"}
-    sync(affiliation=affiliation)
+    sync_user(affiliation=affiliation)
     assert read(plain)["ada"].affiliation == "N, D"
-    sync(affiliation=affiliation | {"unit": "u" * 300})
+    sync_user(affiliation=affiliation | {"unit": "u" * 300})
     assert read(plain)["ada"].affiliation == f"N, {'u' * 252}"
 
 
@@ -176,8 +163,8 @@ def test_what_is_too_long_for_icat_is_named_before_anything_is_written(icat: Ica
     assert read(plain) == {}
 
 
-def test_text_arrives_as_it_was_sent(sync: Sync, plain: Any) -> None:
-    sync(last_name='O\'Neill "日本" & <Söhne> 😀', user_list=accounts("ada o'x"))
+def test_text_arrives_as_it_was_sent(sync_user: Sync, plain: Any) -> None:
+    sync_user(last_name='O\'Neill "日本" & <Söhne> 😀', user_list=accounts("ada o'x"))
     (one,) = read(plain).values()
     assert (one.name, one.familyName) == ("ada o'x", 'O\'Neill "日本" & <Söhne> 😀')
 
