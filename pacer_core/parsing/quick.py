@@ -2,12 +2,12 @@
 
 It takes nothing that the strict way (`pacer_core.parsing.structure`) refuses, and makes the same of what it
 takes. Whatever makes it hesitate stops it without a reason; the strict way then says what is wrong, or that
-nothing is.
+nothing is. What it saves is cattrs' bookkeeping of where a mistake is, and the search for each key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -17,21 +17,26 @@ from cattrs.gen import make_dict_structure_fn, override
 from pacer_core.parsing.types import Scalar, Text, shape_of, snake
 from pacer_core.structuring import Hook, is_optional, is_tuple, item_type
 
+_LONGEST = 4096  # characters of the keys of one
 _LAYOUTS = 64  # spellings of one class that are remembered: publishers have a few, and an attacker any number
+_LARGEST = 2**63
 
 
 class HesitatedError(Exception):
     """The strict way has to look at this."""
 
 
-def quick_converter(strict: Mapping[Any, Hook]) -> Converter:
-    """Make a converter that raises anything at all where the strict one has to look.
+def quick_converter(strict: Converter, scalars: Iterable[Any]) -> Converter:
+    """Make a converter that raises anything at all where ``strict`` has to look.
 
-    ``strict`` are the strict way's scalars, for those that have no quicker one here.
+    It leaves all but the commonest values to the strict one's hooks for their types, those of ``scalars``
+    and all others.
     """
     converter = Converter(detailed_validation=False)
-    for hint, hook in {**strict, str: _string, Text: _text, Scalar: _scalar(strict), int: _integer}.items():
-        converter.register_structure_hook(hint, hook)
+    converter.register_structure_hook_factory(lambda _: True, strict.get_structure_hook)
+    for hint in scalars:
+        quick = _QUICK.get(hint, _as_it_is)
+        converter.register_structure_hook(hint, quick(strict.get_structure_hook(hint)))
     converter.register_structure_hook_factory(attrs.has, _class_hook)
     converter.register_structure_hook_factory(is_tuple, _tuple_hook)
     converter.register_structure_hook_factory(is_optional, _optional_hook)
@@ -43,7 +48,7 @@ def _class_hook(cls: type, converter: Converter) -> Hook:
     layouts: dict[tuple[str, ...], Callable[[Any, Any], Any]] = {}
 
     def learn(keys: tuple[str, ...]) -> Callable[[Any, Any], Any]:
-        if len(layouts) == _LAYOUTS:
+        if len(layouts) == _LAYOUTS or sum(map(len, keys)) > _LONGEST:
             raise HesitatedError
         members = shape_of(cls).members
         spelled: dict[str, str] = {}
@@ -81,37 +86,42 @@ def _optional_hook(hint: Any, converter: Converter) -> Hook:
     build: Hook = converter.get_structure_hook(inner)
 
     def hook(value: Any, _: Any) -> Any:
-        if value is None:
+        if value is None or (type(value) is str and not value.strip()):
             return None
-        if type(value) is str and not value.strip():
-            raise HesitatedError
         return build(value, inner)
 
     return hook
 
 
-def _string(value: Any, _: Any) -> str:
-    if type(value) is str and value.isprintable():  # no control character, no half of a surrogate pair
-        return value
-    raise HesitatedError
-
-
-def _text(value: Any, _: Any) -> str:
-    if type(value) is str and value.isprintable() and (text := value.strip()):
-        return text
-    raise HesitatedError
-
-
-def _scalar(strict: Mapping[Any, Hook]) -> Hook:
-    other = strict[Scalar]
-
-    def hook(value: Any, _: Any) -> Any:
-        return _text(value, _) if type(value) is str else other(value, _)
+def _string(strict: Hook) -> Hook:
+    def hook(value: Any, hint: Any) -> Any:
+        if type(value) is str and value.isprintable():  # no control character, no half of a surrogate pair
+            return value
+        return strict(value, hint)
 
     return hook
 
 
-def _integer(value: Any, _: Any) -> int:
-    if type(value) is int and -(2**63) <= value < 2**63:
-        return value
-    raise HesitatedError
+def _text(strict: Hook) -> Hook:
+    def hook(value: Any, hint: Any) -> Any:
+        if type(value) is str and value.isprintable() and (text := value.strip()):
+            return text
+        return strict(value, hint)
+
+    return hook
+
+
+def _integer(strict: Hook) -> Hook:
+    def hook(value: Any, hint: Any) -> Any:
+        if type(value) is int and -_LARGEST <= value < _LARGEST:
+            return value
+        return strict(value, hint)
+
+    return hook
+
+
+def _as_it_is(strict: Hook) -> Hook:
+    return strict
+
+
+_QUICK = {str: _string, Text: _text, Scalar: _text, int: _integer}

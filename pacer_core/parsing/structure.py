@@ -83,9 +83,7 @@ def _converter() -> Converter:
 @cache
 def _quick(cls: type) -> Hook:
     """Give the quick way into a class."""
-    converter = quick_converter(_scalars())
-    converter.register_structure_hook_factory(_is_choice, _choice_hook)
-    hook: Hook = converter.get_structure_hook(cls)
+    hook: Hook = quick_converter(_converter(), _scalars()).get_structure_hook(cls)
     return hook
 
 
