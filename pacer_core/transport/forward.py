@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from amqp.exceptions import NotFound
+from attrs import define, field
 
 from pacer_core.config.model import Exchange, Recipient
 from pacer_core.consumers import Task
-from pacer_core.errors import AwayError, BrokerError, Retry
+from pacer_core.errors import AwayError, BrokerError, Retry, Signal
 from pacer_core.messages import Context, Envelope
 from pacer_core.routing import Route
 from pacer_core.traces import trace_headers
@@ -19,11 +23,28 @@ from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 
 RouteMessage = Callable[..., Sequence[Route] | None]
+PAUSE = 5.0
+"""Seconds between two tries to reach a recipient that is away."""
+Ahead = Mapping[str, Signal | None]
+"""By recipient, how publishing a message there went: ``None`` where it is confirmed."""
 
 
 def task_name(recipient: str) -> str:
     """Give the name under which a forwarding stands among the tasks done and pending."""
     return f"forward:{recipient}"
+
+
+@define(eq=False)
+class _Away:
+    """Whether a recipient is away, and from when on it may be tried again."""
+
+    error: BrokerError | None = None
+    until: float = 0.0
+    turn: threading.Lock = field(factory=threading.Lock)
+
+    @property
+    def put_off(self) -> bool:
+        return self.error is not None and time.monotonic() < self.until
 
 
 class Forwarder:
@@ -40,47 +61,45 @@ class Forwarder:
         self._types = {exchange.name: exchange.type for exchange in exchanges}
         self._recipients = {recipient.name: recipient for recipient in recipients}
         self._publishers = {recipient.name: Publisher(recipient) for recipient in recipients}
+        self._away = {name: _Away() for name in self._recipients}
         self._declared: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self.here = ""
         """What this broker is called in a message's path; known once it is connected."""
 
-    def tasks(self, envelope: Envelope, message: Any) -> tuple[Task, ...]:
-        """Give a task for each route that a message takes.
+    def tasks(self, envelope: Envelope, message: Any, ahead: Ahead | None = None) -> tuple[Task, ...]:
+        """Give a task for each route that a message takes; what was published ahead is not sent again.
 
         Where the hook fails there is one task, which fails with its exception: the message is tried again,
         and what else is to be done with it does not wait for that.
         """
-        if not self._routes:
-            return ()
         try:
-            taken = self._route_message(message=message, envelope=envelope, routes=self._routes) or ()
+            taken = self._taken(envelope, message)
         except Exception as error:
             return (Task("route", _fails(error)),)
-        return tuple(Task(task_name(route.recipient), self._run(route.recipient)) for route in taken)
+        return tuple(Task(task_name(recipient), self._run(recipient, ahead or {})) for recipient in taken)
+
+    def ahead(self, messages: Sequence[tuple[Envelope, Any]]) -> list[Ahead]:
+        """Publish messages together, and say of each how that went.
+
+        A broker confirms a hundred messages as fast as one, so this is several times faster than one by one.
+        """
+        results: list[dict[str, Signal | None]] = [{} for _ in messages]
+        waiting: dict[str, list[int]] = {}
+        for number, (envelope, message) in enumerate(messages):
+            with contextlib.suppress(Exception):  # `tasks` asks again, and has this message fail alone
+                for recipient in self._taken(envelope, message):
+                    if task_name(recipient) not in envelope.done:
+                        waiting.setdefault(recipient, []).append(number)
+        for recipient, numbers in waiting.items():
+            said = self._hand_on(recipient, [messages[number][0] for number in numbers])
+            for number, error in zip(numbers, said, strict=True):
+                results[number][recipient] = error
+        return list(results)
 
     def comes_back(self, envelope: Envelope) -> bool:
         """Say whether a message has been here before it was forwarded: a loop."""
         return bool(self.here) and self.here in envelope.path
-
-    def publish(self, recipient: str, envelopes: Sequence[Envelope]) -> None:
-        """Hand messages on to one recipient, and return when it has confirmed them all.
-
-        Raises
-        ------
-        AwayError
-            Where the recipient is away.
-        Retry
-            Where it has no queue for a message.
-        """
-        try:
-            for exchange in {envelope.exchange for envelope in envelopes}:
-                self._declare(recipient, exchange)
-            self._publishers[recipient].publish([self._outgoing(envelope) for envelope in envelopes])
-        except UnroutableError as error:
-            raise Retry(f"recipient {recipient!r}: {error}") from error
-        except BrokerError as error:
-            raise AwayError(f"recipient {recipient!r}: {error}") from error
 
     def beat(self) -> None:
         """Keep the connections to the recipients alive."""
@@ -92,8 +111,53 @@ class Forwarder:
         for publisher in self._publishers.values():
             publisher.close()
 
-    def _run(self, recipient: str) -> Callable[[Any, Context], None]:
-        return lambda _, context: self.publish(recipient, [context.envelope])
+    def _taken(self, envelope: Envelope, message: Any) -> list[str]:
+        if not self._routes:
+            return []
+        taken = self._route_message(message=message, envelope=envelope, routes=self._routes) or ()
+        return [route.recipient for route in taken]
+
+    def _run(self, recipient: str, ahead: Ahead) -> Callable[[Any, Context], None]:
+        def run(_: Any, context: Context) -> None:
+            if recipient in ahead:
+                error = ahead[recipient]
+            else:
+                (error,) = self._hand_on(recipient, [context.envelope])
+            if error is not None:
+                raise error
+
+        return run
+
+    def _hand_on(self, recipient: str, envelopes: Sequence[Envelope]) -> list[Signal | None]:
+        """Publish at one recipient, and say of each message why it is not confirmed.
+
+        One that is away is tried by one message every `PAUSE` seconds: connecting may take its time, and the
+        tasks of all others have nothing to do with it.
+        """
+        away = self._away[recipient]
+        if not away.put_off:
+            with away.turn:
+                if not away.put_off:  # whoever had the turn before may have met nobody
+                    away.until = math.inf if away.error is not None else 0.0
+                    said = self._try(recipient, envelopes)
+                    away.error = next(
+                        (one for one in said if one and not isinstance(one, UnroutableError)), None
+                    )
+                    away.until = time.monotonic() + PAUSE
+                    return [None if error is None else _signal(recipient, error) for error in said]
+        return [_signal(recipient, away.error or BrokerError("away")) for _ in envelopes]
+
+    def _try(self, recipient: str, envelopes: Sequence[Envelope]) -> Sequence[BrokerError | None]:
+        exchanges = {envelope.exchange for envelope in envelopes}
+        try:
+            for exchange in exchanges:
+                self._declare(recipient, exchange)
+            said = self._publishers[recipient].publish_each([self._outgoing(one) for one in envelopes])
+        except BrokerError as error:
+            said = [error] * len(envelopes)
+        if any(said):
+            self._declared.difference_update((recipient, exchange) for exchange in exchanges)
+        return said
 
     def _outgoing(self, envelope: Envelope) -> Outgoing:
         own: Mapping[str, Any] = {
@@ -128,6 +192,11 @@ class Forwarder:
             finally:
                 hang_up(connection)
             self._declared.add((recipient, exchange))
+
+
+def _signal(recipient: str, error: BrokerError) -> Signal:
+    kind = Retry if isinstance(error, UnroutableError) else AwayError
+    return kind(f"recipient {recipient!r}: {error}")
 
 
 def _fails(error: Exception) -> Callable[[Any, Context], None]:

@@ -61,6 +61,8 @@ class _Link:
     client: socket.socket
     broker: socket.socket
     channels: dict[int, _Channel] = field(factory=dict)
+    left: bool = False
+    """Whether one side has hung up; what comes for it after that reaches nobody."""
 
     def channel(self, number: int) -> _Channel:
         return self.channels.setdefault(number, _Channel())
@@ -163,6 +165,7 @@ class Wire:
     def _run(self, pump: Callable[[_Link], None], link: _Link) -> None:
         with contextlib.suppress(OSError):
             pump(link)
+        link.left = True
         self._flows.wait()  # whoever has half a connection does not hear of its other end's end
         link.close()
 
@@ -183,7 +186,8 @@ class Wire:
         confirmed: list[Event] = []
         for data in self._through(link.broker, link.client):
             # What a cut has kept from its publisher is not confirmed: it will publish again.
-            self.events += [_like(publish, "confirm") for publish in confirmed]
+            if not link.left:
+                self.events += [_like(publish, "confirm") for publish in confirmed]
             confirmed.clear()
             for kind, number, payload in said.take(data):
                 if event := _received(link, kind, number, payload):
