@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +24,7 @@ from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 RouteMessage = Callable[..., Sequence[Route] | None]
 PAUSE = 5.0
 """Seconds between two tries to reach a recipient that is away."""
+_GLANCE = 0.1  # seconds to wait for another message's try
 Ahead = Mapping[str, Signal | None]
 """By recipient, how publishing a message there went: ``None`` where it is confirmed."""
 
@@ -135,17 +135,16 @@ class Forwarder:
         tasks of all others have nothing to do with it.
         """
         away = self._away[recipient]
-        if not away.put_off:
-            with away.turn:
+        if not away.put_off and away.turn.acquire(timeout=-1 if away.error is None else _GLANCE):
+            try:
                 if not away.put_off:  # whoever had the turn before may have met nobody
-                    away.until = math.inf if away.error is not None else 0.0
                     said = self._try(recipient, envelopes)
-                    away.error = next(
-                        (one for one in said if one and not isinstance(one, UnroutableError)), None
-                    )
-                    away.until = time.monotonic() + PAUSE
+                    lost = [one for one in said if one is not None and not isinstance(one, UnroutableError)]
+                    away.error, away.until = next(iter(lost), None), time.monotonic() + PAUSE
                     return [None if error is None else _signal(recipient, error) for error in said]
-        return [_signal(recipient, away.error or BrokerError("away")) for _ in envelopes]
+            finally:
+                away.turn.release()
+        return [_signal(recipient, away.error or BrokerError("it is being tried")) for _ in envelopes]
 
     def _try(self, recipient: str, envelopes: Sequence[Envelope]) -> Sequence[BrokerError | None]:
         exchanges = {envelope.exchange for envelope in envelopes}

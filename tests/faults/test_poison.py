@@ -19,6 +19,7 @@ def test_a_message_that_kills_its_worker_dies_alone(ledger: Ledger, scale: Scale
     ledger.wait(running, scale(60, 300))
 
     assert running.end() == 0
+    assert "dead in jobs.dead: worker: worker died 3 times" in running.printed
     account = ledger.close(f"one poison message, {threads} thread(s)")
     assert (account.done, account.dead) == (scale(1000, 10_000), 1)
 
@@ -61,6 +62,7 @@ def test_a_task_that_always_hangs_in_the_only_thread_is_dead_in_the_end(ledger: 
     ledger.wait(running)
 
     assert running.end() == 0
+    assert "dead in jobs.dead: worker: worker died 2 times" in running.printed
     assert ledger.close("a task that always hangs, 1 thread").dead == 1
 
 
