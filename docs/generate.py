@@ -75,14 +75,14 @@ MEANINGS = {
     Code.UNSET_VARIABLE: "`!env` names an environment variable that is not set",
     Code.UNREADABLE_FILE: "the file itself, or one that `!file` names, cannot be read",
     Code.PLUGIN: "two plugins, or the tasks of one consumer type, contradict each other",
-    Code.UNUSED: "a queue that no consumer reads",
+    Code.TRANSPORT: "what this kind of broker cannot do: an in-memory one, for instance, serves one process",
+    Code.UNUSED: "what has no effect: a queue that no consumer reads, a key that says nothing here",
 }
 COMMANDS = """\
 # Command line
 
 `pacer` has the commands of the core and those of the installed plugins. What each exits with is listed in
-[Exit codes](exit-codes.md). Where `--config` is not given, the environment variable `PACER_CONFIG` names the
-file, and else it is `pacer.yaml` in the folder where the command runs.
+[Exit codes](exit-codes.md).
 """
 
 

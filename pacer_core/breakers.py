@@ -15,6 +15,7 @@ from pacer_core.consumers import Task
 from pacer_core.errors import NotYet
 from pacer_core.integrations import CannotOpen
 from pacer_core.logs import redact
+from pacer_core.tracebacks import label
 
 log = logging.getLogger("pacer.breakers")
 
@@ -104,7 +105,7 @@ class Breakers:
         log.warning(
             "integration %s is away, what needs it waits: %s",
             breaker.integration.name,
-            redact(f"{type(error).__name__}: {error}"),
+            redact(label(error)),
         )
 
     def _fruitless(self, breaker: Breaker) -> None:

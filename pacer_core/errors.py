@@ -19,6 +19,10 @@ class BrokerError(PacerError):
     """The broker refused something, or does not answer."""
 
 
+class TaskError(PacerError, TypeError):
+    """A task did what no task may: a mistake of its author, who is told which."""
+
+
 class FactsTooLargeError(PacerError):
     """A task wrote more into ``ctx.facts`` than a message header may carry (8 KiB of JSON)."""
 
@@ -57,7 +61,7 @@ class Retry(Signal):
 
     def __init__(self, reason: object, *, after: float | None = None) -> None:
         if after is not None and not (isinstance(after, int | float) and after >= 0):
-            raise TypeError("after= is a number of seconds, from 0 on")
+            raise TaskError("after= is a number of seconds, from 0 on")
         super().__init__(reason)
         self.after = after
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import traceback
+import logging
 
 from pacer_core.errors import AwayError, BadField, NotYet, Reject, Retry
 from pacer_core.logs import redact
 from pacer_core.messages import TaskFailure
+from pacer_core.tracebacks import label, outline
+
+log = logging.getLogger("pacer.pipeline")
 
 TRACE_LIMIT = 4 * 1024
 REASON_LIMIT = 2000
 
 
 def failure_of(task: str, error: BaseException) -> TaskFailure:
-    """Say what one task had to say when it did not finish: a signal, or an exception that nobody expected."""
-    reason = _one_line(error) or type(error).__name__
+    """Say what one task had to say when it did not finish: a signal, or an exception that nobody expected.
+
+    The text of the latter may quote the message: it is logged at DEBUG, and goes nowhere else.
+    """
     if isinstance(error, Reject):
         fields = tuple(
             BadField(_one_line(bad.path), _one_line(bad.message))
@@ -24,14 +29,19 @@ def failure_of(task: str, error: BaseException) -> TaskFailure:
         )
         return TaskFailure(task, "reject", _one_line(error.reason), fields=fields)
     if isinstance(error, Retry):
-        return TaskFailure(task, "retry", reason, after=error.after)
+        return TaskFailure(task, "retry", _reason(error), after=error.after)
     if isinstance(error, AwayError):
-        return TaskFailure(task, "away", reason)
+        return TaskFailure(task, "away", _reason(error))
     if isinstance(error, NotYet):
-        return TaskFailure(task, "not-yet", reason)
-    trace = redact("".join(traceback.format_exception(error)))
+        return TaskFailure(task, "not-yet", _reason(error))
+    log.debug("%s failed", task, exc_info=error)
+    trace = redact(outline(error))
     shortened = trace if len(trace) <= TRACE_LIMIT else f"...{trace[-TRACE_LIMIT:]}"
-    return TaskFailure(task, "error", f"{type(error).__name__}: {reason}", trace=shortened)
+    return TaskFailure(task, "error", _one_line(label(error)), trace=shortened)
+
+
+def _reason(error: BaseException) -> str:
+    return _one_line(error) or type(error).__name__
 
 
 def _one_line(thing: object) -> str:

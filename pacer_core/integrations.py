@@ -34,7 +34,7 @@ class OpenIntegrations:
     def __init__(self) -> None:
         self._process = ExitStack()
         self._shared: dict[str, Any] = {}
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
         self._local = threading.local()
 
     def clients(self, plan: ConsumerPlan) -> Clients:
@@ -54,7 +54,8 @@ class OpenIntegrations:
         return clients[integration.name]
 
     def _once_per_process(self, integration: Integration, opener: Any) -> Any:
-        with self._lock:
+        # A lock for each: one that hangs while it is opened holds up nobody who needs another one.
+        with self._locks.setdefault(integration.name, threading.Lock()):
             if integration.name not in self._shared:
                 self._shared[integration.name] = self._enter(self._process, integration, opener)
             return self._shared[integration.name]

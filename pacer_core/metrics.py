@@ -48,6 +48,8 @@ class State(IntEnum):
     PAUSED = 4
     """Everything it could do needs a system that is away."""
     STOPPING = 5
+    REFUSED = 6
+    """The broker refuses what it needs: a queue that does not exist, for instance. It tries again."""
 
 
 @frozen
@@ -97,6 +99,8 @@ class Snapshot:
     numbers: Mapping[Series, float] = field(repr=False)
     hottest: Mapping[str, str]
     """By key space, the key for which most messages wait; ``""`` where none do."""
+    trouble: str = ""
+    """Why the worker cannot do what it is there for, if it says so."""
 
     @property
     def state(self) -> State:
@@ -125,16 +129,16 @@ class Board:
         self._shape = shape
         head = _head(shape)
         self._names = list(shape.series())
-        numbers, texts = _NUMBER * len(self._names), _TEXT * len(shape.spaces)
+        numbers, texts = _NUMBER * len(self._names), _TEXT * (len(shape.spaces) + 1)
         size = len(head) + numbers + texts
         memory = bytearray(head.ljust(size, b"\0")) if path is None else _mapped(path, head, size)
         view = memoryview(memory)
         self._memory = view
         self._numbers = view[len(head) : len(head) + numbers].cast("d")
-        self._texts = {
-            space: view[start : start + _TEXT]
-            for space, start in zip(shape.spaces, range(len(head) + numbers, size, _TEXT), strict=True)
-        }
+        *hottest, self._trouble = (
+            view[start : start + _TEXT] for start in range(len(head) + numbers, size, _TEXT)
+        )
+        self._texts = dict(zip(shape.spaces, hottest, strict=True))
         self._at = {name: number for number, name in enumerate(self._names)}
         self._outcomes = {
             (consumer, outcome): self._at["messages", consumer, outcome.value]
@@ -171,8 +175,9 @@ class Board:
             self._numbers[self._confirm + bisect_left(BUCKETS, seconds)] += 1
             self._numbers[self._confirm + len(BUCKETS) + 1] += seconds
 
-    def state(self, state: State) -> None:
-        """Say what the worker is doing."""
+    def state(self, state: State, trouble: str = "") -> None:
+        """Say what the worker is doing, and why it does nothing where that is so."""
+        self._trouble[:] = _text(trouble)
         self._numbers[self._at["state",]] = state
 
     def gauges(
@@ -203,7 +208,7 @@ class Board:
             keys = ((count, key) for key, count in waiting.items() if key.startswith(prefix))
             most, key = max(keys, default=(0, prefix))
             shown = key.removeprefix(prefix) if most else ""
-            text[:] = shown.encode()[:_TEXT].ljust(_TEXT, b"\0")
+            text[:] = _text(shown)
             self._numbers[self._at["waiting", space]] = most
 
     def look(self) -> Snapshot:
@@ -217,6 +222,10 @@ def look(path: Path) -> Snapshot | None:
         return _read(path.read_bytes())
     except FileNotFoundError:
         return None
+
+
+def _text(text: str) -> bytes:
+    return text.encode()[:_TEXT].ljust(_TEXT, b"\0")
 
 
 def _head(shape: Shape) -> bytes:
@@ -247,9 +256,12 @@ def _read(data: bytes) -> Snapshot:
     start = len(_head(shape))
     end = start + _NUMBER * len(series)
     numbers = memoryview(data)[start:end].cast("d")
-    texts = (data[at : at + _TEXT].rstrip(b"\0") for at in range(end, len(data), _TEXT))
+    *hottest, trouble = (
+        data[at : at + _TEXT].rstrip(b"\0").decode(errors="replace") for at in range(end, len(data), _TEXT)
+    )
     return Snapshot(
         shape,
         dict(zip(series, numbers, strict=True)),
-        {space: text.decode(errors="replace") for space, text in zip(shape.spaces, texts, strict=True)},
+        dict(zip(shape.spaces, hottest, strict=True)),
+        trouble,
     )

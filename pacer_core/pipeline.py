@@ -18,7 +18,7 @@ import orjson
 from attrs import frozen
 
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
-from pacer_core.errors import FactsTooLargeError, PacerError, Reject, Signal
+from pacer_core.errors import FactsTooLargeError, PacerError, Reject, Signal, TaskError
 from pacer_core.failures import failure_of
 from pacer_core.messages import Clients, Context, Delivery, Envelope, FollowUp, Outcome, TaskFailure
 
@@ -222,7 +222,7 @@ def in_order(tasks: tuple[Task, ...], enabled: Callable[[IntegrationType[Any]], 
     """Give the tasks whose integrations are all enabled, in an order that respects ``after=``.
 
     Tasks stand in the order of their registration wherever ``after=`` leaves it open. A task that is
-    switched off holds nothing up: what comes after it runs without it.
+    switched off holds nothing up: what comes after it comes after what that one would have waited for.
 
     Raises
     ------
@@ -251,7 +251,15 @@ def in_order(tasks: tuple[Task, ...], enabled: Callable[[IntegrationType[Any]], 
         ready = sorted(sorter.get_ready(), key=rank.__getitem__)
         ordered += [by_name[name] for name in ready]
         sorter.done(*ready)
-    return tuple(task for task in ordered if all(enabled(one) for one in task.needs))
+    runs: dict[str, Task] = {}
+    before: dict[str, tuple[str, ...]] = {}  # of those that are switched off, whom they would wait for
+    for task in ordered:
+        after = tuple(dict.fromkeys(name for one in task.after for name in before.get(one, (one,))))
+        if all(enabled(one) for one in task.needs):
+            runs[task.name] = task if after == task.after else attrs.evolve(task, after=after)
+        else:
+            before[task.name] = after
+    return tuple(runs.values())
 
 
 def to_json(payload: Any) -> bytes:
@@ -276,7 +284,7 @@ def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskF
         if isinstance(result, Signal):
             raise result
         if result is not None:
-            raise TypeError(
+            raise TaskError(
                 f"task {task.name} returned {type(result).__name__}; a task returns None or a signal"
             )
     except (KeyboardInterrupt, GeneratorExit):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+import attrs
 import pluggy
 from attrs import evolve, field, frozen
 
@@ -15,6 +16,7 @@ from pacer_core import builtin, hookspecs
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
 from pacer_core.errors import PluginError
 from pacer_core.logs import redact
+from pacer_core.parsing.structure import unreadable
 
 if TYPE_CHECKING:
     import click
@@ -243,6 +245,8 @@ class _Loader:
                 for item in items:
                     if not isinstance(item, cls):
                         raise TypeError(f"{hook} gave {type(item).__name__}, not {cls.__name__}")
+                    if isinstance(item, ConsumerType):
+                        _check_message(item)
             except FAILURES as error:
                 self._fail(name, error)
             else:
@@ -280,6 +284,18 @@ class _Loader:
         plugin = self.manager.get_plugin(name)
         if plugin is not None:
             self.manager.unregister(plugin, name)
+
+
+def _check_message(consumer: ConsumerType) -> None:
+    """Refuse a message class of which every message would be dead: its author's mistake, known by now."""
+    cls = consumer.message
+    if cls is not None and attrs.has(cls) and (wrong := unreadable(cls)):
+        raise PluginError(
+            f"consumer type {consumer.name!r}: no message can be read into {', '.join(wrong)}; a "
+            "message class "
+            "holds text, numbers, truth values, datetime, choices (Literal, Enum), other attrs classes, and "
+            "lists of these"
+        )
 
 
 def _labels(command: Any) -> Iterator[str]:

@@ -7,10 +7,17 @@ becomes of keys that a class does not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import attrs
-from cattrs import ClassValidationError, Converter, IterableValidationError, IterableValidationNote
+from attrs import frozen
+from cattrs import (
+    AttributeValidationNote,
+    ClassValidationError,
+    Converter,
+    IterableValidationError,
+    IterableValidationNote,
+)
 from cattrs.gen import make_dict_structure_fn
 
 Step = str | int
@@ -37,7 +44,7 @@ class UnknownKey(Bad):
 
 def strict_converter(scalars: Mapping[Any, Hook], rename: Rename) -> Converter:
     """Make a converter that knows attrs classes, tuples of any length, optionals, and the given scalars."""
-    converter = Converter(detailed_validation=True)
+    converter = Converter(detailed_validation=True, structure_fallback_factory=Unknown)
     for hint, hook in scalars.items():
         converter.register_structure_hook(hint, hook)
 
@@ -48,13 +55,16 @@ def strict_converter(scalars: Mapping[Any, Hook], rename: Rename) -> Converter:
             if not isinstance(value, dict):
                 raise Bad("is empty" if value is None else "is not an object with fields")
             fields, refused = rename(cls, value)
-            if not refused:
-                return build(fields, cls)
             try:
-                build(fields, cls)
+                built = build(fields, cls)
             except ClassValidationError as error:
-                raise ClassValidationError("fields", [*error.exceptions, *refused], cls) from None
-            raise ClassValidationError("fields", refused, cls)
+                errors = list(error.exceptions)
+                if not error.group_exceptions()[0]:  # each field is fine by itself
+                    errors = list(_of_validators(cls, fields, converter)) or errors
+                raise ClassValidationError("fields", [*errors, *refused], cls) from None
+            if refused:
+                raise ClassValidationError("fields", refused, cls)
+            return built
 
         return hook
 
@@ -62,6 +72,73 @@ def strict_converter(scalars: Mapping[Any, Hook], rename: Rename) -> Converter:
     converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
     converter.register_structure_hook_factory(_is_optional, _optional_hook)
     return converter
+
+
+@frozen
+class Unknown:
+    """Stands for the hook of a type that nothing here can make."""
+
+    hint: Any
+
+    def __call__(self, value: Any, _: Any) -> Any:
+        """Refuse any value."""
+        raise Bad(f"is of a type that cannot be read ({_name(self.hint)})")
+
+
+def unknown_types(converter: Converter, cls: type) -> Iterator[str]:
+    """Name the attributes of a class, and of those inside it, whose types a converter cannot make."""
+    seen: set[type] = set()
+
+    def of_class(cls: type) -> Iterator[str]:
+        if cls in seen:
+            return
+        seen.add(cls)
+        attrs.resolve_types(cls)
+        for attribute in attrs.fields(cls):
+            for hint in of_hint(attribute.type):
+                yield hint if isinstance(hint, str) else f"{cls.__qualname__}.{attribute.name}: {_name(hint)}"
+
+    def of_hint(hint: Any) -> Iterator[Any]:
+        if isinstance(hint, type) and attrs.has(hint):
+            yield from of_class(hint)
+        elif get_origin(hint) is not Literal and (inner := get_args(hint)):
+            for one in inner:
+                if one not in (Ellipsis, type(None)):
+                    yield from of_hint(one)
+        elif isinstance(converter.get_structure_hook(hint), Unknown):
+            yield hint
+
+    return of_class(cls)
+
+
+def _of_validators(cls: type, fields: dict[str, Any], converter: Converter) -> Iterator[Exception]:
+    """Give what the validators of a class have to say, each with its attribute.
+
+    attrs runs them when the instance is made, where nobody knows any more which field it is about.
+    """
+    instance: Any = object.__new__(cls)
+    given: list[tuple[Any, Any]] = []
+    for attribute in attrs.fields(cls):
+        value = attribute.default
+        if attribute.name in fields:
+            value = converter.structure(fields[attribute.name], attribute.type)
+            value = attribute.converter(value) if callable(attribute.converter) else value
+        elif isinstance(value, attrs.Factory):  # type: ignore[arg-type]  # a class, typed as a function
+            value = value.factory(*([instance] if value.takes_self else []))
+        object.__setattr__(instance, attribute.name, value)
+        given.append((attribute, value))
+    for attribute, value in given:
+        try:
+            if attribute.validator is not None:
+                attribute.validator(instance, attribute, value)
+        except Exception as error:
+            note = AttributeValidationNote(attribute.name, attribute.name, attribute.type)
+            error.__notes__ = [*getattr(error, "__notes__", []), note]
+            yield error
+
+
+def _name(hint: Any) -> str:
+    return getattr(hint, "__qualname__", None) or str(hint)
 
 
 def leaves(

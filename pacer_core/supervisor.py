@@ -6,7 +6,6 @@ import contextlib
 import logging
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import time
@@ -16,8 +15,7 @@ from hashlib import sha256
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import define, field, frozen
 
@@ -27,7 +25,9 @@ from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.crashes import Counts, read_notes
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.metrics import look
+from pacer_core.signals import Stopped, signals
 from pacer_core.transport.connection import connect
+from pacer_core.transport.consume import Waker
 from pacer_core.transport.topology import declare
 from pacer_core.worker import EX_STUCK, CrashFiles, Worker
 
@@ -38,8 +38,6 @@ log = logging.getLogger("pacer.supervisor")
 
 RESTART = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds before a worker that died is started again; the last repeats, the first after a quiet minute."""
-EX_UNAVAILABLE = 69
-"""The exit code of a worker whose broker refuses what the configuration declares; sysexits(3)."""
 _QUIET = 60.0
 _MARGIN = 10.0  # beyond shutdownGrace, before a worker that does not end is killed
 
@@ -66,23 +64,25 @@ def shares(plans: Sequence[ConsumerPlan]) -> Iterator[Share]:
         yield Share(f"key:{space}", tuple(names))
 
 
-def run(config: Config) -> int:
+def run(config: Config, *, inline: bool = False) -> int:
     """Run a configuration until SIGTERM or SIGINT; give the exit code.
 
-    With an in-memory broker everything runs in this process: no other one would see it.
+    With an in-memory broker everything runs in this process: no other one would see it. So it does with
+    ``inline``, and in one thread.
     """
     from pacer_core import health  # not in the workers, which import this module as well
 
     if config.tracing.enabled:
         traces.require()
     roster = health.Roster()
-    if config.broker.protocol == "memory":
-        worker = Worker(config, config.consumers)
+    if inline or config.broker.protocol == "memory":
+        worker = Worker(config, config.consumers, inline=inline)
         roster.add("pacer", worker.board.look)
         roster.started("pacer", os.getpid())
         with health.serving(config, roster), signals(worker.stop):
+            _declare_once(config)
             worker.run()
-        return 0
+        return worker.exit_code
     supervisor = _Supervisor(config, roster)
     with health.serving(config, roster):
         _declare_once(config)
@@ -133,16 +133,21 @@ class _Supervisor:
             board.unlink(missing_ok=True)
             child.files = CrashFiles(folder / f"worker-{number}.notes", folder / "crashes.json", board)
             roster.add(child.share.name, partial(look, board))
-        self._stopping = threading.Event()
+        self._stopped, self._waker = Stopped(), Waker()
 
     def run(self) -> int:
-        with signals(self._stopping.set):
-            while not self._stopping.is_set():
+        with signals(self._stop):
+            while not self._stopped:
                 self._roster.beat()
                 for child in self._children:
                     self._tend(child)
                 self._wait()
+            log.info("%s: stopping", self._stopped.by)
             return self._end()
+
+    def _stop(self, by: str) -> None:
+        self._stopped.stop(by)
+        self._waker.wake()
 
     def _tend(self, child: _Child) -> None:
         now = time.monotonic()
@@ -150,7 +155,7 @@ class _Supervisor:
             if child.process.is_alive():
                 return
             code, child.process = child.process.exitcode, None
-            crashed = code not in (0, EX_STUCK, EX_UNAVAILABLE)
+            crashed = code not in (0, EX_STUCK)
             self._roster.ended(child.share.name, crashed=crashed)
             if child.files is not None and crashed:
                 self._counts.add(read_notes(child.files.notes))
@@ -168,11 +173,9 @@ class _Supervisor:
             log.info("worker %s started with process id %s", child.share.name, child.process.pid)
 
     def _wait(self) -> None:
+        """Wait until a worker ends or somebody asks to stop; at most until it is time to look again."""
         sentinels = [child.process.sentinel for child in self._children if child.process is not None]
-        if not sentinels:
-            self._stopping.wait(0.2)
-        elif wait(sentinels, timeout=0.5):
-            self._stopping.wait(0.05)
+        wait([*sentinels, self._waker.fileno()], timeout=0.5 if sentinels else 0.2)
 
     def _end(self) -> int:
         self._roster.stopping = True
@@ -208,9 +211,6 @@ def _work(file: str, share: Share, files: CrashFiles) -> None:
     with signals(worker.stop):
         try:
             worker.run()
-        except BrokerError as error:
-            log.error("%s", error)
-            sys.exit(EX_UNAVAILABLE)
         except Exception:
             log.critical("worker %s fails", share.name, exc_info=True)
             sys.exit(1)
@@ -225,22 +225,6 @@ def _stop_with_parent(worker: Worker) -> None:
         if parent is not None:
             wait([parent.sentinel])
             log.error("the supervisor is gone; stopping")
-            worker.stop()
+            worker.stop("the supervisor's end")
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
-@contextlib.contextmanager
-def signals(stop: Any) -> Iterator[None]:
-    """Call ``stop`` on SIGTERM and SIGINT while inside."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        log.info("%s: stopping", signal.Signals(number).name)
-        stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +27,19 @@ from pacer_core.errors import BrokerError, Retry
 from pacer_core.handler import Handler, Job
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.lanes import Lanes
+from pacer_core.logs import redact
 from pacer_core.messages import Delivery, Outcome
 from pacer_core.metrics import Board, State, shape
+from pacer_core.minutes import Minutes
+from pacer_core.policy import LADDER
+from pacer_core.signals import Stopped
 from pacer_core.traces import Traces
 from pacer_core.transport.connection import connect, hang_up, name_of
 from pacer_core.transport.consume import Received, StandBy, Subscription, Waker
 from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.settle import Settler
-from pacer_core.transport.topology import declare
+from pacer_core.transport.topology import declare, retry_exchange
 
 log = logging.getLogger("pacer.worker")
 
@@ -78,7 +82,8 @@ class Worker:
     observe
         Called with each settled delivery, in the thread that settled it.
     inline
-        Run tasks in the connection's thread, whatever the configuration says.
+        Run tasks in the connection's thread, whatever the configuration says, and let them take their time:
+        somebody may be looking at them in a debugger.
     crash_files
         Given by the supervisor; without them crashes are not counted.
     """
@@ -94,6 +99,7 @@ class Worker:
     ) -> None:
         self._config, self._plans, self._observe = config, tuple(plans), observe
         self._by_queue = {queue: plan for plan in plans for queue in plan.config.queues}
+        self._inline = inline
         self._threads = 1 if inline else max(plan.config.concurrency for plan in plans)
         self._keyed = any(plan.pipeline.type.key is not None for plan in plans)
         self._timeout = max(plan.config.task_timeout.total_seconds() for plan in plans)
@@ -115,38 +121,42 @@ class Worker:
             self._traces,
         )
         self._waker = Waker()
-        self._stopping = threading.Event()
+        self._stopped = Stopped()
+        self._ended = threading.Event()
         self._connection: Any = None
+        self._awaited = 0
         self._lanes: Lanes | None = None
         self._in_hand: dict[Received, Job] = {}
-        self._finished: deque[Received] = deque()
+        self._finished: deque[tuple[Received, Delivery]] = deque()
         self._failure: Exception | None = None
-        self._once = False
+        self._once = self._wait = False
         self.exit_code = 0
         self.outcomes: Counter[Outcome] = Counter()
         """How many messages were settled in which way; a retried one counts again when it comes back."""
         self.delayed: set[tuple[str, str]] = set()
         """Consumer and correlation id of what waits for a retry; kept with ``once`` alone."""
 
-    def stop(self) -> None:
+    def stop(self, by: str = "asked to end") -> None:
         """Let what is in hand finish, give the rest back, and end; may be called from a signal handler."""
-        self._stopping.set()
+        self._stopped.stop(by)
         self._waker.wake()
 
-    def run(self, *, once: bool = False) -> Counter[Outcome]:
+    def run(self, *, once: bool = False, wait: bool = False) -> Counter[Outcome]:
         """Work until `stop`; with ``once``, until every queue is empty and nothing is in hand.
 
-        A broker that goes away is awaited. One that refuses what the configuration declares is an error.
+        With ``wait`` as well, until no copy waits for a retry either: at the whole virtual host, whose
+        ladder does not tell them apart. A broker that goes away, or refuses what these consumers need, is
+        awaited.
 
         Raises
         ------
         BrokerError
-            Where the topology cannot be declared, or with ``once`` the broker cannot be reached.
+            With ``once``, where the broker cannot be reached, or refuses.
         """
-        self._once = once
+        self._once, self._wait = once, wait
         threads = [
             threading.Thread(target=self._pulse, name="pulse", daemon=True),
-            threading.Thread(target=self._breakers.probe, args=(self._stopping,), name="probe", daemon=True),
+            threading.Thread(target=self._breakers.probe, args=(self._ended,), name="probe", daemon=True),
             threading.Thread(target=self._show, name="show", daemon=True),
         ]
         for thread in threads:
@@ -154,7 +164,7 @@ class Worker:
         try:
             self._connect_and_consume()
         finally:
-            self._stopping.set()
+            self._ended.set()
             self.board.state(State.STOPPING)
             self._publisher.close()
             self._forwarder.close()
@@ -169,7 +179,7 @@ class Worker:
 
     def _connect_and_consume(self) -> None:
         failures = 0
-        while not self._stopping.is_set():
+        while not self._stopped:
             settled = self.outcomes.total()
             try:
                 self._connection = connection = connect(self._config.broker, "consumer")
@@ -179,15 +189,18 @@ class Worker:
                 failures = self._back_off(failures, error)
                 continue
             try:
-                declare(connection, self._config)
+                declare(connection, self._config, self._plans)
                 self._forwarder.here = name_of(connection, self._config.broker)
-                self._consume(connection)
-                if self._once:
+                if self._consume(connection):
                     return
                 failures = 0
             except StandBy:
                 self.board.state(State.STAND_BY)
-                self._stopping.wait(STAND_BY)
+                self._pause(STAND_BY)
+            except BrokerError as error:
+                if self._once:
+                    raise
+                failures = self._back_off(failures, error, State.REFUSED)
             except _LOST as error:
                 # Only progress resets the backoff: what breaks the connection comes again at once.
                 failures = self._back_off(0 if self.outcomes.total() > settled else failures, error)
@@ -195,18 +208,27 @@ class Worker:
                 self._connection = None
                 hang_up(connection)
 
-    def _back_off(self, failures: int, error: Exception) -> int:
-        self.board.state(State.AWAY)
+    def _back_off(self, failures: int, error: Exception, state: State = State.AWAY) -> int:
+        # An error of ours names the broker.
+        said = redact(f"{error}" or type(error).__name__)
+        why = said if isinstance(error, BrokerError) else f"lost {self._config.broker}: {said}"
+        self.board.state(state, said if state is State.REFUSED else "")
         delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
-        log.warning("lost %s: %s; again in %g s", self._config.broker, error or type(error).__name__, delay)
-        self._stopping.wait(delay)
+        log.warning("%s; again in %g s", why, delay)
+        self._pause(delay)
         return failures + 1
+
+    def _pause(self, seconds: float) -> None:
+        """Do nothing for so long, unless told to stop."""
+        deadline = time.monotonic() + seconds
+        while not self._stopped and (left := deadline - time.monotonic()) > 0:
+            self._waker.wait(left)
 
     # --- one subscription ------------------------------------------------------------------------
 
-    def _consume(self, connection: Any) -> None:
-        """Read messages until told to stop, or there is a reason to give back what is in hand."""
-        while not self._once and self._breakers.paused(self._plans) and not self._stopping.is_set():
+    def _consume(self, connection: Any) -> bool:
+        """Read messages until there is a reason to give back what is in hand; say whether that is the end."""
+        while not self._once and self._breakers.paused(self._plans) and not self._stopped:
             self.board.state(State.PAUSED)
             # Reading takes the broker's heartbeats in; nothing is subscribed, so nothing else comes.
             with contextlib.suppress(socket.timeout):
@@ -223,14 +245,18 @@ class Worker:
         self.board.state(State.READING)
         log.info("reading %s", ", ".join(self._by_queue))
         try:
-            self._pump(connection, subscription)
+            ended = self._pump(connection, subscription)
         except BaseException:
             subscription.abandon()
             self._close_lanes()
             raise
+        if self._stopped:
+            self.board.state(State.STOPPING)
+            log.info("%s: stopping", self._stopped.by)
         self._close_lanes()
         self._acknowledge()
         subscription.close()
+        return ended
 
     def _close_lanes(self) -> None:
         lanes, self._lanes = self._lanes, None
@@ -238,12 +264,12 @@ class Worker:
         if lanes is not None and not lanes.close(grace):
             log.warning("tasks still run after %g s; their messages go back to the queue", grace)
 
-    def _pump(self, connection: Any, subscription: Subscription) -> None:
+    def _pump(self, connection: Any, subscription: Subscription) -> bool:
         heartbeat = self._config.broker.heartbeat.total_seconds() / 4
         wait = min(heartbeat, 0.1 if self._once else 1.0)
         beat = look = time.monotonic()
         quiet_since: float | None = None
-        while not self._stopping.is_set():
+        while not self._stopped:
             subscription.poll(self._waker, wait)
             self._acknowledge()
             if self._failure is not None:
@@ -255,14 +281,15 @@ class Worker:
             if now >= look:
                 look = now + 1.0
                 if self._should_give_back(now):
-                    return
+                    return False
             if self._once:
-                if self._in_hand or self._finished or self._depth(connection):
+                if self._in_hand or self._finished or self._something_left(connection):
                     quiet_since = None
                 elif quiet_since is None:
                     quiet_since = now
                 elif now - quiet_since >= _QUIET:
-                    return
+                    return True
+        return True
 
     def _should_give_back(self, now: float) -> bool:
         """Look for tasks that do not end, messages that wait too long, and systems that are away."""
@@ -285,17 +312,17 @@ class Worker:
         if settled is not None:
             self._note(job, settled)
         self.exit_code = EX_STUCK
-        self._stopping.set()
+        self.stop("a task that does not end")
 
-    def _depth(self, connection: Any) -> int:
-        """Give how many messages are ready in the queues that are read here."""
-        channel = connection.channel()
-        try:
-            return sum(
-                int(channel.queue_declare(queue=name, passive=True).message_count) for name in self._by_queue
-            )
-        finally:
-            channel.close()
+    def _something_left(self, connection: Any) -> bool:
+        """Say whether there is a message in the queues that are read here, or one that is awaited."""
+        if _depth(connection, self._by_queue):
+            return True
+        waiting = _depth(connection, map(retry_exchange, LADDER)) if self._wait else 0
+        if waiting != self._awaited:
+            self._awaited = waiting
+            log.info("%s wait for a retry", f"{waiting:,} messages" if waiting != 1 else "1 message")
+        return bool(waiting)
 
     # --- one message -----------------------------------------------------------------------------
 
@@ -321,30 +348,41 @@ class Worker:
             self._note(job, settled)
 
     def _note(self, job: Job, settled: Delivery) -> None:
-        self.outcomes[settled.outcome] += 1
         self.board.settled(settled)
-        if self._once:
-            who = (settled.consumer, settled.envelope.correlation_id)
-            (self.delayed.add if settled.outcome is Outcome.RETRIED else self.delayed.discard)(who)
+        if log.isEnabledFor(logging.DEBUG):
+            _tell(settled)
         if self._observe is not None:
             self._observe(settled)
         self._in_hand.pop(job.received, None)
-        self._finished.append(job.received)
+        self._finished.append((job.received, settled))
         if self._lanes is not None:
             self._waker.wake()
 
     def _acknowledge(self) -> None:
         if self._finished:
             # A task may outlive its connection: its tag means another message on the channel of today.
-            tags: dict[Subscription, list[Any]] = {}
-            for one in [self._finished.popleft() for _ in range(len(self._finished))]:
-                tags.setdefault(one.subscription, []).append(one.tag)
-            for subscription, finished in tags.items():
-                subscription.ack(finished)
+            by_channel: dict[Subscription, list[tuple[Any, Delivery]]] = {}
+            for one, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
+                by_channel.setdefault(one.subscription, []).append((one.tag, settled))
+            for subscription, finished in by_channel.items():
+                if subscription.open:
+                    subscription.ack([tag for tag, _ in finished])
+                    for _, settled in finished:
+                        self._count(settled)
+
+    def _count(self, settled: Delivery) -> None:
+        """Count a message, in the one thread that does."""
+        self.outcomes[settled.outcome] += 1
+        if self._once:
+            who = (settled.consumer, settled.envelope.correlation_id)
+            (self.delayed.add if settled.outcome is Outcome.RETRIED else self.delayed.discard)(who)
 
     def _show(self) -> None:
-        """Show once a second how things stand."""
-        while not self._stopping.wait(1.0):
+        """Show once a second how things stand, and write once a minute what was done."""
+        minutes = Minutes(self.board.look)
+        while not self._ended.wait(1.0):
+            if (line := minutes.line()) is not None:
+                log.info("%s", line)
             lanes, breakers = self._lanes, self._breakers.all
             self.board.gauges(
                 len(self._in_hand),
@@ -356,12 +394,12 @@ class Worker:
     def _pulse(self) -> None:
         """Keep both connections alive while their thread is busy, and watch its task."""
         interval = min(self._config.broker.heartbeat.total_seconds() / 4, 1.0)
-        while not self._stopping.wait(interval):
+        while not self._ended.wait(interval):
             self._publisher.beat()
             self._forwarder.beat()
             if self._threads > 1:
                 continue
-            for job in list(self._in_hand.values()):
+            for job in [] if self._inline else list(self._in_hand.values()):
                 limit = job.plan.config.task_timeout.total_seconds()
                 if job.began is not None and time.monotonic() - job.began > limit:
                     log.critical("a task of %s has not ended in %g s; the process ends", job.plan.name, limit)
@@ -370,3 +408,24 @@ class Worker:
             if connection is not None and not self._config.broker.embedded:
                 with contextlib.suppress(*_LOST):
                     connection.connection.send_heartbeat()
+
+
+def _depth(connection: Any, queues: Iterable[str]) -> int:
+    """Give how many messages are ready in some queues."""
+    channel = connection.channel()
+    try:
+        return sum(int(channel.queue_declare(queue=name, passive=True).message_count) for name in queues)
+    finally:
+        channel.close()
+
+
+def _tell(settled: Delivery) -> None:
+    """Say what each task did with a message, for who looks closely."""
+    failed = {failure.task: failure.kind for failure in settled.failures}
+    tasks = {
+        task: f"{failed.get(task, 'done')} in {1000 * seconds:.1f} ms"
+        for task, seconds in settled.timings.items()
+    }
+    said = "; ".join(f"{task}: {what}" for task, what in (failed | tasks).items()) or "nothing to do"
+    who = {"correlation_id": settled.envelope.correlation_id}
+    log.debug("%s: %s: %s", settled.consumer, settled.outcome.value, said, extra=who)

@@ -20,7 +20,7 @@ from tests.services import RabbitMQ
 from tests.support import Ran, Running, Site
 
 PLUGIN = """
-    import os, signal, time
+    import os, signal, threading, time
     from pathlib import Path
     from attrs import frozen
     from pacer_core import ConsumerType, Key, NotYet, Reject, Retry, Text, hookimpl, task
@@ -45,6 +45,10 @@ PLUGIN = """
             while not (HERE / more).exists():
                 time.sleep(0.01)
         append("effects", line)
+        if word == "break":
+            breakpoint()
+        if word == "where":
+            append("effects", f"in {os.getpid()} {threading.current_thread().name}\\n")
         if word == "once" and attempt > 1:
             return None
         if "retry" in words:

@@ -1,14 +1,20 @@
-"""The main job on embedded parts: messages go in at a broker, and a catalogue is filled.
+"""The README's demo: messages about datasets come in, and a catalogue is filled.
 
-Starts the ICAT sandbox and an in-memory broker in this process, publishes the messages in ``messages/``,
-does what ``pacer run --once`` does, and shows what became of them. Leaves nothing behind.
+Everything is embedded: the broker is a file, the ICAT a sandbox on loopback, and both are gone in the end.
+PACER is used as a facility uses it: `pacer send` and `pacer run` are processes of their own, and meet at the
+broker.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections import defaultdict
-from contextlib import closing
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import icat.client
@@ -16,42 +22,42 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core import Delivery, Outcome, logs
-from pacer_core.config import Config, load
-from pacer_core.transport.connection import connect
-from pacer_core.transport.dead import look
-from pacer_core.transport.publish import Outgoing, Publisher
-from pacer_core.transport.topology import dead_queue, declare
-from pacer_core.worker import Worker
 from pacer_sandbox import IcatSandbox
 
 HERE = Path(__file__).parent
-MESSAGES = [
-    ("dataset-alba.xml", "ALBA's XML, with its default namespace"),
-    ("dataset-alba.json", "the same dataset as JSON"),
-    ("dataset-esrf.xml", "ESRF's XML, in another namespace"),
-    ("broken-json.json", "cut off in the middle"),
-    ("broken-fields.xml", "an empty name, a date that is none, a missing value"),
-]
-COLOURS = {Outcome.ACKED: "green", Outcome.RETRIED: "yellow", Outcome.DEAD: "red"}
+MESSAGES = {
+    "dataset-alba.xml": "ALBA's XML, with its default namespace",
+    "dataset-alba.json": "the same dataset as JSON",
+    "dataset-esrf.xml": "ESRF's XML, in another namespace",
+    "broken-json.json": "cut off in the middle",
+    "broken-fields.xml": "an empty name, a date that is none, a missing value",
+}
+# What the demo itself reads, to show what each task did.
+LOGGING = """
+logging:
+  logLevel: DEBUG
+  console: {enabled: false}
+  file: {enabled: true, path: pacer.log, format: json}
+"""
+COLOURS = {"acked": "green", "retried": "yellow", "dead": "red"}
 
 console = Console(highlight=False, width=None if os.isatty(1) else 120)
 
 
 def main() -> None:
     """Run the demo."""
-    with IcatSandbox(seed="demo") as sandbox:
+    with tempfile.TemporaryDirectory(prefix="pacer-demo-") as name, IcatSandbox(seed="demo") as sandbox:
         os.environ |= {"DEMO_ICAT_URL": sandbox.url, "DEMO_ICAT_PASSWORD": "secret"}
-        config = load(HERE / "pacer.yaml")
-        logs.set_up_run(config.logging)
-        names = publish(config)
-        deliveries: list[Delivery] = []
-        Worker(config, config.consumers, observe=deliveries.append).run(once=True)
-        show_deliveries(deliveries, names)
+        folder = Path(name)
+        (folder / "pacer.yaml").write_text((HERE / "pacer.yaml").read_text() + LOGGING)
+        files = send(folder)
+        pacer(folder, "run", "--once", expected=1)  # 1: some are dead
+        show_handled(folder, files)
         show_catalogue(sandbox.url)
-        show_dead(config, names)
+        show_dead(folder, files)
     console.rule("Where to go next")
     console.print(
+        "docs/tutorials/first-run.md      the same by hand, and with a RabbitMQ\n"
         "docs/tutorials/first-plugin.md   write a consumer of your own, in twelve lines\n"
         "examples/demo/pacer.yaml         this demo's configuration; `pacer config check -c` reads it\n"
         "pacer sandbox icat --seed demo   the same ICAT, to play with\n"
@@ -59,38 +65,41 @@ def main() -> None:
     )
 
 
-def publish(config: Config) -> dict[str, str]:
+def pacer(folder: Path, *arguments: str | Path, expected: int = 0) -> str:
+    """Run a command of PACER's in a process of its own, and give what it prints."""
+    shown = [one.name if isinstance(one, Path) else one for one in arguments]
+    console.print(Text(f"$ pacer {shlex.join(shown)}", style="bold"))
+    command = [sys.executable, "-m", "pacer_core", *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    if done.returncode != expected:
+        raise SystemExit(f"pacer {arguments[0]} ended with {done.returncode}, not {expected}:\n{done.stdout}")
+    return done.stdout
+
+
+def send(folder: Path) -> dict[str, str]:
     """Send the messages, and give their files by correlation id."""
-    queue = config.queues[0]
-    table = Table("file", "what it is", title="Published", title_justify="left", box=None)
-    with closing(connect(config.broker, "demo")) as connection:
-        declare(connection, config)
-    names = {f"demo-{number}": name for number, (name, _) in enumerate(MESSAGES, 1)}
-    with closing(Publisher(config.broker)) as publisher:
-        for (correlation_id, name), (_, about) in zip(names.items(), MESSAGES, strict=True):
-            body = (HERE.parent / "messages" / name).read_bytes()
-            properties = {"correlation_id": correlation_id}
-            publisher.publish(
-                [Outgoing(queue.exchange or "", queue.routing_key or "", body, properties=properties)]
-            )
-            table.add_row(name, about)
+    table = Table("file", "what it is", title="Messages", title_justify="left", box=None)
+    for name, about in MESSAGES.items():
+        table.add_row(name, about)
     console.print(table)
-    return names
+    console.print()
+    sent = pacer(folder, "send", *(HERE.parent / "messages" / name for name in MESSAGES))
+    found = re.findall(r"([^/\n]+): confirmed, correlation id (\S+)", sent)
+    return {correlation_id: name for name, correlation_id in found}
 
 
-def show_deliveries(deliveries: list[Delivery], names: dict[str, str]) -> None:
-    """Show what each task did with each message."""
-    table = Table("file", "outcome", "tasks", "in ms", title="\nHandled", title_justify="left", box=None)
-    for delivery in sorted(deliveries, key=lambda one: one.envelope.correlation_id):
-        failed = {failure.task: failure.kind for failure in delivery.failures}
-        tasks = [f"{task}: done" for task in delivery.done]
-        tasks += [f"{task}: {kind}" for task, kind in failed.items()]
-        table.add_row(
-            names[delivery.envelope.correlation_id],
-            Text(delivery.outcome.value, style=COLOURS[delivery.outcome]),
-            "\n".join(tasks),
-            f"{1000 * sum(delivery.timings.values()):.0f}",
-        )
+def show_handled(folder: Path, files: Mapping[str, str]) -> None:
+    """Show what each task did with each message, out of the log."""
+    table = Table("file", "outcome", "tasks", title="\nHandled", title_justify="left", box=None)
+    handled: dict[str, tuple[str, str]] = {}
+    for line in (folder / "pacer.log").read_text().splitlines():
+        record = json.loads(line)
+        told = re.fullmatch(r"[\w-]+: (acked|retried|dead): (.*)", record["message"])
+        if told is not None:
+            handled[record["labels"]["correlation_id"]] = told[1], told[2].replace("; ", "\n")
+    for correlation_id, name in files.items():
+        outcome, tasks = handled[correlation_id]
+        table.add_row(name, Text(outcome, style=COLOURS[outcome]), tasks)
     console.print(table)
 
 
@@ -106,7 +115,7 @@ def show_catalogue(url: str) -> None:
         "investigation", "dataset", "sample", "from", "files", "parameters",
         title="\nIn ICAT now", title_justify="left", box=None,
     )  # fmt: skip
-    for dataset in datasets:
+    for dataset in sorted(datasets, key=lambda one: one.investigation.name):
         table.add_row(
             dataset.investigation.name,
             dataset.name,
@@ -119,19 +128,14 @@ def show_catalogue(url: str) -> None:
     client.logout()
 
 
-def show_dead(config: Config, names: dict[str, str]) -> None:
+def show_dead(folder: Path, files: Mapping[str, str]) -> None:
     """Show what waits for a person, and why."""
+    console.print()
+    found = json.loads(pacer(folder, "dead", "list", "--json"))
     table = Table("file", "why", title="\nIn the dead queue", title_justify="left", box=None)
-    reasons: dict[str, list[str]] = defaultdict(list)
-    with closing(connect(config.broker, "demo")) as connection:
-        for queue in config.queues:
-            for letter in look(connection, dead_queue(queue.name)):
-                reasons[letter.envelope.correlation_id] += [
-                    letter.error,
-                    *(f"  {one}" for one in letter.fields),
-                ]
-    for correlation_id, lines in reasons.items():
-        table.add_row(names[correlation_id], Text("\n".join(lines)))
+    for letter in found["letters"]:
+        why = [letter["error"], *(f"  {field}" for field in letter["fields"])]
+        table.add_row(files[letter["correlation_id"]], Text("\n".join(why)))
     console.print(table)
     console.print()
 

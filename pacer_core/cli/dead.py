@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import shutil
 import sys
-import threading
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -26,7 +25,7 @@ from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.config.structure import parse_duration
 from pacer_core.errors import BrokerError
-from pacer_core.supervisor import signals
+from pacer_core.signals import Stopped, signals
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import among, depth, look, take
 from pacer_core.transport.letters import DeadLetter, Wanted, replayed
@@ -351,9 +350,9 @@ def _walk(config: Config) -> Iterator[tuple[Any, list[str], Callable[[], None]]]
 @contextmanager
 def _stoppable() -> Iterator[Callable[[], bool]]:
     """Let what is under way finish on Ctrl-C: a copy that is sent is confirmed, and its letter removed."""
-    event = threading.Event()
-    with signals(event.set):
-        yield event.is_set
+    stopped = Stopped()
+    with signals(stopped.stop):
+        yield stopped.__bool__
 
 
 def _light(letter: DeadLetter) -> DeadLetter:

@@ -14,5 +14,6 @@ config_option = click.option(
     default=Path("pacer.yaml"),
     show_default=True,
     envvar="PACER_CONFIG",
+    show_envvar=True,
     help="The configuration file.",
 )

@@ -5,31 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from attrs import evolve
 
 from pacer_core import logs, supervisor
 from pacer_core.cli.options import config_option
 from pacer_core.config import load
 from pacer_core.messages import Outcome
+from pacer_core.signals import signals
 from pacer_core.worker import Worker
 
 
 @click.command()
 @config_option
 @click.option("--once", is_flag=True, help="Work until every queue is empty, then end.")
+@click.option("--wait", is_flag=True, help="With --once: until no message waits for a retry either.")
+@click.option(
+    "--inline",
+    is_flag=True,
+    help="For debugging: one process and one thread, in this terminal, so that breakpoint() works; without "
+    "taskTimeout, and logged at DEBUG.",
+)
 @click.pass_context
-def run(ctx: click.Context, file: Path, once: bool) -> None:
+def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) -> None:
     """Read the queues of a configuration until told to stop.
 
     With --once everything runs in this one process, and the exit code says how it went: 0 where every
-    message was handled, 1 where some are in a dead queue, 2 where some wait for a retry.
+    message was handled, 1 where some are in a dead queue, 2 where some wait for a retry. With --wait these
+    are handled as well, as soon as they are due: in the end, the retry queues of the virtual host are empty.
     """
+    if wait and not once:
+        raise click.UsageError("--wait goes with --once: without it, PACER waits anyhow")
     config = load(file)
-    logs.set_up_run(config.logging)
+    logs.set_up_run(evolve(config.logging, log_level="DEBUG") if inline else config.logging)
     if not once:
-        ctx.exit(supervisor.run(config))
-    worker = Worker(config, config.consumers)
-    with supervisor.signals(worker.stop):
-        outcomes = worker.run(once=True)
+        ctx.exit(supervisor.run(config, inline=inline))
+    worker = Worker(config, config.consumers, inline=inline)
+    with signals(worker.stop):
+        outcomes = worker.run(once=True, wait=wait)
     acked, dead, delayed = outcomes[Outcome.ACKED], outcomes[Outcome.DEAD], len(worker.delayed)
     click.echo(f"{acked} done, {dead} dead, {delayed} waiting for a retry")
     ctx.exit(1 if dead else 2 if delayed else 0)

@@ -27,6 +27,7 @@ from pacer_core.config.model import (
 from pacer_core.config.problems import Code, ConfigError, Problem, did_you_mean
 from pacer_core.config.references import check_references, type_and_instance
 from pacer_core.config.structure import structure
+from pacer_core.config.transports import check_transports
 from pacer_core.consumers import ConsumerType, Task
 from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline, TaskOrderError, in_order
@@ -74,12 +75,27 @@ def check(file: Path) -> tuple[Config | None, list[Problem]]:
                 document.report((key,), f"unknown key {key!r}{hint}", Code.UNKNOWN_KEY, key=True)
         options = _section(document, "plugins", PluginOptions) or PluginOptions()
         plugins = plugins_module.load(block=options.block)
+        _check_blocks(document, options.block, plugins)
         for conflict in plugins.conflicts:
             document.report(("plugins",), conflict, Code.PLUGIN)
         check_references(document, plugins)
+        check_transports(document)
         config = _build(document, plugins)
     problems = sorted(set(document.problems))
     return (None if any(one.severity == "error" for one in problems) else config), problems
+
+
+def _check_blocks(document: Document, names: tuple[str, ...], plugins: Plugins) -> None:
+    known = [info.name for info in plugins.infos if info.name != "core"]
+    for index, name in enumerate(names):
+        if name not in known:
+            hint = did_you_mean(name, known) or f" (there are: {', '.join(known) or 'none'})"
+            document.report(
+                ("plugins", "block", index),
+                f"no plugin {name!r} is there to be blocked{hint}",
+                Code.UNUSED,
+                severity="warning",
+            )
 
 
 def _build(document: Document, plugins: Plugins) -> Config:

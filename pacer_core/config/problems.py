@@ -25,6 +25,7 @@ class Code(Enum):
     UNSET_VARIABLE = "unset-variable"
     UNREADABLE_FILE = "unreadable-file"
     PLUGIN = "plugin"
+    TRANSPORT = "transport"
     UNUSED = "unused"
 
 

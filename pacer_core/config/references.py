@@ -8,6 +8,7 @@ from typing import Any
 
 from pacer_core.config.document import Document, Path_
 from pacer_core.config.problems import Code, did_you_mean
+from pacer_core.names import DEAD, RETRY
 from pacer_core.plugins import Plugins
 
 
@@ -74,6 +75,7 @@ def _queues(document: Document) -> None:
         for name in consumer.get("queues") or ()
         if isinstance(name, str)
     }
+    names = _names(document, "queues")
     for path, queue in entries(document, "queues"):
         exchange, name = queue.get("exchange"), name_of(queue)
         if isinstance(exchange, str) and exchange not in exchanges:
@@ -85,6 +87,8 @@ def _queues(document: Document) -> None:
                 "priorities need 'type: classic': quorum queues have none",
                 Code.BAD_VALUE,
             )
+        if name and (taken := _taken(name, names)):
+            document.report((*path, "name"), taken, Code.DUPLICATE_NAME)
         level = queue.get("maxPriorityLevel")
         if isinstance(level, int) and not 1 <= level <= 255:
             document.report((*path, "maxPriorityLevel"), "should be between 1 and 255", Code.BAD_VALUE)
@@ -92,6 +96,18 @@ def _queues(document: Document) -> None:
             document.report(
                 (*path, "name"), f"no consumer reads queue {name!r}", Code.UNUSED, severity="warning"
             )
+
+
+def _taken(name: str, names: list[str]) -> str | None:
+    """Say why a queue may not have this name: PACER declares one of its own by it, with other arguments."""
+    of = name.removesuffix(DEAD)
+    if of != name and of in names:
+        return f"{name!r} is the dead queue of {of!r}: give this queue another name"
+    return (
+        f"{name!r} is a retry queue of PACER's: give this queue another name"
+        if name.startswith(RETRY)
+        else None
+    )
 
 
 def _readers(document: Document) -> None:

@@ -28,12 +28,14 @@ class AskedWorker:
     """One worker: its process, what it is doing, and what it holds.
 
     ``state`` is ``starting``, ``away`` (from the broker), ``reading``, ``stand-by``, ``paused`` (what it
-    needs is away), ``stopping`` or ``down``. ``open_breakers`` names the integrations that are away for it.
+    needs is away), ``refused`` (by the broker: ``trouble`` says what), ``stopping`` or ``down``.
+    ``open_breakers`` names the integrations that are away for it.
     """
 
     name: str
     pid: int | None
     state: str
+    trouble: str
     starts: int
     crashes: int
     in_hand: int

@@ -42,6 +42,11 @@ class Seen:
         return state.name.lower().replace("_", "-")
 
     @property
+    def trouble(self) -> str:
+        """Why it cannot do what it is there for, or ``""``."""
+        return self.snapshot.trouble if self.up and self.snapshot is not None else ""
+
+    @property
     def ready(self) -> bool:
         """Whether it reads its queues, or waits for what is not in its hands."""
         return self.state in ("reading", "stand-by", "paused")

@@ -91,7 +91,11 @@ class _Pages:
 
     def _readyz(self, _: str) -> Response:
         workers = list(self._roster.workers())
-        reasons = [f"worker {one.name} is {one.state}" for one in workers if not one.ready]
+        reasons = [
+            f"worker {one.name} is {one.state}" + (f": {one.trouble}" if one.trouble else "")
+            for one in workers
+            if not one.ready
+        ]
         if not workers:
             reasons.append("no worker has been started yet")
         answer = self._watch.latest()
@@ -127,6 +131,7 @@ def _worker(seen: Seen) -> dict[str, Any]:
         "name": seen.name,
         "pid": seen.pid,
         "state": seen.state,
+        "trouble": seen.trouble,
         "starts": seen.starts,
         "crashes": seen.crashes,
         "in_hand": int(seen.now("in_hand")),

@@ -24,13 +24,15 @@ _FORMATS = {"plain": Plain, "json": Ecs}
 
 def set_up(level: str) -> None:
     """Send PACER's records of ``level`` and above, and other libraries' warnings, to standard error."""
-    _install(level, [_with_format(Console(sys.stderr), "plain")])
+    _install(level, [_with_format(Console(sys.stderr), "plain", level)])
 
 
 def set_up_run(settings: Logging) -> None:
     """Send records where the configuration says, with what Python itself would print past the log.
 
     Warnings, and exceptions that nobody has caught, become records: what they quote is searched for secrets.
+    What exceptions say may be personal data as well: but for PACER's own, it is written at level ``DEBUG``
+    alone.
 
     Raises
     ------
@@ -38,20 +40,21 @@ def set_up_run(settings: Logging) -> None:
         Where the log file cannot be written.
     """
     handlers: list[logging.Handler] = []
+    level = settings.log_level
     if settings.console.enabled:
-        handlers.append(_with_format(Console(sys.stderr), settings.console.format))
+        handlers.append(_with_format(Console(sys.stderr), settings.console.format, level))
     if settings.file.enabled:
         file = settings.file
         size = file.max_m_bytes * 1024 * 1024 if file.rotate else 0
-        handlers.append(_with_format(SharedFile(file.path, size, file.backup_count), file.format))
-    _install(settings.log_level, handlers or [logging.NullHandler()])
+        handlers.append(_with_format(SharedFile(file.path, size, file.backup_count), file.format, level))
+    _install(level, handlers or [logging.NullHandler()])
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread
 
 
-def _with_format(handler: logging.Handler, name: str) -> logging.Handler:
-    handler.setFormatter(_FORMATS[name]())
+def _with_format(handler: logging.Handler, name: str, level: str) -> logging.Handler:
+    handler.setFormatter(_FORMATS[name](full=level == "DEBUG"))
     return handler
 
 

@@ -11,12 +11,17 @@ from typing import Any
 import orjson
 
 from pacer_core.logs.secrets import redact
+from pacer_core.tracebacks import label, outline
 
 correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 """Of the message that the current thread is busy with; records of any logger carry it."""
 
 ECS = "8.11.0"
 """The version of the Elastic Common Schema that `Ecs` writes."""
+
+
+def _outline(info: Any) -> str:
+    return outline(info[1]).rstrip("\n") if info[1] is not None else ""
 
 
 def _message_of(record: logging.LogRecord) -> str | None:
@@ -27,8 +32,13 @@ def _message_of(record: logging.LogRecord) -> str | None:
 class Plain(logging.Formatter):
     """``2026-03-14 09:26:53,589 WARNING 4711 pacer.settle: text [correlation id]``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, full: bool = False) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s")
+        self._full = full
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Give a traceback: what its exceptions say is left out, unless the format is ``full``."""
+        return super().formatException(ei) if self._full else _outline(ei)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Give the line without a traceback."""
@@ -48,8 +58,9 @@ class Ecs(logging.Formatter):
     ``error.stack_trace``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, full: bool = False) -> None:
         super().__init__()
+        self._full = full
         self._service = {"name": "pacer", "version": version("pacer-core")}
 
     def format(self, record: logging.LogRecord) -> str:
@@ -77,10 +88,11 @@ class Ecs(logging.Formatter):
             fields["labels"] = {"correlation_id": redact(message)}
         if record.exc_info and record.exc_info[0] is not None:
             kind, error, _ = record.exc_info
+            trace = self.formatException(record.exc_info) if self._full else _outline(record.exc_info)
             fields["error"] = {
                 "type": kind.__qualname__,
-                "message": redact(str(error)),
-                "stack_trace": redact(self.formatException(record.exc_info)),
+                "message": redact(str(error) if self._full or error is None else label(error)),
+                "stack_trace": redact(trace),
             }
         try:
             return orjson.dumps(fields).decode()

@@ -6,14 +6,15 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from enum import EnumType
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from cattrs import Converter
 
 from pacer_core.errors import BadField, Reject
 from pacer_core.parsing.types import Scalar, Text, shape_of, snake
-from pacer_core.structuring import Bad, Step, leaves, strict_converter
+from pacer_core.structuring import Bad, Hook, Step, leaves, strict_converter, unknown_types
 
 M = TypeVar("M")
 
@@ -46,6 +47,11 @@ def structure(data: Any, cls: type[M], problems: Sequence[BadField] = ()) -> M:
     return message
 
 
+def unreadable(cls: type) -> list[str]:
+    """Name the attributes of a message class whose types no message can be read into: ``Scan.day: date``."""
+    return list(unknown_types(_converter(), cls))
+
+
 def _bad_fields(error: BaseException) -> Iterator[BadField]:
     for path, leaf in leaves(error):
         # A validator of the plugin's own may quote the value; its type cannot.
@@ -69,7 +75,27 @@ def _converter() -> Converter:
         bool: _truth,
         datetime: _datetime,
     }
-    return strict_converter(scalars, _rename)
+    converter = strict_converter(scalars, _rename)
+    converter.register_structure_hook_factory(_is_choice, _choice_hook)
+    return converter
+
+
+def _is_choice(hint: Any) -> bool:
+    return get_origin(hint) is Literal or isinstance(hint, EnumType)
+
+
+def _choice_hook(hint: Any) -> Hook:
+    """Read one of a few values; XML writes all of them as text."""
+    choices: list[Any] = list(hint) if isinstance(hint, EnumType) else list(get_args(hint))
+    by_text = {str(getattr(one, "value", one)): one for one in choices}
+
+    def hook(value: Any, _: Any) -> Any:
+        found = by_text.get(str(value).strip()) if isinstance(value, str | int | float) else None
+        if found is None:
+            raise Bad(f"is not one of {', '.join(by_text)}")
+        return found
+
+    return hook
 
 
 def _rename(cls: type, value: dict[Any, Any]) -> tuple[dict[str, Any], list[Bad]]:

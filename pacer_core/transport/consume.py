@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import socket
@@ -41,9 +42,16 @@ class Waker:
         return self._read
 
     def wake(self) -> None:
-        """End the wait, now or when it begins."""
-        with contextlib.suppress(BlockingIOError):
+        """End the wait, now or when it begins; takes no lock, and does nothing once it is closed."""
+        with contextlib.suppress(OSError):  # full, and so awake; or closed
             os.write(self._write, b".")
+
+    def wait(self, seconds: float) -> None:
+        """Wait until somebody calls, or time is up."""
+        poll = select.poll()
+        poll.register(self._read, select.POLLIN)
+        if poll.poll(math.ceil(max(seconds, 0.0) * 1000)):
+            self.clear()
 
     def clear(self) -> None:
         """Forget that anybody called."""
@@ -53,8 +61,9 @@ class Waker:
 
     def close(self) -> None:
         """Close both ends."""
-        os.close(self._read)
-        os.close(self._write)
+        ends, self._read, self._write = (self._read, self._write), -1, -1
+        for end in ends:
+            os.close(end)
 
 
 class StandBy(Exception):
@@ -86,6 +95,10 @@ class Subscription:
         self._on_message = on_message
         self._channel = connection.channel()
         self._socket: socket.socket = connection.connection.sock
+        # Not select: it takes no descriptor above 1023, and clients open one for each thread.
+        self._poll = select.poll()
+        self._poll.register(self._socket, select.POLLIN)
+        self._waker: Waker | None = None
         self._early: set[int] = set()
         self._low = 0
         self.open = True
@@ -126,11 +139,14 @@ class Subscription:
         """
         amqp = self._connection.connection
         if not amqp.ready():  # what has been read already makes no socket readable
-            wait_for: list[Any] = [self._socket, waker]
-            readable, _, _ = select.select(wait_for, [], [], timeout)
-            if waker in readable:
+            if self._waker is not waker:
+                self._waker = waker
+                self._poll.register(waker, select.POLLIN)
+            ready = {number for number, _ in self._poll.poll(math.ceil(timeout * 1000))}
+            if waker.fileno() in ready:
                 waker.clear()
-            if self._socket not in readable:
+                ready.remove(waker.fileno())
+            if not ready:
                 return
         amqp.drain_ready(BATCH)
 

@@ -2,44 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from amqp.exceptions import NotFound, PreconditionFailed
 
 from pacer_core.config.model import Config, ConsumerPlan, Exchange, Queue
 from pacer_core.errors import BrokerError
+from pacer_core.names import dead_queue, retry_exchange
 from pacer_core.policy import LADDER
+
+__all__ = ["dead_queue", "declare", "retry_exchange"]
 
 # RabbitMQ counts every return of a message, an orderly stop's as well, and 4.x drops after 20 of them.
 _NO_DELIVERY_LIMIT = 1_000_000
 
 
-def dead_queue(queue: str) -> str:
-    """Give the name of a queue's dead queue."""
-    return f"{queue}.dead"
-
-
-def retry_exchange(step: int) -> str:
-    """Name the exchange (and queue) where copies wait; their routing key is their work queue."""
-    return f"pacer.retry.{step}s"
-
-
-def declare(connection: Any, config: Config) -> None:
+def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | None = None) -> None:
     """Declare everything that a configuration needs; what is there already has to be the same.
+
+    With ``plans``, only what these consumers read and publish to: their queues, and the queues of follow-ups
+    that are ours. What somebody else owns, and has removed, then stops those alone who read it.
 
     Raises
     ------
     BrokerError
         Where something exists with other arguments, or a passive one does not exist: with the line to change.
     """
+    queues = config.queues if plans is None else tuple(_needed(config, plans))
+    exchanges = {queue.exchange for queue in queues if queue.declare == "active"}
     broker = _Declarer(connection)
     for exchange in config.exchanges:
-        broker.exchange(exchange)
-    for queue in config.queues:
+        if plans is None or exchange.name in exchanges:
+            broker.exchange(exchange)
+    for queue in queues:
         broker.queue(queue, _keyed(config.consumers, queue.name))
     for step in LADDER:
         broker.step(step)
+
+
+def _needed(config: Config, plans: Sequence[ConsumerPlan]) -> Iterator[Queue]:
+    read = {name for plan in plans for name in plan.config.queues}
+    follow_ups = {plan.config.queues[0] for plan in config.consumers}
+    for queue in config.queues:
+        if queue.name in read or (queue.name in follow_ups and queue.declare == "active"):
+            yield queue
 
 
 def _keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import os
 import re
 import signal
@@ -72,7 +73,12 @@ PLUGIN = """
         )
 """
 
-Metrics = dict[tuple[str, ...], float]
+
+class Metrics(dict[tuple[str, ...], float]):
+    """Samples, by name and values of labels; one that is not exposed yet equals nothing."""
+
+    def __missing__(self, sample: tuple[str, ...]) -> float:
+        return math.nan
 
 
 class Seen:
@@ -106,11 +112,11 @@ class Seen:
         """Give every sample, by its name and the values of its labels in the order of their names."""
         status, _, text = self.get("/metrics")
         assert status == 200, text
-        return {
-            (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        return Metrics(
+            ((sample.name, *(value for _, value in sorted(sample.labels.items()))), sample.value)
             for family in text_string_to_metric_families(text)
             for sample in family.samples
-        }
+        )
 
 
 @pytest.fixture
@@ -154,7 +160,7 @@ def test_what_happens_to_messages_is_counted(lab: Lab, seen: Seen, run: Callable
     assert metrics["pacer_publish_confirm_seconds_count",] == 3
     assert metrics["pacer_worker_up", "jobs-1"] == metrics["pacer_worker_ready", "jobs-1"] == 1
     assert metrics["pacer_worker_restarts_total", "jobs-1"] == 0
-    eventually(lambda: seen.metrics()["pacer_queue_messages_dead", "jobs"] == 2)
+    eventually(lambda: seen.metrics().get(("pacer_queue_messages_dead", "jobs")) == 2)
     assert seen.metrics()["pacer_broker_up",] == 1
 
 
@@ -164,7 +170,7 @@ def test_queues_are_counted_by_the_broker(lab: Lab, seen: Seen, run: Callable[..
         lab.publish({"name": f"{number}", "first": "wait gate"})
     lab.publish({"name": "again", "first": "notyet"})
     eventually(lambda: len(lab.held) == 2)
-    eventually(lambda: seen.metrics()["pacer_queue_messages_ready", "jobs"] == 5)
+    eventually(lambda: seen.metrics().get(("pacer_queue_messages_ready", "jobs")) == 5)
     eventually(lambda: seen.metrics()["pacer_messages_in_hand", "jobs-1"] == 2)
     lab.open_gate()
     eventually(
@@ -260,6 +266,12 @@ def test_the_hottest_key_is_named_with_what_waits_for_it(steps: Lab, seen: Seen)
     assert [(one.space, one.key, one.waiting) for one in found.workers[0].keys] == [
         ("investigation", "HC-2", 3)
     ]
+    shown = steps.site.pacer("status", "-c", steps.file).out
+    assert "3 messages wait for one before of investigation HC-2" in shown
+    data = json.loads(steps.site.pacer("status", "-c", steps.file, "--json").out)
+    assert data["supervisor"]["workers"][0]["keys"] == [
+        {"space": "investigation", "key": "HC-2", "waiting": 3}
+    ]
     (steps.site.folder / "gate").unlink()
     eventually(lambda: not any(name == "pacer_hottest_key_waiting" for name, *_ in seen.metrics()))
 
@@ -276,6 +288,9 @@ def test_an_open_breaker_is_seen_and_the_worker_stays_ready(steps: Lab, seen: Se
     assert found.workers[0].open_breakers == ("catalogue",)
     eventually(lambda: '"paused"' in seen.get("/status")[2])
     assert seen.ready()
+    rows = [row.split() for row in steps.site.pacer("status", "-c", steps.file).out.splitlines()]
+    (row,) = (row for row in rows if row[:1] == ["key:investigation"])
+    assert (row[1], row[-1]) == ("paused", "catalogue")
     away.unlink()
     eventually(lambda: seen.metrics()[name] == 0)
 
@@ -293,6 +308,7 @@ def test_an_account_that_finds_nothing_is_pointed_out_until_it_finds_something(
     eventually(lambda: seen.why()["advice"])
     (advice,) = seen.why()["advice"]
     assert re.match("integration catalogue: .* rights to read", advice)
+    assert advice in steps.site.pacer("status", "-c", steps.file).out
     assert seen.ready()
     assert seen.metrics()["pacer_integration_found_nothing", "catalogue", "key:investigation"] == 1
     empty.unlink()

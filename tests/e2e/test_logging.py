@@ -113,7 +113,7 @@ def test_every_record_of_a_message_carries_its_correlation_id(
             assert any(text.startswith(beginning) for text in texts), texts
         assert any("warning: old ***" in text for text in texts), texts
     assert any("done" in one["message"] for one in about["one"])
-    assert any("error: refused ***" in one["message"] for one in about["two"])
+    assert any("RuntimeError: error: refused ***" in str(one.get("error")) for one in about["two"])
     for name in ("two", "three"):
         assert any("dead in steps.dead" in one["message"] for one in about[name])
     others = [one["message"] for one in found if "labels" not in one]

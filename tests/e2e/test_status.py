@@ -14,7 +14,7 @@ from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
 from tests.services import RabbitMQ
 from tests.services.base import free_port
-from tests.support import Site
+from tests.support import Site, eventually
 
 CONFIG = """
     brokers:
@@ -71,6 +71,31 @@ def test_the_status_declares_nothing_and_says_what_is_missing(site: Site, file: 
     assert orjson.loads(site.pacer("status", "-c", file, "--json").out)["queues"][0]["ready"] is None
     empty = site.pacer("dead", "list", "-c", file)
     assert (empty.code, empty.out) == (0, "no dead letters\n")
+
+
+def test_a_run_of_this_configuration_is_shown_and_one_of_another_is_not(site: Site, tmp_path: Path) -> None:
+    text = f"""
+        brokers: {{main: {{protocol: sqlite, path: {tmp_path / "broker.db"}}}}}
+        queues: [{{name: samples}}]
+        consumers: [{{type: forward, queues: [samples], workers: 2}}]
+        processes: {{stateFolder: {tmp_path / "state"}}}
+        health: {{port: {free_port()}}}
+    """
+    file, other = site.write(text), site.write(text, "other.yaml")
+    running = site.start("run", "-c", file)
+    eventually(lambda: running.printed.count("reading samples") == 2, what=lambda: running.printed)
+    done = site.pacer("status", "-c", file)
+    assert done.out.startswith("up  embedded broker on SQLite 3.")
+    assert f"process {running.process.pid}, 2 workers" in done.out
+    rows = [row.split() for row in done.out.splitlines()]
+    assert [row[0] for row in rows if row[1:2] == ["reading"]] == ["forward-1", "forward-2"]
+    data = orjson.loads(site.pacer("status", "-c", file, "--json").out)
+    assert data["broker"]["product"] == "embedded broker on SQLite"
+    assert data["supervisor"]["pid"] == running.process.pid
+    assert {worker["state"] for worker in data["supervisor"]["workers"]} == {"reading"}
+    assert "no `pacer run` of this configuration answers" in site.pacer("status", "-c", other).out
+    assert orjson.loads(site.pacer("status", "-c", other, "--json").out)["supervisor"] is None
+    assert running.end() == 0
 
 
 def test_a_broker_that_does_not_answer_is_an_error_without_its_password(site: Site) -> None:

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from tests.lab import Lab
+from tests.services.base import free_port
 from tests.support import Running, eventually
 
 
@@ -99,18 +100,29 @@ def test_a_run_that_its_broker_refuses_ends_at_once_in_one_line(lab: Lab) -> Non
     assert len(running.printed.splitlines()) == 1
 
 
-def test_a_worker_that_its_broker_refuses_later_says_so_in_one_line_and_tries_again(lab: Lab) -> None:
-    lab.configure(queue="name: jobs}, {name: others, declare: passive")
+def test_a_queue_that_somebody_removes_stops_those_alone_who_read_it(lab: Lab) -> None:
+    health = free_port()
+    lab.configure(
+        queue="name: jobs}, {name: others, declare: passive",
+        more=f"  - {{type: follow-ups, queues: [others]}}\nhealth: {{port: {health}}}",
+    )
     lab.channel.queue_declare("others", durable=True, auto_delete=False)
     running = lab.run()
+    running.wait_for("reading others")
+    running.wait_for("reading jobs")
     lab.channel.queue_delete("others")
     lab.node.ctl("close_all_connections", "-p", lab.vhost, "test")
-    running.wait_for("worker jobs-1 ended with code 69; again in 0.5 s")
-    assert "ERROR" in running.printed
-    assert "queue 'others' does not exist" in running.printed
+    running.wait_for("queue 'others' does not exist")
+    eventually(lambda: running.printed.count("reading jobs") == 2, what=lambda: running.printed)
+    lab.publish({"name": "a"})
+    eventually(lambda: "second a 1" in lab.effects, what=lambda: running.printed)
+    seen = lab.site.pacer("status", "-c", lab.file).out
+    rows = {row.split()[0]: row.split()[1] for row in seen.splitlines() if row.count("-1 ")}
+    assert rows == {"jobs-1": "reading", "follow-ups-1": "refused"}
+    assert "follow-ups-1: queue 'others' does not exist" in seen
     assert "Traceback" not in running.printed
     lab.channel.queue_declare("others", durable=True, auto_delete=False)
-    eventually(lambda: running.printed.count("reading jobs") == 2, what=lambda: running.printed)
+    eventually(lambda: running.printed.count("reading others") == 2, what=lambda: running.printed)
     assert running.end() == 0
 
 

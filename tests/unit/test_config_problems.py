@@ -1,10 +1,15 @@
 """A configuration with mistakes: each is reported, at its place, in one run."""
 
 import json
+from typing import get_args
 
 import pytest
 
 from pacer_core.config import Code, ConfigError, check, load
+from pacer_core.config.document import read
+from pacer_core.config.model import Protocol
+from pacer_core.config.transports import TRANSPORTS, check_transports
+from pacer_core.transport.embedded import Capabilities
 from tests.support import Site
 
 POST = """
@@ -199,6 +204,30 @@ CODES = {
         "8:10",
     ),
     "unused queue": (FINE.replace("queues:\n", "queues:\n  - {name: attic}\n", 1), Code.UNUSED, "6:12"),
+    "a key that says nothing": (FINE.replace("memory", "memory, host: a"), Code.UNUSED, "2:28"),
+    "a plugin to block that is not there": (FINE + "plugins: {block: [parcel]}\n", Code.UNUSED, "11:19"),
+    "no file of the broker": (FINE.replace("memory", "sqlite"), Code.MISSING, "2:9"),
+    "tls without tls": (FINE.replace("memory", "amqp, tls: {caFile: a}"), Code.BAD_VALUE, "2:31"),
+    "the name of a dead queue": (
+        FINE.replace("queues:\n", "queues:\n  - {name: parcels.dead}\n", 1).replace(
+            "[parcels]", "[parcels, parcels.dead]"
+        ),
+        Code.DUPLICATE_NAME,
+        "6:12",
+    ),
+    "the name of a retry queue": (
+        ALONE.replace("name: parcels,", "name: pacer.retry.1s,").replace("[parcels]", "[pacer.retry.1s]"),
+        Code.DUPLICATE_NAME,
+        "6:12",
+    ),
+    "two processes in memory": (FINE.replace("[scale]}", "[scale], workers: 2}"), Code.TRANSPORT, "10:72"),
+    "a cluster in memory": (FINE.replace("memory", "memory, hosts: [a, b]"), Code.TRANSPORT, "2:35"),
+    "a cluster in a file": (FINE.replace("memory", "sqlite, path: a, hosts: [a, b]"), Code.TRANSPORT, "2:44"),
+    "a recipient in memory": (
+        FINE.replace("memory}", "memory}\n  recipients: [{name: a, protocol: memory}]"),
+        Code.TRANSPORT,
+        "3:36",
+    ),
     "unset variable": (FINE.replace('"http://localhost"', "!env NO_SUCH_VAR"), Code.UNSET_VARIABLE, "8:16"),
     "no file": (FINE.replace('"http://localhost"', "!file no/such"), Code.UNREADABLE_FILE, "8:16"),
 }
@@ -213,6 +242,28 @@ def test_a_problem_has_its_code_and_its_place(post: Site, text: str, code: Code,
 
 def test_every_code_but_that_of_plugins_has_an_example_here(post: Site) -> None:
     assert {code for _, code, _ in CODES.values()} == set(Code) - {Code.PLUGIN}
+
+
+def test_what_a_transport_cannot_do_is_named(post: Site) -> None:
+    text = FINE.replace("[scale]}", "[scale], workers: 2}")
+    what = "it asks for 2 processes, but protocol 'memory' cannot serve more than one process"
+    assert found(post, text) == [f"10:72: error: {what} [transport]"]
+
+
+def test_it_is_known_of_every_protocol_what_it_can_do() -> None:
+    assert set(TRANSPORTS) == set(get_args(Protocol))
+
+
+def test_each_capability_that_a_configuration_needs_is_asked_for(post: Site) -> None:
+    text = FINE.replace("parcel.sent}", "parcel.sent, type: classic, priorityEnabled: true}")
+    document = read(post.write(text.replace("[scale]}", "[scale], workers: 2}")))
+    nothing = Capabilities("slate", False, False, False, False, False)
+    check_transports(document, {"memory": nothing})
+    assert [(one.line, one.message.partition("cannot ")[2]) for one in document.problems] == [
+        (6, "let one message overtake another"),
+        (10, "serve more than one process"),
+        (2, "hold a message back for a time"),
+    ]
 
 
 def test_a_file_that_is_not_there_is_a_problem(site: Site) -> None:

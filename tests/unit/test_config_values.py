@@ -265,7 +265,8 @@ def test_a_consumer_that_is_switched_off_reads_no_queue(post: Site) -> None:
 
 
 def test_a_key_space_lives_in_one_process(post: Site) -> None:
-    (problem,) = problems(post, consumers="  - {type: keyed, queues: [parcels], workers: 2}")
+    found = problems(post, consumers="  - {type: keyed, queues: [parcels], workers: 2}")
+    (problem,) = (one for one in found if "key space" in one.message)
     assert "'workers'" in problem.message
     assert (problem.line, problem.column) == (8, 47)
 

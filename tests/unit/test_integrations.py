@@ -39,12 +39,10 @@ class Diary:
         self.lines.append("unshare")
 
 
-def plan(kind: IntegrationType[Any]) -> ConsumerPlan:
+def plan(kind: IntegrationType[Any], name: str = "scale-1") -> ConsumerPlan:
     type_ = ConsumerType(name="parcels", message=None, tasks=[])
     pipeline = Pipeline("parcels", type_, lambda envelope, consumer: None, ())
-    return ConsumerPlan(
-        Consumer("parcels", ("q",)), pipeline, {kind.name: Integration("scale-1", kind, None)}
-    )
+    return ConsumerPlan(Consumer("parcels", ("q",)), pipeline, {kind.name: Integration(name, kind, None)})
 
 
 def in_threads(count: int, call: Any) -> list[Any]:
@@ -96,6 +94,28 @@ def test_a_system_that_is_away_delays_a_task_and_is_tried_again_with_the_next_on
         clients.get(kind)
     diary.away = False
     assert clients.get(kind) == "client of process"
+
+
+def test_an_integration_that_hangs_while_it_is_opened_holds_up_no_other() -> None:
+    inside, release = threading.Event(), threading.Event()
+
+    @contextmanager
+    def slow(options: Any) -> Iterator[str]:
+        inside.set()
+        assert release.wait(30)
+        yield "slow"
+
+    hanging = IntegrationType(name="lorry", options=dict, open=slow)
+    quick = IntegrationType(name="scale", options=dict, open=Diary().open)
+    opened = OpenIntegrations()
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(opened.clients(plan(hanging, "l")).get(hanging)))
+    thread.start()
+    assert inside.wait(30)
+    assert opened.clients(plan(quick)).get(quick) == "client of process"
+    release.set()
+    thread.join(30)
+    assert found == ["slow"]
 
 
 def test_a_client_that_does_not_close_properly_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:

@@ -91,7 +91,7 @@ def test_no_handler_and_no_format_writes_a_secret(form: str, tmp_path: Path) -> 
 @pytest.fixture
 def handler(tmp_path: Path) -> Iterator[SharedFile]:
     handler = SharedFile(tmp_path / "pacer.log")
-    handler.setFormatter(Ecs())
+    handler.setFormatter(Ecs(full=True))
     yield handler
     handler.close()
 
@@ -122,6 +122,25 @@ def test_json_lines_are_of_the_elastic_common_schema(handler: SharedFile, tmp_pa
     assert second["message"] == "half a character: \\udcff"
     assert "error" not in second
     assert "labels" not in second
+
+
+@pytest.mark.parametrize("kind", [Plain, Ecs])
+def test_what_an_exception_says_is_written_where_the_format_is_full_alone(kind: type[Plain | Ecs]) -> None:
+    name = "-".join(["Ada", "Lovelace"])
+    try:
+        try:
+            Path(f"/nowhere/{name}").read_text()
+        except OSError as error:
+            raise ExceptionGroup(name, [ValueError(name), KeyError(name)]) from error
+    except ExceptionGroup as error:
+        one = record("it failed", exc_info=(type(error), error, error.__traceback__))
+    assert "'/nowhere/Ada-Lovelace'" in kind(full=True).format(one)
+    one.exc_text = None  # where logging keeps what the first format has made of it
+    outline = kind().format(one)
+    assert "FileNotFoundError (No such file or directory) at " in outline
+    assert re.search(r"ExceptionGroup \(ValueError, KeyError\) at [\w.]*test_logs:\d+", outline)
+    assert "direct cause" in outline
+    assert "Ada-Lovelace" not in outline
 
 
 @pytest.mark.parametrize("form", [Plain(), Ecs()], ids=["plain", "json"])

@@ -12,6 +12,7 @@ from pacer_core.health import Roster, roster
 from pacer_core.lanes import Lanes
 from pacer_core.messages import TaskFailure
 from pacer_core.metrics import BUCKETS, Board, Shape, State, look
+from pacer_core.minutes import Minutes
 
 SHAPE = Shape({"datasets": ("store", "index")}, ("icat",), ("investigation", "user"))
 
@@ -149,3 +150,32 @@ def test_a_worker_that_is_down_says_nothing_about_the_present() -> None:
     (seen,) = workers.workers()
     assert (seen.state, seen.ready, seen.now("in_hand"), seen.now("open", "icat")) == ("down", False, 0, 0)
     assert (seen.crashes, seen.starts) == (1, 1)
+
+
+def test_a_line_says_what_was_done_in_a_minute_in_which_something_was() -> None:
+    now = [0.0]
+    board = Board(SHAPE)
+    minutes = Minutes(board.look, lambda: now[0])
+    for outcome in (Outcome.ACKED, Outcome.ACKED, Outcome.DEAD):
+        board.settled(settled(outcome))
+    now[0] = 59.0
+    assert minutes.line() is None
+    now[0] = 61.0
+    assert minutes.line() == "datasets: 2 done, 1 dead in 61 s"
+    now[0] = 200.0
+    assert minutes.line() is None
+    board.settled(settled(Outcome.RETRIED))
+    now[0] = 260.0
+    assert minutes.line() == "datasets: 1 to be retried in 60 s"
+
+
+def test_a_worker_says_what_keeps_it_from_its_work_until_it_is_over(file: Path) -> None:
+    board = Board(SHAPE, file)
+    board.state(State.REFUSED, "queue 'é' does not exist: " + "é" * 200)
+    seen = look(file)
+    assert seen is not None
+    assert seen.trouble.startswith("queue 'é' does not exist")
+    board.state(State.READING)
+    seen = look(file)
+    assert seen is not None
+    assert seen.trouble == ""

@@ -1,13 +1,29 @@
 """One message through its tasks: what each may do, and what becomes of the message."""
 
 import asyncio
+import logging
+import re
+import traceback
 from typing import Any
 
 import pytest
 from attrs import evolve, frozen
 
-from pacer_core import BadField, ConsumerType, Context, Delivery, NotYet, Outcome, Reject, Retry, task
+from pacer_core import (
+    BadField,
+    ConsumerType,
+    Context,
+    Delivery,
+    IntegrationType,
+    NotYet,
+    Outcome,
+    PacerError,
+    Reject,
+    Retry,
+    task,
+)
 from pacer_core.consumers import Task
+from pacer_core.pipeline import in_order
 from pacer_core.testing import deliver
 
 
@@ -145,10 +161,38 @@ def test_any_other_exception_is_a_retry_with_its_trace(
     assert outcome(delivery) == (Outcome.RETRIED, ("b",), ("a",), [])
     (failure,) = delivery.failures
     assert failure.kind == "error"
-    assert failure.reason.startswith(type(error).__name__)
+    assert failure.reason.startswith(f"{type(error).__name__} at ")
     assert "\n" not in failure.reason
     assert "test_pipeline.py" in str(failure.trace)
     assert failure.reason in caplog.text
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+def test_what_an_unexpected_exception_quotes_is_told_at_debug_alone(
+    diary: Diary, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    def read(ctx: Context) -> None:
+        try:
+            try:
+                raise PacerError("for operators")
+            except PacerError:
+                int("Ada Lovelace")
+        except ValueError as error:
+            raise KeyError("Ada Lovelace") from error
+
+    with caplog.at_level(level, "pacer"):
+        delivery = diary.deliver(diary.task("a", read))
+    (failure,) = delivery.failures
+    assert re.fullmatch(r"KeyError at [\w.]*test_pipeline:\d+", failure.reason)
+    assert 'int("Ada' in str(failure.trace), "the lines of the program are there"
+    assert "PacerError: for operators" in str(failure.trace)
+    assert "'Ada Lovelace'" not in str(failure.trace)
+    shown = [record for record in caplog.records if "'Ada Lovelace'" in _told(record)]
+    assert [record.levelname for record in shown] == (["DEBUG"] if level == logging.DEBUG else [])
+
+
+def _told(record: logging.LogRecord) -> str:
+    return record.getMessage() + "".join(traceback.format_exception(*record.exc_info or (None, None, None)))
 
 
 def test_an_interrupt_from_the_keyboard_is_no_business_of_tasks(diary: Diary) -> None:
@@ -160,11 +204,11 @@ def test_an_interrupt_from_the_keyboard_is_no_business_of_tasks(diary: Diary) ->
 def test_a_task_that_returns_nonsense_has_failed(diary: Diary, nonsense: Any) -> None:
     delivery = diary.deliver(diary.task("a", lambda ctx: nonsense))
     assert [one.kind for one in delivery.failures] == ["error"]
-    assert delivery.failures[0].reason.startswith("TypeError: task a returned ")
+    assert delivery.failures[0].reason.startswith("TaskError: task a returned ")
 
 
 def test_a_very_long_reason_is_cut_and_a_very_long_trace_too(diary: Diary) -> None:
-    delivery = diary.deliver(diary.task("a", ValueError("x" * 10**6)))
+    delivery = diary.deliver(diary.task("a", PacerError("x" * 10**6)))
     assert len(delivery.failures[0].reason) < 3000
     assert len(str(delivery.failures[0].trace)) < 5000
     assert str(delivery.failures[0].trace).startswith("...")
@@ -185,6 +229,24 @@ def test_whatever_is_given_as_a_reason_is_one(diary: Diary) -> None:
     odd: Any = ["number", BadField("number", "is odd")]
     fields = diary.deliver(diary.task("a", Reject("odd", fields=odd))).bad_fields
     assert [str(bad) for bad in fields] == ["$: number", "number: is odd"]
+
+
+def test_what_comes_after_a_task_that_is_switched_off_waits_for_what_that_one_would_have_waited_for(
+    diary: Diary,
+) -> None:
+    away: IntegrationType[Any] = IntegrationType("doi", dict, open=lambda options: options)
+    tasks = (
+        diary.task("a", Retry("later")),
+        evolve(diary.task("b", after=("a",)), needs=(away,)),
+        evolve(diary.task("c", after=("b",)), needs=(away,)),
+        diary.task("d", after=("c",)),
+        evolve(diary.task("e"), needs=(away,)),
+        diary.task("f", after=("e", "a")),
+        diary.task("g", after=("e",)),
+    )
+    delivery = diary.deliver(*in_order(tasks, lambda one: False))
+    assert diary.ran == ["a", "g"]
+    assert outcome(delivery) == (Outcome.RETRIED, ("g",), ("a", "f", "d"), [])
 
 
 def test_describe_gives_the_identifiers(diary: Diary) -> None:

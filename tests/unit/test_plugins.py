@@ -117,6 +117,38 @@ def test_a_plugin_that_cannot_be_imported_is_a_warning_in_the_list(
     assert cause in done.out
 
 
+DATED = """
+    from __future__ import annotations
+    from datetime import date
+    from attrs import frozen
+    from pacer_core import ConsumerType, hookimpl
+
+    @frozen
+    class Stamp:
+        day: date | None = None
+
+    @frozen
+    class Parcel:
+        number: str
+        stamps: tuple[Stamp, ...] = ()
+        after: Parcel | None = None
+
+    @hookimpl
+    def pacer_consumers():
+        return [ConsumerType(name="parcels", message=Parcel, tasks=[])]
+"""
+
+
+def test_a_message_class_into_which_nothing_can_be_read_is_its_plugins_failure(site: Site) -> None:
+    site.install("parcel-post", DATED)
+    found = listed(site)["parcel_post"]
+    assert found["state"] == "failed"
+    assert "consumer type 'parcels': no message can be read into Stamp.day: date; a message" in found["error"]
+    done = site.pacer("config", "check", "-c", site.write(MEMORY))
+    assert done.code == 1
+    assert "no message can be read into Stamp.day: date" in done.out
+
+
 def test_a_plugin_that_cannot_be_imported_is_an_error_with_its_cause_where_it_is_used(site: Site) -> None:
     site.install("brokenpost", "import no_such_library")
     done = site.pacer("config", "check", "-c", site.write(MEMORY))

@@ -47,6 +47,14 @@ class Capabilities:
         return tuple(name for name in needed if not getattr(self, name))
 
 
+AMQP = Capabilities(
+    "amqp",
+    survives_kill=True,
+    several_processes=True,
+    several_hosts=True,
+    delays=True,
+    priorities=True,
+)
 SQLITE = Capabilities(
     "pacer+sqlite",
     survives_kill=True,

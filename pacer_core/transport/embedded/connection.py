@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -48,6 +49,11 @@ class Connection:
         self._generation = -1
         self._look = True  # whether there may be messages for which there is room
         self._reader: int | None = None  # the thread that hands messages out
+
+    @property
+    def server_properties(self) -> dict[str, str]:
+        """What the broker is, in the words of AMQP's ``connection.start``."""
+        return {"product": "embedded broker on SQLite", "version": sqlite3.sqlite_version}
 
     @property
     def sock(self) -> socket.socket:

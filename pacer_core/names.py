@@ -1,0 +1,16 @@
+"""What PACER calls the queues and exchanges that it declares for itself."""
+
+from __future__ import annotations
+
+DEAD = ".dead"
+RETRY = "pacer.retry."
+
+
+def dead_queue(queue: str) -> str:
+    """Give the name of a queue's dead queue."""
+    return f"{queue}{DEAD}"
+
+
+def retry_exchange(step: int) -> str:
+    """Name the exchange (and queue) where copies wait; their routing key is their work queue."""
+    return f"{RETRY}{step}s"

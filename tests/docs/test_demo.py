@@ -1,0 +1,30 @@
+"""The README's demo, twice in a row."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.docs.pages import ROOT
+
+
+def test_the_demo_shows_what_the_readme_says_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    shown = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "examples/demo/run.py")],
+            stdout=subprocess.PIPE,
+            cwd=tmp_path,
+            env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            text=True,
+        )
+        assert done.returncode == 0
+        assert list(tmp_path.iterdir()) == []
+        lines = [line.rstrip() for line in done.stdout.splitlines()]
+        shown.append([re.sub(r"done in [\d.]+ ms", "done", line) for line in lines])
+    assert shown[0] == shown[1]
+    (promised,) = re.findall(
+        r"^```text\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    for line in re.sub(r"done in [\d.]+ ms", "done", promised).splitlines():
+        assert line.rstrip() in shown[0]
