@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -51,6 +52,7 @@ def options(templates: PostgreSQL, database: str) -> VisaOptions:
         password=Secret("pass w'ord"),
         time_zone="Europe/Madrid",
         ssl_mode="disable",
+        connect_timeout=timedelta(0),
     )
 
 

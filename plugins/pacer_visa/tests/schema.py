@@ -1,7 +1,7 @@
 """VISA's tables as far as PACER meets them, in the two shapes that VISA's databases have.
 
-Written from VISA's entities (visa-core 2.4) and the dump in visa-api-server; not a copy of either. ``legacy`` is
-a database restored from the dump: ``user_role`` has no key, and columns that the dump lacks were added by VISA.
+Written from VISA's entities (visa-core 2.4) and the dump in visa-api-server; not a copy of either. ``legacy``
+is a database restored from the dump: ``user_role`` has no key, and VISA has added the columns that it lacks.
 ``hibernate`` is one that VISA made itself.
 """
 
@@ -57,5 +57,7 @@ INSERT INTO instrument VALUES (6, 'BL06 - XAIRA'), (13, 'BL13 - XALOC'), (14, 't
 
 VARIANTS = {
     "legacy": COMMON.format(user_id=250, quota_default="DEFAULT 2", user_role_key=""),
-    "hibernate": COMMON.format(user_id=255, quota_default="", user_role_key=", PRIMARY KEY (user_id, role_id)"),
+    "hibernate": COMMON.format(
+        user_id=255, quota_default="", user_role_key=", PRIMARY KEY (user_id, role_id)"
+    ),
 }

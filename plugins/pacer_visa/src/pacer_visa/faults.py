@@ -8,12 +8,13 @@ from contextlib import contextmanager
 import psycopg
 from psycopg_pool import PoolTimeout
 
-from pacer_core import NotYet, PacerError, Reject, Retry
+from pacer_core import NotYet, Reject, Retry
 
 # Classes and codes of SQLSTATE: PostgreSQL's documentation, appendix A.
 _AWAY = ("08", "28", "3D", "3F", "53", "57P", "58", "F0", "XX")
 _NOT_AS_EXPECTED = {
     "42501": "the account may not do this",
+    "3F000": "a schema is missing: is this VISA's schema?",
     "42P01": "a table is missing: is this VISA's schema?",
     "42703": "a column is missing: is this VISA 2.4 or newer?",
 }
@@ -27,7 +28,7 @@ _TRANSIENT = {
 _FOREIGN_KEY = "23503"
 
 
-class VisaAway(PacerError):
+class VisaAway(Retry):
     """VISA's database does not answer, lets us not in, or is not what it should be: the message waits."""
 
 

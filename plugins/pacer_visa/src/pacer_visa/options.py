@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from attrs import field, frozen, validators
 
 from pacer_core import Secret
+from pacer_icat import EMBARGO_YEARS
 
 
 def _is_zone(_: Any, __: Any, name: str) -> None:
@@ -70,3 +71,16 @@ class VisaOptions:
     default_quota: int = field(default=2, validator=validators.ge(-1))
     staff_role: str | None = field(default="STAFF", validator=_is_no_administrator)
     activate_users: bool = False
+
+
+@frozen
+class ProposalOptions:
+    """How proposals are kept in VISA.
+
+    Attributes
+    ----------
+    embargo_years
+        How many years after a visit's end its data are public; never those of industry.
+    """
+
+    embargo_years: int = field(default=EMBARGO_YEARS, validator=validators.ge(0))

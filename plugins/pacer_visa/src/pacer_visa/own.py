@@ -1,8 +1,8 @@
 """Tables of PACER's own beside VISA's: what messages do not carry, and VISA has no place for.
 
-``pacer_stamp`` has the time of the last message about each user, proposal and experiment, so that an older one that
-comes late changes nothing. ``pacer_username`` has the user of each user name; VISA knows its users by number
-only, investigations name theirs. ``pacer_suspended`` has the quota that a disabled user had.
+``pacer_stamp`` has the time of the last message about each user, proposal and experiment, so that older ones
+that come late change nothing. ``pacer_username`` has the user of each user name; VISA knows its users by
+number only, investigations name theirs. ``pacer_suspended`` has the quota that a disabled user had.
 """
 
 from __future__ import annotations

@@ -26,7 +26,10 @@ def sync_visa_proposal(investigation: Investigation, ctx: Context) -> None:
     if not investigation.visa_sync:
         return
     visa, options = ctx[VISA], ctx.options
-    proposal, experiment = proposal_id(investigation), experiment_id(investigation)
+    proposal, experiment = (
+        proposal_id(investigation),
+        experiment_id(investigation.name, investigation.visit_id),
+    )
     stamp = stamp_of(ctx)
     with visa.transaction() as connection:
         # Always in this order: two visits of one proposal may come at the same time.
@@ -50,7 +53,8 @@ def _write_proposal(
     ctx: Context,
 ) -> None:
     connection.execute(
-        "INSERT INTO proposal AS known (id, identifier, title, summary, public_at) VALUES (%s, %s, %s, %s, %s) "
+        "INSERT INTO proposal AS known (id, identifier, title, summary, public_at) "
+        "VALUES (%s, %s, %s, %s, %s) "
         "ON CONFLICT (id) DO UPDATE SET identifier = EXCLUDED.identifier, title = EXCLUDED.title, "
         "summary = EXCLUDED.summary, public_at = EXCLUDED.public_at "
         "WHERE (known.identifier, known.title, known.summary, known.public_at) IS DISTINCT FROM "
@@ -123,7 +127,7 @@ def _write_members(connection: Connection[Any], experiment: str, members: Sequen
 
 
 def _user_of(connection: Connection[Any], place: int, member: Member) -> str | None:
-    """Give VISA's user of a member: by the user name of their own message, else by an address that one has."""
+    """Give VISA's user of a member: by the user name of their own message, else by their address."""
     found = connection.execute(
         "SELECT users.id FROM pacer_username JOIN users ON users.id = pacer_username.user_id "
         "WHERE pacer_username.username = %s",

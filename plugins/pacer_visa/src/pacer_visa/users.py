@@ -19,7 +19,7 @@ _NO_INSTANCES = 0
 
 @task(needs=[VISA])
 def sync_visa_user(user: User, ctx: Context) -> None:
-    """Write a user, their employer and their role into VISA; an older message than the last changes nothing."""
+    """Write a user, their employer and their role into VISA; older messages change nothing."""
     visa = ctx[VISA]
     key = whole("users.id", "id", str(user.id))
     with visa.transaction() as connection:
