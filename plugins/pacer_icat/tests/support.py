@@ -16,6 +16,16 @@ MESSAGES = Path(__file__).parent / "messages"
 Send = Callable[..., Delivery]
 
 
+DATASET_STATE = {
+    "Sample": "o.name, o.investigation.name",
+    "Dataset": "o.name, o.location, o.startDate, o.endDate, o.complete, o.type.name, o.sample.name",
+    "DatasetParameter": "o.dataset.name, o.type.name, o.stringValue, o.numericValue, o.dateTimeValue",
+    "Datafile": "o.dataset.name, o.name, o.location, o.fileSize",
+    "DatasetInstrument": "o.dataset.name, o.instrument.name",
+}
+"""All that a dataset message may write, by entity."""
+
+
 def options_for(server: IcatSandbox, **more: Any) -> IcatOptions:
     """Give the options of the account that may do everything."""
     return IcatOptions(
