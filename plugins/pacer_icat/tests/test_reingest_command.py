@@ -11,27 +11,14 @@ from pacer_icat import IcatClient
 from pacer_icat.datasets.task import DATASETS
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.crashing import state
-from plugins.pacer_icat.tests.support import DATASET_STATE, dataset_message, deliver_to
+from plugins.pacer_icat.tests.support import DATASET_STATE, configure, dataset_message, deliver_to
 from tests.support import Site
-
-CONFIG = """
-    brokers: {{main: {{protocol: sqlite, path: {path}}}}}
-    queues: [{{name: datasets}}, {{name: reingest}}]
-    integrations:
-      icat: {{url: "{url}", authenticator: simple, username: root, password: secret, timeZone: Europe/Berlin}}
-    consumers:
-      - {{type: datasets, queues: [datasets], integrations: [icat]}}
-      - {{type: reingest, queues: [reingest], integrations: [icat]}}
-    processes: {{stateFolder: {state}}}
-"""
 
 
 @pytest.fixture
 def file(site: Site, icat_server: IcatSandbox, tmp_path: Path) -> Path:
     """The configuration of a facility that can ingest and reingest."""
-    return site.write(
-        CONFIG.format(path=tmp_path / "broker.db", url=icat_server.url, state=tmp_path / "state")
-    )
+    return configure(site, icat_server, tmp_path, "datasets", "reingest")
 
 
 def test_one_command_has_all_datasets_handled_once_more(
