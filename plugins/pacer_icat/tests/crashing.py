@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from threading import Thread
@@ -40,9 +41,50 @@ class Crashing:
         self._http.close()
 
 
-def process(server: IcatSandbox, entities: list[Entity], at: int = 0, *, after: bool = False) -> Shared:
+_WRITE = re.compile(rb"<i:(create|createMany|update|delete|deleteMany)[ >]")
+
+
+def writes(body: bytes) -> bool:
+    """Tell whether an envelope asks ICAT to write."""
+    return _WRITE.search(body) is not None
+
+
+class OneWrite(Crashing):
+    """Carries envelopes until the first that writes, and dies after that one has reached ICAT."""
+
+    def post(self, body: bytes) -> tuple[int, bytes]:
+        answer = super().post(body)
+        if writes(body):
+            raise Crash
+        return answer
+
+
+class Overtaken(Crashing):
+    """Carries envelopes, and lets somebody else do something just before some of them."""
+
+    def __init__(
+        self, server: IcatSandbox, before: Callable[[int, bytes], bool], meanwhile: Callable[[], object]
+    ) -> None:
+        super().__init__(server)
+        self._before = before
+        self._meanwhile = meanwhile
+
+    def post(self, body: bytes) -> tuple[int, bytes]:
+        if self._before(self.count + 1, body):
+            self._meanwhile()
+        return super().post(body)
+
+
+def process(
+    server: IcatSandbox,
+    entities: list[Entity],
+    at: int = 0,
+    *,
+    after: bool = False,
+    poster: Crashing | None = None,
+) -> Shared:
     """Give what a new process would have, with a crash at its n-th call."""
-    shared = Shared(options_for(server), Crashing(server, at, after))
+    shared = Shared(options_for(server), poster or Crashing(server, at, after))
     shared.wire.schema.learn(entities)
     return shared
 

@@ -10,6 +10,7 @@ from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
 from pacer_icat.users.message import Account, Affiliation, User
+from pacer_icat.visits import find_visit
 
 __all__ = [
     "EMBARGO_YEARS",
@@ -29,6 +30,7 @@ __all__ = [
     "Parameter",
     "Sample",
     "User",
+    "find_visit",
     "fold",
     "investigation_key",
 ]
