@@ -54,3 +54,19 @@ def dataset_message(**changes: Any) -> dict[str, Any]:
         **changes,
     }
     return {name: value for name, value in message.items() if value is not None}
+
+
+def parameters_of(plain: Any, entity: str = "Dataset") -> dict[str, dict[str, Any]]:
+    """Give the parameters of all datasets, samples or investigations that have some, by name."""
+    field = entity.lower()
+    found: dict[str, dict[str, Any]] = {}
+    for one in plain.search(f"SELECT p FROM {entity}Parameter p INCLUDE p.{field}, p.type"):
+        value = one.numericValue if one.type.valueType == "NUMERIC" else one.stringValue
+        found.setdefault(getattr(one, field).name, {})[one.type.name] = value
+    return found
+
+
+def follow(delivery: Delivery, consumer: ConsumerType, icat: IcatClient, **more: Any) -> Delivery:
+    """Send the follow-up that a delivery has for a consumer type."""
+    (found,) = (one for one in delivery.follow_ups if one.consumer_type == consumer.name)
+    return deliver_to(consumer, found.body, icat, **more)

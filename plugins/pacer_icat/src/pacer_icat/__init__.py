@@ -7,11 +7,13 @@ from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import investigation_key
 from pacer_icat.options import IcatOptions
+from pacer_icat.references import DatasetReference
 
 __all__ = [
     "ICAT",
     "Datafile",
     "Dataset",
+    "DatasetReference",
     "IcatAway",
     "IcatClient",
     "IcatFault",
