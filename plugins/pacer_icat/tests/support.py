@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pacer_core import ConsumerType, Delivery, Secret
@@ -11,6 +12,7 @@ from pacer_core.testing import deliver
 from pacer_icat import ICAT, IcatClient, IcatOptions
 from pacer_sandbox import IcatSandbox
 
+MESSAGES = Path(__file__).parent / "messages"
 Send = Callable[..., Delivery]
 
 
@@ -70,3 +72,9 @@ def follow(delivery: Delivery, consumer: ConsumerType, icat: IcatClient, **more:
     """Send the follow-up that a delivery has for a consumer type."""
     (found,) = (one for one in delivery.follow_ups if one.consumer_type == consumer.name)
     return deliver_to(consumer, found.body, icat, **more)
+
+
+def example(name: str) -> dict[str, Any]:
+    """Give one of the facilities' messages in JSON."""
+    message: dict[str, Any] = json.loads((MESSAGES / name).read_text())
+    return message

@@ -8,14 +8,16 @@ from typing import Any
 from pacer_core import ConsumerType, IntegrationType, hookimpl
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.integration import ICAT
+from pacer_icat.investigations.task import INVESTIGATIONS
 from pacer_icat.links.task import DATASET_LINKS
 from pacer_icat.totals.task import DATASET_STATISTICS
+from pacer_icat.users.task import USERS
 
 
 @hookimpl
 def pacer_consumers() -> Iterable[ConsumerType]:
     """Give the consumer types."""
-    return [DATASETS, DATASET_LINKS, DATASET_STATISTICS]
+    return [USERS, INVESTIGATIONS, DATASETS, DATASET_LINKS, DATASET_STATISTICS]
 
 
 @hookimpl
