@@ -11,6 +11,7 @@ from pacer_icat.client import Shared
 from pacer_icat.http import Http
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
+from pacer_sandbox.store import connect
 from plugins.pacer_icat.tests.support import options_for
 
 
@@ -45,6 +46,20 @@ def process(server: IcatSandbox, entities: list[Entity], at: int = 0, *, after: 
     shared = Shared(options_for(server), Crashing(server, at, after))
     shared.wire.schema.learn(entities)
     return shared
+
+
+class Snapshot:
+    """What a sandbox holds now, to be there again as often as wanted."""
+
+    def __init__(self, server: IcatSandbox) -> None:
+        self._store = server.catalogue.store
+        self._kept = connect(None)
+        with self._store.lock:
+            self._store.connection.backup(self._kept)
+
+    def restore(self) -> None:
+        with self._store.lock:
+            self._kept.backup(self._store.connection)
 
 
 def state(plain: Any, queries: Mapping[str, str]) -> list[list[str]]:

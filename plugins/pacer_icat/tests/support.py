@@ -62,9 +62,10 @@ def parameters_of(plain: Any, entity: str = "Dataset") -> dict[str, dict[str, An
     """Give the parameters of all datasets, samples or investigations that have some, by name."""
     field = entity.lower()
     found: dict[str, dict[str, Any]] = {}
-    for one in plain.search(f"SELECT p FROM {entity}Parameter p INCLUDE p.{field}, p.type"):
-        value = one.numericValue if one.type.valueType == "NUMERIC" else one.stringValue
-        found.setdefault(getattr(one, field).name, {})[one.type.name] = value
+    for owner, name, text, number in plain.search(
+        f"SELECT p.{field}.name, p.type.name, p.stringValue, p.numericValue FROM {entity}Parameter p"
+    ):
+        found.setdefault(owner, {})[name] = text if number is None else number
     return found
 
 
@@ -78,3 +79,17 @@ def example(name: str) -> dict[str, Any]:
     """Give one of the facilities' messages in JSON."""
     message: dict[str, Any] = json.loads((MESSAGES / name).read_text())
     return message
+
+
+def link_lists(plain: Any) -> dict[str, dict[str, list[str]]]:
+    """Give the lists of all datasets that have some, with names instead of ids."""
+    names = dict(plain.search("SELECT d.id, d.name FROM Dataset d"))
+    found = {
+        dataset: {
+            kind: [names[int(one)] if kind.endswith("Ids") else one for one in (value or "").split()]
+            for kind, value in parameters.items()
+            if kind.endswith(("Ids", "Names")) or kind == "output_datasets"
+        }
+        for dataset, parameters in parameters_of(plain).items()
+    }
+    return {dataset: lists for dataset, lists in found.items() if lists}

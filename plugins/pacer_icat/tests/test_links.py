@@ -13,7 +13,7 @@ from pacer_core import Delivery, Outcome
 from pacer_icat import IcatClient
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.links.task import DATASET_LINKS
-from plugins.pacer_icat.tests.support import dataset_message, deliver_to, follow, parameters_of
+from plugins.pacer_icat.tests.support import dataset_message, deliver_to, follow, link_lists
 
 
 def made(name: str, *inputs: str, **more: Any) -> dict[str, Any]:
@@ -42,16 +42,7 @@ class Facility:
 
     def lists(self) -> dict[str, dict[str, list[str]]]:
         """Give the lists of all datasets, with names instead of ids."""
-        names = dict(self.plain.search("SELECT d.id, d.name FROM Dataset d"))
-        found = {
-            dataset: {
-                kind: [names[int(one)] if kind.endswith("Ids") else one for one in (value or "").split()]
-                for kind, value in parameters.items()
-                if kind.endswith(("Ids", "Names")) or kind == "output_datasets"
-            }
-            for dataset, parameters in parameters_of(self.plain).items()
-        }
-        return {dataset: lists for dataset, lists in found.items() if lists}
+        return link_lists(self.plain)
 
     def full(self, dataset: str) -> tuple[str, str]:
         """Give the names of all that a dataset was made from, and of all that was made from it."""
