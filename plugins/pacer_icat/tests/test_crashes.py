@@ -16,7 +16,7 @@ from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import Crash, in_threads, process, state
+from plugins.pacer_icat.tests.crashing import FAULTS, Crash, Snapshot, faulty, in_threads, process, state
 from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
 
 RUN = "/data/visit/run1"
@@ -53,28 +53,33 @@ MORE = dataset_message(
 )
 
 
+SCENARIOS = [
+    pytest.param([], dataset_message(), id="new"),
+    pytest.param([], LARGE, id="large"),
+    pytest.param([dataset_message()], MORE, id="completed"),
+    pytest.param([dataset_message(location="/elsewhere")], dataset_message(), id="suffixed"),
+    pytest.param([processed(1)], processed(2), id="reprocessed"),
+]
+
+
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ten files be as many as one call takes."""
     monkeypatch.setattr("pacer_icat.datasets.store.BATCH", 10)
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no deadlock."""
+    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
+
+
 @pytest.mark.usefixtures("_small_batches")
 @pytest.mark.parametrize("after", [False, True], ids=["before-icat", "after-icat"])
-@pytest.mark.parametrize(
-    ("earlier", "message"),
-    [
-        ([], dataset_message()),
-        ([], LARGE),
-        ([dataset_message()], MORE),
-        ([dataset_message(location="/elsewhere")], dataset_message()),
-        ([processed(1)], processed(2)),
-    ],
-    ids=["new", "large", "completed", "suffixed", "reprocessed"],
-)
+@pytest.mark.parametrize(("earlier", "message"), SCENARIOS)
 def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     icat_server: IcatSandbox,
-    plain: Any,
+    icat: IcatClient,
     entities: list[Entity],
     earlier: list[Any],
     message: Any,
@@ -88,14 +93,42 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     prepare()
     shared = process(icat_server, entities)
     assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
-    calls, expected = shared.wire.calls, state(plain, STATE)
+    calls, expected = shared.wire.calls, state(icat.shared.wire, STATE)
     for at in range(1, calls + 1):
         prepare()
         with pytest.raises(Crash):
             deliver_to(DATASETS, message, IcatClient(process(icat_server, entities, at, after=after)))
         again = IcatClient(process(icat_server, entities))
         assert deliver_to(DATASETS, message, again, twice=False).outcome is Outcome.ACKED
-        assert state(plain, STATE) == expected, f"after a crash at call {at} of {calls}"
+        assert state(icat.shared.wire, STATE) == expected, f"after a crash at call {at} of {calls}"
+
+
+@pytest.mark.usefixtures("_small_batches", "_impatient")
+@pytest.mark.parametrize("how", FAULTS)
+@pytest.mark.parametrize(("earlier", "message"), SCENARIOS)
+def test_a_fault_at_any_call_changes_nothing_in_the_end(
+    icat_server: IcatSandbox,
+    icat: IcatClient,
+    entities: list[Entity],
+    earlier: list[Any],
+    message: Any,
+    how: str,
+) -> None:
+    for one in earlier:
+        deliver_to(DATASETS, one, IcatClient(process(icat_server, entities)), twice=False)
+    snapshot = Snapshot(icat_server)
+    shared = process(icat_server, entities)
+    assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
+    calls, expected = shared.wire.calls, state(icat.shared.wire, STATE)
+    for at in range(1, calls + 1):
+        snapshot.restore()
+        faced = IcatClient(faulty(icat_server, entities, how, at))
+        first = deliver_to(DATASETS, message, faced, twice=False)
+        lost = first.outcome is Outcome.RETRIED and how.startswith("lost")
+        assert lost or first.outcome is Outcome.ACKED, first.error
+        icat_server.misbehave.clear()
+        assert deliver_to(DATASETS, message, faced, twice=False).outcome is Outcome.ACKED
+        assert state(icat.shared.wire, STATE) == expected, f"after a fault at call {at} of {calls}"
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -111,12 +144,6 @@ def test_a_dataset_is_visibly_incomplete_until_its_last_file_is_there(
         files = plain.search("SELECT COUNT(f) FROM Datafile f")
         if files != [25]:
             assert True not in plain.search("SELECT d.complete FROM Dataset d")
-
-
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for no deadlock."""
-    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
 
 
 @pytest.mark.usefixtures("_impatient")

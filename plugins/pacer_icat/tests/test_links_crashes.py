@@ -16,7 +16,7 @@ from pacer_icat.links.task import DATASET_LINKS
 from pacer_icat.schema import Entity
 from pacer_icat.totals.task import DATASET_STATISTICS
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import Crash, Snapshot, in_threads, process
+from plugins.pacer_icat.tests.crashing import FAULTS, Crash, Snapshot, faulty, in_threads, process
 from plugins.pacer_icat.tests.support import (
     dataset_message,
     deliver_to,
@@ -62,16 +62,16 @@ def prepare(server: IcatSandbox, entities: list[Entity], linked: str) -> dict[st
     return ids
 
 
-def state(plain: Any) -> list[Any]:
+def state(icat: IcatClient) -> list[Any]:
     """Give all that links and statistics may have written, with names instead of ids."""
     values = {
         entity: {
             owner: {name: value for name, value in values.items() if not name.endswith("Ids")}
-            for owner, values in parameters_of(plain, entity).items()
+            for owner, values in parameters_of(icat.shared.wire, entity).items()
         }
         for entity in ("Dataset", "Sample", "Investigation")
     }
-    return [values, link_lists(plain)]
+    return [values, link_lists(icat.shared.wire)]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-icat", "after-icat"])
@@ -87,7 +87,7 @@ def state(plain: Any) -> list[Any]:
 )
 def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     icat_server: IcatSandbox,
-    plain: Any,
+    icat: IcatClient,
     entities: list[Entity],
     consumer: ConsumerType,
     linked: str,
@@ -99,14 +99,14 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     shared = process(icat_server, entities)
     done = deliver_to(consumer, message, IcatClient(shared), twice=False)
     assert done.outcome is Outcome.ACKED, done.error
-    calls, expected = shared.wire.calls, state(plain)
+    calls, expected = shared.wire.calls, state(icat)
     for at in range(1, calls + 1):
         snapshot.restore()
         with pytest.raises(Crash):
             deliver_to(consumer, message, IcatClient(process(icat_server, entities, at, after=after)))
         again = IcatClient(process(icat_server, entities))
         assert deliver_to(consumer, message, again, twice=False).outcome is Outcome.ACKED
-        assert state(plain) == expected, f"after a crash at call {at} of {calls}"
+        assert state(icat) == expected, f"after a crash at call {at} of {calls}"
 
 
 @pytest.fixture
@@ -116,9 +116,31 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("how", FAULTS)
+@pytest.mark.parametrize("consumer", [DATASET_LINKS, DATASET_STATISTICS], ids=["links", "statistics"])
+def test_a_fault_at_any_call_changes_nothing_in_the_end(
+    icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], consumer: ConsumerType, how: str
+) -> None:
+    message = {"dataset_id": prepare(icat_server, entities, "abcx")["d"]}
+    snapshot = Snapshot(icat_server)
+    shared = process(icat_server, entities)
+    assert deliver_to(consumer, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
+    calls, expected = shared.wire.calls, state(icat)
+    for at in range(1, calls + 1):
+        snapshot.restore()
+        faced = IcatClient(faulty(icat_server, entities, how, at))
+        first = deliver_to(consumer, message, faced, twice=False)
+        lost = first.outcome is Outcome.RETRIED and how.startswith("lost")
+        assert lost or first.outcome is Outcome.ACKED, first.error
+        icat_server.misbehave.clear()
+        assert deliver_to(consumer, message, faced, twice=False).outcome is Outcome.ACKED
+        assert state(icat) == expected, f"after a fault at call {at} of {calls}"
+
+
+@pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("deadlocks", [0, 5])
 def test_eight_writers_of_links_and_statistics_end_as_one_does(
-    icat_server: IcatSandbox, plain: Any, entities: list[Entity], deadlocks: int
+    icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], deadlocks: int
 ) -> None:
     def work_through(ids: dict[str, int], icat: IcatClient, order: Callable[[list[Any]], list[Any]]) -> None:
         waiting = order(
@@ -138,7 +160,7 @@ def test_eight_writers_of_links_and_statistics_end_as_one_does(
     ids = prepare(icat_server, entities, "")
     snapshot = Snapshot(icat_server)
     work_through(ids, IcatClient(process(icat_server, entities)), list)
-    expected = state(plain)
+    expected = state(icat)
     snapshot.restore()
     if deadlocks:
         icat_server.misbehave.deadlock(every=deadlocks)
@@ -151,7 +173,7 @@ def test_eight_writers_of_links_and_statistics_end_as_one_does(
     )
     shared.close()
     icat_server.misbehave.clear()
-    assert state(plain) == expected
+    assert state(icat) == expected
 
 
 @pytest.mark.usefixtures("_impatient")
