@@ -19,12 +19,14 @@ from rich.console import Console
 
 from benchmarks.icat_report import NAMES, PAGE, RESULTS, Report, show, write
 from benchmarks.icat_server import Account, Server, facility, message, sandbox
-from pacer_core import Outcome
+from pacer_core import ConsumerType, Delivery, Outcome
 from pacer_core.testing import deliver
 from pacer_icat import ICAT, IcatClient
 from pacer_icat.client import Shared
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.http import Http
+from pacer_icat.links.task import DATASET_LINKS
+from pacer_icat.totals.task import DATASET_STATISTICS
 
 FILES, PARAMETERS = 1000, 50
 SLOW_CREATE, SLOW_SEARCH, SLOW_CALL = 0.5, 0.001, 0.05
@@ -199,6 +201,26 @@ class Bench:
         seconds, _ = timed(lambda: self._send_all(bodies))
         return (self.shared.wire.calls - before) / number, number / seconds
 
+    def follow_ups(self) -> tuple[float, float]:
+        """Link and count many datasets in a burst; give calls for each dataset, of links and statistics."""
+        number = 40 if self.quick else 1000
+        deliveries = []
+        for _ in range(number // 2):
+            raw, made = self.name(), self.name()
+            source = f"/data/{self.server.facility}/1/{raw}"
+            for name, made_from in ((raw, ""), (made, source)):
+                body = message(self.server, name, files=4, parameters=2, number=1, made_from=made_from)
+                deliveries.append(send(body, self.shared))
+        calls = []
+        for consumer in (DATASET_LINKS, DATASET_STATISTICS):
+            before = self.shared.wire.calls
+            for delivery in deliveries:
+                for follow_up in delivery.follow_ups:
+                    if follow_up.consumer_type == consumer.name:
+                        send(follow_up.body, self.shared, consumer)
+            calls.append((self.shared.wire.calls - before) / number)
+        return calls[0], calls[1]
+
     def _send_all(self, bodies: list[bytes]) -> None:
         for body in bodies:
             send(body, self.shared)
@@ -226,11 +248,12 @@ def _resident(what: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
 
 
-def send(body: bytes, shared: Shared) -> None:
-    """Handle one message of the type ``datasets``."""
-    delivery = deliver(DATASETS, body, integrations={ICAT: IcatClient(shared)})
+def send(body: bytes, shared: Shared, consumer: ConsumerType = DATASETS) -> Delivery:
+    """Handle one message."""
+    delivery = deliver(consumer, body, integrations={ICAT: IcatClient(shared)})
     if delivery.outcome is not Outcome.ACKED:
         raise SystemExit(f"a message is not acked: {delivery.error}")
+    return delivery
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -274,6 +297,9 @@ def measure(server: Server, wanted: Collection[str], *, quick: bool, console: Co
             calls, rate = bench.small()
             note(found, **{"calls-per-small-dataset": calls})
             note(seconds, **{"a small dataset": 1 / rate})
+        if {"calls-per-links", "calls-per-statistics"} & set(wanted):
+            links, statistics_ = bench.follow_ups()
+            note(found, **{"calls-per-links": links, "calls-per-statistics": statistics_})
         if "memory30000" in wanted:
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 note(found, memory30000=pool.submit(memory, made, files=30_000).result())

@@ -56,6 +56,16 @@ FIGURES = (
         "calls to ICAT for each of 1 000 datasets with 4 datafiles and 10 parameters, caches warm",
         at_most=True,
     ),
+    Row(
+        "calls-per-links", 20,
+        "calls to ICAT for the links of each of 1 000 datasets, half of them made from one other each",
+        at_most=True,
+    ),
+    Row(
+        "calls-per-statistics", 10,
+        "calls to ICAT for the statistics of each of 1 000 datasets of one investigation, in a burst",
+        at_most=True,
+    ),
 )  # fmt: skip
 ROWS = (*RATIOS, *FIGURES)
 NAMES = tuple(row.name for row in ROWS)

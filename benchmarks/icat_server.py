@@ -164,7 +164,9 @@ def _parameter_type(owner: Bean, name: str, kind: str) -> Bean:
     )
 
 
-def message(server: Server, name: str, *, files: int, parameters: int, number: int = 0) -> bytes:
+def message(
+    server: Server, name: str, *, files: int, parameters: int, number: int = 0, made_from: str = ""
+) -> bytes:
     """Give a dataset message for the ``number``-th investigation, as a beamline sends it."""
     folder = f"/data/{server.facility}/{number}/{name}"
     body = {
@@ -178,7 +180,8 @@ def message(server: Server, name: str, *, files: int, parameters: int, number: i
         "parameters": [
             {"name": f"bench_{one:02}", "value": one if one % 2 else f"value {one}"}
             for one in range(parameters)
-        ],
+        ]
+        + [{"name": "input_datasets", "value": one} for one in [made_from] if one],
         "datafiles": [
             {"location": f"{folder}/image_{one:06}.cbf", "size": 6_000_000 + one} for one in range(files)
         ],

@@ -237,6 +237,47 @@ def test_what_was_looked_up_and_is_gone_is_looked_up_again(icat: IcatClient, pla
     assert plain.search("SELECT d.name FROM Dataset d") == ["run2"]
 
 
+@pytest.mark.parametrize(
+    ("entity", "name"),
+    [
+        ("DatasetType", "acquisition"),
+        ("SampleType", "SAMPLE"),
+        ("ParameterType", "scanType"),
+        ("Investigation", "20250330096"),
+        ("Instrument", "bl06"),
+    ],
+)
+def test_what_was_replaced_in_icat_is_looked_up_again(
+    icat: IcatClient, plain: Any, entity: str, name: str
+) -> None:
+    deliver_to(DATASETS, dataset_message(), icat)
+    query = f"SELECT o FROM {entity} o WHERE o.name = '{name}' INCLUDE 1"
+    (old,) = plain.search(query)
+    instruments = plain.search(
+        "SELECT l.investigation.id, l.instrument.id FROM InvestigationInstrument l "
+        f"WHERE l.{entity.lower()}.id = {old.id}"
+        if entity in ("Investigation", "Instrument")
+        else "SELECT l.investigation.id, l.instrument.id FROM InvestigationInstrument l WHERE l.id = 0"
+    )
+    plain.delete(old)
+    values = {one: getattr(old, one) for one in old.InstAttr - {"id"} if getattr(old, one) is not None}
+    if entity == "ParameterType":
+        values["units"] = ""  # which python-icat reads as nothing at all
+    new = plain.new(entity, **values, **{one: getattr(old, one) for one in old.InstRel if getattr(old, one)})
+    new.create()
+    for investigation, instrument in instruments:
+        ids = {"Investigation": investigation, "Instrument": instrument, entity: new.id}
+        plain.new(
+            "InvestigationInstrument",
+            investigation=plain.new("Investigation", id=ids["Investigation"]),
+            instrument=plain.new("Instrument", id=ids["Instrument"]),
+        ).create()
+    done = deliver_to(DATASETS, dataset_message(name="run2", location="/data/run2"), icat)
+    assert done.outcome is Outcome.ACKED, done.error
+    stored = plain.search("SELECT d FROM Dataset d WHERE d.name = 'run2' INCLUDE d.parameters, d.sample")
+    assert [len(one.parameters) for one in stored] == [1]
+
+
 def test_a_fault_that_nobody_understands_is_for_a_person(icat: IcatClient, icat_server: IcatSandbox) -> None:
     deliver_to(DATASETS, dataset_message(), icat)
     icat_server.misbehave.fail("internal", every=1, operation="create", entity="Dataset")
