@@ -168,7 +168,7 @@ class Bench:
 
     def parallel(self) -> float:
         """Compare eight threads on eight investigations with one thread, at 50 ms a call."""
-        each = 3 if self.quick else 10
+        each = 6 if self.quick else 20
         for number in range(8):
             send(message(self.server, self.name(), files=4, parameters=10, number=number), self.shared)
         self.server.misbehave(slow=[{"seconds": SLOW_CALL}])
