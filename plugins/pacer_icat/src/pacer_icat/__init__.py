@@ -9,6 +9,7 @@ from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investi
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
+from pacer_icat.references import DatasetReference
 from pacer_icat.users.message import Account, Affiliation, User
 from pacer_icat.visits import find_visit
 
@@ -19,6 +20,7 @@ __all__ = [
     "Affiliation",
     "Datafile",
     "Dataset",
+    "DatasetReference",
     "IcatAway",
     "IcatClient",
     "IcatFault",
