@@ -7,6 +7,7 @@ from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import investigation_key
 from pacer_icat.options import IcatOptions
+from pacer_icat.query import Objects, Q, QueryError
 
 __all__ = [
     "ICAT",
@@ -16,7 +17,10 @@ __all__ = [
     "IcatClient",
     "IcatFault",
     "IcatOptions",
+    "Objects",
     "Parameter",
+    "Q",
+    "QueryError",
     "Sample",
     "fold",
     "investigation_key",
