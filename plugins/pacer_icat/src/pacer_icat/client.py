@@ -15,6 +15,7 @@ from pacer_icat.query import Objects, Q
 from pacer_icat.query.objects import SeveralError
 from pacer_icat.query.plan import Plan
 from pacer_icat.query.run import Found
+from pacer_icat.rollback import Rollback
 from pacer_icat.wire import Poster, Wire
 
 if TYPE_CHECKING:
@@ -157,6 +158,10 @@ class IcatClient:
     def new(self, entity: str, **values: Any) -> Any:
         """Make an entity; its ``create()`` stores it."""
         return self.python_icat.new(entity, **values)
+
+    def rollback(self) -> Rollback:
+        """Begin a block whose writes are taken back when it fails: ``with icat.rollback() as rb:``."""
+        return Rollback(self.python_icat, self.shared.wire)
 
     def _entity(self, found: Found) -> Any:
         return self.python_icat.entity(found)

@@ -106,7 +106,7 @@ class Wire:
         for field in entity.to_one:
             related = record[field.name]
             if related is not None:
-                values[field.name] = _reference(related)
+                values[field.name] = reference(related)
         values.update(changes)
         self.call("update", [("bean", Bean(record.entity, values))])
 
@@ -187,7 +187,7 @@ class Wire:
         return soap.entity_of(name, self._ask("getEntityInfo", [("beanName", name)])[0])
 
 
-def _reference(record: Record) -> Bean:
+def reference(record: Record) -> Bean:
     """Refer to what was read; parameter types go with their flags, since ICAT checks against those."""
     if record.entity == "ParameterType":
         return parameter_type(record)

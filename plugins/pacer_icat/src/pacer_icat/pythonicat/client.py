@@ -8,6 +8,7 @@ which is many times faster than suds; whatever else python-icat can do goes thro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -41,18 +42,18 @@ _THROUGH_SUDS = (
 
 
 class Journal(Protocol):
-    """Who has to know what is written, before it is and after it was."""
+    """Who has to know what is written: the body of each ``with`` does it."""
 
-    def creating(self, instances: Sequence[Any]) -> Callable[[Sequence[int]], None]:
-        """Hear that objects are about to be created; give what is to be told their ids."""
+    def creating(self, instances: Sequence[Any]) -> AbstractContextManager[Callable[[Sequence[int]], None]]:
+        """Hear that objects are created; give what is to be told their ids."""
         ...
 
-    def updating(self, instance: Any, before: Record, values: dict[str, Any]) -> Callable[[], None]:
-        """Hear that an object is about to be changed; give what is to be called when it was."""
+    def updating(self, before: Record, values: dict[str, Any]) -> AbstractContextManager[None]:
+        """Hear that an object is changed: what it was, and the fields that are sent."""
         ...
 
-    def deleting(self, instances: Sequence[Any]) -> Callable[[], None]:
-        """Hear that objects are about to be deleted; give what is to be called when they were."""
+    def deleting(self, instances: Sequence[Any]) -> AbstractContextManager[None]:
+        """Hear that objects are deleted."""
         ...
 
 
@@ -181,11 +182,9 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
         before = self._wire.read(entity.name, number)
         if before is None:
             raise IcatFault("NO_SUCH_OBJECT_FOUND", f"{entity.name}[id:{number}] not found.", call="update")
-        done = self.journal.updating(instance, before, values) if self.journal else None
-        self._wire.update(before, **values)
+        with self.journal.updating(before, values) if self.journal else nullcontext():
+            self._wire.update(before, **values)
         names.clear()
-        if done is not None:
-            done()
 
     def delete(self, bean: Any) -> None:
         """Delete an object and all below it."""
@@ -195,10 +194,8 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
         """Delete several objects, and all below them, all or none."""
         instances = [PythonIcatEntity.getInstance(one) for one in beans]
         references = [ref(entity_of(one, self._wire).name, id_of(one, "be deleted")) for one in instances]
-        done = self.journal.deleting(instances) if self.journal else None
-        self._wire.delete_many(references)
-        if done is not None:
-            done()
+        with self.journal.deleting(instances) if self.journal else nullcontext():
+            self._wire.delete_many(references)
 
     def _create(self, objects: Sequence[Any], send: Callable[[list[Any]], list[int]]) -> list[int]:
         for one in objects:
@@ -206,12 +203,12 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
                 one.validate()
         instances = [PythonIcatEntity.getInstance(one) for one in objects]
         beans = [bean(one, self._wire) for one in instances]
-        done = self.journal.creating(instances) if self.journal else None
-        ids = send(beans)
+        with self.journal.creating(instances) if self.journal else nullcontext() as done:
+            ids = send(beans)
+            if done is not None:
+                done(ids)
         for one in instances:
             changed(one).clear()
-        if done is not None:
-            done(ids)
         return ids
 
     def _fetch(self, instances: Sequence[Any], tree: Tree) -> None:
