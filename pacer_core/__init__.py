@@ -3,7 +3,7 @@
 from pacer_core.consumers import ConsumerType, IntegrationType, Key, Task, task
 from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
-from pacer_core.logs import Secret
+from pacer_core.logs import Secret, redact
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.types import Scalar, Text, element
 
@@ -26,6 +26,7 @@ __all__ = [
     "Text",
     "element",
     "hookimpl",
+    "redact",
     "task",
 ]
 

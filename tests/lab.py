@@ -133,6 +133,8 @@ class Lab:
     ) -> Path:
         """Write the configuration."""
         main = f"host: 127.0.0.1, port: {self.node.port}, vHost: {json.dumps(self.vhost)}{broker}"
+        if "health:" not in more:
+            more += "\nhealth: {enabled: false}"  # the default port is one for all tests of a machine
         text = CONFIG.format(
             broker=f"{{{main}}}",
             queue=f"{{{queue}}}",

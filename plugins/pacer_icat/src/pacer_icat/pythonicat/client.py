@@ -19,7 +19,7 @@ from icat.entity import Entity as PythonIcatEntity
 from suds.sudsobject import Factory
 
 from pacer_icat.faults import IcatAway, IcatFault
-from pacer_icat.pythonicat.beans import bean, changes, entity_of, id_of
+from pacer_icat.pythonicat.beans import EntityError, bean, changes, entity_of, id_of
 from pacer_icat.pythonicat.entities import changed, extended, tops
 from pacer_icat.pythonicat.transport import Documents, Transport
 from pacer_icat.query import run
@@ -37,6 +37,7 @@ _THROUGH_SUDS = (
     "getRemainingMinutes",
     "getUserName",
     "isAccessAllowed",
+    "refresh",
     "search",
 )
 
@@ -67,6 +68,7 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
 
     def __init__(self, wire: Wire, documents: Documents | None = None) -> None:
         self._wire = wire
+        self._documents = documents or Documents()
         self._types: dict[str, Any] = {}
         self.journal: Journal | None = None
         """Who is told what is written."""
@@ -76,7 +78,7 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
                 f"{options.endpoint}?wsdl",
                 caFile=options.ca_file,
                 timeout=options.timeout.total_seconds(),
-                cache=documents or Documents(),
+                cache=self._documents,
                 cachingpolicy=0,
             )
         except (OSError, suds.transport.TransportError) as error:
@@ -99,6 +101,23 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
     @sessionId.setter
     def sessionId(self, value: str | None) -> None:  # noqa: N802 - python-icat's name
         """Ignore what python-icat sets: the session is not this client's own."""
+
+    def login(self, auth: str, credentials: Any) -> str:
+        """Refuse: who is logged in is told by the options of the integration.
+
+        Raises
+        ------
+        EntityError
+            Always.
+        """
+        raise EntityError("this client shares the login of its process: configure another integration")
+
+    def logout(self) -> None:
+        """Leave the session to the other threads; the process logs out at its end."""
+
+    def clone(self) -> Client:
+        """Make another client of the same process and session, for another thread."""
+        return Client(self._wire, self._documents)
 
     def getApiVersion(self) -> str:  # noqa: N802 - python-icat's name
         """Give the server's version, asked for once in the process."""

@@ -1,0 +1,90 @@
+"""The one classification of what goes wrong over HTTP, in the words of the core."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pacer_core import NotYet, Reject, Retry, redact
+
+if TYPE_CHECKING:
+    from pacer_http.answers import Answer
+
+
+class HttpProblem:
+    """What all of these have; never raised by itself."""
+
+    answer: Answer | None = None
+
+    @property
+    def status(self) -> int | None:
+        """The status of the answer, or ``None`` where there was none."""
+        return None if self.answer is None else self.answer.status
+
+
+class Away(HttpProblem, Retry):
+    """The service does not answer, answers as it never would, or serves nobody now: the message waits."""
+
+    def __init__(self, reason: str, answer: Answer | None = None, *, after: float | None = None) -> None:
+        super().__init__(redact(reason), after=after)
+        self.answer = answer
+
+
+class Forbidden(HttpProblem, Retry):
+    """403: the account lacks a right, which somebody may grant."""
+
+    def __init__(self, reason: str, answer: Answer | None = None) -> None:
+        super().__init__(redact(reason))
+        self.answer = answer
+
+
+class Missing(HttpProblem, NotYet):
+    """404 or 410: what the request names is not there, or not yet."""
+
+    def __init__(self, reason: str, answer: Answer | None = None) -> None:
+        super().__init__(redact(reason))
+        self.answer = answer
+
+
+class Conflict(HttpProblem, Reject):
+    """409 or 412: something of that name is there, and it is not ours; a person has to look."""
+
+    def __init__(self, reason: str, answer: Answer | None = None) -> None:
+        super().__init__(redact(reason))
+        self.answer = answer
+
+
+class Refused(HttpProblem, Reject):
+    """Another 4xx: the same request will never succeed."""
+
+    def __init__(self, reason: str, answer: Answer | None = None) -> None:
+        super().__init__(redact(reason))
+        self.answer = answer
+
+
+def is_away(error: BaseException) -> bool:
+    """Tell whether an error says that the service is away; what ``IntegrationType.is_away`` wants."""
+    return isinstance(error, Away)
+
+
+Problem = Away | Forbidden | Missing | Conflict | Refused
+
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses after which the same request may succeed in a moment."""
+
+
+def judge(answer: Answer, after: float | None) -> Problem:
+    """Give the failure that an unexpected answer stands for; ``after`` are the seconds of ``Retry-After``."""
+    status, said = answer.status, f"{answer.what} was answered with {answer.status}"
+    if status in (401, 407):
+        return Away(f"{said}: the credentials are wrong or have expired; renew them", answer)
+    if status in PASSING or status >= 500:
+        return Away(said, answer, after=after)
+    if status < 400:
+        return Away(f"{said}: the service has moved, or something else answers; correct its URL", answer)
+    if status == 403:
+        return Forbidden(f"{said}: give PACER's account the right to do that", answer)
+    if status in (404, 410):
+        return Missing(f"{said}: not there", answer)
+    if status in (409, 412):
+        return Conflict(said, answer)
+    return Refused(said, answer)
