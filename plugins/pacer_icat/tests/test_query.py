@@ -73,6 +73,7 @@ def test_like_takes_a_pattern_in_which_a_backslash_makes_data(icat: IcatClient) 
     [
         ("Datset", {}, "no entity 'Datset': did you mean 'Dataset'"),
         ("Dataset o, User u", {}, "no entity"),
+        ("Parameter", {}, "no entity 'Parameter': did you mean '[A-Za-z]*Parameter"),
         ("dataset", {}, "did you mean 'Dataset'"),
         ("Dataset", {"nme": "x"}, "Dataset has no 'nme': did you mean 'name'"),
         ("Dataset", {"sample__nam": "x"}, r"Sample has no 'nam' \(in 'sample__nam'\): did you mean 'name'"),
@@ -382,8 +383,10 @@ def test_q_objects_join_and_turn_round(icat: IcatClient, rows: list[Row]) -> Non
     assert count(Q()) == len(rows)
     assert icat.objects("Dataset").filter().exclude().count() == len(rows)
     assert repr(~(a | b) & Q(id=1)) == "Q(~Q(complete OR sample__name) AND id)"
-    with pytest.raises(TypeError, match="a Q is joined with a Q, not with a dict"):
+    with pytest.raises(QueryError, match="a Q is joined with a Q, not with a dict"):
         a & {"id": 1}  # type: ignore[operator]  # the mistake
+    with pytest.raises(QueryError, match="not a dict"):
+        icat.objects("Dataset").filter({"id": 1})  # type: ignore[arg-type]  # the mistake
 
 
 def test_several_conditions_on_one_field_hold_together(icat: IcatClient, rows: list[Row]) -> None:

@@ -1,6 +1,6 @@
 """PACER for ICAT: consumers, and a client for plugins; what they may import is listed here."""
 
-from pacer_icat.client import IcatClient
+from pacer_icat.client import IcatClient, connect
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
 from pacer_icat.faults import IcatAway, IcatFault
@@ -32,6 +32,7 @@ __all__ = [
     "QueryError",
     "Sample",
     "User",
+    "connect",
     "fold",
     "investigation_key",
 ]

@@ -21,7 +21,7 @@ from pacer_icat.wire import Poster, Wire
 if TYPE_CHECKING:
     from pacer_icat.pythonicat import Client, Documents
 
-__all__ = ["IcatClient", "SeveralError", "Shared", "share"]
+__all__ = ["IcatClient", "SeveralError", "Shared", "connect", "share"]
 
 Order = str | tuple[str, str]
 
@@ -146,7 +146,7 @@ class IcatClient:
         return self.objects(entity).filter(**conditions).one()
 
     def prefetch(self, objects: Iterable[Any], *paths: str) -> None:
-        """Ask for relations of objects of one entity that are not there yet, for all of them at once.
+        """Ask for relations of objects that are not there yet, for all of them at once.
 
         ``icat.prefetch(datasets, "investigation", "parameters.type")`` takes a query for 500 objects; what is
         read from them afterwards asks nothing.
@@ -190,3 +190,10 @@ def share(options: IcatOptions) -> Iterator[Shared]:
         yield shared
     finally:
         shared.close()
+
+
+@contextmanager
+def connect(options: IcatOptions) -> Iterator[IcatClient]:
+    """Log a script in: ``with connect(IcatOptions(...)) as icat:``; it is logged out at the end."""
+    with share(options) as shared:
+        yield IcatClient(shared)

@@ -150,19 +150,18 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
         self.prefetch(instances, Tree({relation: Tree()}))
 
     def prefetch_paths(self, objects: Sequence[Any], paths: Sequence[str]) -> None:
-        """Ask for the relations that objects of one entity lack, by paths.
+        """Ask for the relations that objects lack, by paths; in a query for each entity among them.
 
         Raises
         ------
         QueryError
             Where a path does not lead over relations.
         """
-        instances = [PythonIcatEntity.getInstance(one) for one in objects]
-        if instances:
-            tree = inclusion(self._wire.schema, entity_of(instances[0], self._wire), paths)
-            self.prefetch(instances, tree)
-            for one in objects:
-                one.forget()
+        by_entity: dict[str, list[Any]] = {}
+        for one in objects:
+            by_entity.setdefault(one.BeanName, []).append(one.instance)
+        for name, instances in by_entity.items():
+            self.prefetch(instances, inclusion(self._wire.schema, self._wire.schema.entity(name), paths))
 
     def prefetch(self, instances: Sequence[Any], tree: Tree) -> None:
         """Ask for the relations that instances of one entity lack, for all of them at once."""

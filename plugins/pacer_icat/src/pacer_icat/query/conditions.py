@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
+from pacer_icat.query.errors import QueryError
+
 Word = Literal["AND", "OR"]
 
 
@@ -25,6 +27,8 @@ class Q:
         self.negated = False
         self.parts: tuple[Part, ...] = ()
         for other in others:
+            if not isinstance(other, Q):
+                raise QueryError(f"conditions are Q(...) or name=value, not a {type(other).__name__}")
             self.parts += other.parts if other.is_plain("AND") else (other,)
         self.parts += tuple(conditions.items())
 
@@ -55,7 +59,7 @@ class Q:
 
     def _joined(self, word: Word, other: Q) -> Q:
         if not isinstance(other, Q):
-            raise TypeError(f"a Q is joined with a Q, not with a {type(other).__name__}")
+            raise QueryError(f"a Q is joined with a Q, not with a {type(other).__name__}")
         # Nothing asked is always fulfilled: it adds nothing to either word, as in Django.
         if not other.parts:
             return self

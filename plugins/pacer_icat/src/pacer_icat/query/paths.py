@@ -9,6 +9,8 @@ from pacer_icat.query.errors import QueryError, near
 from pacer_icat.schema import Entity, Field, Schema
 from pacer_icat.wire import Wire
 
+_ABSTRACT = ("Parameter",)
+"""What ICAT describes, and has no objects of."""
 ID = Field("id", "Long", required=True)
 
 
@@ -21,7 +23,7 @@ def known(wire: Wire, entity: str) -> Entity:
         Where ICAT has none of that name.
     """
     try:
-        if entity.isidentifier():
+        if entity.isidentifier() and entity not in _ABSTRACT:
             return wire.schema.entity(entity)
     except IcatFault as fault:
         if fault.type != "BAD_PARAMETER":
