@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
+from icat.dump_queries import getAuthQueries, getInvestigationQueries, getStaticQueries
+from icat.dumpfile import open_dumpfile
 from icat.entity import Entity as PythonIcatEntity
 from icat.exception import EntityTypeError
 
@@ -110,8 +114,13 @@ def test_prefetch_goes_on_from_what_is_there(icat: IcatClient, rows: list[Row]) 
 
 
 def test_only_this_clients_entities_load_relations(icat: IcatClient, rows: list[Row], plain: Any) -> None:
-    (ours,) = icat.python_icat.search(f"SELECT o FROM Dataset o WHERE o.id = {rows[0].id}")
+    (ours,) = icat.search("Dataset", {"id": rows[0].id})
     assert ours.sample.name == "s0"
+    (bare,) = icat.python_icat.search(f"SELECT o FROM Dataset o WHERE o.id = {rows[0].id}")
+    assert (bare.sample, list(bare.datafiles)) == (None, [])  # as python-icat's tools expect
+    bare.description = "changed"
+    bare.update()
+    assert icat.one("Dataset", id=rows[0].id).sample.name == "s0"
     (theirs,) = plain.search(f"SELECT o FROM Dataset o WHERE o.id = {rows[0].id}")
     assert theirs.sample is None
     assert isinstance(ours, PythonIcatEntity)
@@ -136,10 +145,19 @@ def test_entities_are_python_icats_own_in_all_else(icat: IcatClient, rows: list[
         "other",
         dataset.investigation.name,
     )
+    lone = icat.one("Dataset", id=rows[2].id).copy()
+    assert (lone.id, lone.sample.name, lone.datafiles[1].name) == (rows[2].id, "s2", "f1")
     assert dataset.get().sample.name == "s2"
     assert [one.name for one in dataset.datafiles] == ["f0", "f1"]
-    dataset.truncateRelations()
-    assert dataset.sample.name == "s2"
+    assert dataset.get("Dataset INCLUDE Sample").sample.name == "s2"
+    lone.sample = None
+    lone.truncateRelations(keepInstRel=True)
+    assert lone.sample is None
+    lone.truncateRelations()
+    before = icat.calls
+    lone.update()
+    assert icat.calls == before
+    assert icat.one("Dataset", id=rows[2].id).sample.name == "s2"
     rule = icat.new("Rule", what="User", crudFlags="R")
     rule.group = icat.new("Grouping", name="g")
     assert rule.grouping.name == "g"
@@ -149,6 +167,36 @@ def test_entities_are_python_icats_own_in_all_else(icat: IcatClient, rows: list[
         dataset.nothing = 1
     with pytest.raises(AttributeError):
         object.__new__(type(dataset)).client  # noqa: B018 - as above
+
+
+@pytest.mark.parametrize("kind", ["xml", "yaml"])
+def test_python_icats_dumps_are_the_same(icat: IcatClient, plain: Any, tmp_path: Path, kind: str) -> None:
+    import_module(f"icat.dumpfile_{kind}")
+    investigation = icat.one("Investigation", name="hg123")
+    icat.new(
+        "Dataset",
+        name="dumped",
+        complete=True,
+        investigation=investigation,
+        type=icat.one("DatasetType", name="acquisition"),
+        datafiles=[icat.new("Datafile", name=name) for name in "ab"],
+    ).create()
+
+    def dump(client: Any) -> list[str]:
+        path = tmp_path / kind
+        with open_dumpfile(client, str(path), kind.upper(), "w") as file:
+            for queries in (getAuthQueries, getStaticQueries, getInvestigationQueries):
+                file.writedata(
+                    queries(client, investigation.id)
+                    if queries is getInvestigationQueries
+                    else queries(client)
+                )
+        lines = path.read_text().splitlines()
+        return [line for line in lines if "<date>" not in line and "Date: " not in line]
+
+    dumped = dump(icat.python_icat)
+    assert dumped == dump(plain)
+    assert any("dumped" in line for line in dumped)
 
 
 def test_an_update_writes_what_was_changed_and_loses_nothing(
@@ -189,9 +237,10 @@ def test_an_update_of_what_is_gone_says_so(icat: IcatClient, rows: list[Row]) ->
     mine, other = icat.one("Dataset", id=rows[0].id), icat.one("Dataset", id=rows[0].id)
     other.delete()
     mine.name = "new"
-    with pytest.raises(IcatFault) as caught:
-        mine.update()
-    assert caught.value.type == "NO_SUCH_OBJECT_FOUND"
+    for ask in (mine.update, mine.get):
+        with pytest.raises(IcatFault) as caught:
+            ask()
+        assert caught.value.type == "NO_SUCH_OBJECT_FOUND"
     with pytest.raises(EntityError, match="create it first"):
         icat.new("Dataset", name="x").update()
 

@@ -194,6 +194,6 @@ def share(options: IcatOptions) -> Iterator[Shared]:
 
 @contextmanager
 def connect(options: IcatOptions) -> Iterator[IcatClient]:
-    """Log a script in: ``with connect(IcatOptions(...)) as icat:``; it is logged out at the end."""
+    """Give a script its client; the end of the block logs out."""
     with share(options) as shared:
         yield IcatClient(shared)

@@ -145,6 +145,22 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
         """Make an entity of what a query has found."""
         return super().new(self._instance(found.record, found.tree))
 
+    def read(self, instance: Any) -> Any:
+        """Give an object anew, with all that it refers to.
+
+        Raises
+        ------
+        IcatFault
+            Where it is not there, or there any more.
+        """
+        entity = entity_of(instance, self._wire)
+        number = id_of(instance, "be read: create it first")
+        references = [field.name for field in entity.to_one]
+        found = next(run.by_id(self._wire, entity.name, [number], references), None)
+        if found is None:
+            raise _gone(entity, number, "get")
+        return self._instance(found.record, found.tree)
+
     def load(self, instances: Sequence[Any], relation: str) -> None:
         """Ask for one relation of instances of one entity in ICAT."""
         self.prefetch(instances, Tree({relation: Tree()}))
@@ -199,7 +215,7 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
             return
         before = self._wire.read(entity.name, number)
         if before is None:
-            raise IcatFault("NO_SUCH_OBJECT_FOUND", f"{entity.name}[id:{number}] not found.", call="update")
+            raise _gone(entity, number, "update")
         with self.journal.updating(before, values) if self.journal else nullcontext():
             self._wire.update(before, **values)
         names.clear()
@@ -285,6 +301,7 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
         if name not in self._types:
             self._types[name] = self.factory.resolver.find(name)
         instance.__metadata__.sxtype = self._types[name]
+        instance.__metadata__.lazy = True
         return instance
 
     def _guarded(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -299,6 +316,10 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
             return self._wire.repeating(attempt, name)
 
         return guarded
+
+
+def _gone(entity: Entity, number: int, call: str) -> IcatFault:
+    return IcatFault("NO_SUCH_OBJECT_FOUND", f"{entity.name}[id:{number}] not found.", call=call)
 
 
 def _paths(tree: Tree) -> list[str]:

@@ -15,7 +15,8 @@ class Extended:
     """Stands before python-icat's class of an entity.
 
     A relation that is not there yet is asked for when it is first read, and kept. Whether it is there is
-    told by python-icat's instance: an included relation is there, though it may be ``None`` or empty.
+    told by python-icat's instance: an included relation is there, though it may be ``None`` or empty. In what
+    python-icat's own ``search`` and ``get`` find, all that is not included is empty, as its tools expect.
     """
 
     # What python-icat gives each entity.
@@ -50,6 +51,7 @@ class Extended:
         return (
             (name in self.InstRel or name in self.InstMRel)
             and not hasattr(self.instance, name)
+            and is_lazy(self.instance)
             and getattr(self.instance, "id", None) is not None
         )
 
@@ -57,6 +59,29 @@ class Extended:
         """Let go of the lists that python-icat has made of relations to many."""
         for name in self.InstMRel:
             self.__dict__.pop(name, None)
+
+    def get(self, query: str | None = None) -> Any:
+        """Read the object anew with all that it refers to, or as a query of python-icat's says."""
+        if query is not None:
+            return super().get(query)  # type: ignore[misc]  # as above
+        self.instance = self.client.read(self.instance)
+        return self
+
+    def copy(self) -> Any:
+        """Give another object with the same attributes and relations, as far as they are there."""
+        made = super().copy()  # type: ignore[misc]  # as above
+        for name in self.InstRel:
+            if not hasattr(self.instance, name):
+                delattr(made.instance, name)
+        return made
+
+    def truncateRelations(self, keepInstRel: bool = False) -> None:  # noqa: N802, N803 - python-icat's names
+        """Forget relations here; nothing changes in ICAT, not with an update either."""
+        noted = changed(self.instance)
+        kept = set(noted) if keepInstRel else noted - self.InstRel
+        super().truncateRelations(keepInstRel)  # type: ignore[misc]  # as above
+        noted.clear()
+        noted.update(kept)
 
     def delete(self) -> None:
         """Delete the object from ICAT, and all below it."""
@@ -66,6 +91,11 @@ class Extended:
         name = self.AttrAlias.get(name, name)
         if name in self.InstRel or (name in self.InstAttr and name not in META):
             changed(self.instance).add(name)
+
+
+def is_lazy(instance: Any) -> bool:
+    """Tell whether what an instance lacks is to be asked for."""
+    return bool(getattr(instance.__metadata__, "lazy", False))
 
 
 def changed(instance: Any) -> set[str]:
