@@ -68,6 +68,14 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "report", env=env)
 
 
+@nox.session(name="faults-long")
+def faults_long(session: nox.Session) -> None:
+    """Run the tests of faults at full length, and print what became of every message (half an hour)."""
+    install(session, "test")
+    # The table comes last, and is what this is run for; no test of these is over in five minutes.
+    session.run("pytest", "tests/faults", "--long", "-o", "timeout=1800", *session.posargs)
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on embedded parts: messages in, a catalogue filled."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from pacer_core.config.structure import Positive
 from pacer_core.logs import Secret
@@ -32,6 +32,12 @@ class Tls:
     ca_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
+
+
+def _whole_seconds(_: Broker, attribute: Attribute[timedelta], value: timedelta) -> None:
+    # AMQP tells the other side whole seconds, and takes 0 for "never": half-open connections would stay.
+    if value < timedelta(seconds=1) or value % timedelta(seconds=1):
+        raise ValueError("give one second or more, in whole seconds")
 
 
 @frozen
@@ -73,7 +79,7 @@ class Broker:
     path: str | None = None
     v_host: str = "/"
     tls: Tls = field(factory=Tls)
-    heartbeat: timedelta = timedelta(seconds=30)
+    heartbeat: timedelta = field(default=timedelta(seconds=30), validator=_whole_seconds)
     connect_timeout: timedelta = timedelta(seconds=10)
 
     @property
