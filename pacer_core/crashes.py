@@ -13,8 +13,7 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from pacer_core.messages import Envelope
 log = logging.getLogger("pacer.crashes")
 
 _SLOT = 16  # bytes: a fingerprint in hexadecimal
+_NOBODY = bytes(_SLOT)
 _SLOTS = 256
 _KEPT = 7 * 86400.0  # seconds after which a count is forgotten
 ALONE = 2
@@ -44,25 +44,26 @@ class Notes:
         with path.open("w+b") as file:
             file.truncate(_SLOT * _SLOTS)
             self._map = mmap.mmap(file.fileno(), _SLOT * _SLOTS)
-        self._free = list(range(_SLOTS))
-        self._lock = threading.Lock()
+        self._free = list(range(_SLOTS))  # its pop and append are atomic
 
-    @contextmanager
-    def inside(self, envelope: Envelope) -> Iterator[None]:
-        """Note a message for as long as it is inside a task."""
-        with self._lock:
-            slot = self._free.pop() if self._free else None
-        if slot is None:  # more threads than slots: nobody configures that, and it costs only a crash's count
-            yield
-            return
+    def enter(self, envelope: Envelope) -> int | None:
+        """Note a message that goes into a task; give the slot to `leave` afterwards."""
+        try:
+            slot = self._free.pop()
+        except (
+            IndexError
+        ):  # more threads than slots: nobody configures that, and it costs only a crash's count
+            return None
         start = slot * _SLOT
         self._map[start : start + _SLOT] = fingerprint(envelope).encode()
-        try:
-            yield
-        finally:
-            self._map[start : start + _SLOT] = bytes(_SLOT)
-            with self._lock:
-                self._free.append(slot)
+        return slot
+
+    def leave(self, slot: int | None) -> None:
+        """Forget the message of a slot."""
+        if slot is not None:
+            start = slot * _SLOT
+            self._map[start : start + _SLOT] = _NOBODY
+            self._free.append(slot)
 
 
 def read_notes(path: Path) -> list[str]:
@@ -131,9 +132,8 @@ class Quarantine:
         self._inside = 0
         self._alone = False
 
-    @contextmanager
-    def entered(self, *, alone: bool) -> Iterator[None]:
-        """Wait for one's turn, and hold it; a suspect that waits keeps newcomers out."""
+    def enter(self, *, alone: bool) -> None:
+        """Wait for one's turn, and hold it until `leave`; a suspect that waits keeps newcomers out."""
         with self._condition:
             while self._alone:
                 self._condition.wait()
@@ -143,12 +143,12 @@ class Quarantine:
                     self._condition.wait()
             else:
                 self._inside += 1
-        try:
-            yield
-        finally:
-            with self._condition:
-                if alone:
-                    self._alone = False
-                else:
-                    self._inside -= 1
+
+    def leave(self, *, alone: bool) -> None:
+        """Let the next one have its turn."""
+        with self._condition:
+            if not alone:
+                self._inside -= 1
+            if self._alone:  # or nobody waits
+                self._alone = not alone
                 self._condition.notify_all()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
-from attrs import define, frozen
+from attrs import define
 
 from pacer_core.breakers import Breakers
 from pacer_core.config.model import ConsumerPlan
@@ -21,10 +21,11 @@ from pacer_core.ordered import Held, Order, with_dependents
 from pacer_core.pipeline import Gate
 from pacer_core.traces import Traces
 from pacer_core.transport.consume import Received
-from pacer_core.transport.forward import Forwarder
+from pacer_core.transport.forward import Ahead, Forwarder
 from pacer_core.transport.settle import Settler
 
 Observer = Callable[[Delivery], None]
+_NONE: frozenset[str] = frozenset()
 
 
 @define(eq=False)
@@ -42,6 +43,8 @@ class Job:
     alone: bool = False
     """Whether it has been in crashes, and is to run with nothing else inside a task."""
     arrived: float = 0.0
+    ahead: Ahead | None = None
+    """How forwarding it went, where that was done together with other messages."""
     began: float | None = None
     """When a thread took it up, on the monotonic clock."""
     _claimed: bool = False
@@ -54,7 +57,7 @@ class Job:
             return not claimed
 
 
-@frozen(eq=False)
+@define(eq=False)
 class _Gate:
     """Keeps a message's tasks from systems that are away and from overtaking; see `pipeline.Gate`."""
 
@@ -66,11 +69,12 @@ class _Gate:
     def closed(self, task: Task) -> tuple[str, str] | None:
         if task.name in self.behind:
             return "behind", "an earlier message of the same key waits for this task"
-        away = self.breakers.blocks(self.plan, task)
+        away = self.breakers.blocks(self.plan, task) if task.needs else None
         return None if away is None else ("away", f"integration {away!r} is away")
 
     def ended(self, task: Task, error: BaseException | None) -> None:
-        self.breakers.ended(self.plan, task, error)
+        if task.needs:
+            self.breakers.ended(self.plan, task, error)
 
 
 class Handler:
@@ -139,6 +143,13 @@ class Handler:
                 job.failed = plan.pipeline.failed(received.envelope, parsed, "key", error)
         return job
 
+    def forward(self, jobs: Sequence[Job]) -> None:
+        """Forward messages together, ahead of finishing each; those that need care are left for that."""
+        plain = [job for job in jobs if job.failed is None and not job.alone]
+        said = self._forwarder.ahead([(job.received.envelope, job.message) for job in plain])
+        for job, ahead in zip(plain, said, strict=True):
+            job.ahead = ahead
+
     def finish(self, job: Job) -> Delivery | None:
         """Run the tasks and settle; ``None`` where somebody else settled the message meanwhile.
 
@@ -167,16 +178,22 @@ class Handler:
         return self._settle(job, delivery) if job.claim() else None
 
     def _in_quarantine(self, job: Job) -> Delivery:
-        with self._quarantine.entered(alone=job.alone):
+        self._quarantine.enter(alone=job.alone)
+        try:
             job.began = time.monotonic()
             if self._notes is None:
                 return self._process(job)
-            with self._notes.inside(job.received.envelope):
+            slot = self._notes.enter(job.received.envelope)
+            try:
                 return self._process(job)
+            finally:
+                self._notes.leave(slot)
+        finally:
+            self._quarantine.leave(alone=job.alone)
 
     def _process(self, job: Job) -> Delivery:
         plan, envelope = job.plan, job.received.envelope
-        routes = self._forwarder.tasks(envelope, job.message)
+        routes = self._forwarder.tasks(envelope, job.message, job.ahead)
         if job.failed is not None:
             if not routes:
                 return job.failed
@@ -184,7 +201,7 @@ class Handler:
         held = None
         if job.key is not None and _ordered(plan):
             held = self._order.held(plan.config.type, job.key, envelope.correlation_id)
-        behind = with_dependents(held.tasks, plan.pipeline.tasks) if held is not None else frozenset()
+        behind = _NONE if held is None else with_dependents(held.tasks, plan.pipeline.tasks)
         gate: Gate = _Gate(plan, self._breakers, held, behind)
         if self._traces is not None:
             gate = self._traces.gate(gate)

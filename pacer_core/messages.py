@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import field, frozen
@@ -54,7 +55,12 @@ class Envelope:
     def content_type(self) -> str | None:
         """The media type that the publisher gave, without parameters and in lower case, or ``None``."""
         value = self.properties.get("content_type")
-        return value.partition(";")[0].strip().lower() if isinstance(value, str) and value.strip() else None
+        return _media_type(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=256)
+def _media_type(value: str) -> str | None:
+    return value.partition(";")[0].strip().lower() if value.strip() else None
 
 
 @frozen
@@ -170,11 +176,14 @@ class Context:
         self.options = options
         """The consumer's options, or those of the task where it has its own."""
         self._facts: dict[str, Any] = dict(envelope.facts) if facts is None else facts
-        self.log = logging.LoggerAdapter(
-            logging.getLogger(f"pacer.task.{consumer}"), {"correlation_id": envelope.correlation_id}
-        )
-        self._clients = clients or Clients({})
+        self._clients = Clients({}) if clients is None else clients
         self._emit = emit
+
+    @property
+    def log(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger whose records carry the message's correlation id."""
+        logger = logging.getLogger(f"pacer.task.{self.consumer}")
+        return logging.LoggerAdapter(logger, {"correlation_id": self.envelope.correlation_id})
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -203,6 +212,8 @@ class Context:
 
     def for_task(self, options: Any) -> Context:
         """Give the same context with the options of one task."""
+        if options is self.options:
+            return self
         twin = object.__new__(Context)
         twin.__dict__.update(self.__dict__)
         twin.options = options

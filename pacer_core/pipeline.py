@@ -84,7 +84,6 @@ class Pipeline:
 
     def parse(self, envelope: Envelope) -> Any:
         """Give the typed message, or the `Delivery` of one that cannot be read."""
-        started = datetime.now(UTC)
         try:
             message = self.parse_message(envelope, self.type)
             if message is None and self.type.message is not None:
@@ -93,7 +92,7 @@ class Pipeline:
                     f"for consumer type {self.type.name!r}"
                 )
         except Exception as error:
-            return self.failed(envelope, None, PARSE, error, started=started)
+            return self.failed(envelope, None, PARSE, error)
         return message
 
     def failed(
@@ -102,10 +101,9 @@ class Pipeline:
         message: Any,
         where: str,
         error: Exception,
-        *,
-        started: datetime | None = None,
     ) -> Delivery:
         """Give the delivery of a message that failed before its tasks: in its parser, or for its key."""
+        now = datetime.now(UTC)
         failure = failure_of(where, error)
         if failure.kind == "error":
             log.error("%s of %s failed\n%s", where, self.consumer, failure.trace, extra=_who(envelope))
@@ -121,8 +119,8 @@ class Pipeline:
             facts=envelope.facts,
             description={} if message is None else self.describe(message),
             delay=failure.after,
-            started=started or datetime.now(UTC),
-            finished=datetime.now(UTC),
+            started=now,
+            finished=now,
         )
 
     def process(
@@ -150,7 +148,8 @@ class Pipeline:
         context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
         done, rejected = set(envelope.done), dict(envelope.rejected)
         failures: list[TaskFailure] = [] if unread is None else [unread]
-        tasks = (*routes, *(self.tasks if unread is None else ()))
+        everything = (*routes, *self.tasks) if routes else self.tasks
+        tasks = everything if unread is None else routes
         timings: dict[str, float] = {}
         blocked: set[str] = set(rejected)
         for task in tasks:
@@ -176,32 +175,23 @@ class Pipeline:
                 log.warning(
                     "task %s failed: %s\n%s", task.name, failure.reason, failure.trace, extra=_who(envelope)
                 )
-        facts = context.facts
-        transient = [failure for failure in failures if failure.kind != "reject"]
-        everything = (*routes, *self.tasks)
-        pending = tuple(
-            task.name for task in everything if task.name not in done and task.name not in rejected
-        )
-        if transient:
-            outcome = Outcome.RETRIED
-        elif rejected or unread is not None:
-            outcome = Outcome.DEAD
+        if failures or rejected:
+            ended = _unfinished(failures, rejected, done, everything)
         else:
-            outcome = Outcome.ACKED
-        delays = [failure.after for failure in transient if failure.after is not None]
+            ended = _Ended(Outcome.ACKED, tuple([task.name for task in everything]))
         return Delivery(
             envelope=envelope,
             consumer=self.consumer,
-            outcome=outcome,
+            outcome=ended.outcome,
             message=message,
-            done=tuple(task.name for task in everything if task.name in done),
-            pending=pending,
+            done=ended.done,
+            pending=ended.pending,
             rejected=rejected,
             failures=tuple(failures),
-            facts=dict(facts),
+            facts=dict(context.facts),
             follow_ups=tuple(follow_ups),
             description={} if message is None else self.describe(message),
-            delay=max(delays) if delays else None,
+            delay=ended.delay,
             started=started,
             finished=datetime.now(UTC),
             timings=timings,
@@ -216,6 +206,28 @@ class Pipeline:
         except Exception:
             log.exception("describe() of consumer type %s failed", self.type.name)
             return {}
+
+
+@frozen
+class _Ended:
+    outcome: Outcome
+    done: tuple[str, ...]
+    pending: tuple[str, ...] = ()
+    delay: float | None = None
+
+
+def _unfinished(
+    failures: Sequence[TaskFailure], rejected: Mapping[str, str], done: set[str], tasks: Sequence[Task]
+) -> _Ended:
+    """Say how a message ends of which not all is done."""
+    transient = [failure for failure in failures if failure.kind != "reject"]
+    delays = [failure.after for failure in transient if failure.after is not None]
+    return _Ended(
+        Outcome.RETRIED if transient else Outcome.DEAD,
+        tuple(task.name for task in tasks if task.name in done),
+        tuple(task.name for task in tasks if task.name not in done and task.name not in rejected),
+        max(delays) if delays else None,
+    )
 
 
 def in_order(tasks: tuple[Task, ...], enabled: Callable[[IntegrationType[Any]], bool]) -> tuple[Task, ...]:
@@ -277,7 +289,7 @@ def _closed(task: Task, gate: Gate | None) -> TaskFailure | None:
 
 
 def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskFailure | None:
-    before = to_json(dict(context.facts))
+    before = to_json(dict(context.facts)) if context.facts else b"{}"
     error: BaseException | None = None
     try:
         result = task.run(message, context)
@@ -303,7 +315,7 @@ def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskF
 
 
 def _check_facts(task: Task, facts: Mapping[str, Any]) -> None:
-    if len(orjson.dumps(dict(facts))) > FACTS_LIMIT:
+    if facts and len(orjson.dumps(dict(facts))) > FACTS_LIMIT:
         raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
 
 

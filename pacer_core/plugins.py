@@ -143,7 +143,6 @@ class _Loader:
                     one.name for one in self.manager.get_hookcallers(self.manager.get_plugin(name)) or ()
                 ]
                 self._register(name, "hooks", sorted(hooks))
-        hook = self.manager.hook.pacer_parse_message
         return Plugins(
             infos=tuple(self.infos.values()),
             consumers={
@@ -156,7 +155,7 @@ class _Loader:
             },
             commands=tuple(command for plugin, command in commands if self._works(plugin)),
             conflicts=tuple(self.conflicts),
-            parse_message=lambda envelope, consumer: hook(envelope=envelope, consumer=consumer),
+            parse_message=_parser(self.manager.hook.pacer_parse_message),
             route_message=self.manager.hook.pacer_route_message,
             listeners={
                 name: self._alone("pacer_message_settled", name)
@@ -314,3 +313,12 @@ def _labels(command: Any) -> Iterator[str]:
         yield str(command.name)
     for child in (children or {}).values():
         yield from (f"{command.name} {label}" for label in _labels(child))
+
+
+def _parser(hook: pluggy.HookCaller) -> Callable[[Any, ConsumerType], Any]:
+    """Give what parses a message: the hook, or the core's function where no other is behind it."""
+    implementations = hook.get_hookimpls()
+    if [one.argnames for one in implementations] == [("envelope", "consumer")]:
+        only: Callable[[Any, ConsumerType], Any] = implementations[0].function
+        return only
+    return lambda envelope, consumer: hook(envelope=envelope, consumer=consumer)

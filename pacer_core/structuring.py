@@ -69,8 +69,8 @@ def strict_converter(scalars: Mapping[Any, Hook], rename: Rename) -> Converter:
         return hook
 
     converter.register_structure_hook_factory(attrs.has, class_hook)
-    converter.register_structure_hook_factory(_is_tuple, _tuple_hook)
-    converter.register_structure_hook_factory(_is_optional, _optional_hook)
+    converter.register_structure_hook_factory(is_tuple, _tuple_hook)
+    converter.register_structure_hook_factory(is_optional, _optional_hook)
     return converter
 
 
@@ -163,20 +163,28 @@ def leaves(
         yield from leaves(inner, path)
 
 
-def _is_tuple(hint: Any) -> bool:
+def is_tuple(hint: Any) -> bool:
+    """Tell whether a type hint means any number of one type: ``tuple[X, ...]`` or ``list[X]``."""
     arguments = get_args(hint)
     if get_origin(hint) is list:
         return True
     return get_origin(hint) is tuple and len(arguments) == 2 and arguments[1] is Ellipsis
 
 
-def _is_optional(hint: Any) -> bool:
+def is_optional(hint: Any) -> bool:
+    """Tell whether a type hint means one type or ``None``."""
     arguments = get_args(hint)
     return len(arguments) == 2 and type(None) in arguments and get_origin(hint) is not tuple
 
 
+def item_type(hint: Any) -> tuple[Any, Callable[..., Any]]:
+    """Give the one type inside a tuple, list or optional, and what makes the whole of a list of it."""
+    inner = next(one for one in get_args(hint) if one is not type(None))
+    return inner, list if get_origin(hint) is list else tuple
+
+
 def _tuple_hook(hint: Any, converter: Converter) -> Hook:
-    inner, several = get_args(hint)[0], get_origin(hint) or tuple
+    inner, several = item_type(hint)
     build: Hook = converter.get_structure_hook(inner)
 
     def hook(value: Any, _: Any) -> Any:
@@ -202,7 +210,7 @@ def _item_errors(value: list[Any], inner: Any, build: Hook) -> Iterator[Exceptio
 
 
 def _optional_hook(hint: Any, converter: Converter) -> Hook:
-    inner = next(one for one in get_args(hint) if one is not type(None))
+    inner, _ = item_type(hint)
     build: Hook = converter.get_structure_hook(inner)
 
     def hook(value: Any, _: Any) -> Any:

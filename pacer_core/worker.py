@@ -129,6 +129,8 @@ class Worker:
         self._awaited = 0
         self._lanes: Lanes | None = None
         self._in_hand: dict[Received, Job] = {}
+        self._together: list[Job] = []
+        self._forwarding = self._called = False
         self._finished: deque[tuple[Received, Delivery]] = deque()
         self._failure: Exception | None = None
         self._once = self._wait = False
@@ -241,6 +243,8 @@ class Worker:
         self._failure = None
         self._finished.clear()
         self._in_hand.clear()
+        self._together.clear()
+        self._forwarding = False
         if self._threads > 1:
             self._lanes = Lanes(self._threads, on_exit=self._integrations.close_thread)
         queues = [self._config.queue(name) for name in self._by_queue]
@@ -275,6 +279,7 @@ class Worker:
         quiet_since: float | None = None
         while not self._stopped:
             subscription.poll(self._waker, wait)
+            self._forward()
             self._acknowledge()
             if self._failure is not None:
                 raise self._failure
@@ -333,10 +338,33 @@ class Worker:
     def _received(self, received: Received) -> None:
         job = self._handler.take(received)
         self._in_hand[received] = job
-        if self._lanes is None:
-            self._handle(job)
+        if job.key is None and not job.plan.pipeline.tasks:
+            self._together.append(job)
         else:
-            self._lanes.submit(job.key, lambda: self._handle(job))
+            self._submit(job.key, lambda: self._handle(job))
+
+    def _submit(self, key: str | None, work: Callable[[], None]) -> None:
+        if self._lanes is None:
+            work()
+        else:
+            self._lanes.submit(key, work)
+
+    def _forward(self) -> None:
+        """Have messages that are forwarded and nothing else handled: all that came while others were."""
+        if self._together and not self._forwarding:
+            jobs, self._together = self._together, []
+            self._forwarding = True
+            self._submit(None, lambda: self._handle_together(jobs))
+
+    def _handle_together(self, jobs: Sequence[Job]) -> None:
+        try:
+            self._handler.forward(jobs)
+        except Exception:  # a plugin's, from its hook: which message it is about shows in handling each
+            log.debug("messages are forwarded one by one", exc_info=True)
+        for job in jobs:
+            self._handle(job)
+        self._forwarding = False
+        self._waker.wake()
 
     def _handle(self, job: Job) -> None:
         try:
@@ -359,10 +387,12 @@ class Worker:
             self._observe(settled)
         self._in_hand.pop(job.received, None)
         self._finished.append((job.received, settled))
-        if self._lanes is not None:
+        if self._lanes is not None and not self._called:
+            self._called = True
             self._waker.wake()
 
     def _acknowledge(self) -> None:
+        self._called = False  # before looking: who finishes from now on calls again
         if self._finished:
             # A task may outlive its connection: its tag means another message on the channel of today.
             by_channel: dict[Subscription, list[tuple[Any, Delivery]]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from pacer_core.consumers import ConsumerType
@@ -21,9 +22,10 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
     """Structure a JSON or XML body; where the content type does not tell, the first byte does."""
     if consumer.message is None:
         return None
-    if not envelope.body.strip(_BLANKS):
+    first = _first_byte(envelope.body)
+    if not first:
         raise Reject("the body is empty")
-    kind = _kind(envelope)
+    kind = _kind(envelope, first)
     if kind == "xml":
         data, problems = read_xml(envelope.body, consumer.message)
         return structure(data, consumer.message, problems)
@@ -40,14 +42,24 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
     return None
 
 
-def _kind(envelope: Envelope) -> str | None:
+def _first_byte(body: bytes) -> bytes:
+    """Give the first byte that is no blank, without a copy of the body where there is no need."""
+    first = body[:1]
+    return first if first and first not in _BLANKS else body.lstrip(_BLANKS)[:1]
+
+
+def _kind(envelope: Envelope, first: bytes) -> str | None:
     media = envelope.content_type
     if media is None or media in _UNSPECIFIC:
-        first = envelope.body.lstrip(_BLANKS)[:1]
         if first == b"<" or envelope.body.startswith((b"\xff\xfe", b"\xfe\xff")):
             return "xml"
         if first in (b"{", b"[", b'"'):
             return "json"
         raise Reject("the body is neither JSON nor XML, and no content type says what it is")
+    return _format(media)
+
+
+@lru_cache(maxsize=256)
+def _format(media: str) -> str | None:
     subtype = media.partition("/")[2].rpartition("+")[2]
     return subtype if subtype in ("json", "xml") else None

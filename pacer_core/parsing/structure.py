@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from cattrs import Converter
 
 from pacer_core.errors import BadField, Reject
+from pacer_core.parsing.quick import quick_converter
 from pacer_core.parsing.types import Scalar, Text, shape_of, snake
 from pacer_core.structuring import Bad, Hook, Step, leaves, strict_converter, unknown_types
 
@@ -38,6 +39,14 @@ def structure(data: Any, cls: type[M], problems: Sequence[BadField] = ()) -> M:
     Reject
         With every bad field of the message.
     """
+    if not problems:
+        kind: type = cls
+        try:
+            message: M = _quick(kind)(data, kind)
+        except Exception:  # noqa: S110 - the strict way says what is wrong, or that nothing is
+            pass
+        else:
+            return message
     try:
         message = _converter().structure(data, cls)
     except Exception as error:
@@ -66,7 +75,20 @@ def _spell(path: tuple[Step, ...]) -> str:
 
 @cache
 def _converter() -> Converter:
-    scalars = {
+    converter = strict_converter(_scalars(), _rename)
+    converter.register_structure_hook_factory(_is_choice, _choice_hook)
+    return converter
+
+
+@cache
+def _quick(cls: type) -> Hook:
+    """Give the quick way into a class."""
+    hook: Hook = quick_converter(_converter(), _scalars()).get_structure_hook(cls)
+    return hook
+
+
+def _scalars() -> dict[Any, Hook]:
+    return {
         Text: _text,
         Scalar: _scalar,
         str: _string,
@@ -75,9 +97,6 @@ def _converter() -> Converter:
         bool: _truth,
         datetime: _datetime,
     }
-    converter = strict_converter(scalars, _rename)
-    converter.register_structure_hook_factory(_is_choice, _choice_hook)
-    return converter
 
 
 def _is_choice(hint: Any) -> bool:

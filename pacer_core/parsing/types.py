@@ -52,6 +52,8 @@ class Shape:
     members: dict[str, Member]
     """By the name in snake case, in the spelling of JSON as well as of XML."""
     names: frozenset[str]
+    tags: dict[str, Member | None] = field(factory=dict)
+    """What `pacer_core.parsing.xml` has learnt: members by an element's tag with its namespace."""
 
 
 @cache

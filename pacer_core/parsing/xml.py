@@ -9,6 +9,8 @@ from lxml import etree
 from pacer_core.errors import BadField, Reject
 from pacer_core.parsing.types import Member, Shape, shape_of, snake
 
+_TAGS = 1024  # those that are remembered for one class, namespaces and all
+
 
 def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[dict[str, Any], list[BadField]]:
     """Give the plain data that an XML body holds for a message class, and what is wrong with its elements.
@@ -46,44 +48,69 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[di
             f"the root element is not <{shape.root}>", fields=[BadField("$", f"expected <{shape.root}>")]
         )
     problems: list[BadField] = []
-    return _data(root, shape, "", problems), problems
+    return _data(root, shape, None, problems), problems
 
 
-def _data(node: etree._Element, shape: Shape, path: str, problems: list[BadField]) -> dict[str, Any]:
+_Place = tuple["_Place | None", str, int | None]
+"""Where an element stands: inside which, as which field, and which of several."""
+
+
+def _data(
+    node: etree._Element, shape: Shape, place: _Place | None, problems: list[BadField]
+) -> dict[str, Any]:
     data: dict[str, Any] = {}
-    members = shape.members
-    seen: set[str] = set()
-    own = etree.QName(node).namespace
-    for name, value in node.attrib.items():
-        if etree.QName(name).namespace not in (None, own):  # xsi:type, xml:lang, ...
-            continue
-        member = members.get(_local(str(name)))
-        if member is not None and member.inner is None and not member.many:
-            seen.add(member.name)
-            data[member.name] = str(value)
+    for name, text in node.items():
+        member = _of_attribute(str(name), node, shape)
+        if member is not None:
+            data[member.name] = str(text)
+    tags = shape.tags
     for child in node:
         tag = child.tag
-        member = members.get(_local(tag)) if isinstance(tag, str) else None
+        member = tags[tag] if tag in tags else _learn(shape, tag)
         if member is None:
             continue
-        where = f"{path}.{member.name}" if path else member.name
-        if member.many:
-            items = data.setdefault(member.name, [])
-            items.append(_value(child, member, f"{where}[{len(items)}]", problems))
-        elif member.name in seen:
-            problems.append(BadField(where, "is given more than once"))
+        items: list[Any] | None = data.setdefault(member.name, []) if member.many else None
+        here = place
+        here = (place, member.name, None if items is None else len(items))
+        value: Any
+        if member.inner is not None:
+            value = _data(child, shape_of(member.inner), here, problems)
         else:
-            seen.add(member.name)
-            data[member.name] = _value(child, member, where, problems)
+            value = (child.text or "").strip()
+            if len(child):
+                problems.append(BadField(_spell(here), "holds elements where text is expected"))
+        if items is not None:
+            items.append(value)
+        elif member.name in data:
+            problems.append(BadField(_spell(here), "is given more than once"))
+        else:
+            data[member.name] = value
     return data
 
 
-def _value(node: etree._Element, member: Member, path: str, problems: list[BadField]) -> Any:
-    if member.inner is not None:
-        return _data(node, shape_of(member.inner), path, problems)
-    if len(node):
-        problems.append(BadField(path, "holds elements where text is expected"))
-    return (node.text or "").strip()
+def _spell(place: _Place) -> str:
+    parent, name, index = place
+    own = name if index is None else f"{name}[{index}]"
+    return own if parent is None else f"{_spell(parent)}.{own}"
+
+
+def _of_attribute(name: str, node: etree._Element, shape: Shape) -> Member | None:
+    """Give the field that an attribute stands for; those of a namespace not the element's are XML's own."""
+    own = etree.QName(node).namespace
+    if etree.QName(name).namespace not in (None, own):  # xsi:type, xml:lang, ...
+        return None
+    member = shape.members.get(_local(name))
+    return None if member is None or member.inner is not None or member.many else member
+
+
+def _learn(shape: Shape, tag: Any) -> Member | None:
+    """Find the field of an element, and remember it by its tag; publishers write a few."""
+    if not isinstance(tag, str):  # an entity, which nobody has expanded
+        return None
+    member = shape.members.get(_local(tag))
+    if len(shape.tags) < _TAGS:
+        shape.tags[tag] = member
+    return member
 
 
 def _local(tag: str) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import ssl
-from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from attrs import frozen
 from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -17,6 +15,7 @@ from pacer_core.config.model import Broker
 from pacer_core.errors import BrokerError
 from pacer_core.logs import redact
 from pacer_core.transport import buffered, embedded
+from pacer_core.transport.deliver import Contents, named
 
 log = logging.getLogger("pacer.transport")
 
@@ -28,18 +27,6 @@ OLDEST = (3, 10)
 AMQP = "pacer-amqp"
 
 
-@frozen
-class Contents:
-    """A message as the client library hands it out, before anything has looked into it."""
-
-    tag: Any
-    """The delivery tag, by which the message is acknowledged on its channel."""
-    body: bytes
-    delivery_info: Mapping[str, Any]
-    properties: Mapping[str, Any]
-    headers: Mapping[str, Any]
-
-
 def contents(message: Any) -> Contents:
     """Read a delivered message.
 
@@ -48,17 +35,12 @@ def contents(message: Any) -> Contents:
     """
     properties = dict(message.properties)
     given = properties.pop("application_headers", None) or getattr(message, "headers", None) or {}
-    # py-amqp leaves a name that is no UTF-8 as bytes.
-    headers = {
-        name if isinstance(name, str) else bytes(name).decode(errors="backslashreplace"): value
-        for name, value in given.items()
-    }
     for name in ("content_type", "content_encoding"):
         value = getattr(message, name, None)
         if value is not None:
             properties.setdefault(name, value)
     body = message.body.encode() if isinstance(message.body, str) else bytes(message.body or b"")
-    return Contents(message.delivery_tag, body, message.delivery_info, properties, headers)
+    return Contents(message.delivery_tag, body, message.delivery_info, properties, named(given))
 
 
 class _AmqpChannel(buffered.Channel):

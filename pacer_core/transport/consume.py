@@ -16,6 +16,7 @@ from attrs import frozen
 from pacer_core.config.model import Queue
 from pacer_core.messages import Envelope
 from pacer_core.transport.connection import contents
+from pacer_core.transport.deliver import Contents
 from pacer_core.transport.headers import read_envelope
 
 BATCH = 64
@@ -111,20 +112,22 @@ class Subscription:
         self._channel.basic_qos(0, count, False)
 
     def _subscribe(self, queue: Queue, *, exclusive: bool) -> None:
-        def received(message: Any) -> None:
-            content = contents(message)
+        def take(content: Contents) -> None:
             envelope = read_envelope(
                 content.body, queue.name, content.delivery_info, content.properties, content.headers
             )
             self._on_message(Received(envelope, self, content.tag))
 
         arguments = {"exclusive": True} if exclusive else {}
+        tag = f"pacer-{queue.name}"
+        # Known before the first delivery: the embedded broker's channel takes all through the callback.
+        getattr(self._channel, "takers", {})[tag.encode()] = take
         try:
             self._channel.basic_consume(
                 queue=queue.name,
                 no_ack=False,
-                callback=received,
-                consumer_tag=f"pacer-{queue.name}",
+                callback=lambda message: take(contents(message)),
+                consumer_tag=tag,
                 **arguments,
             )
         except AccessRefused as error:

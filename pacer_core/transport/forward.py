@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from amqp.exceptions import NotFound
 
 from pacer_core.config.model import Exchange, Recipient
 from pacer_core.consumers import Task
-from pacer_core.errors import AwayError, BrokerError, Retry
+from pacer_core.errors import AwayError, BrokerError, Retry, Signal
 from pacer_core.messages import Context, Envelope
 from pacer_core.routing import Route
 from pacer_core.traces import trace_headers
@@ -19,6 +19,8 @@ from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 
 RouteMessage = Callable[..., Sequence[Route] | None]
+Ahead = Mapping[str, Signal | None]
+"""By recipient, how publishing a message there went: ``None`` where it is confirmed."""
 
 
 def task_name(recipient: str) -> str:
@@ -45,35 +47,33 @@ class Forwarder:
         self.here = ""
         """What this broker is called in a message's path; known once it is connected."""
 
-    def tasks(self, envelope: Envelope, message: Any) -> tuple[Task, ...]:
-        """Give a task for each route that a message takes."""
-        if not self._routes:
-            return ()
-        taken = self._route_message(message=message, envelope=envelope, routes=self._routes) or ()
-        return tuple(Task(task_name(route.recipient), self._run(route.recipient)) for route in taken)
+    def tasks(self, envelope: Envelope, message: Any, ahead: Ahead | None = None) -> tuple[Task, ...]:
+        """Give a task for each route that a message takes; what was published ahead is not sent again."""
+        return tuple(
+            Task(task_name(recipient), self._run(recipient, ahead or {}))
+            for recipient in self._taken(envelope, message)
+        )
+
+    def ahead(self, messages: Sequence[tuple[Envelope, Any]]) -> list[Ahead]:
+        """Publish messages together, and say of each how that went.
+
+        A broker confirms a hundred messages as fast as one, so this is several times faster than one by one.
+        """
+        results: list[dict[str, Signal | None]] = [{} for _ in messages]
+        waiting: dict[str, list[int]] = {}
+        for number, (envelope, message) in enumerate(messages):
+            for recipient in self._taken(envelope, message):
+                if task_name(recipient) not in envelope.done:
+                    waiting.setdefault(recipient, []).append(number)
+        for recipient, numbers in waiting.items():
+            said = self._hand_on(recipient, [messages[number][0] for number in numbers])
+            for number, error in zip(numbers, said, strict=True):
+                results[number][recipient] = error
+        return list(results)
 
     def comes_back(self, envelope: Envelope) -> bool:
         """Say whether a message has been here before it was forwarded: a loop."""
         return bool(self.here) and self.here in envelope.path
-
-    def publish(self, recipient: str, envelopes: Sequence[Envelope]) -> None:
-        """Hand messages on to one recipient, and return when it has confirmed them all.
-
-        Raises
-        ------
-        AwayError
-            Where the recipient is away.
-        Retry
-            Where it has no queue for a message.
-        """
-        try:
-            for exchange in {envelope.exchange for envelope in envelopes}:
-                self._declare(recipient, exchange)
-            self._publishers[recipient].publish([self._outgoing(envelope) for envelope in envelopes])
-        except UnroutableError as error:
-            raise Retry(f"recipient {recipient!r}: {error}") from error
-        except BrokerError as error:
-            raise AwayError(f"recipient {recipient!r}: {error}") from error
 
     def beat(self) -> None:
         """Keep the connections to the recipients alive."""
@@ -85,8 +85,34 @@ class Forwarder:
         for publisher in self._publishers.values():
             publisher.close()
 
-    def _run(self, recipient: str) -> Callable[[Any, Context], None]:
-        return lambda _, context: self.publish(recipient, [context.envelope])
+    def _taken(self, envelope: Envelope, message: Any) -> Iterator[str]:
+        if self._routes:
+            for route in self._route_message(message=message, envelope=envelope, routes=self._routes) or ():
+                yield route.recipient
+
+    def _run(self, recipient: str, ahead: Ahead) -> Callable[[Any, Context], None]:
+        def run(_: Any, context: Context) -> None:
+            if recipient in ahead:
+                error = ahead[recipient]
+            else:
+                (error,) = self._hand_on(recipient, [context.envelope])
+            if error is not None:
+                raise error
+
+        return run
+
+    def _hand_on(self, recipient: str, envelopes: Sequence[Envelope]) -> list[Signal | None]:
+        """Publish at one recipient, and say of each message why it is not confirmed."""
+        exchanges = {envelope.exchange for envelope in envelopes}
+        try:
+            for exchange in exchanges:
+                self._declare(recipient, exchange)
+            said = self._publishers[recipient].publish_each([self._outgoing(one) for one in envelopes])
+        except BrokerError as error:
+            said = [error] * len(envelopes)
+        if any(said):
+            self._declared.difference_update((recipient, exchange) for exchange in exchanges)
+        return [None if error is None else _signal(recipient, error) for error in said]
 
     def _outgoing(self, envelope: Envelope) -> Outgoing:
         own: Mapping[str, Any] = {
@@ -121,3 +147,8 @@ class Forwarder:
             finally:
                 hang_up(connection)
             self._declared.add((recipient, exchange))
+
+
+def _signal(recipient: str, error: BrokerError) -> Signal:
+    kind = Retry if isinstance(error, UnroutableError) else AwayError
+    return kind(f"recipient {recipient!r}: {error}")

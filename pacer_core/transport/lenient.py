@@ -20,6 +20,7 @@ from amqp.exceptions import FrameSyntaxError, UnexpectedFrame
 METHOD, HEADER, HEARTBEAT = 1, 2, 8  # AMQP 0-9-1, section 2.3.5
 
 _CONTENT = frozenset({spec.Basic.Deliver, spec.Basic.GetOk, spec.Basic.Return})
+_BASIC = 60
 _METHOD = Struct(">HH")
 _LENGTH = Struct(">I")
 _TIME = Struct(">Q")
@@ -39,6 +40,14 @@ class _Lenient(Message):  # type: ignore[misc]  # py-amqp has no types
             return super()._load_properties(class_id, buf, offset)
         except _DECODING:
             return super()._load_properties(class_id, repaired(buf), offset)
+
+
+def read_properties(listed: bytes) -> dict[str, Any]:
+    """Read the flags and list of a content header (section 4.2.6.1), repaired where they have to be."""
+    message = _Lenient()
+    message._load_properties(_BASIC, bytes(_FLAGS_AT) + listed, _FLAGS_AT)
+    properties: dict[str, Any] = message.properties
+    return properties
 
 
 def frame_handler(connection: Any, callback: Callable[[int, Any, bytes, Any], None]) -> Callable[[Any], bool]:

@@ -17,7 +17,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from pacer_core.messages import Envelope, TaskFailure
-from pacer_core.transport.connection import Contents
+from pacer_core.transport.deliver import Contents
 from pacer_core.transport.fitting import together
 from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, plain_headers, read_envelope
 from pacer_core.transport.publish import Outgoing

@@ -18,10 +18,14 @@ from attrs import field, frozen
 
 from pacer_core.config.model import Broker
 from pacer_core.errors import BrokerError
+from pacer_core.transport.buffered import Channel
 from pacer_core.transport.connection import connect, hang_up
+from pacer_core.transport.headers import PREFIX
 
 CONFIRM_TIMEOUT = 30.0
 """Seconds to wait for the broker's confirms: under its disk or memory alarm they never come."""
+
+_ID = f"{PREFIX}correlation-id"
 
 
 @frozen
@@ -57,8 +61,6 @@ class Publisher:
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publish all messages, and return when the broker has confirmed every one.
 
-        A connection that was lost is opened anew once; what it had confirmed is not sent again.
-
         Raises
         ------
         UnroutableError
@@ -66,32 +68,47 @@ class Publisher:
         BrokerError
             Where the broker does not confirm in time, refuses, or cannot be reached.
         """
-        waiting = list(messages)
+        for error in self.publish_each(messages):
+            if error is not None:
+                raise error
+
+    def publish_each(self, messages: Sequence[Outgoing]) -> list[BrokerError | None]:
+        """Publish messages, and say of each why it is not confirmed; ``None`` where it is.
+
+        A connection that was lost is opened anew once; what it had confirmed is not sent again.
+        """
+        waiting = dict(enumerate(messages))
+        refused: dict[int, BrokerError] = {}
         with self._lock:
-            if self._closed:
-                raise BrokerError("the publisher is closed: the message goes back to its queue")
             began = time.monotonic()
-            for last in (False, True):
-                try:
-                    if self._link is None:
-                        self._link = _Link(self._broker)
-                    self._link.publish(waiting)
-                except UnroutableError:
-                    raise
-                except BrokerError:
-                    self._drop()
-                    raise
-                except amqp.exceptions.ChannelError as error:
-                    self._drop()
-                    raise UnroutableError(f"the broker refused a message: {error}") from None
-                except (amqp.exceptions.AMQPError, OSError, AttributeError) as error:
-                    # AttributeError: py-amqp raises it where its connection went away underneath it.
-                    self._drop()
-                    if last:
-                        raise BrokerError(f"lost {self._broker} while publishing: {error}") from None
-                else:
-                    self._confirmed(time.monotonic() - began)
-                    return
+            lost = self._publish(waiting, refused)
+            if lost is None:
+                self._confirmed(time.monotonic() - began)
+        return [refused.get(number, lost if number in waiting else None) for number in range(len(messages))]
+
+    def _publish(self, waiting: dict[int, Outgoing], refused: dict[int, BrokerError]) -> BrokerError | None:
+        """Publish what waits, and say what keeps the rest of it from being confirmed."""
+        if self._closed:
+            return BrokerError("the publisher is closed: the message goes back to its queue")
+        lost: BrokerError | None = None
+        for _ in range(2):
+            try:
+                if self._link is None:
+                    self._link = _Link(self._broker)
+                self._link.publish(waiting, refused)
+            except BrokerError as error:
+                self._drop()
+                return error
+            except amqp.exceptions.ChannelError as error:
+                self._drop()
+                return UnroutableError(f"the broker refused a message: {error}")
+            except (amqp.exceptions.AMQPError, OSError, AttributeError) as error:
+                # AttributeError: py-amqp raises it where its connection went away underneath it.
+                self._drop()
+                lost = BrokerError(f"lost {self._broker} while publishing: {error}")
+            else:
+                return None
+        return lost
 
     def beat(self) -> None:
         """Keep an idle connection alive."""
@@ -122,51 +139,37 @@ class _Link:
         self.heartbeats = not broker.embedded
         self.channel = self.connection.channel()
         self.sent = 0
-        self.unconfirmed: dict[int, Outgoing] = {}
-        self.returned: list[tuple[str, str]] = []
-        self.refused = 0
+        self.unconfirmed: dict[int, int] = {}
+        """By delivery tag, which of those that wait."""
+        self.waiting: dict[int, Outgoing] = {}
+        self.refused: dict[int, BrokerError] = {}
         self.channel.confirm_select()
         self.channel.events["basic_ack"].add(self._acked)
         self.channel.events["basic_nack"].add(self._nacked)
         self.channel.events["basic_return"].add(self._returned)
 
-    def publish(self, waiting: list[Outgoing]) -> None:
-        """Publish what waits; what gets confirmed leaves the list."""
-        self.returned.clear()
-        self.refused = 0
-        unsent = list(waiting)
-        try:
-            while unsent:
-                self._send(unsent.pop(0))
-            self._await_confirms()
-        finally:
-            waiting[:] = [*self.unconfirmed.values(), *unsent]
-        if self.returned:
-            exchange, key = self.returned[0]
-            raise UnroutableError(
-                f"no queue takes messages of exchange {exchange or '(default)'!r} with routing key {key!r}: "
-                f"declare one, or correct the routing key"
-            )
-        if self.refused:
-            raise BrokerError(f"the broker refused {self.refused} message(s): a queue is full or unavailable")
+    def publish(self, waiting: dict[int, Outgoing], refused: dict[int, BrokerError]) -> None:
+        """Publish what waits. What is confirmed leaves; what no queue takes, or is refused, is noted."""
+        self.waiting, self.refused = waiting, refused
+        for number in waiting:
+            self.sent += 1
+            self.unconfirmed[self.sent] = number
+        prepared = [(one.exchange, one.routing_key, self._prepared(one)) for one in waiting.values()]
+        if isinstance(self.channel, Channel):
+            self.channel.publish_all(prepared, CONFIRM_TIMEOUT)
+        else:
+            for exchange, routing_key, message in prepared:
+                self.channel.basic_publish(message, exchange, routing_key, mandatory=True)
+        self._await_confirms()
 
-    def _send(self, message: Outgoing) -> None:
+    def _prepared(self, message: Outgoing) -> Any:
         # kombu wants these apart from the other properties.
         properties = dict(message.properties)
         apart = {
             name: properties.pop(name, None) for name in ("priority", "content_type", "content_encoding")
         }
-        prepared = self.channel.prepare_message(
+        return self.channel.prepare_message(
             message.body, headers=dict(message.headers), properties=properties, **apart
-        )
-        self.sent += 1
-        self.unconfirmed[self.sent] = message
-        self.channel.basic_publish(
-            prepared,
-            exchange=message.exchange,
-            routing_key=message.routing_key,
-            mandatory=True,
-            timeout=CONFIRM_TIMEOUT,
         )
 
     def _await_confirms(self) -> None:
@@ -182,19 +185,35 @@ class _Link:
                 self.connection.drain_events(timeout=left)
 
     def _acked(self, tag: int, multiple: bool) -> None:
-        self._confirmed(tag, multiple)
+        for number in self._confirmed(tag, multiple):
+            del self.waiting[number]
 
     def _nacked(self, tag: int, multiple: bool) -> None:
-        self.refused += self._confirmed(tag, multiple)
+        for number in self._confirmed(tag, multiple):
+            del self.waiting[number]
+            full = BrokerError("the broker refused the message: a queue is full or unavailable")
+            self.refused.setdefault(number, full)
 
-    def _confirmed(self, tag: int, multiple: bool) -> int:
+    def _confirmed(self, tag: int, multiple: bool) -> list[int]:
         tags = [one for one in self.unconfirmed if one <= tag] if multiple else [tag]
-        for one in tags:
-            self.unconfirmed.pop(one, None)
-        return len(tags)
+        return [self.unconfirmed.pop(one) for one in tags if one in self.unconfirmed]
 
-    def _returned(self, _: Exception, exchange: str, routing_key: str, __: Any) -> None:
-        self.returned.append((exchange, routing_key))
+    def _returned(self, _: Exception, exchange: str, routing_key: str, message: Any) -> None:
+        # A return does not name its message, but comes before its confirm; of equal ones each is returned.
+        unroutable = UnroutableError(
+            f"no queue takes messages of exchange {exchange or '(default)'!r} with routing key "
+            f"{routing_key!r}: declare one, or correct the routing key"
+        )
+        for number in self.unconfirmed.values():
+            sent = self.waiting[number]
+            if (
+                number not in self.refused
+                and (sent.exchange, sent.routing_key, sent.body) == (exchange, routing_key, message.body)
+                and sent.headers.get(_ID) == message.headers.get(_ID)
+            ):
+                self.refused[number] = unroutable
+                return
+        self.refused.update(dict.fromkeys(self.unconfirmed.values(), unroutable))
 
     def beat(self) -> None:
         if self.heartbeats:

@@ -38,6 +38,9 @@ class Settler:
         BrokerError
             Where something was not confirmed: the message has to stay unacknowledged.
         """
+        if delivery.outcome is Outcome.ACKED and not delivery.follow_ups:
+            _tell_done(delivery)
+            return delivery, None
         consumer = self._consumers[delivery.consumer]
         verdict = decide(delivery, consumer.retries, consumer.not_yet)
         messages = [one for follow_up in delivery.follow_ups for one in self._follow_up(delivery, follow_up)]
@@ -102,7 +105,6 @@ def _targets(config: Config) -> dict[str, tuple[str, ...]]:
 def _tell(delivery: Delivery, verdict: Verdict) -> None:
     """Write one line for each message that did not simply succeed."""
     who = {"correlation_id": delivery.envelope.correlation_id}
-    described = " ".join(f"{key}={value}" for key, value in delivery.description.items())
     if verdict.outcome is Outcome.DEAD:
         fields = "; ".join(str(field) for field in delivery.bad_fields[:20])
         log.warning(
@@ -116,4 +118,11 @@ def _tell(delivery: Delivery, verdict: Verdict) -> None:
     elif verdict.outcome is Outcome.RETRIED:
         log.info("%s: again in %s s: %s", delivery.consumer, verdict.step, delivery.error, extra=who)
     else:
+        _tell_done(delivery)
+
+
+def _tell_done(delivery: Delivery) -> None:
+    if log.isEnabledFor(logging.DEBUG):
+        described = " ".join(f"{key}={value}" for key, value in delivery.description.items())
+        who = {"correlation_id": delivery.envelope.correlation_id}
         log.debug("%s: done %s", delivery.consumer, described, extra=who)

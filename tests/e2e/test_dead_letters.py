@@ -27,8 +27,9 @@ from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError
 from pacer_core.messages import TaskFailure
 from pacer_core.transport import dead
-from pacer_core.transport.connection import Contents, connect, contents
+from pacer_core.transport.connection import connect, contents
 from pacer_core.transport.dead import BATCH, look, take
+from pacer_core.transport.deliver import Contents
 from pacer_core.transport.headers import dead_headers
 from pacer_core.transport.letters import DeadLetter, replayed
 from pacer_core.transport.publish import Outgoing, Publisher

@@ -13,8 +13,9 @@ from pacer_core.config import Broker, Config, load
 from pacer_core.logs import Secret
 from pacer_core.messages import Outcome
 from pacer_core.routing import matches
-from pacer_core.transport.connection import Contents, connect, contents
+from pacer_core.transport.connection import connect, contents
 from pacer_core.transport.dead import look
+from pacer_core.transport.deliver import Contents
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
 from pacer_core.worker import Worker

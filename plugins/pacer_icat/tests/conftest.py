@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from pacer_core import Delivery
+from pacer_core import Delivery, Outcome
 from pacer_icat import IcatClient
 from pacer_icat.client import Shared
 from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.task import DATASETS
+from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
+from plugins.pacer_icat.tests.people import Sync, deliver_investigation, investigation_message
 from plugins.pacer_icat.tests.support import Send, deliver_to, options_for
 
 
@@ -20,6 +22,14 @@ from plugins.pacer_icat.tests.support import Send, deliver_to, options_for
 def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """Our client, on the demo facility."""
     shared = Shared(options_for(icat_server))
+    yield IcatClient(shared)
+    shared.close()
+
+
+@pytest.fixture
+def reader(icat_server: IcatSandbox) -> Iterator[IcatClient]:
+    """Our client with an account that may only read."""
+    shared = Shared(options_for(icat_server, username="reader"))
     yield IcatClient(shared)
     shared.close()
 
@@ -48,3 +58,24 @@ def send(icat: IcatClient) -> Send:
         return deliver_to(DATASETS, body, icat, options=DatasetsOptions(**options))
 
     return send
+
+
+@pytest.fixture
+def entities(icat: IcatClient) -> list[Entity]:
+    """What every process would ask for first; known beforehand to keep the number of calls small."""
+    wire = icat.shared.wire
+    return [wire.schema.entity(name) for name in wire.entity_names()]
+
+
+@pytest.fixture
+def sync(icat: IcatClient) -> Sync:
+    """Send a message about the new visit, with every task twice."""
+
+    def sync(
+        outcome: Outcome = Outcome.ACKED, options: dict[str, Any] | None = None, **changes: Any
+    ) -> Delivery:
+        delivery = deliver_investigation(investigation_message(**changes), icat, **(options or {}))
+        assert delivery.outcome is outcome, delivery.error
+        return delivery
+
+    return sync

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pacer_core import ConsumerType, Delivery, Secret
@@ -11,6 +12,7 @@ from pacer_core.testing import deliver
 from pacer_icat import ICAT, IcatClient, IcatOptions
 from pacer_sandbox import IcatSandbox
 
+MESSAGES = Path(__file__).parent / "messages"
 Send = Callable[..., Delivery]
 
 
@@ -54,3 +56,9 @@ def dataset_message(**changes: Any) -> dict[str, Any]:
         **changes,
     }
     return {name: value for name, value in message.items() if value is not None}
+
+
+def example(name: str) -> dict[str, Any]:
+    """Give one of the facilities' messages in JSON."""
+    message: dict[str, Any] = json.loads((MESSAGES / name).read_text())
+    return message

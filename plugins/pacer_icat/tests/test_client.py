@@ -11,8 +11,8 @@ from pacer_core.testing import context
 from pacer_icat import ICAT, IcatAway, IcatClient, IcatFault, IcatOptions, investigation_key
 from pacer_icat.client import SeveralError, Shared
 from pacer_sandbox import IcatSandbox
+from plugins.pacer_icat.tests.crashing import in_threads
 from plugins.pacer_icat.tests.support import options_for
-from plugins.pacer_icat.tests.test_crashes import in_threads
 
 
 def test_one_gives_the_entity_or_says_that_it_is_not_there_yet(icat: IcatClient) -> None:

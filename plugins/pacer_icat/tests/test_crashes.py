@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
-from threading import Thread
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,70 +14,21 @@ from pacer_icat import IcatClient
 from pacer_icat.client import Shared
 from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.task import DATASETS
-from pacer_icat.http import Http
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
+from plugins.pacer_icat.tests.crashing import Crash, in_threads, process, state
 from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
 
 RUN = "/data/visit/run1"
 
 
-class Crash(KeyboardInterrupt):
-    """The process dies here; an interrupt, since the core catches everything else that a task raises."""
-
-
-class Crashing:
-    """Carries envelopes until the n-th, and dies before or after that one has reached ICAT."""
-
-    def __init__(self, server: IcatSandbox, at: int = 0, after: bool = False) -> None:
-        options = options_for(server)
-        self._http = Http(options.endpoint, timeout=options.timeout)
-        self._at = at
-        self._after = after
-        self.count = 0
-
-    def post(self, body: bytes) -> tuple[int, bytes]:
-        self.count += 1
-        if self.count == self._at:
-            if self._after:
-                self._http.post(body)
-            raise Crash
-        return self._http.post(body)
-
-    def close(self) -> None:
-        self._http.close()
-
-
-@pytest.fixture
-def entities(icat: IcatClient) -> list[Entity]:
-    """What every process would ask for first; known beforehand to keep the number of calls small."""
-    wire = icat.shared.wire
-    return [wire.schema.entity(name) for name in wire.entity_names()]
-
-
-def process(server: IcatSandbox, entities: list[Entity], at: int = 0, *, after: bool = False) -> Shared:
-    """Give what a new process would have, with a crash at its n-th call."""
-    shared = Shared(options_for(server), Crashing(server, at, after))
-    shared.wire.schema.learn(entities)
-    return shared
-
-
-def state(plain: Any) -> list[Any]:
-    """Give all that the consumer may write, without ids and times of writing."""
-    queries = {
-        "Sample": "o.name, o.investigation.name",
-        "Dataset": "o.name, o.location, o.startDate, o.endDate, o.complete, o.type.name, o.sample.name",
-        "DatasetParameter": "o.dataset.name, o.type.name, o.stringValue, o.numericValue, o.dateTimeValue",
-        "Datafile": "o.dataset.name, o.name, o.location, o.fileSize",
-        "DatasetInstrument": "o.dataset.name, o.instrument.name",
-    }
-    return [
-        sorted(map(_text, plain.search(f"SELECT {what} FROM {entity} o"))) for entity, what in queries.items()
-    ]
-
-
-def _text(row: tuple[Any, ...]) -> str:
-    return repr([value.isoformat() if isinstance(value, datetime) else value for value in row])
+STATE = {
+    "Sample": "o.name, o.investigation.name",
+    "Dataset": "o.name, o.location, o.startDate, o.endDate, o.complete, o.type.name, o.sample.name",
+    "DatasetParameter": "o.dataset.name, o.type.name, o.stringValue, o.numericValue, o.dateTimeValue",
+    "Datafile": "o.dataset.name, o.name, o.location, o.fileSize",
+    "DatasetInstrument": "o.dataset.name, o.instrument.name",
+}
 
 
 def processed(index: int) -> dict[str, Any]:
@@ -138,14 +88,14 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     prepare()
     shared = process(icat_server, entities)
     assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
-    calls, expected = shared.wire.calls, state(plain)
+    calls, expected = shared.wire.calls, state(plain, STATE)
     for at in range(1, calls + 1):
         prepare()
         with pytest.raises(Crash):
             deliver_to(DATASETS, message, IcatClient(process(icat_server, entities, at, after=after)))
         again = IcatClient(process(icat_server, entities))
         assert deliver_to(DATASETS, message, again, twice=False).outcome is Outcome.ACKED
-        assert state(plain) == expected, f"after a crash at call {at} of {calls}"
+        assert state(plain, STATE) == expected, f"after a crash at call {at} of {calls}"
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -199,25 +149,6 @@ def test_eight_writers_in_one_investigation_leave_everything_once(
     assert sorted(plain.search("SELECT d.name FROM Dataset d")) == [f"run{n}" for n in range(8)]
     assert sorted(plain.search("SELECT s.name FROM Sample s")) == [f"sample {n}" for n in range(3)]
     assert plain.search("SELECT COUNT(f) FROM Datafile f") == [24]
-
-
-def in_threads(work: Callable[[int], None], number: int) -> None:
-    """Do some work in several threads, and let their errors out."""
-    errors: list[BaseException] = []
-
-    def guarded(n: int) -> None:
-        try:
-            work(n)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [Thread(target=guarded, args=(n,)) for n in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
 
 
 @pytest.fixture

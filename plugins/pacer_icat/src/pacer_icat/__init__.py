@@ -5,19 +5,29 @@ from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.integration import ICAT
+from pacer_icat.investigations.message import Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
+from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
+from pacer_icat.users.message import Account, Affiliation, User
 
 __all__ = [
     "ICAT",
+    "Account",
+    "Affiliation",
     "Datafile",
     "Dataset",
     "IcatAway",
     "IcatClient",
     "IcatFault",
     "IcatOptions",
+    "Instrument",
+    "Investigation",
+    "InvestigationOperations",
+    "Member",
     "Parameter",
     "Sample",
+    "User",
     "fold",
     "investigation_key",
 ]

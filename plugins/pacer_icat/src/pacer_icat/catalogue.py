@@ -58,9 +58,10 @@ class Catalogue:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._ids: Cache[tuple[str, str], int] = Cache()
-        self._types: Cache[str, tuple[ParameterType, ...]] = Cache(size=16384)
-        self._unknown: Cache[str, bool] = Cache(seconds=60.0, size=16384)
+        self._facilities: Cache[str | None, int] = Cache()
+        self._ids: Cache[tuple[int, str, str], int] = Cache()
+        self._types: Cache[tuple[int, str], tuple[ParameterType, ...]] = Cache(size=16384)
+        self._unknown: Cache[tuple[int, str], bool] = Cache(seconds=60.0, size=16384)
         self._investigations: Cache[str, tuple[Investigation, ...]] = Cache()
         self._names: Cache[int, str] = Cache(size=65536)
         self._samples: Cache[tuple[int, str], int] = Cache(size=16384)
@@ -68,6 +69,7 @@ class Catalogue:
     def forget(self) -> None:
         """Look everything up anew from now on: ICAT says that something is gone."""
         for cache in (
+            self._facilities,
             self._ids,
             self._types,
             self._unknown,
@@ -77,18 +79,20 @@ class Catalogue:
         ):
             cache.clear()
 
-    # --- by name in the facility ---------------------------------------------------------------------
+    # --- by name in a facility -----------------------------------------------------------------------
+    # ``facility`` is an id; without it, the integration's facility is meant.
 
-    def facility(self) -> int:
-        """Give the id of the facility: the configured one, or the only one there.
+    def facility(self, name: str | None = None) -> int:
+        """Give the id of a facility: the named one, else the configured one, else the only one there.
 
         Raises
         ------
         NotYet
             Where it is not there, or where there are several and none is configured.
         """
-        name = self._wire.options.facility
-        known = self._ids.get(("Facility", ""))
+        name = name or self._wire.options.facility
+        key = None if name is None else fold(name)
+        known = self._facilities.get(key)
         if known is not None:
             return known
         if name is None:
@@ -99,11 +103,15 @@ class Catalogue:
             raise NotYet("ICAT has no facility" if name is None else f"ICAT has no facility {name!r}")
         if len(found) > 1:
             raise NotYet("ICAT has several facilities: name one in the integration's 'facility'")
-        return self._ids.put(("Facility", ""), int(found[0]))
+        return self._facilities.put(key, int(found[0]))
 
-    def instrument(self, name: str) -> int:
+    def instrument(self, name: str, facility: int | None = None) -> int:
         """Give the id of an instrument by its name; `NotYet` where there is none."""
-        return self._named("Instrument", name)
+        return self._named("Instrument", name, facility)
+
+    def investigation_type(self, name: str, facility: int | None = None) -> int:
+        """Give the id of an investigation type by its name; `NotYet` where there is none."""
+        return self._named("InvestigationType", name, facility)
 
     def dataset_type(self, name: str) -> int:
         """Give the id of a dataset type by its name; `NotYet` where there is none."""
@@ -116,14 +124,16 @@ class Catalogue:
         """
         return self._named("SampleType", name)
 
-    def _named(self, entity: str, name: str) -> int:
-        key = (entity, fold(name))
+    def _named(self, entity: str, name: str, facility: int | None = None) -> int:
+        if facility is None:
+            facility = self.facility()
+        key = (facility, entity, fold(name))
         known = self._ids.get(key)
         if known is None:
             found = self._wire.search(
                 f"SELECT o.id FROM {entity} o "  # noqa: S608 - a name
                 "WHERE o.facility.id = :facility AND o.name = :name ORDER BY o.id LIMIT 0, 1",
-                facility=self.facility(),
+                facility=facility,
                 name=name,
             )
             if not found:
@@ -133,16 +143,20 @@ class Catalogue:
 
     # --- parameter types ------------------------------------------------------------------------------
 
-    def parameter_types(self, names: Iterable[str]) -> dict[str, tuple[ParameterType, ...]]:
+    def parameter_types(
+        self, names: Iterable[str], facility: int | None = None
+    ) -> dict[str, tuple[ParameterType, ...]]:
         """Give the parameter types of some names, by folded name: one for each unit, none where unknown."""
+        if facility is None:
+            facility = self.facility()
         wanted = {fold(name): name for name in names}
         found: dict[str, tuple[ParameterType, ...]] = {}
         missing: dict[str, str] = {}
         for key, name in wanted.items():
-            known = self._types.get(key)
+            known = self._types.get((facility, key))
             if known is not None:
                 found[key] = known
-            elif not self._unknown.get(key):
+            elif not self._unknown.get((facility, key)):
                 missing[key] = name
         keys = sorted(missing)
         for start in range(0, len(keys), _NAMES_IN_ONE_QUERY):
@@ -151,15 +165,15 @@ class Catalogue:
             for record in self._wire.search(
                 "SELECT p FROM ParameterType p WHERE p.facility.id = :facility AND p.name IN (:names) "
                 "ORDER BY p.id INCLUDE p.permissibleStringValues",
-                facility=self.facility(),
+                facility=facility,
                 names=[missing[key] for key in part],
             ):
                 asked.setdefault(fold(record["name"]), []).append(_parameter_type(record))
             for key, types in asked.items():
                 if types:
-                    found[key] = self._types.put(key, tuple(types))
+                    found[key] = self._types.put((facility, key), tuple(types))
                 else:
-                    self._unknown.put(key, True)
+                    self._unknown.put((facility, key), True)
         return found
 
     # --- investigations and what is below them --------------------------------------------------------
@@ -175,6 +189,10 @@ class Catalogue:
             if known:
                 self._investigations.put(key, known)
         return known
+
+    def forget_investigations(self, name: str) -> None:
+        """Read the visits of a proposal anew from now on: one of them has changed."""
+        self._investigations.drop(fold(name))
 
     def investigation(self, id: int) -> Investigation | None:  # noqa: A002 - ICAT's word
         """Give an investigation by its id, or ``None``."""

@@ -8,12 +8,14 @@ from typing import Any
 from pacer_core import ConsumerType, IntegrationType, hookimpl
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.integration import ICAT
+from pacer_icat.investigations.task import INVESTIGATIONS
+from pacer_icat.users.task import USERS
 
 
 @hookimpl
 def pacer_consumers() -> Iterable[ConsumerType]:
     """Give the consumer types."""
-    return [DATASETS]
+    return [USERS, INVESTIGATIONS, DATASETS]
 
 
 @hookimpl

@@ -1,0 +1,128 @@
+"""What the tests of pacer-datacite share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from pacer_core import ConsumerType, Delivery, Secret
+from pacer_core.testing import deliver
+from pacer_datacite import (
+    DATACITE,
+    Datacite,
+    DataciteOptions,
+    Funder,
+    Publisher,
+    Rights,
+    mint_proposal,
+    store_doi,
+)
+from pacer_datacite.client import MEDIA_TYPE
+from pacer_http import HttpClient
+from pacer_http.testing import StandIn
+from pacer_icat import ICAT, IcatClient, InvestigationOperations
+from pacer_icat.client import Shared
+
+Send = Callable[..., Delivery]
+
+REPOSITORY, PASSWORD, PREFIX = "ALBA.DATA", "correct horse", "10.5072"
+NAME, VISIT = "20250330096", "bl06"
+DOI = "10.5072/20250330096-bl06-kgqayzwk"
+PAGE = f"https://data.example.org/doi/{DOI}"
+
+OPTIONS: dict[str, Any] = {
+    "repository": REPOSITORY,
+    "password": Secret(PASSWORD),
+    "prefix": PREFIX,
+    "landing_page": "https://data.example.org/doi/{doi}",
+    "publisher": Publisher("ALBA Synchrotron", "https://ror.org/02j9n6e35"),
+    "rights": Rights(
+        "Creative Commons Attribution 4.0 International",
+        "https://creativecommons.org/licenses/by/4.0/legalcode",
+        "CC-BY-4.0",
+    ),
+    "funder": Funder("ALBA Synchrotron", "https://ror.org/02j9n6e35"),
+    "language": "en",
+    "state": "findable",
+}
+
+OPERATIONS = ConsumerType(
+    name="investigation-operations", message=InvestigationOperations, tasks=[mint_proposal, store_doi]
+)
+
+
+def options_of(**changes: Any) -> DataciteOptions:
+    """Give the options of a repository on DataCite's test system."""
+    return DataciteOptions(**{"system": "test", **OPTIONS, **changes})
+
+
+@contextmanager
+def client_of(service: StandIn, **changes: Any) -> Iterator[Datacite]:
+    """Give a client of the stand-in that does not wait between its tries."""
+    options = options_of(system=service.url, **changes)
+    with HttpClient(
+        "DataCite",
+        options.url,
+        account=(options.repository, options.password),
+        timeout=changes.get("timeout", timedelta(seconds=20)),
+        headers={"Accept": MEDIA_TYPE},
+        contact=options.contact,
+        delays=(0, 0),
+    ) as http:
+        yield Datacite(options, http)
+
+
+def message(**changes: Any) -> dict[str, Any]:
+    """Give a message; ``None`` leaves a field out."""
+    whole = {"name": NAME, "visit_id": VISIT, "operations": ["mint-proposal"], **changes}
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def deliver_to(
+    icat: IcatClient, datacite: Datacite, *, twice: bool = True, after: Delivery | None = None, **changes: Any
+) -> Delivery:
+    """Send a message through both tasks."""
+    return deliver(
+        OPERATIONS,
+        json.dumps(message(**changes)),
+        integrations={ICAT: icat, DATACITE: datacite},
+        twice=twice,
+        after=after,
+    )
+
+
+def complete(shared: Shared) -> None:
+    """Write into the demo's investigation what a user office would have written."""
+    wire = shared.wire
+    change(
+        shared,
+        summary="Reference samples\n  were measured.",
+        releaseDate=datetime.fromisoformat("2028-07-17T00:00:00+02:00"),
+    )
+    (jane,) = wire.search("SELECT u.id FROM User u WHERE u.name = 'db/jdoe'")
+    record = wire.read("User", jane)
+    assert record is not None
+    wire.update(record, orcidId="0000-0002-1825-0097", affiliation="University of Somewhere")
+
+
+def change(shared: Shared, **changes: Any) -> None:
+    """Change the demo's investigation; ``None`` takes a value away."""
+    (found,) = shared.wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=NAME)
+    record = shared.wire.read("Investigation", found)
+    assert record is not None
+    shared.wire.update(record, **changes)
+
+
+def doi_in_icat(shared: Shared) -> str | None:
+    """Give the DOI that ICAT holds for the demo's investigation."""
+    (found,) = shared.wire.search("SELECT o FROM Investigation o WHERE o.name = :name", name=NAME)
+    doi: str | None = found["doi"]
+    return doi
+
+
+def attributes(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give what DataCite holds, as one compares it."""
+    return {name: value for name, value in stored.items() if name != "event"}

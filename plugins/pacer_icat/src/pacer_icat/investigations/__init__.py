@@ -1,0 +1,1 @@
+"""The consumer type ``investigations``: proposals with their visits, members and instrument."""

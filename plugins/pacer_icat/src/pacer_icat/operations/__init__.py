@@ -1,0 +1,1 @@
+"""The consumer type ``investigation-operations``: what other plugins are to do about an investigation."""

@@ -1,0 +1,1 @@
+"""The consumer type ``users``: people and their accounts."""

@@ -1,0 +1,38 @@
+"""The task that keeps a user's accounts in ICAT, and the consumer type."""
+
+from __future__ import annotations
+
+from pacer_core import ConsumerType, Context, Key, task
+from pacer_icat.faults import IcatFault
+from pacer_icat.integration import ICAT
+from pacer_icat.signals import settled
+from pacer_icat.users.message import User, describe
+from pacer_icat.users.options import UsersOptions
+from pacer_icat.users.plan import plan
+from pacer_icat.users.store import store
+
+
+@task(needs=[ICAT])
+def store_user(user: User, ctx: Context) -> None:
+    """Write a person's accounts into ICAT; the same message twice is one."""
+    icat = ctx[ICAT].shared
+    options: UsersOptions = ctx.options
+    try:
+        store(plan(user, options, icat), icat)
+    except IcatFault as fault:
+        raise settled(fault) from fault
+
+
+def _key(user: User, _: Context) -> str:
+    return str(user.id)
+
+
+USERS = ConsumerType(
+    name="users",
+    message=User,
+    tasks=[store_user],
+    options=UsersOptions,
+    # In order: "disable" must not overtake "update".
+    key=Key("user", of=_key, ordered=True),
+    describe=describe,
+)

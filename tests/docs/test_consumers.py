@@ -1,0 +1,29 @@
+"""The pages about consumer types say what their options classes say."""
+
+import re
+
+import attrs
+import pytest
+
+from docs import generate
+from pacer_core import ConsumerType
+from pacer_core.config.structure import camel
+from pacer_icat import plugin
+from tests.docs.pages import ROOT
+
+CONSUMERS = {one.name: one for one in plugin.pacer_consumers()}
+NAMES = ["users", "investigations"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_lists_the_options_of_its_consumer_type_and_their_defaults(name: str) -> None:
+    text = (ROOT / "docs" / "reference" / "consumers" / f"{name}.md").read_text()
+    section = text.partition("\n## Options\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.+?`) \| (.*?) \|", section, re.MULTILINE)
+    assert dict(rows) == options_of(CONSUMERS[name])
+
+
+def options_of(consumer: ConsumerType) -> dict[str, str]:
+    """Give the options of a consumer type and their defaults, as pages spell them."""
+    attributes = () if consumer.options is None else attrs.fields(consumer.options)
+    return {f"`{camel(one.name)}`": generate.spell_default(one) for one in attributes}
