@@ -8,6 +8,7 @@ from pacer_icat.integration import ICAT
 from pacer_icat.investigations.message import Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
+from pacer_icat.operations.visit import visit_of
 from pacer_icat.options import IcatOptions
 from pacer_icat.users.message import Account, Affiliation, User
 
@@ -30,4 +31,5 @@ __all__ = [
     "User",
     "fold",
     "investigation_key",
+    "visit_of",
 ]
