@@ -27,6 +27,7 @@ from pacer_core.errors import BrokerError, Retry
 from pacer_core.handler import Handler, Job
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.lanes import Lanes
+from pacer_core.listeners import Listeners
 from pacer_core.logs import redact
 from pacer_core.messages import Delivery, Outcome
 from pacer_core.metrics import Board, State, shape
@@ -108,6 +109,7 @@ class Worker:
         self.board = Board(shape(config, plans), crash_files.board if crash_files is not None else None)
         """What is seen of this worker from outside."""
         self._publisher = Publisher(config.broker, self.board.confirmed)
+        self._listeners = Listeners(config, plans, self._integrations, self.board.lost)
         self._breakers = Breakers(plans, self._integrations.client)
         self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
         self._traces = Traces() if config.tracing.enabled else None
@@ -173,8 +175,10 @@ class Worker:
             self.board.state(State.STOPPING)
             self._publisher.close()
             self._forwarder.close()
+            self._listeners.close()
             self._integrations.close_thread()
             self._integrations.close()
+            self._listeners.hang_up()
             for thread in threads:
                 thread.join(1.0)
             self._waker.close()
@@ -410,6 +414,7 @@ class Worker:
                     subscription.ack([tag for tag, _ in finished])
                     for _, settled in finished:
                         self._count(settled)
+                        self._listeners.tell(settled)
 
     def _count(self, settled: Delivery) -> None:
         """Count a message, in the one thread that does."""
