@@ -9,12 +9,15 @@ from pacer_icat.investigations.message import Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
+from pacer_icat.soap import Bean, ref
 from pacer_icat.users.message import Account, Affiliation, User
+from pacer_icat.wire import parameter_type
 
 __all__ = [
     "ICAT",
     "Account",
     "Affiliation",
+    "Bean",
     "Datafile",
     "Dataset",
     "IcatAway",
@@ -30,4 +33,6 @@ __all__ = [
     "User",
     "fold",
     "investigation_key",
+    "parameter_type",
+    "ref",
 ]
