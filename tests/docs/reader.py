@@ -173,6 +173,7 @@ def _third_parties(folder: Path) -> Path:
     for name in ("purelib", "platlib"):
         for path in Path(sysconfig.get_path(name)).iterdir():
             link = folder / path.name
-            if not path.name.startswith((*OURS, *VENDORS)) and path.suffix != ".pth" and not link.is_symlink():
+            left_out = path.name.startswith((*OURS, *VENDORS)) or path.suffix == ".pth"
+            if not left_out and not link.is_symlink():
                 link.symlink_to(path)
     return folder
