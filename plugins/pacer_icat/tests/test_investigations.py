@@ -22,19 +22,11 @@ from plugins.pacer_icat.tests.people import (
     instruments,
     investigation_message,
     members,
+    parameters,
     read,
     roles,
 )
 from plugins.pacer_icat.tests.support import dataset_message, deliver_to
-
-
-def parameters(investigation: Any) -> dict[str, Any]:
-    """Give the parameters as a dictionary."""
-    return {
-        one.type.name: one.numericValue if one.stringValue is None else one.stringValue
-        for one in investigation.parameters
-    }
-
 
 NOUGHTS = {"__datasetCount": 0.0, "__sampleCount": 0.0, "__fileCount": 0.0, "__volume": 0.0}
 

@@ -11,6 +11,7 @@ from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
 from pacer_icat.soap import Bean, ref
 from pacer_icat.users.message import Account, Affiliation, User
+from pacer_icat.visits import find_visit
 from pacer_icat.wire import parameter_type
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Parameter",
     "Sample",
     "User",
+    "find_visit",
     "fold",
     "investigation_key",
     "parameter_type",
