@@ -103,7 +103,7 @@ def test_icat_that_fails_after_datacite_is_served_by_the_copy_alone(
     icat_server.misbehave.fail("internal", at=1, operation="update", entity="Investigation")
     first = deliver_to(icat, datacite, twice=False)
     assert [one.task for one in first.failures] == ["store_doi"]
-    assert first.done == ("mint_proposal",)
+    assert first.done == ("check_investigation", "mint_proposal")
     asked = len(site.datacite.requests)
 
     second = deliver_to(icat, datacite, twice=False, after=first)

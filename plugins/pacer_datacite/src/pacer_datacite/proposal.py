@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
-from pacer_core import NotYet, Reject
+from pacer_core import NotYet
 from pacer_datacite.doi import Identity
-from pacer_icat import IcatClient, fold
+from pacer_icat import IcatClient
 
 
 @frozen
@@ -78,27 +78,6 @@ _INCLUDES = (
     "o.keywords",
     "o.publications",
 )
-
-
-def find(icat: IcatClient, name: str, visit_id: str | None) -> int:
-    """Give the id of the investigation that a message means.
-
-    Raises
-    ------
-    NotYet
-        Where ICAT has none.
-    Reject
-        Where there are several visits, and the message names none.
-    """
-    visits = icat.shared.catalogue.investigations(name, anew=True)
-    found = [one.id for one in visits if visit_id is None or fold(one.visit_id) == fold(visit_id)]
-    if not found:
-        raise NotYet(
-            f"ICAT has no investigation {name!r}" + (f" with visit {visit_id!r}" if visit_id else "")
-        )
-    if len(found) > 1:
-        raise Reject(f"ICAT has {len(found)} visits of {name!r}: name one in visit_id")
-    return found[0]
 
 
 def read(icat: IcatClient, id: int) -> Proposal:  # noqa: A002 - ICAT's word
