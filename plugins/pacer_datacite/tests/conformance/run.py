@@ -2,7 +2,7 @@
 """Check metadata that we make, and those of five hundred odd investigations, by DataCite's own XSD 4.5.
 
 DataCite turns what its REST API is given into XML, and takes a DOI that is no draft only where this XSD does.
-It is in the sdist of ``datacite`` 1.3.1, which pip downloads from PyPI; the same package turns our JSON into XML.
+It is in the sdist of ``datacite`` 1.3.1, which pip downloads from PyPI; the package turns our JSON into XML.
 """
 
 from __future__ import annotations
