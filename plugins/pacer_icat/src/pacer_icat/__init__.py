@@ -12,14 +12,17 @@ from pacer_icat.operations.visit import visit_of
 from pacer_icat.options import IcatOptions
 from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
+from pacer_icat.soap import Bean, ref
 from pacer_icat.users.message import Account, Affiliation, User
 from pacer_icat.visits import find_visit
+from pacer_icat.wire import parameter_type
 
 __all__ = [
     "EMBARGO_YEARS",
     "ICAT",
     "Account",
     "Affiliation",
+    "Bean",
     "Datafile",
     "Dataset",
     "DatasetReference",
@@ -41,5 +44,7 @@ __all__ = [
     "find_visit",
     "fold",
     "investigation_key",
+    "parameter_type",
+    "ref",
     "visit_of",
 ]
