@@ -1,8 +1,8 @@
 """What we rely on in DataCite's REST API: of the stand-in always, of DataCite's test system where we may.
 
 ``DATACITE_TEST_REPOSITORY``, ``DATACITE_TEST_PASSWORD`` and ``DATACITE_TEST_PREFIX`` name an account there,
-and ``DATACITE_TEST_PAGE`` a page in one of its domains. Only drafts are made, and deleted again. So the stand-in
-is held to what the service does, and not to what we believe.
+and ``DATACITE_TEST_PAGE`` a page in one of its domains. Only drafts are made, and deleted again. So the
+stand-in is held to what the service does, and not to what we believe.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ from plugins.pacer_datacite.tests.lupo import Lupo
 from plugins.pacer_datacite.tests.support import PAGE, PASSWORD, PREFIX, REPOSITORY, options_of
 from plugins.pacer_datacite.tests.test_metadata import PROPOSAL
 
-GIVEN = {
-    name: os.environ.get(f"DATACITE_TEST_{name}", "") for name in ("REPOSITORY", "PASSWORD", "PREFIX", "PAGE")
-}
+VARIABLES = ("REPOSITORY", "PASSWORD", "PREFIX", "PAGE")
+GIVEN = tuple(os.environ.get(f"DATACITE_TEST_{name}", "") for name in VARIABLES)
 
 
 @define
