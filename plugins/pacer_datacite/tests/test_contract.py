@@ -92,7 +92,8 @@ def end(request: pytest.FixtureRequest, lupo: Lupo) -> Iterator[End]:
         elif not all(GIVEN):
             pytest.skip("needs an account of DataCite's test system (DATACITE_TEST_...)")
         else:
-            end = End("https://api.test.datacite.org", *GIVEN)
+            repository, password, prefix, page = GIVEN
+            end = End("https://api.test.datacite.org", repository, password, prefix, page)
         stack.push(end.opened)
         yield end
         cleaner = end.http()
