@@ -69,6 +69,23 @@ def dataset_message(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in message.items() if value is not None}
 
 
+def parameters_of(plain: Any, entity: str = "Dataset") -> dict[str, dict[str, Any]]:
+    """Give the parameters of all datasets, samples or investigations that have some, by name."""
+    field = entity.lower()
+    found: dict[str, dict[str, Any]] = {}
+    for owner, name, text, number in plain.search(
+        f"SELECT p.{field}.name, p.type.name, p.stringValue, p.numericValue FROM {entity}Parameter p"
+    ):
+        found.setdefault(owner, {})[name] = text if number is None else number
+    return found
+
+
+def follow(delivery: Delivery, consumer: ConsumerType, icat: IcatClient, **more: Any) -> Delivery:
+    """Send the follow-up that a delivery has for a consumer type."""
+    (found,) = (one for one in delivery.follow_ups if one.consumer_type == consumer.name)
+    return deliver_to(consumer, found.body, icat, **more)
+
+
 def example(name: str) -> dict[str, Any]:
     """Give one of the facilities' messages in JSON."""
     message: dict[str, Any] = json.loads((MESSAGES / name).read_text())
@@ -95,3 +112,17 @@ def configure(site: Site, server: IcatSandbox, folder: Path, *types: str) -> Pat
         "processes": {"stateFolder": str(folder / "state")},
     }
     return site.write(json.dumps(config, indent=2))
+
+
+def link_lists(plain: Any) -> dict[str, dict[str, list[str]]]:
+    """Give the lists of all datasets that have some, with names instead of ids."""
+    names = dict(plain.search("SELECT d.id, d.name FROM Dataset d"))
+    found = {
+        dataset: {
+            kind: [names[int(one)] if kind.endswith("Ids") else one for one in (value or "").split()]
+            for kind, value in parameters.items()
+            if kind.endswith(("Ids", "Names")) or kind == "output_datasets"
+        }
+        for dataset, parameters in parameters_of(plain).items()
+    }
+    return {dataset: lists for dataset, lists in found.items() if lists}

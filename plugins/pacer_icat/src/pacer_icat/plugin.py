@@ -9,8 +9,10 @@ from pacer_core import ConsumerType, IntegrationType, hookimpl
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.integration import ICAT
 from pacer_icat.investigations.task import INVESTIGATIONS
+from pacer_icat.links.task import DATASET_LINKS
 from pacer_icat.operations.task import OPERATIONS
 from pacer_icat.reingest.task import REINGEST
+from pacer_icat.totals.task import DATASET_STATISTICS
 from pacer_icat.users.task import USERS
 
 if TYPE_CHECKING:
@@ -20,7 +22,15 @@ if TYPE_CHECKING:
 @hookimpl
 def pacer_consumers() -> Iterable[ConsumerType]:
     """Give the consumer types."""
-    return [USERS, INVESTIGATIONS, DATASETS, OPERATIONS, REINGEST]
+    return [
+        USERS,
+        INVESTIGATIONS,
+        DATASETS,
+        DATASET_LINKS,
+        DATASET_STATISTICS,
+        OPERATIONS,
+        REINGEST,
+    ]
 
 
 @hookimpl
