@@ -15,7 +15,6 @@ from pacer_icat.references import DatasetReference
 from pacer_icat.signals import settled
 from pacer_icat.soap import Bean, ref
 from pacer_icat.users.message import Account, Affiliation, User
-from pacer_icat.visits import find_visit
 from pacer_icat.wire import parameter_type
 
 __all__ = [
@@ -42,7 +41,6 @@ __all__ = [
     "Sample",
     "User",
     "connect",
-    "find_visit",
     "fold",
     "investigation_key",
     "parameter_type",
