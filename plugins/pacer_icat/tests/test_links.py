@@ -182,6 +182,11 @@ def test_a_list_that_would_be_too_long_keeps_whole_entries_and_says_so(
         f"dataset {raw}: left out to stay within 4000 characters: 5 entries of __full_output_datasetNames, "
         "5 entries of output_datasetNames, 5 entries of output_datasets"
     ) in caplog.text
+    caplog.clear()
+    facility.link(made(names[0], "raw"))
+    assert caplog.text == ""
+    facility.link(made(names[-1], "raw"))
+    assert f"dataset {raw}: left out" in caplog.text
 
 
 def test_what_no_longer_fits_the_direct_list_is_still_found(

@@ -34,8 +34,7 @@ def store_statistics(message: DatasetReference, options: StatisticsOptions, icat
     IcatFault
         Where ICAT refuses for a reason other than another writer.
     """
-    record = _read("Dataset", message.dataset_id, icat)
-    files = _until_stable(lambda: _dataset(record.id, icat))
+    record, files = _until_stable(lambda: _dataset(message.dataset_id, icat))
     # Where it is right for a dataset with files, the database keeps the counts of all datasets.
     by_database = (
         icat.options.file_counts == "database"
@@ -54,7 +53,7 @@ def store_statistics(message: DatasetReference, options: StatisticsOptions, icat
             icat.counted.put((owner, one.id), started)
 
 
-def _dataset(dataset: int, icat: Shared) -> tuple[tuple[int, int], bool]:
+def _dataset(dataset: int, icat: Shared) -> tuple[tuple[Record, tuple[int, int]], bool]:
     record = _read("Dataset", dataset, icat)
     files, volume = count.files_of(dataset, icat)
     values: dict[str, Any] = {NAME: record["name"], "__fileCount": files, "__volume": volume}
@@ -65,7 +64,7 @@ def _dataset(dataset: int, icat: Shared) -> tuple[tuple[int, int], bool]:
     if _is_ours("Dataset", icat) and (record["fileCount"], record["fileSize"]) != (files, volume):
         icat.wire.update(record, fileCount=files, fileSize=volume)
         wrote = True
-    return (files, volume), wrote
+    return (record, (files, volume)), wrote
 
 
 def _owner(owner: str, id_: int, options: StatisticsOptions, icat: Shared, *, by_database: bool) -> None:
