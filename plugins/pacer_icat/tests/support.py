@@ -11,9 +11,20 @@ from pacer_core import ConsumerType, Delivery, Secret
 from pacer_core.testing import deliver
 from pacer_icat import ICAT, IcatClient, IcatOptions
 from pacer_sandbox import IcatSandbox
+from tests.support import Site
 
 MESSAGES = Path(__file__).parent / "messages"
 Send = Callable[..., Delivery]
+
+
+DATASET_STATE = {
+    "Sample": "o.name, o.investigation.name",
+    "Dataset": "o.name, o.location, o.startDate, o.endDate, o.complete, o.type.name, o.sample.name",
+    "DatasetParameter": "o.dataset.name, o.type.name, o.stringValue, o.numericValue, o.dateTimeValue",
+    "Datafile": "o.dataset.name, o.name, o.location, o.fileSize",
+    "DatasetInstrument": "o.dataset.name, o.instrument.name",
+}
+"""All that a dataset message may write, by entity."""
 
 
 def options_for(server: IcatSandbox, **more: Any) -> IcatOptions:
@@ -93,3 +104,25 @@ def link_lists(plain: Any) -> dict[str, dict[str, list[str]]]:
         for dataset, parameters in parameters_of(plain).items()
     }
     return {dataset: lists for dataset, lists in found.items() if lists}
+
+
+def configure(site: Site, server: IcatSandbox, folder: Path, *types: str) -> Path:
+    """Write a facility's configuration: a broker in a file, and consumers with a queue of their own each."""
+    config = {
+        "brokers": {"main": {"protocol": "sqlite", "path": str(folder / "broker.db")}},
+        "queues": [{"name": one} for one in types],
+        "integrations": {
+            "icat": {
+                "url": server.url,
+                "authenticator": "simple",
+                "username": "root",
+                "password": "secret",
+                "timeZone": "Europe/Berlin",
+            }
+        },
+        "consumers": [
+            {"type": one, "queues": [one], "integrations": ["icat"], "concurrency": 8} for one in types
+        ],
+        "processes": {"stateFolder": str(folder / "state")},
+    }
+    return site.write(json.dumps(config, indent=2))

@@ -17,18 +17,9 @@ from pacer_icat.datasets.task import DATASETS
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.crashing import FAULTS, Crash, Snapshot, faulty, in_threads, process, state
-from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
+from plugins.pacer_icat.tests.support import DATASET_STATE, dataset_message, deliver_to, options_for
 
 RUN = "/data/visit/run1"
-
-
-STATE = {
-    "Sample": "o.name, o.investigation.name",
-    "Dataset": "o.name, o.location, o.startDate, o.endDate, o.complete, o.type.name, o.sample.name",
-    "DatasetParameter": "o.dataset.name, o.type.name, o.stringValue, o.numericValue, o.dateTimeValue",
-    "Datafile": "o.dataset.name, o.name, o.location, o.fileSize",
-    "DatasetInstrument": "o.dataset.name, o.instrument.name",
-}
 
 
 def processed(index: int) -> dict[str, Any]:
@@ -93,14 +84,14 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     prepare()
     shared = process(icat_server, entities)
     assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
-    calls, expected = shared.wire.calls, state(icat.shared.wire, STATE)
+    calls, expected = shared.wire.calls, state(icat.shared.wire, DATASET_STATE)
     for at in range(1, calls + 1):
         prepare()
         with pytest.raises(Crash):
             deliver_to(DATASETS, message, IcatClient(process(icat_server, entities, at, after=after)))
         again = IcatClient(process(icat_server, entities))
         assert deliver_to(DATASETS, message, again, twice=False).outcome is Outcome.ACKED
-        assert state(icat.shared.wire, STATE) == expected, f"after a crash at call {at} of {calls}"
+        assert state(icat.shared.wire, DATASET_STATE) == expected, f"after a crash at call {at} of {calls}"
 
 
 @pytest.mark.usefixtures("_small_batches", "_impatient")
@@ -119,7 +110,7 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
     snapshot = Snapshot(icat_server)
     shared = process(icat_server, entities)
     assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
-    calls, expected = shared.wire.calls, state(icat.shared.wire, STATE)
+    calls, expected = shared.wire.calls, state(icat.shared.wire, DATASET_STATE)
     for at in range(1, calls + 1):
         snapshot.restore()
         faced = IcatClient(faulty(icat_server, entities, how, at))
@@ -128,7 +119,7 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
         assert lost or first.outcome is Outcome.ACKED, first.error
         icat_server.misbehave.clear()
         assert deliver_to(DATASETS, message, faced, twice=False).outcome is Outcome.ACKED
-        assert state(icat.shared.wire, STATE) == expected, f"after a fault at call {at} of {calls}"
+        assert state(icat.shared.wire, DATASET_STATE) == expected, f"after a fault at call {at} of {calls}"
 
 
 @pytest.mark.usefixtures("_small_batches")

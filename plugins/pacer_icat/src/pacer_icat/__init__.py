@@ -5,14 +5,16 @@ from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.integration import ICAT
-from pacer_icat.investigations.message import Instrument, Investigation, Member
+from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
 from pacer_icat.references import DatasetReference
 from pacer_icat.users.message import Account, Affiliation, User
+from pacer_icat.visits import find_visit
 
 __all__ = [
+    "EMBARGO_YEARS",
     "ICAT",
     "Account",
     "Affiliation",
@@ -30,6 +32,7 @@ __all__ = [
     "Parameter",
     "Sample",
     "User",
+    "find_visit",
     "fold",
     "investigation_key",
 ]
