@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import PostgreSQL, RabbitMQ, ServiceMissingError
+from tests.services import Elasticsearch, PostgreSQL, RabbitMQ, ServiceMissingError
 
 
 @contextmanager
@@ -59,3 +59,14 @@ def postgresql() -> Iterator[PostgreSQL]:
         server = PostgreSQL()
     with server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[Elasticsearch]:
+    """An Elasticsearch node for the whole session; skipped where its jars cannot be fetched."""
+    try:
+        node = Elasticsearch()
+    except ServiceMissingError as missing:
+        pytest.skip(str(missing))
+    with node:
+        yield node

@@ -92,20 +92,6 @@ def example(name: str) -> dict[str, Any]:
     return message
 
 
-def link_lists(plain: Any) -> dict[str, dict[str, list[str]]]:
-    """Give the lists of all datasets that have some, with names instead of ids."""
-    names = dict(plain.search("SELECT d.id, d.name FROM Dataset d"))
-    found = {
-        dataset: {
-            kind: [names[int(one)] if kind.endswith("Ids") else one for one in (value or "").split()]
-            for kind, value in parameters.items()
-            if kind.endswith(("Ids", "Names")) or kind == "output_datasets"
-        }
-        for dataset, parameters in parameters_of(plain).items()
-    }
-    return {dataset: lists for dataset, lists in found.items() if lists}
-
-
 def configure(site: Site, server: IcatSandbox, folder: Path, *types: str) -> Path:
     """Write a facility's configuration: a broker in a file, and consumers with a queue of their own each."""
     config = {
@@ -126,3 +112,17 @@ def configure(site: Site, server: IcatSandbox, folder: Path, *types: str) -> Pat
         "processes": {"stateFolder": str(folder / "state")},
     }
     return site.write(json.dumps(config, indent=2))
+
+
+def link_lists(plain: Any) -> dict[str, dict[str, list[str]]]:
+    """Give the lists of all datasets that have some, with names instead of ids."""
+    names = dict(plain.search("SELECT d.id, d.name FROM Dataset d"))
+    found = {
+        dataset: {
+            kind: [names[int(one)] if kind.endswith("Ids") else one for one in (value or "").split()]
+            for kind, value in parameters.items()
+            if kind.endswith(("Ids", "Names")) or kind == "output_datasets"
+        }
+        for dataset, parameters in parameters_of(plain).items()
+    }
+    return {dataset: lists for dataset, lists in found.items() if lists}

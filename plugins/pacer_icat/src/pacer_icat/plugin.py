@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 @hookimpl
 def pacer_consumers() -> Iterable[ConsumerType]:
     """Give the consumer types."""
-    return [USERS, INVESTIGATIONS, DATASETS, DATASET_LINKS, DATASET_STATISTICS, OPERATIONS, REINGEST]
+    return [
+        USERS,
+        INVESTIGATIONS,
+        DATASETS,
+        DATASET_LINKS,
+        DATASET_STATISTICS,
+        OPERATIONS,
+        REINGEST,
+    ]
 
 
 @hookimpl
