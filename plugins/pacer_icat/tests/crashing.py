@@ -113,9 +113,10 @@ def process(
     *,
     after: bool = False,
     poster: Crashing | None = None,
+    **options: Any,
 ) -> Shared:
     """Give what a new process would have, with a crash at its n-th call."""
-    shared = Shared(options_for(server), poster or Crashing(server, at, after))
+    shared = Shared(options_for(server, **options), poster or Crashing(server, at, after))
     shared.wire.schema.learn(entities)
     return shared
 
