@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -85,6 +87,8 @@ def test_like_takes_a_pattern_in_which_a_backslash_makes_data(icat: IcatClient) 
         ("Dataset", {"fileSize": "big"}, "'fileSize' takes a whole number"),
         ("Dataset", {"fileSize": 1.5}, "takes a whole number, not a float"),
         ("Dataset", {"fileSize": True}, "takes a whole number, not a bool"),
+        ("Dataset", {"fileSize": 1e300}, "takes a whole number, not a float"),
+        ("Dataset", {"fileSize": float("nan")}, "takes a whole number, not a float"),
         ("Dataset", {"fileSize": 2**63}, "takes a whole number below"),
         ("Dataset", {"fileSize__contains": "1"}, "compares texts"),
         ("Dataset", {"name__contains": 1}, "takes a text, not a int"),
@@ -145,6 +149,14 @@ def test_values_are_typed_by_the_schema(icat: IcatClient, rows: list[Row]) -> No
         == datasets.filter(startDate="2025-03-01T00:00:00Z").count()
     )
     assert len(days) > 1
+    half = first.start + timedelta(seconds=0.5)
+    at = datasets.filter(startDate=first.start).count()
+    assert datasets.filter(startDate__lt=half, startDate__gte=first.start).count() == at
+    assert datasets.filter(startDate__between=(first.start, half)).count() == at
+    assert not datasets.filter(startDate__gte=half, startDate__lte=first.start).exists()
+    assert datasets.filter(id=Fraction(first.id), parameters__numericValue__lt=Decimal("1.5")).count() == (
+        1.0 in first.numbers
+    )
     assert datasets.filter(id=str(first.id), complete="true").count() == int(first.complete)
     assert datasets.filter(fileSize__in=[0, 0.0, "0"]).count() == len(rows)
     assert (
@@ -175,6 +187,15 @@ def test_conditions_on_many_are_about_one_related_object_unless_they_are_asked_a
     apart = datasets.filter(parameters__numericValue=1).filter(parameters__type__name="query-gain")
     assert apart.count() == len([row for row in rows if len(row.numbers) == 2])
     assert datasets.exclude(**low).count() == len(rows)
+
+
+def test_a_list_may_be_whatever_gives_values(icat: IcatClient, rows: list[Row]) -> None:
+    ids = [row.id for row in rows[:3]]
+    asked = icat.objects("Dataset").filter(id__in=(one for one in ids))
+    assert [asked.count(), len(list(asked)), asked.filter(id__in={ids[0]: 1}).count()] == [3, 3, 1]
+    visits = icat.objects("Investigation").filter(name="hg123")
+    wanted = len([row for row in rows if row.visit == "bm00"])
+    assert icat.objects("Dataset").filter(investigation__in=visits).count() == wanted
 
 
 def test_every_object_is_given_once_however_many_related_ones_fit(icat: IcatClient, rows: list[Row]) -> None:

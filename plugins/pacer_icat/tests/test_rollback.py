@@ -383,6 +383,23 @@ def test_many_are_taken_back_in_few_calls(icat: IcatClient, rows: list[Row]) -> 
     assert not icat.objects("Technique").exists()
 
 
+def test_deadlocks_change_nothing_but_the_time(
+    icat: IcatClient, icat_server: IcatSandbox, rows: list[Row]
+) -> None:
+    before = snapshot(icat)
+    icat_server.misbehave.deadlock(every=2)
+    with failing(icat) as rb:
+        icat.python_icat.createMany([icat.new("Technique", name=name) for name in "abc"])
+        dataset = icat.one("Dataset", id=rows[1].id)
+        dataset.name = "new"
+        dataset.update()
+        icat.python_icat.deleteMany([icat.one("Dataset", id=row.id) for row in rows[:3]])
+        assert icat.objects("Technique").count() == 3
+    icat_server.misbehave.clear()
+    assert snapshot(icat) == before
+    assert [one.entity for one in rb.unrestored] == ["Dataset"] * 3
+
+
 # --- against snapshots ------------------------------------------------------------------------------------
 
 STEPS = st.lists(
