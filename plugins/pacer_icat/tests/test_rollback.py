@@ -400,6 +400,28 @@ def test_deadlocks_change_nothing_but_the_time(
     assert [one.entity for one in rb.unrestored] == ["Dataset"] * 3
 
 
+@pytest.mark.parametrize("at", range(1, 7))
+def test_whatever_write_fails_on_the_way_back_is_told(
+    icat: IcatClient, icat_server: IcatSandbox, rows: list[Row], at: int
+) -> None:
+    before = snapshot(icat)
+    with failing(icat) as rb:
+        dataset = icat.one("Dataset", id=rows[0].id)
+        dataset.description = "changed"
+        dataset.update()
+        icat.new("Technique", name="new").create()
+        icat.one("Dataset", id=rows[2].id).delete()
+        icat.one("Datafile", name="f0", dataset=rows[1].id).delete()
+        icat_server.misbehave.fail("internal", at=at, operation="writes")
+    icat_server.misbehave.clear()
+    lost = {str(one) for one in before} - {str(one) for one in snapshot(icat)}
+    untold = [one for one in rb.unrestored if "has a new id" not in one.what]
+    if at == 1:  # the datafile, which is all there was of it
+        assert [one.entity for one in untold] == ["Datafile"]
+    assert bool(lost) == any(one.entity != "Technique" for one in untold)
+    assert icat.objects("Technique").exists() == any(one.entity == "Technique" for one in untold)
+
+
 # --- against snapshots ------------------------------------------------------------------------------------
 
 STEPS = st.lists(
