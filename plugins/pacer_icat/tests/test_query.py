@@ -382,7 +382,13 @@ def test_an_icat_that_gives_little_at_a_time_gives_all_in_the_end() -> None:
         found = list(icat.objects("Dataset").include("datafiles", "investigation"))
         assert [len(one.datafiles) for one in found] == sizes
         assert {one.investigation.name for one in found} == {"hg123"}
-        icat.prefetch(list(icat.objects("Dataset")), "datafiles")
+        found = list(icat.objects("Dataset"))
+        icat.prefetch(found, "datafiles.datafileFormat")
+        before = icat.calls
+        assert [[file.datafileFormat for file in one.datafiles] for one in found] == [
+            [None] * size for size in sizes
+        ]
+        assert icat.calls == before
         shared.close()
 
 

@@ -151,7 +151,7 @@ class IcatClient:
         ``icat.prefetch(datasets, "investigation", "parameters.type")`` takes a query for 500 objects; what is
         read from them afterwards asks nothing.
         """
-        self.python_icat.prefetch_paths(list(objects), paths)
+        self.python_icat.prefetch(list(objects), paths)
 
     # --- writing ---------------------------------------------------------------------------------------
 
