@@ -6,6 +6,7 @@ from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.types import Scalar, Text, element
+from pacer_core.settled import SettledContext
 
 __all__ = [
     "BadField",
@@ -22,6 +23,7 @@ __all__ = [
     "Retry",
     "Scalar",
     "Secret",
+    "SettledContext",
     "Task",
     "Text",
     "element",

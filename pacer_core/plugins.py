@@ -67,6 +67,8 @@ class Plugins:
     conflicts: tuple[str, ...]
     parse_message: Callable[[Any, ConsumerType], Any]
     route_message: Callable[..., Any]
+    listeners: Mapping[str, Callable[..., Any]]
+    """The ``pacer_message_settled`` of each plugin that has one."""
 
     @property
     def failed(self) -> tuple[PluginInfo, ...]:
@@ -155,6 +157,11 @@ class _Loader:
             conflicts=tuple(self.conflicts),
             parse_message=_parser(self.manager.hook.pacer_parse_message),
             route_message=self.manager.hook.pacer_route_message,
+            listeners={
+                name: self._alone("pacer_message_settled", name)
+                for name, info in self.infos.items()
+                if "pacer_message_settled" in info.registers.get("hooks", ())
+            },
         )
 
     def _import(self) -> None:
@@ -233,12 +240,8 @@ class _Loader:
 
     def _ask(self, hook: str, cls: Any, **arguments: Any) -> Iterable[tuple[str, list[Any]]]:
         """Call one hook of each plugin by itself, so that a failure has an owner."""
-        plugins = [plugin for plugin in self.manager.get_plugins() if self.manager.get_name(plugin)]
         for name in [name for name, info in self.infos.items() if info.state == ACTIVE]:
-            one = self.manager.get_plugin(name)
-            caller = self.manager.subset_hook_caller(
-                hook, [plugin for plugin in plugins if plugin is not one]
-            )
+            caller = self._alone(hook, name)
             try:
                 items = [item for result in caller(**arguments) for item in result or ()]
                 for item in items:
@@ -251,6 +254,12 @@ class _Loader:
             else:
                 if items:
                     yield name, items
+
+    def _alone(self, hook: str, name: str) -> Callable[..., Any]:
+        """Give a hook as one plugin implements it."""
+        one = self.manager.get_plugin(name)
+        others = [plugin for plugin in self.manager.get_plugins() if plugin is not one]
+        return self.manager.subset_hook_caller(hook, others)
 
     def _own(self, kind: str, label: str, plugin: str) -> bool:
         owner = self.owners.get((kind, label))

@@ -247,7 +247,8 @@ class Lab:
 
     def _lines(self, name: str) -> list[str]:
         file = self.site.folder / name
-        return file.read_text().splitlines() if file.exists() else []
+        text = file.read_text() if file.exists() else ""
+        return text[: text.rfind("\n") + 1].splitlines()  # the last line may be half written
 
     def open_gate(self, name: str = "gate") -> None:
         """Let the tasks go on that wait for a gate."""

@@ -131,6 +131,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
         tracing=_section(document, "tracing", Tracing) or Tracing(),
         processes=_section(document, "processes", Processes) or Processes(),
         route_message=plugins.route_message,
+        listeners=plugins.listeners,
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from pacer_core.config.structure import Positive
 from pacer_core.logs import Secret
@@ -32,6 +35,12 @@ class Tls:
     ca_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
+
+
+def _whole_seconds(_: Broker, attribute: Attribute[timedelta], value: timedelta) -> None:
+    # AMQP tells the other side whole seconds, and takes 0 for "never": half-open connections would stay.
+    if value < timedelta(seconds=1) or value % timedelta(seconds=1):
+        raise ValueError("give one second or more, in whole seconds")
 
 
 @frozen
@@ -73,7 +82,7 @@ class Broker:
     path: str | None = None
     v_host: str = "/"
     tls: Tls = field(factory=Tls)
-    heartbeat: timedelta = timedelta(seconds=30)
+    heartbeat: timedelta = field(default=timedelta(seconds=30), validator=_whole_seconds)
     connect_timeout: timedelta = timedelta(seconds=10)
 
     @property
@@ -418,7 +427,8 @@ class Processes:
     shutdown_grace
         How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue.
     state_folder
-        Where crashes are counted; by default a folder of its own below ``$XDG_STATE_HOME/pacer``.
+        Where crashes are counted, and plugins keep what waits; on a local disk, by default a folder of its
+        own below ``$XDG_STATE_HOME/pacer``.
     """
 
     shutdown_grace: timedelta = timedelta(seconds=30)
@@ -479,6 +489,17 @@ class Config:
     tracing: Tracing
     processes: Processes
     route_message: Callable[..., Any]
+    listeners: Mapping[str, Callable[..., Any]] = field(factory=dict)
+    """By plugin, its ``pacer_message_settled``."""
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of what has to outlive processes; it may not exist yet."""
+        if self.processes.state_folder is not None:
+            return Path(self.processes.state_folder)
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        file = Path(self.file).resolve()
+        return home / "pacer" / f"{file.stem}-{sha256(str(file).encode()).hexdigest()[:12]}"
 
     def queue(self, name: str) -> Queue:
         """Give the queue of that name."""
