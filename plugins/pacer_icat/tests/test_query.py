@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pacer_core import NotYet
-from pacer_icat import IcatClient, Q, QueryError
+from pacer_icat import IcatClient, IcatFault, Q, QueryError
 from pacer_icat.client import SeveralError, Shared
 from pacer_icat.collation import fold
 from pacer_icat.query import run
@@ -109,6 +109,7 @@ def test_like_takes_a_pattern_in_which_a_backslash_makes_data(icat: IcatClient) 
         ("Dataset", {"sample__isnull": "yes"}, "takes True or False"),
         ("Dataset", {"datafiles": None}, "takes a Datafile or its id, not a NoneType"),
         ("DatasetParameter", {"numericValue": float("nan")}, "takes a finite number"),
+        ("DatasetParameter", {"numericValue": [1]}, "takes a number, not a list"),
         ("DatasetParameter", {"numericValue": "much"}, "takes a number"),
         ("ParameterType", {"valueType": "STRING'"}, "takes the name of an enumeration's value"),
         ("ParameterType", {"valueType__gt": "STRING"}, "have no order"),
@@ -223,6 +224,9 @@ def test_search_is_the_call_that_users_of_pacer_know(icat: IcatClient, rows: lis
     assert {one.investigation.name for one in found} == {"hg123"}
     assert all(parameter.type.name.startswith("query-") for one in found for parameter in one.parameters)
     assert icat.calls == before
+
+    (first, *_) = icat.search("Dataset", includes="sample", order=("name", "DESC"))
+    assert first.name == max((row.name for row in rows), key=lambda name: (fold(name), name))
 
     def names(**more: Any) -> Any:
         return icat.search("Dataset", {"id": rows[0].id}, attributes="name", **more)
@@ -414,6 +418,41 @@ def test_q_objects_join_and_turn_round(icat: IcatClient, rows: list[Row]) -> Non
         a & {"id": 1}  # type: ignore[operator]  # the mistake
     with pytest.raises(QueryError, match="not a dict"):
         icat.objects("Dataset").filter({"id": 1})  # type: ignore[arg-type]  # the mistake
+
+
+def test_relations_may_be_missing_and_joined_with_or(icat: IcatClient, rows: list[Row]) -> None:
+    samples = dict(icat.search("Sample", attributes=["name", "id"]))
+
+    def ids(q: Q) -> list[int]:
+        return [one["id"] for one in icat.objects("Dataset").filter(q).values("id")]
+
+    assert ids(Q(sample=None)) == ids(Q(sample__isnull=True)) == [row.id for row in rows if not row.sample]
+    assert ids(Q(sample__in=[None, samples["s1"]])) == [row.id for row in rows if row.sample in (None, "s1")]
+    assert ids(Q(sample__ne=samples["s1"])) == [row.id for row in rows if row.sample != "s1"]
+    assert ids(Q(sample__type__name="P") | Q(datafiles__name="f1") | Q(datafiles__isnull=True)) == [
+        row.id for row in rows if row.kind == "P" or "f1" in row.files or not row.files
+    ]
+    assert ids(~(Q(sample__type__name="P") | Q(datafiles__name="f1"))) == [
+        row.id for row in rows if row.kind != "P" and "f1" not in row.files
+    ]
+
+
+def test_what_would_be_asked_can_be_seen(icat: IcatClient, rows: list[Row]) -> None:
+    asked = icat.objects("Dataset").filter(sample__type__name="P", complete=True).order_by("-name")
+    query = asked.query()
+    assert query == (
+        "SELECT o FROM Dataset o LEFT JOIN o.sample j1 LEFT JOIN j1.type j2 "
+        "WHERE (j2.name = 'P' AND o.complete = TRUE) ORDER BY o.name DESC, o.id"
+    )
+    assert [one.id for one in icat.python_icat.search(query)] == [one.id for one in asked]
+    assert icat.objects("Dataset").filter(id__in=[]).query() == ""
+
+
+def test_a_refusal_by_icat_is_no_page_that_is_too_large(icat: IcatClient, icat_server: IcatSandbox) -> None:
+    icat.objects("Dataset").count()
+    icat_server.misbehave.fail("internal", at=1, operation="search")
+    with pytest.raises(IcatFault, match="INTERNAL"):
+        list(icat.objects("Dataset").values("id"))
 
 
 def test_several_conditions_on_one_field_hold_together(icat: IcatClient, rows: list[Row]) -> None:
