@@ -68,6 +68,14 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "report", env=env)
 
 
+@nox.session(name="faults-long")
+def faults_long(session: nox.Session) -> None:
+    """Run the tests of faults at full length, and print what became of every message (half an hour)."""
+    install(session, "test")
+    # The table comes last, and is what this is run for; no test of these is over in five minutes.
+    session.run("pytest", "tests/faults", "--long", "-o", "timeout=1800", *session.posargs)
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on embedded parts: messages in, a catalogue filled."""
@@ -94,6 +102,13 @@ def icat_conformance(session: nox.Session) -> None:
     """Run python-icat's own tests, fetched from PyPI and unmodified, against a sandbox (four minutes)."""
     install(session, "test", "conformance")
     session.run("python", "plugins/pacer_sandbox/tests/conformance/run.py", *session.posargs)
+
+
+@nox.session(name="datacite-conformance")
+def datacite_conformance(session: nox.Session) -> None:
+    """Check the metadata of DOIs by DataCite's own XSD, fetched from PyPI."""
+    install(session, "test", "conformance")
+    session.run("python", "-m", "plugins.pacer_datacite.tests.conformance.run", *session.posargs)
 
 
 @nox.session

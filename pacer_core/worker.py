@@ -51,9 +51,10 @@ HOLD = 900.0
 STAND_BY = 5.0
 """Seconds between attempts to read queues that another process reads exclusively."""
 EX_STUCK = 75
-"""The exit code of a worker that wants to be replaced: it has settled a message whose task does not end."""
+"""The exit code of a worker that wants to be replaced: a task does not end, or finds no memory."""
 EX_HUNG = 70
 """The exit code of a worker whose only thread hangs in a task; it counts as a crash of that message."""
+_UNTOLD = 0.01  # seconds that acknowledgements wait for others, where tasks run in the connection's thread
 _QUIET = 1.0  # seconds between the two looks that find every queue empty
 
 Observer = Callable[[Delivery], None]
@@ -122,6 +123,7 @@ class Worker:
             Counts(crash_files.counts) if crash_files is not None else None,
             self._traces,
         )
+        self._supervised = crash_files is not None
         self._waker = Waker()
         self._stopped = Stopped()
         self._ended = threading.Event()
@@ -132,6 +134,7 @@ class Worker:
         self._together: list[Job] = []
         self._forwarding = self._called = False
         self._finished: deque[tuple[Received, Delivery]] = deque()
+        self._acknowledged = 0.0
         self._failure: Exception | None = None
         self._once = self._wait = False
         self.exit_code = 0
@@ -387,13 +390,21 @@ class Worker:
             self._observe(settled)
         self._in_hand.pop(job.received, None)
         self._finished.append((job.received, settled))
-        if self._lanes is not None and not self._called:
-            self._called = True
-            self._waker.wake()
+        if self._supervised and settled.failures and _found_no_memory(settled):
+            log.error("a task of %s finds no memory; this worker is replaced", job.plan.name)
+            self.exit_code = EX_STUCK
+            self.stop("a task that finds no memory")
+        if self._threads > 1:  # not in this thread: acknowledging is for the connection's alone
+            if not self._called:
+                self._called = True
+                self._waker.wake()
+        elif time.monotonic() - self._acknowledged > _UNTOLD:
+            self._acknowledge()
 
     def _acknowledge(self) -> None:
         self._called = False  # before looking: who finishes from now on calls again
         if self._finished:
+            self._acknowledged = time.monotonic()
             # A task may outlive its connection: its tag means another message on the channel of today.
             by_channel: dict[Subscription, list[tuple[Any, Delivery]]] = {}
             for one, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
@@ -452,6 +463,11 @@ def _depth(connection: Any, queues: Iterable[str]) -> int:
         return sum(int(channel.queue_declare(queue=name, passive=True).message_count) for name in queues)
     finally:
         channel.close()
+
+
+def _found_no_memory(settled: Delivery) -> bool:
+    """Say whether a task has failed for want of memory: what was leaked comes back with the process alone."""
+    return any(one.kind == "error" and one.reason.startswith("MemoryError") for one in settled.failures)
 
 
 def _tell(settled: Delivery) -> None:

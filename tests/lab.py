@@ -133,6 +133,8 @@ class Lab:
     ) -> Path:
         """Write the configuration."""
         main = f"host: 127.0.0.1, port: {self.node.port}, vHost: {json.dumps(self.vhost)}{broker}"
+        if "health:" not in more:
+            more += "\nhealth: {enabled: false}"  # the default port is one for all tests of a machine
         text = CONFIG.format(
             broker=f"{{{main}}}",
             queue=f"{{{queue}}}",
@@ -245,7 +247,8 @@ class Lab:
 
     def _lines(self, name: str) -> list[str]:
         file = self.site.folder / name
-        return file.read_text().splitlines() if file.exists() else []
+        text = file.read_text() if file.exists() else ""
+        return text[: text.rfind("\n") + 1].splitlines()  # the last line may be half written
 
     def open_gate(self, name: str = "gate") -> None:
         """Let the tasks go on that wait for a gate."""

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from pacer_core.config.structure import Positive
 from pacer_core.logs import Secret
@@ -35,6 +35,12 @@ class Tls:
     ca_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
+
+
+def _whole_seconds(_: Broker, attribute: Attribute[timedelta], value: timedelta) -> None:
+    # AMQP tells the other side whole seconds, and takes 0 for "never": half-open connections would stay.
+    if value < timedelta(seconds=1) or value % timedelta(seconds=1):
+        raise ValueError("give one second or more, in whole seconds")
 
 
 @frozen
@@ -76,7 +82,7 @@ class Broker:
     path: str | None = None
     v_host: str = "/"
     tls: Tls = field(factory=Tls)
-    heartbeat: timedelta = timedelta(seconds=30)
+    heartbeat: timedelta = field(default=timedelta(seconds=30), validator=_whole_seconds)
     connect_timeout: timedelta = timedelta(seconds=10)
 
     @property

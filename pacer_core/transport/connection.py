@@ -126,7 +126,8 @@ def hang_up(connection: Any) -> None:
 
 def _established(connection: Any) -> Any:
     try:
-        connection.connect()
+        # Not connect(), which sleeps for two seconds and tries once more before it says that nobody answers.
+        connection.ensure_connection(max_retries=0, reraise_as_library_errors=False)
     except (*connection.connection_errors, *connection.channel_errors) as error:
         connection.release()
         raise _CannotConnectError(f"{type(error).__name__}: {error}") from None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from amqp.exceptions import NotFound
+from attrs import define, field
 
 from pacer_core.config.model import Exchange, Recipient
 from pacer_core.consumers import Task
@@ -19,6 +22,9 @@ from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 
 RouteMessage = Callable[..., Sequence[Route] | None]
+PAUSE = 5.0
+"""Seconds between two tries to reach a recipient that is away."""
+_GLANCE = 0.1  # seconds to wait for another message's try
 Ahead = Mapping[str, Signal | None]
 """By recipient, how publishing a message there went: ``None`` where it is confirmed."""
 
@@ -26,6 +32,19 @@ Ahead = Mapping[str, Signal | None]
 def task_name(recipient: str) -> str:
     """Give the name under which a forwarding stands among the tasks done and pending."""
     return f"forward:{recipient}"
+
+
+@define(eq=False)
+class _Away:
+    """Whether a recipient is away, and from when on it may be tried again."""
+
+    error: BrokerError | None = None
+    until: float = 0.0
+    turn: threading.Lock = field(factory=threading.Lock)
+
+    @property
+    def put_off(self) -> bool:
+        return self.error is not None and time.monotonic() < self.until
 
 
 class Forwarder:
@@ -42,17 +61,23 @@ class Forwarder:
         self._types = {exchange.name: exchange.type for exchange in exchanges}
         self._recipients = {recipient.name: recipient for recipient in recipients}
         self._publishers = {recipient.name: Publisher(recipient) for recipient in recipients}
+        self._away = {name: _Away() for name in self._recipients}
         self._declared: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
         self.here = ""
         """What this broker is called in a message's path; known once it is connected."""
 
     def tasks(self, envelope: Envelope, message: Any, ahead: Ahead | None = None) -> tuple[Task, ...]:
-        """Give a task for each route that a message takes; what was published ahead is not sent again."""
-        return tuple(
-            Task(task_name(recipient), self._run(recipient, ahead or {}))
-            for recipient in self._taken(envelope, message)
-        )
+        """Give a task for each route that a message takes; what was published ahead is not sent again.
+
+        Where the hook fails there is one task, which fails with its exception: the message is tried again,
+        and what else is to be done with it does not wait for that.
+        """
+        try:
+            taken = self._taken(envelope, message)
+        except Exception as error:
+            return (Task("route", _fails(error)),)
+        return tuple(Task(task_name(recipient), self._run(recipient, ahead or {})) for recipient in taken)
 
     def ahead(self, messages: Sequence[tuple[Envelope, Any]]) -> list[Ahead]:
         """Publish messages together, and say of each how that went.
@@ -62,9 +87,10 @@ class Forwarder:
         results: list[dict[str, Signal | None]] = [{} for _ in messages]
         waiting: dict[str, list[int]] = {}
         for number, (envelope, message) in enumerate(messages):
-            for recipient in self._taken(envelope, message):
-                if task_name(recipient) not in envelope.done:
-                    waiting.setdefault(recipient, []).append(number)
+            with contextlib.suppress(Exception):  # `tasks` asks again, and has this message fail alone
+                for recipient in self._taken(envelope, message):
+                    if task_name(recipient) not in envelope.done:
+                        waiting.setdefault(recipient, []).append(number)
         for recipient, numbers in waiting.items():
             said = self._hand_on(recipient, [messages[number][0] for number in numbers])
             for number, error in zip(numbers, said, strict=True):
@@ -85,10 +111,11 @@ class Forwarder:
         for publisher in self._publishers.values():
             publisher.close()
 
-    def _taken(self, envelope: Envelope, message: Any) -> Iterator[str]:
-        if self._routes:
-            for route in self._route_message(message=message, envelope=envelope, routes=self._routes) or ():
-                yield route.recipient
+    def _taken(self, envelope: Envelope, message: Any) -> list[str]:
+        if not self._routes:
+            return []
+        taken = self._route_message(message=message, envelope=envelope, routes=self._routes) or ()
+        return [route.recipient for route in taken]
 
     def _run(self, recipient: str, ahead: Ahead) -> Callable[[Any, Context], None]:
         def run(_: Any, context: Context) -> None:
@@ -102,7 +129,24 @@ class Forwarder:
         return run
 
     def _hand_on(self, recipient: str, envelopes: Sequence[Envelope]) -> list[Signal | None]:
-        """Publish at one recipient, and say of each message why it is not confirmed."""
+        """Publish at one recipient, and say of each message why it is not confirmed.
+
+        One that is away is tried by one message every `PAUSE` seconds: connecting may take its time, and the
+        tasks of all others have nothing to do with it.
+        """
+        away = self._away[recipient]
+        if not away.put_off and away.turn.acquire(timeout=-1 if away.error is None else _GLANCE):
+            try:
+                if not away.put_off:  # whoever had the turn before may have met nobody
+                    said = self._try(recipient, envelopes)
+                    lost = [one for one in said if one is not None and not isinstance(one, UnroutableError)]
+                    away.error, away.until = next(iter(lost), None), time.monotonic() + PAUSE
+                    return [None if error is None else _signal(recipient, error) for error in said]
+            finally:
+                away.turn.release()
+        return [_signal(recipient, away.error or BrokerError("it is being tried")) for _ in envelopes]
+
+    def _try(self, recipient: str, envelopes: Sequence[Envelope]) -> Sequence[BrokerError | None]:
         exchanges = {envelope.exchange for envelope in envelopes}
         try:
             for exchange in exchanges:
@@ -112,7 +156,7 @@ class Forwarder:
             said = [error] * len(envelopes)
         if any(said):
             self._declared.difference_update((recipient, exchange) for exchange in exchanges)
-        return [None if error is None else _signal(recipient, error) for error in said]
+        return said
 
     def _outgoing(self, envelope: Envelope) -> Outgoing:
         own: Mapping[str, Any] = {
@@ -152,3 +196,10 @@ class Forwarder:
 def _signal(recipient: str, error: BrokerError) -> Signal:
     kind = Retry if isinstance(error, UnroutableError) else AwayError
     return kind(f"recipient {recipient!r}: {error}")
+
+
+def _fails(error: Exception) -> Callable[[Any, Context], None]:
+    def fail(_: Any, __: Context) -> None:
+        raise error
+
+    return fail

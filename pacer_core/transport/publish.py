@@ -137,6 +137,7 @@ class _Link:
     def __init__(self, broker: Broker) -> None:
         self.connection = connect(broker, "publisher")
         self.heartbeats = not broker.embedded
+        self.beats = broker.heartbeat.total_seconds() / 4
         self.channel = self.connection.channel()
         self.sent = 0
         self.unconfirmed: dict[int, int] = {}
@@ -182,7 +183,9 @@ class _Link:
                     f"in {CONFIRM_TIMEOUT:g} s: look for its disk or memory alarm"
                 )
             with contextlib.suppress(socket.timeout):
-                self.connection.drain_events(timeout=left)
+                self.connection.drain_events(timeout=min(left, self.beats))
+            if self.heartbeats:  # without the broker's own the connection is half open
+                self.connection.heartbeat_check()
 
     def _acked(self, tag: int, multiple: bool) -> None:
         for number in self._confirmed(tag, multiple):

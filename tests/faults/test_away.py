@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from pacer_core.config import load
 from pacer_core.transport.connection import connect
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
+from tests.faults.conftest import Scale
+from tests.faults.ledger import TASKS, Ledger
 from tests.services import RabbitMQ
 from tests.support import Site, eventually
 
@@ -110,3 +113,37 @@ def test_what_needs_an_absent_system_waits_for_it(
     assert sorted(name for name, _ in done) == sorted(f"s{number}" for number in range(50))
     # Only what was tried before the breaker opened counts: a few messages, once each.
     assert max(int(retries) for _, retries in done) <= 1
+
+
+def test_what_needs_no_absent_system_is_done_and_nothing_is_dead_for_its_absence(
+    ledger: Ledger, scale: Scale
+) -> None:
+    """The stand-in of ICAT is away, comes back, and goes again; the others' tasks are done meanwhile."""
+    flag = ledger.lab.site.folder / "away"
+    ledger.lab.site.write(
+        "import pacer_core.breakers as breakers; breakers.PROBE = 0.5\n", "sitecustomize.py"
+    )
+    ledger.tasks = {**ledger.tasks, "jobs": (*TASKS, "shelve")}
+    ledger.configure(
+        consumer=", concurrency: 4, integrations: [shelf], retries: {limit: 2}",
+        more=f"integrations: {{shelf: {{flag: {flag}}}}}",
+    )
+    running = ledger.lab.run()
+    for _ in range(scale(1, 3)):
+        ledger.send(scale(50, 1000))
+        ledger.wait(running)
+        flag.touch()
+        names = set(ledger.send(scale(50, 1000)))
+        eventually(
+            lambda names=names: names <= {one[2] for one in ledger.lines() if one[1] == "second"},  # type: ignore[misc]  # mypy sees no default
+            what=lambda: running.printed[-6000:],
+        )
+        for _ in range(scale(0, 6)):  # messages go on coming while it is away for a minute
+            time.sleep(10)
+            ledger.mixture(100)
+        flag.unlink()
+    ledger.wait(running, scale(60, 300))
+
+    assert "integration shelf is away" in running.printed
+    assert running.end() == 0
+    ledger.close("ICAT away, and back")

@@ -1,84 +1,12 @@
 """A broker that goes away, comes back, or takes nothing: messages are late, and none is lost."""
 
-import json
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from functools import partial
-
-from tests.lab import PLUGIN, Lab
-from tests.services import RabbitMQ
-from tests.support import Running, Site, eventually
-
-MESSAGES = 300
+from tests.lab import Lab
+from tests.support import eventually
 
 
 def names(lab: Lab, task: str = "other") -> set[str]:
     """Give the names of the messages that a task has handled."""
     return {line.split()[1] for line in lab.effects if line.startswith(f"{task} ")}
-
-
-def publish_many(lab: Lab, count: int = MESSAGES) -> set[str]:
-    """Publish messages, of which one in ten is retried and one in ten is dead."""
-    for number in range(count):
-        step = {3: "once retry", 7: "reject"}.get(number % 10, "")
-        lab.publish({"name": f"m{number}", "first": step})
-    return {f"m{number}" for number in range(count)}
-
-
-def many(lab: Lab, count: int) -> bool:
-    """Say whether so many messages have been handled."""
-    return len(names(lab)) > count
-
-
-@contextmanager
-def frozen(node: RabbitMQ) -> Iterator[None]:
-    """Stop a broker's process where it stands, as a machine does that has run out of everything."""
-    process = int(node.ctl("eval", "os:getpid().").strip().strip('"'))
-    os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(process, signal.SIGCONT)
-
-
-def wait_until_handled(lab: Lab, wanted: set[str], running: Running) -> None:
-    """Wait until every message is done or dead, and no queue holds one."""
-    rejected = {name for name in wanted if name.endswith("7")}
-    eventually(lambda: names(lab, "second") == wanted - rejected, 60, lambda: running.printed)
-    eventually(lambda: lab.waiting("jobs.dead") >= len(rejected), what=lambda: running.printed)
-    assert running.end() == 0
-    assert names(lab) == wanted
-    assert {json.loads(message.body)["name"] for message in lab.take()} == rejected
-    assert lab.waiting("jobs") == lab.waiting("pacer.retry.1s") == 0
-    assert "ended with code" not in running.printed
-    assert "lost amqp://" in running.printed
-
-
-def test_connections_that_are_cut_lose_nothing(lab: Lab) -> None:
-    lab.declare()
-    wanted = publish_many(lab)
-    running = lab.run()
-    for share in (6, 3):
-        eventually(partial(many, lab, MESSAGES // share), what=lambda: running.printed)
-        lab.node.ctl("close_all_connections", "-p", lab.vhost, "test")
-    wait_until_handled(lab, wanted, running)
-
-
-def test_a_broker_that_is_killed_loses_nothing(site: Site, start_rabbitmq: Callable[..., RabbitMQ]) -> None:
-    site.install("lab-pacer", PLUGIN)
-    node = start_rabbitmq()
-    lab = Lab(site, node, node.new_vhost())
-    with closing(lab):
-        lab.configure()
-        lab.declare()
-        wanted = publish_many(lab)
-        running = lab.run()
-        eventually(partial(many, lab, MESSAGES // 6), what=lambda: running.printed)
-        node.kill()
-        node.start()
-        wait_until_handled(lab, wanted, running)
 
 
 def test_a_task_that_outlives_its_connection_acknowledges_no_other_message(lab: Lab) -> None:
@@ -162,17 +90,4 @@ def test_a_follow_up_whose_queue_was_deleted_waits_until_it_is_declared_again(la
         lab.publish({"name": f"m{number}"})
     eventually(lambda: len(names(lab)) == 21, what=lambda: running.printed)
     eventually(lambda: "a-child" in names(lab, "follow"), what=lambda: running.printed)
-    assert running.end() == 0
-
-
-def test_a_frozen_broker_is_left_alone_until_it_answers_again(lab: Lab) -> None:
-    lab.configure(broker=", heartbeat: 2s, connectTimeout: 1s")
-    lab.declare()
-    lab.publish({"name": "a"})
-    running = lab.run()
-    eventually(lambda: len(names(lab)) == 1, what=lambda: running.printed)
-    with frozen(lab.node):
-        running.wait_for("cannot connect to amqp://")
-    lab.publish({"name": "b"})
-    eventually(lambda: len(names(lab)) == 2, what=lambda: running.printed)
     assert running.end() == 0

@@ -1,26 +1,12 @@
 """The processes of a run: killed, stopped, left alone."""
 
 import os
-import re
 import signal
-from pathlib import Path
 
+from tests.faults.processes import alive, workers
 from tests.lab import Lab
 from tests.services.base import free_port
 from tests.support import Running, eventually
-
-
-def workers(running: Running) -> list[int]:
-    """Give the process ids of the workers that were started, in order."""
-    return [int(number) for number in re.findall(r"started with process id (\d+)", running.printed)]
-
-
-def alive(process: int) -> bool:
-    """Say whether a process runs; one that has ended and was not waited for does not."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def begun(lab: Lab, running: Running) -> None:

@@ -2,6 +2,7 @@
 
 from tests.services.base import ServiceFailedError, ServiceMissingError
 from tests.services.elasticsearch import Elasticsearch
+from tests.services.postgresql import PostgreSQL
 from tests.services.rabbitmq import RabbitMQ
 
-__all__ = ["Elasticsearch", "RabbitMQ", "ServiceFailedError", "ServiceMissingError"]
+__all__ = ["Elasticsearch", "PostgreSQL", "RabbitMQ", "ServiceFailedError", "ServiceMissingError"]

@@ -136,6 +136,22 @@ def test_what_is_no_duration_is_a_problem(post: Site, text: str) -> None:
     assert (problem.line, problem.column) == (6, 20)
 
 
+@pytest.mark.parametrize("text", ["0", "500ms", "1500ms"])
+def test_a_heartbeat_is_of_whole_seconds(post: Site, text: str) -> None:
+    file = post.write(
+        f"""\
+        brokers: {{main: {{heartbeat: {text}}}}}
+        queues: [{{name: a}}]
+        consumers: [{{type: forward, queues: [a]}}]
+        """,
+        "beats.yaml",
+    )
+    assert (
+        "'heartbeat' is not accepted: give one second or more"
+        in post.pacer("config", "check", "-c", file).both
+    )
+
+
 def test_values_become_what_their_options_class_says(post: Site) -> None:
     options = scale(
         post, "maxWeight: 3, expressOnly: true, units: lb, labels: {red: urgent}, shelves: [1, 2], token: t0p"

@@ -9,7 +9,7 @@ import pytest
 from pacer_core import Outcome
 from pacer_datacite import Datacite
 from pacer_http.testing import StandIn, refusal
-from pacer_icat import IcatClient
+from pacer_icat import Bean, IcatClient, ref
 from plugins.pacer_datacite.tests.lupo import Doi, Lupo
 from plugins.pacer_datacite.tests.support import (
     DOI,
@@ -18,6 +18,7 @@ from plugins.pacer_datacite.tests.support import (
     PAGE,
     VISIT,
     Send,
+    add_dataset,
     change,
     client_of,
     deliver_to,
@@ -89,7 +90,8 @@ def test_another_message_brings_the_metadata_up_to_date(send: Send, lupo: Lupo, 
     assert lupo.dois[DOI].attributes["titles"][0]["title"] == "Diffraction of all samples"
 
 
-def test_other_operations_are_none_of_its_business(send: Send, service: StandIn) -> None:
+def test_other_operations_are_none_of_its_business(send: Send, icat: IcatClient, service: StandIn) -> None:
+    change(icat.shared, doi="10.5072/by-hand")
     delivery = send(operations=["create-panosc-item"])
     assert delivery.outcome is Outcome.ACKED
     assert service.requests == []
@@ -112,29 +114,28 @@ def test_a_message_that_leaves_the_visit_open_is_dead(send: Send, lupo: Lupo, ic
     another_visit(icat)
     delivery = send(visit_id=None)
     assert delivery.outcome is Outcome.DEAD
-    assert f"2 visits of '{NAME}': name one in visit_id" in str(delivery.error)
+    assert [one.path for one in delivery.bad_fields] == ["visit_id"]
     assert lupo.dois == {}
 
 
 def another_visit(icat: IcatClient) -> None:
     """Create a second visit like the first."""
-    (first,) = icat.search(
-        "Investigation", {"name": NAME}, includes=["facility", "type", "investigationUsers.user"]
-    )
-    user = first.investigationUsers[0].user
-    second = icat.new(
-        "Investigation",
-        name=NAME,
-        visitId="bl13",
-        title="Once more",
-        facility=first.facility,
-        type=first.type,
-        startDate=first.startDate,
-        endDate=first.endDate,
-        releaseDate=first.releaseDate,
-        investigationUsers=[icat.new("InvestigationUser", user=user, role="Principal investigator")],
-    )
-    second.create()
+    wire = icat.shared.wire
+    (found,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=NAME)
+    first = wire.read("Investigation", found)
+    (jane,) = wire.search("SELECT u.id FROM User u WHERE u.name = 'db/jdoe'")
+    assert first is not None
+    instrument = ref("Instrument", icat.shared.catalogue.instrument("bl13"))
+    values = {name: first[name] for name in ("name", "title", "startDate", "endDate", "releaseDate")} | {
+        "visitId": "bl13",
+        "facility": ref("Facility", first["facility"].id),
+        "type": ref("InvestigationType", first["type"].id),
+        "investigationUsers": [
+            Bean("InvestigationUser", {"role": "Principal investigator", "user": ref("User", jane)})
+        ],
+        "investigationInstruments": [Bean("InvestigationInstrument", {"instrument": instrument})],
+    }
+    add_dataset(icat.shared, wire.create(Bean("Investigation", values)))
 
 
 def test_an_investigation_that_is_not_there_yet_is_waited_for(send: Send) -> None:
@@ -143,13 +144,17 @@ def test_an_investigation_that_is_not_there_yet_is_waited_for(send: Send) -> Non
         assert [one.kind for one in delivery.failures] == ["not-yet"]
 
 
-def test_what_datacite_cannot_do_without_is_waited_for(
-    send: Send, icat: IcatClient, service: StandIn
-) -> None:
-    change(icat.shared, releaseDate=None)
+def test_a_proposal_without_anybody_to_cite_waits(send: Send, icat: IcatClient, service: StandIn) -> None:
+    wire = icat.shared.wire
+    for link in wire.search(
+        "SELECT l.id FROM InvestigationUser l WHERE l.investigation.name = :name", name=NAME
+    ):
+        record = wire.read("InvestigationUser", link)
+        assert record is not None
+        wire.update(record, role="Local contact")
     delivery = send()
-    assert [one.kind for one in delivery.failures] == ["not-yet"]
-    assert "releaseDate" in str(delivery.error)
+    assert [(one.task, one.kind) for one in delivery.failures] == [("mint_proposal", "not-yet")]
+    assert "users in the roles principal investigator or participant" in str(delivery.error)
     assert service.requests == []
 
 

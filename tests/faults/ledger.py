@@ -1,0 +1,437 @@
+"""What became of every message sent: the one count by which all tests of faults are judged.
+
+`PLUGIN` is a facility whose tasks do what their messages say, and write down each effect. PACER reaches its
+broker by a `Wire`, which knows what was delivered, published, confirmed and acknowledged. From both, and from
+what lies in the queues at the end, `Ledger.close` makes the account of one fault.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+import amqp
+from attrs import define, evolve, field, frozen
+
+from pacer_core.names import retry_exchange
+from pacer_core.policy import LADDER
+from tests.faults.wire import Event, Wire
+from tests.lab import Lab
+from tests.support import Running, eventually
+
+PLUGIN = """
+    import os, resource, signal, time
+    from contextlib import contextmanager
+    from pathlib import Path
+    from attrs import frozen
+    from pacer_core import ConsumerType, IntegrationType, Reject, Retry, Text, hookimpl, task
+
+    HERE = Path(__file__).parent.parent
+    TARGETS = {"worker": os.getpid, "supervisor": os.getppid}
+
+    @frozen
+    class Job:
+        name: Text
+        first: str = ""
+        second: str = ""
+        other: str = ""
+
+    def write(name, ctx, line):
+        envelope = ctx.envelope
+        file = os.open(HERE / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(file, f"{envelope.queue} {line} {envelope.correlation_id} {envelope.attempt}\\n".encode())
+        os.close(file)
+
+    def once(*what):
+        try:
+            os.close(os.open(HERE / "-".join(("once", *what)), os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return False
+        return True
+
+    leaked = []
+
+    def act(words, task, job, ctx):
+        do, more = (*words.split(), "", "")[:2]
+        if do == "wait":  # until the test opens the gate
+            write("waiting", ctx, task)
+            while not (HERE / more).exists():
+                time.sleep(0.01)
+        elif do == "kill" and once(job.name, task):
+            if more == "all":
+                os.killpg(0, signal.SIGKILL)
+            os.kill(TARGETS[more](), signal.SIGKILL)
+        elif do == "exit":
+            os._exit(3)
+        elif do == "hang" and (more != "once" or once(job.name, task)):
+            time.sleep(3600)
+        elif do == "leak":
+            resource.setrlimit(resource.RLIMIT_AS, (4 << 30, resource.RLIM_INFINITY))
+            leaked.append(bytes(int(more) << 20))  # of the address space alone: nobody writes into it
+        elif do == "retry" and ctx.envelope.attempt <= int(more):
+            raise Retry("try again", after=0)
+        elif do == "later" and ctx.envelope.attempt == 1:
+            raise Retry("try again", after=float(more))
+        elif do == "reject":
+            raise Reject("bad")
+        elif do == "sleep":
+            time.sleep(float(more))
+        elif do == "emit":
+            ctx.emit(more, {"name": job.name})
+        write("effects", ctx, task)
+
+    @task
+    def first(job, ctx):
+        act(job.first, "first", job, ctx)
+
+    @task(after=[first])
+    def second(job, ctx):
+        act(job.second, "second", job, ctx)
+
+    @task
+    def other(job, ctx):
+        act(job.other, "other", job, ctx)
+
+    @task(name="follow")
+    def follow(job, ctx):
+        act("", "follow", job, ctx)
+
+    class Away(Exception):
+        pass
+
+    @frozen
+    class Options:
+        flag: str
+
+    class Shelf:
+        def __init__(self, options):
+            self.flag = Path(options.flag)
+
+        def check(self):
+            if self.flag.exists():
+                raise Away("the shelf is away")
+
+    @contextmanager
+    def open_shelf(options):
+        yield Shelf(options)
+
+    SHELF = IntegrationType(name="shelf", options=Options, open=open_shelf, check=Shelf.check,
+                            is_away=lambda error: isinstance(error, Away))
+
+    @task(needs=[SHELF])
+    def shelve(job, ctx):
+        ctx[SHELF].check()
+        act("", "shelve", job, ctx)
+
+    @hookimpl
+    def pacer_integrations():
+        yield SHELF
+
+    @hookimpl
+    def pacer_consumers():
+        yield ConsumerType(name="jobs", message=Job, tasks=[first, second, other, shelve])
+        yield ConsumerType(name="children", message=Job, tasks=[follow])
+"""
+
+CONFIG = """
+    brokers:
+      main: {{host: 127.0.0.1, port: {port}, vHost: "{vhost}"{broker}}}
+      {recipients}
+    queues: [{{name: jobs{queue}}}, {{name: children}}]
+    consumers:
+      - {{type: jobs, queues: [jobs]{consumer}}}
+      - {{type: children, queues: [children]}}
+    {more}
+    logging: {{logLevel: INFO}}
+    processes: {{stateFolder: {state}, shutdownGrace: {grace}}}
+"""
+TASKS = ("first", "second", "other")
+"""What is done with a job when nothing goes wrong."""
+MIRROR = "mirror"
+BATCH = 500
+
+Who = tuple[str, str]
+"""A queue, which stands for its consumer, and a correlation id."""
+
+
+@frozen
+class Account:
+    """What became of the messages of one test, counted by consumer and correlation id."""
+
+    fault: str
+    sent: int = 0
+    """Messages, and follow-ups and forwarded ones that had to come of them."""
+    done: int = 0
+    """With every effect of every task."""
+    retry: int = 0
+    """In a retry queue, or back in their queue from one."""
+    dead: int = 0
+    missing: int = 0
+    """In none of these places."""
+    twice: int = 0
+    """With two endings, or more."""
+    repeated: int = 0
+    """Tasks that ran to their end again, where an acknowledgement or a confirm was lost."""
+    excused: int = 0
+    """Messages that the broker has delivered again, or of which a copy was never confirmed."""
+
+
+@define(eq=False)
+class Ledger:
+    """The books of one test: what was sent, and what has to come of it."""
+
+    lab: Lab
+    wire: Wire
+    record: Callable[[Account], None] = lambda _: None
+    tasks: Mapping[str, tuple[str, ...]] = field(factory=lambda: {"jobs": TASKS, "children": ("follow",)})
+    """By queue, what has to be done with each message for it to be done."""
+    sent: set[Who] = field(factory=set)
+    dead: set[str] = field(factory=set)
+    """The jobs that have to be dead in the end, and no others."""
+    recipient: tuple[Lab, Wire] | None = None
+    """Where messages are forwarded to, and the wire that leads there: into a queue ``mirror``."""
+    _count: int = 0
+
+    def configure(
+        self,
+        *,
+        consumer: str = ", concurrency: 4",
+        queue: str = "",
+        broker: str = "",
+        recipients: str = "",
+        more: str = "",
+        grace: str = "5s",
+    ) -> None:
+        """Write a configuration that reaches the broker by the wire, and have its queues declared."""
+        self.lab.site.write(
+            CONFIG.format(
+                port=self.wire.port,
+                vhost=self.lab.vhost,
+                consumer=consumer,
+                queue=queue,
+                broker=broker,
+                recipients=recipients,
+                more=more,
+                grace=grace,
+                state=self.lab.site.folder / "state",
+            )
+        )
+        self.lab.declare()
+
+    def send(self, count: int = 1, **does: str) -> list[str]:
+        """Publish jobs that do what is said, with the wire out of it; give their names."""
+        self._count += count
+        names = [f"m{number}" for number in range(self._count - count, self._count)]
+        self.publish({name: json.dumps({"name": name} | does).encode() for name in names})
+        if any(words.startswith("emit ") for words in does.values()):
+            self.sent |= {("children", name) for name in names}
+        return names
+
+    def publish(self, bodies: Mapping[str, bytes]) -> None:
+        """Publish bodies, each under its correlation id, and wait for the broker's confirms."""
+        forwarded = self.recipient is not None
+        exchange, to = ("user-office", "sample.new") if forwarded else ("", "jobs")
+        channel = self.lab.channel
+        confirmed = Counter[str]()
+        channel.confirm_select()
+
+        def count(tag: int, _: bool) -> None:
+            confirmed["up to"] = max(confirmed["up to"], tag)
+
+        channel.events["basic_ack"].add(count)
+        for number, (name, body) in enumerate(bodies.items(), 1):
+            message = amqp.Message(
+                body, correlation_id=name, content_type="application/json", delivery_mode=2
+            )
+            channel.basic_publish(message, exchange=exchange, routing_key=to, mandatory=True)
+            while number - confirmed["up to"] > BATCH or number == len(bodies) > confirmed["up to"]:
+                channel.connection.drain_events(timeout=30)
+        channel.close()
+        self.sent |= {(queue, name) for queue in ("jobs", MIRROR)[: 1 + forwarded] for name in bodies}
+
+    @property
+    def next_name(self) -> str:
+        """The name that the next job will have."""
+        return f"m{self._count}"
+
+    def mixture(self, count: int) -> None:
+        """Publish jobs of every kind: good, retried, rejected, with follow-ups."""
+        for _ in range(0, count, 10):
+            self.send(6)
+            self.send(first="retry 1")
+            self.send(second="retry 1", other="emit children")
+            self.dead.update(self.send(second="reject"), self.send(first="reject", other="retry 1"))
+
+    # --- while it runs ---------------------------------------------------------------------------------
+
+    def lines(self, name: str = "effects") -> list[list[str]]:
+        """Give what tasks have written: queue, task, correlation id, attempt; a half-written line is none."""
+        file = self.lab.site.folder / name
+        text = file.read_text() if file.exists() else ""
+        return [line.split() for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def runs(self) -> Counter[tuple[Who, str]]:
+        """Count how often each task has come to its end with each message."""
+        return Counter(((queue, message), task) for queue, task, message, _ in self.lines())
+
+    def done(self) -> set[Who]:
+        """Give the messages that have every effect."""
+        runs = self.runs()
+        here = {who for who in self.sent if all(runs[who, task] for task in self.tasks.get(who[0], [""]))}
+        return here | {(MIRROR, one.message) for one in self._at_recipient() if one.what == "confirm"}
+
+    def _at_recipient(self) -> list[Event]:
+        return [] if self.recipient is None else list(self.recipient[1].events)
+
+    def buried(self) -> set[Who]:
+        """Give the messages of which a dead copy was confirmed."""
+        ends = [one for one in list(self.wire.events) if one.what == "confirm"]
+        return {(one.key.removesuffix(".dead"), one.message) for one in ends if one.key.endswith(".dead")}
+
+    def copies(self, queue: str) -> set[Who]:
+        """Give the messages of which a copy was confirmed that went to a retry queue."""
+        ends = [one for one in list(self.wire.events) if one.what == "confirm"]
+        return {(one.key, one.message) for one in ends if one.exchange == queue}
+
+    def held(self) -> int:
+        """Count what retry queues keep for a queue that is gone: no consumer gets it, no depth shows it."""
+        return sum(self._held(retry_exchange(step)) for step in LADDER)
+
+    def _held(self, queue: str) -> int:
+        name = f'rabbit_misc:r(<<"{self.lab.vhost}">>, queue, <<"{queue}">>)'
+        answer = self.lab.node.ctl(
+            "eval",
+            f"{{ok, Q}} = rabbit_amqqueue:lookup({name}), "
+            "{ok, {_, O}, _} = ra:local_query(amqqueue:get_pid(Q), fun rabbit_fifo:overview/1), "
+            "maps:get(num_discarded, O) + maps:get(num_discard_checked_out, O).",
+        )
+        return int(answer)
+
+    def wait(self, running: Running, seconds: float = 60) -> None:
+        """Wait until every message is done, or dead."""
+
+        def left() -> set[Who]:
+            return self.sent - self.done() - self.buried()
+
+        eventually(
+            lambda: not left(), seconds, lambda: f"{sorted(left())[:5]} in:\n{running.printed[-6000:]}"
+        )
+
+    def wait_for_share(self, running: Running, share: float) -> None:
+        """Wait until this much of all messages is done."""
+        wanted = int(share * len(self.sent))
+        eventually(lambda: len(self.done()) >= wanted, 60, lambda: running.printed[-6000:])
+
+    # --- at the end ------------------------------------------------------------------------------------
+
+    def close(self, fault: str) -> Account:
+        """Look into the queues when nothing runs any more, and judge.
+
+        Every message is somewhere; two endings and repeated tasks are only where an acknowledgement or a
+        confirm was lost; dead are those that have to be.
+        """
+        found: dict[str, Counter[Who]] = {"retry": Counter(), "dead": Counter(), MIRROR: Counter()}
+
+        def missing() -> set[Who]:
+            self._gather(found)
+            done = {who for who in self.done() if who[0] != MIRROR}
+            return self.sent.difference(done, *found.values())
+
+        # A copy whose time has just come is in neither queue for a moment.
+        held = self.held() if missing() else 0
+        eventually(lambda: len(missing()) <= held, 30, lambda: f"lost: {sorted(missing())[:20]}")
+        done, excused = self.done(), self._excused()
+        endings = sum(found.values(), self._ended())
+        twice = {who for who, count in endings.items() if count > 1}
+        repeated = Counter({run: count - 1 for run, count in self.runs().items() if count > 1})
+        account = Account(
+            fault,
+            sent=len(self.sent),
+            done=len(done),
+            retry=len(set(found["retry"]) & self.sent) + len(missing()),
+            dead=len(set(found["dead"]) & self.sent),
+            twice=len(twice),
+            repeated=repeated.total(),
+            excused=len(excused & self.sent),
+        )
+        self.record(account)
+        assert not twice - excused, f"two endings without a reason: {sorted(twice - excused)[:20]}"
+        without = {who for who, _ in repeated} - excused
+        assert not without, f"repeated without a reason: {sorted(without)[:20]}"
+        strangers = (set(endings) | {who for who, _ in self.runs()}) - self.sent
+        assert not strangers, f"nobody has sent {sorted(strangers)[:20]}"
+        assert set(found["dead"]) == {("jobs", name) for name in self.dead}
+        return account
+
+    def _gather(self, found: dict[str, Counter[Who]]) -> None:
+        """Take what lies in the queues; those of the ladder first, from which messages move to the others."""
+        for queue in (*map(retry_exchange, LADDER), *self.tasks):
+            for message in self._take(queue):
+                found["retry"][message.headers.get("x-pacer-queue", queue), name_of(message)] += 1
+        for queue in self.tasks:
+            for message in self._take(f"{queue}.dead"):
+                found["dead"][queue, name_of(message)] += 1
+        if self.recipient is not None:
+            for message in self.recipient[0].take(MIRROR):
+                found[MIRROR][MIRROR, name_of(message)] += 1
+
+    def _take(self, queue: str) -> list[Any]:
+        with suppress(amqp.exceptions.NotFound):  # the test may have deleted it
+            return self.lab.take(queue)
+        return []
+
+    def _excused(self) -> set[Who]:
+        """Give the messages of which an acknowledgement, or the confirm of a copy, did not come through."""
+        open_: Counter[tuple[int, Who]] = Counter()
+        excused = set()
+        for event in self.wire.events:
+            if event.what == "deliver" and event.redelivered:
+                excused.add((event.queue, event.message))
+            elif event.what in ("publish", "confirm"):
+                open_[event.link, _goes_to(event)] += 1 if event.what == "publish" else -1
+        for event in self._at_recipient():
+            if event.what in ("publish", "confirm"):
+                open_[event.link, (MIRROR, event.message)] += 1 if event.what == "publish" else -1
+        excused |= {who for (_, who), count in open_.items() if count > 0}
+        # What comes of a message is sent again with it.
+        again = {name for queue, name in excused if queue == "jobs"}
+        return excused.union(*({("children", name), (MIRROR, name)} for name in again))
+
+    def _ended(self) -> Counter[Who]:
+        """Count how often each message was acknowledged with nothing left to do: no copy was made of it."""
+        copied = {
+            (_goes_to(event), event.attempt)
+            for event in self.wire.events
+            if event.what == "publish" and event.attempt
+        }
+        acks = [event for event in self.wire.events if event.what == "ack"]
+        return Counter(
+            (event.queue, event.message)
+            for event in acks
+            if ((event.queue, event.message), event.attempt) not in copied
+        )
+
+
+def _goes_to(event: Event) -> Who:
+    """Give whose copy a published message is: a dead one's and a waiting one's key name the queue."""
+    return event.key.removesuffix(".dead"), event.message
+
+
+def name_of(message: Any) -> str:
+    """Give the correlation id of a message taken from a queue."""
+    return str(message.headers.get("x-pacer-correlation-id") or message.properties["correlation_id"])
+
+
+def total(accounts: Iterable[Account]) -> Account:
+    """Add accounts up."""
+    whole = Account("all")
+    for one in accounts:
+        sums = {
+            name: getattr(whole, name) + getattr(one, name)
+            for name in ("sent", "done", "retry", "dead", "missing", "twice", "repeated", "excused")
+        }
+        whole = evolve(whole, **sums)
+    return whole

@@ -1,0 +1,119 @@
+"""Messages, tasks and hooks that do harm, among good ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.conftest import Scale
+from tests.faults.ledger import Ledger
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_message_that_kills_its_worker_dies_alone(ledger: Ledger, scale: Scale, threads: int) -> None:
+    ledger.configure(consumer=f", concurrency: {threads}")
+    ledger.send(100)
+    (poison,) = ledger.send(first="exit")
+    ledger.dead.add(poison)
+    ledger.send(scale(900, 9900))
+    running = ledger.lab.run()
+    ledger.wait(running, scale(60, 300))
+
+    assert running.end() == 0
+    assert "dead in jobs.dead: worker: worker died 3 times" in running.printed
+    account = ledger.close(f"one poison message, {threads} thread(s)")
+    assert (account.done, account.dead) == (scale(1000, 10_000), 1)
+
+
+def test_what_cannot_be_read_is_dead_and_holds_nobody_up(ledger: Ledger, scale: Scale) -> None:
+    ledger.configure(consumer=", concurrency: 8")
+    bad = (b"", b"{", b"<job><name>", b"[]", b"\xff\xfe\xfd", b'{"name": 7}', b"nothing at all")
+    many = scale(500, 10_000)
+    for first in range(0, many, 100):
+        bodies = {f"bad-{number}": bad[number % len(bad)] for number in range(first, first + 100)}
+        ledger.publish(bodies)
+        ledger.dead |= set(bodies)
+        ledger.send(100)
+    running = ledger.lab.run()
+    ledger.wait(running, scale(60, 600))
+
+    assert running.end() == 0
+    account = ledger.close(f"{many} unparsable messages among {many}")
+    assert (account.done, account.dead, account.twice) == (many, many, 0)
+
+
+def test_a_task_that_hangs_is_settled_and_its_worker_replaced(ledger: Ledger, scale: Scale) -> None:
+    ledger.configure(consumer=", concurrency: 4, taskTimeout: 1s", grace="1s")
+    ledger.send(50)
+    ledger.send(scale(1, 3), first="hang once")
+    ledger.send(50)
+    running = ledger.lab.run()
+    ledger.wait(running, scale(60, 300))
+
+    assert "has not ended in 1 s" in running.printed
+    assert running.end() == 0
+    assert ledger.close("tasks that hang").dead == 0
+
+
+def test_a_task_that_always_hangs_in_the_only_thread_is_dead_in_the_end(ledger: Ledger) -> None:
+    ledger.configure(consumer=", concurrency: 1, taskTimeout: 1s, crashes: 2")
+    ledger.dead.update(ledger.send(first="hang"))
+    ledger.send(10)
+    running = ledger.lab.run()
+    ledger.wait(running)
+
+    assert running.end() == 0
+    assert "dead in jobs.dead: worker: worker died 2 times" in running.printed
+    assert ledger.close("a task that always hangs, 1 thread").dead == 1
+
+
+def test_a_task_that_leaks_memory_gets_a_fresh_process(ledger: Ledger, scale: Scale) -> None:
+    ledger.configure(consumer=", concurrency: 2")
+    ledger.send(50)
+    ledger.send(scale(4, 12), first="leak 1500")
+    ledger.send(50)
+    running = ledger.lab.run()
+    ledger.wait(running, scale(60, 600))
+
+    assert "a task that finds no memory" in running.printed
+    assert running.end() == 0
+    assert ledger.close("tasks that leak memory").dead == 0
+
+
+HOOKS = """
+    from pacer_core import hookimpl
+
+    def fails(envelope, where):
+        if where.encode() in envelope.body:
+            raise RuntimeError("a mistake in a plugin")
+
+    @hookimpl
+    def pacer_parse_message(envelope, consumer):
+        fails(envelope, "in its parser")
+
+    @hookimpl
+    def pacer_route_message(message, envelope, routes):
+        fails(envelope, "in its routing")
+"""
+
+
+def test_a_plugin_that_raises_in_a_hook_harms_its_own_messages_alone(ledger: Ledger, scale: Scale) -> None:
+    ledger.lab.site.install("broken-pacer", HOOKS)
+    nobody = "{name: away, host: 127.0.0.1, port: 1, forwardingRules: [{fromExchange: nowhere}]}"
+    ledger.configure(
+        consumer=", concurrency: 4, retries: {limit: 1, delay: 1s}",
+        recipients=f"recipients: [{nobody}]",
+        more="exchanges: [{name: nowhere, type: direct}]",
+    )
+    ledger.mixture(scale(50, 1000))
+    for where in ("in its parser", "in its routing"):
+        ledger.dead.update(ledger.send(scale(5, 100), other=f"fails {where}"))
+    ledger.mixture(scale(50, 1000))
+    running = ledger.lab.run()
+    ledger.wait(running)
+
+    assert running.end() == 0
+    assert "lost amqp://" not in running.printed
+    account = ledger.close("hooks that raise")
+    assert account.excused == 0
+    tasks = {task for queue, task, name, _ in ledger.lines() if name in {"m55", "m56", "m57"}}
+    assert tasks == {"first", "second", "other"}, "routing is no reason not to do what is to be done here"
