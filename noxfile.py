@@ -104,6 +104,13 @@ def icat_conformance(session: nox.Session) -> None:
     session.run("python", "plugins/pacer_sandbox/tests/conformance/run.py", *session.posargs)
 
 
+@nox.session(name="datacite-conformance")
+def datacite_conformance(session: nox.Session) -> None:
+    """Check the metadata of DOIs by DataCite's own XSD, fetched from PyPI."""
+    install(session, "test", "conformance")
+    session.run("python", "-m", "plugins.pacer_datacite.tests.conformance.run", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""

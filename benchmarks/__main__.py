@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import report
+from benchmarks import icat_bench, icat_report, report
 from benchmarks.broker import Harness
 from benchmarks.contest import CONTESTANTS
 from benchmarks.report import Report
@@ -17,25 +17,34 @@ from benchmarks.rows import CORES, MEMORY, NAMES, ROWS
 from benchmarks.run import Bench, NotMeasuredError, Result
 from tests.services import RabbitMQ
 
+ALL = (*NAMES, *icat_report.NAMES)
 REPEATS, QUICK_REPEATS, QUICK_FACTOR = 3, 2, 0.25
 
 
 def main(arguments: list[str]) -> int:
     """Measure; the exit code says nothing about the figures."""
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of these: {', '.join(NAMES)}")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of these: {', '.join(ALL)}")
     parser.add_argument("--quick", action="store_true", help="fewer repeats and messages")
     given = parser.parse_args(arguments)
-    if unknown := set(given.rows) - set(NAMES):
-        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are: {', '.join(NAMES)}")
+    if unknown := set(given.rows) - set(ALL):
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are: {', '.join(ALL)}")
     console = Console(highlight=False, width=None if os.isatty(1) else 140)
     whole = not given.quick and not given.rows
-    found = measure(given.rows or list(NAMES), quick=given.quick, console=console)
-    report.show(found, console)
-    if whole:
-        report.write(found)
-        console.print(f"written: {report.PAGE} and {report.RESULTS}", soft_wrap=True)
-    else:
+    wanted = given.rows or list(ALL)
+    if consuming := [name for name in wanted if name in NAMES]:
+        found = measure(consuming, quick=given.quick, console=console)
+        report.show(found, console)
+        if whole:
+            report.write(found)
+            console.print(f"written: {report.PAGE} and {report.RESULTS}", soft_wrap=True)
+    if storing := [name for name in wanted if name in icat_report.NAMES]:
+        stored = icat_bench.run(storing, quick=given.quick, console=console)
+        icat_report.show(stored, console)
+        if whole:
+            icat_report.write(stored)
+            console.print(f"written: {icat_report.PAGE} and {icat_report.RESULTS}", soft_wrap=True)
+    if not whole:
         console.print("nothing written: only a whole run is")
     return 0
 

@@ -87,7 +87,7 @@ def summarise(
         for (name, (target, what)), ratio in zip(MEMORY_ROWS.items(), ratios, strict=True):
             lines.append(Line(name, ratio, target, True, what))
         medians |= {f"MiB:{name}": round(value, 1) for name, value in memory.items()}
-    return Report(lines, medians, left_out, _versions(broker), _hardware(), len(repeats))
+    return Report(lines, medians, left_out, _versions(broker), hardware(), len(repeats))
 
 
 def show(report: Report, console: Console) -> None:
@@ -178,7 +178,8 @@ def _versions(broker: str) -> dict[str, str]:
     }
 
 
-def _hardware() -> dict[str, Any]:
+def hardware() -> dict[str, Any]:
+    """Give what the machine is and has to do."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

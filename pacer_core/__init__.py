@@ -1,11 +1,12 @@
 """PACER, the Python Asynchronous Catalogue Entry Router: what a plugin may import, and nothing else."""
 
-from pacer_core.consumers import ConsumerType, IntegrationType, Key, Task, task
+from pacer_core.consumers import ConsumerType, IntegrationType, Key, LogHandlerType, Task, task
 from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.types import Scalar, Text, element
+from pacer_core.settled import SettledContext
 
 __all__ = [
     "BadField",
@@ -15,6 +16,7 @@ __all__ = [
     "Envelope",
     "IntegrationType",
     "Key",
+    "LogHandlerType",
     "NotYet",
     "Outcome",
     "PacerError",
@@ -22,6 +24,7 @@ __all__ = [
     "Retry",
     "Scalar",
     "Secret",
+    "SettledContext",
     "Task",
     "Text",
     "element",

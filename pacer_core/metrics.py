@@ -61,6 +61,8 @@ class Shape:
     integrations: tuple[str, ...]
     spaces: tuple[str, ...]
     """The key spaces of its consumers."""
+    listeners: tuple[str, ...] = ()
+    """The plugins that hear of settled messages."""
 
     def series(self) -> Iterable[Series]:
         """Name every number, in its order."""
@@ -72,6 +74,7 @@ class Shape:
         yield from _histogram("confirm")
         yield from ((name, one) for one in self.integrations for name in ("open", "found_nothing"))
         yield from (("waiting", space) for space in self.spaces)
+        yield from (("lost", plugin) for plugin in self.listeners)
         yield from (("in_hand",), ("state",))
 
 
@@ -88,6 +91,7 @@ def shape(config: Config, plans: Sequence[ConsumerPlan]) -> Shape:
         {plan.name: (*forwards, *(task.name for task in plan.pipeline.tasks)) for plan in plans},
         tuple(sorted({one.name for plan in plans for one in plan.integrations.values()})),
         tuple(sorted(spaces)),
+        tuple(config.listeners),
     )
 
 
@@ -175,6 +179,11 @@ class Board:
             self._numbers[self._confirm + bisect_left(BUCKETS, seconds)] += 1
             self._numbers[self._confirm + len(BUCKETS) + 1] += seconds
 
+    def lost(self, plugin: str, messages: int) -> None:
+        """Count messages that a plugin was not told of, or could not keep."""
+        with self._lock:
+            self._numbers[self._at["lost", plugin]] += messages
+
     def state(self, state: State, trouble: str = "") -> None:
         """Say what the worker is doing, and why it does nothing where that is so."""
         self._trouble[:] = _text(trouble)
@@ -251,6 +260,7 @@ def _read(data: bytes) -> Snapshot:
         {consumer: tuple(tasks) for consumer, tasks in names["tasks"].items()},
         tuple(names["integrations"]),
         tuple(names["spaces"]),
+        tuple(names["listeners"]),
     )
     series = list(shape.series())
     start = len(_head(shape))

@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 
 import pacer_core
 from pacer_core import builtin, hookspecs
-from pacer_core.consumers import ConsumerType, IntegrationType, Task
+from pacer_core.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
 from pacer_core.errors import PluginError
 from pacer_core.logs import redact
 from pacer_core.parsing.structure import unreadable
@@ -50,7 +50,7 @@ class PluginInfo:
     state: str
     error: str | None = None
     registers: Mapping[str, tuple[str, ...]] = field(factory=dict)
-    """Names by kind: ``consumers``, ``tasks``, ``integrations``, ``commands``, ``hooks``."""
+    """By kind: ``consumers``, ``tasks``, ``integrations``, ``log handlers``, ``commands``, ``hooks``."""
 
     def __str__(self) -> str:
         return f"{self.name!r} ({self.distribution} {self.version})"
@@ -63,10 +63,13 @@ class Plugins:
     infos: tuple[PluginInfo, ...]
     consumers: Mapping[str, ConsumerType]
     integrations: Mapping[str, IntegrationType[Any]]
+    log_handlers: Mapping[str, LogHandlerType]
     commands: tuple[click.Command, ...]
     conflicts: tuple[str, ...]
     parse_message: Callable[[Any, ConsumerType], Any]
     route_message: Callable[..., Any]
+    listeners: Mapping[str, Callable[..., Any]]
+    """The ``pacer_message_settled`` of each plugin that has one."""
 
     @property
     def failed(self) -> tuple[PluginInfo, ...]:
@@ -131,6 +134,7 @@ class _Loader:
         self._check_hooks()
         consumers = self._collect("consumers", "pacer_consumers", ConsumerType)
         integrations = self._collect("integrations", "pacer_integrations", IntegrationType)
+        log_handlers = self._collect("log handlers", "pacer_log_handlers", LogHandlerType)
         commands = self._commands()
         more = {name: self._more_tasks(consumer) for name, consumer in consumers.items()}
         # A plugin may have broken after it had registered the first of these.
@@ -151,10 +155,18 @@ class _Loader:
             integrations={
                 name: one for name, one in integrations.items() if ("integrations", name) in working
             },
+            log_handlers={
+                name: one for name, one in log_handlers.items() if ("log handlers", name) in working
+            },
             commands=tuple(command for plugin, command in commands if self._works(plugin)),
             conflicts=tuple(self.conflicts),
             parse_message=_parser(self.manager.hook.pacer_parse_message),
             route_message=self.manager.hook.pacer_route_message,
+            listeners={
+                name: self._alone("pacer_message_settled", name)
+                for name, info in self.infos.items()
+                if "pacer_message_settled" in info.registers.get("hooks", ())
+            },
         )
 
     def _import(self) -> None:
@@ -233,12 +245,8 @@ class _Loader:
 
     def _ask(self, hook: str, cls: Any, **arguments: Any) -> Iterable[tuple[str, list[Any]]]:
         """Call one hook of each plugin by itself, so that a failure has an owner."""
-        plugins = [plugin for plugin in self.manager.get_plugins() if self.manager.get_name(plugin)]
         for name in [name for name, info in self.infos.items() if info.state == ACTIVE]:
-            one = self.manager.get_plugin(name)
-            caller = self.manager.subset_hook_caller(
-                hook, [plugin for plugin in plugins if plugin is not one]
-            )
+            caller = self._alone(hook, name)
             try:
                 items = [item for result in caller(**arguments) for item in result or ()]
                 for item in items:
@@ -251,6 +259,12 @@ class _Loader:
             else:
                 if items:
                     yield name, items
+
+    def _alone(self, hook: str, name: str) -> Callable[..., Any]:
+        """Give a hook as one plugin implements it."""
+        one = self.manager.get_plugin(name)
+        others = [plugin for plugin in self.manager.get_plugins() if plugin is not one]
+        return self.manager.subset_hook_caller(hook, others)
 
     def _own(self, kind: str, label: str, plugin: str) -> bool:
         owner = self.owners.get((kind, label))

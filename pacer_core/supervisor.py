@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from hashlib import sha256
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -118,7 +117,7 @@ class _Supervisor:
         self._config, self._roster = config, roster
         # Forking a process with threads and open connections copies their locks and sockets: never.
         self._context = multiprocessing.get_context("spawn")
-        folder = state_folder(config)
+        folder = config.state_folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "writable").touch()
@@ -192,19 +191,10 @@ class _Supervisor:
         return 0
 
 
-def state_folder(config: Config) -> Path:
-    """Give the folder where this configuration's supervisor keeps what has to outlive it."""
-    if config.processes.state_folder is not None:
-        return Path(config.processes.state_folder)
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    file = Path(config.file).resolve()
-    return home / "pacer" / f"{file.stem}-{sha256(str(file).encode()).hexdigest()[:12]}"
-
-
 def _work(file: str, share: Share, files: CrashFiles) -> None:
     """Be a worker process; the configuration is read again, since secrets travel in no pickle."""
     config = load(Path(file))
-    logs.set_up_run(config.logging)
+    logs.set_up_run(config.logging, config.log_handlers)
     plans = [plan for plan in config.consumers if plan.name in share.consumers]
     worker = Worker(config, plans, crash_files=files)
     _stop_with_parent(worker)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from pacer_core.errors import Signal
 from pacer_core.messages import Clients, Context, Delivery, Envelope
 from pacer_core.parsing.plugin import pacer_parse_message
 from pacer_core.pipeline import Pipeline, in_order
+from pacer_core.settled import SettledContext
 
 Integrations = Mapping[IntegrationType[Any], Any]
 
@@ -23,6 +25,7 @@ def deliver(
     options: Any = None,
     task_options: Mapping[str, Any] | None = None,
     content_type: str | None = None,
+    properties: Mapping[str, Any] | None = None,
     after: Delivery | None = None,
     twice: bool = False,
 ) -> Delivery:
@@ -36,6 +39,8 @@ def deliver(
         What a publisher would send.
     content_type
         The media type that goes with it; without one, the first byte tells.
+    properties
+        Further AMQP properties that a publisher sets: ``{"timestamp": datetime.now(UTC)}``.
     integrations
         The opened clients by integration type; tasks that need another one are left out, as they are where
         YAML does not enable it.
@@ -50,7 +55,7 @@ def deliver(
     envelope = Envelope(
         body=body.encode() if isinstance(body, str) else body,
         queue="test",
-        properties={} if content_type is None else {"content_type": content_type},
+        properties={**(properties or {}), **({} if content_type is None else {"content_type": content_type})},
         correlation_id=str(uuid4()),
         attempt=1 if after is None else after.envelope.attempt + 1,
         done=() if after is None else after.done,
@@ -110,6 +115,23 @@ def context(
         clients=Clients(clients),
         facts={} if facts is None else facts,
     )
+
+
+def settled_context(
+    consumer_type: str = "test",
+    *,
+    folder: Path,
+    integrations: Integrations | None = None,
+    publish: Callable[[str, str, Sequence[bytes], str], None] = lambda *_: None,
+    lost: Callable[[int], None] = lambda _: None,
+) -> SettledContext:
+    """Give what ``pacer_message_settled`` sees beside the delivery.
+
+    ``publish(exchange, routing_key, bodies, content_type)`` stands for the broker, ``lost(records)`` for the
+    metric.
+    """
+    clients = {integration.name: client for integration, client in (integrations or {}).items()}
+    return SettledContext(consumer_type, clients, Clients(clients), folder, publish, lost)
 
 
 def _task_options(tasks: tuple[Task, ...], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 from attrs import Attribute, field, frozen
@@ -424,7 +427,8 @@ class Processes:
     shutdown_grace
         How long what is in hand may take to finish after SIGTERM; what does not goes back to its queue.
     state_folder
-        Where crashes are counted; by default a folder of its own below ``$XDG_STATE_HOME/pacer``.
+        Where crashes are counted, and plugins keep what waits; on a local disk, by default a folder of its
+        own below ``$XDG_STATE_HOME/pacer``.
     """
 
     shutdown_grace: timedelta = timedelta(seconds=30)
@@ -449,6 +453,14 @@ class Integration:
     """One configured instance of an integration type: its name in the YAML, and its structured options."""
 
     name: str
+    type: Any
+    options: Any
+
+
+@frozen(eq=False)
+class LogHandler:
+    """One configured place for records beside the console and the file: its type, and its options."""
+
     type: Any
     options: Any
 
@@ -485,6 +497,18 @@ class Config:
     tracing: Tracing
     processes: Processes
     route_message: Callable[..., Any]
+    listeners: Mapping[str, Callable[..., Any]] = field(factory=dict)
+    """By plugin, its ``pacer_message_settled``."""
+    log_handlers: tuple[LogHandler, ...] = ()
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of what has to outlive processes; it may not exist yet."""
+        if self.processes.state_folder is not None:
+            return Path(self.processes.state_folder)
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        file = Path(self.file).resolve()
+        return home / "pacer" / f"{file.stem}-{sha256(str(file).encode()).hexdigest()[:12]}"
 
     def queue(self, name: str) -> Queue:
         """Give the queue of that name."""

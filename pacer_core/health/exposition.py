@@ -48,6 +48,7 @@ class _All(Collector):
         yield from _messages(snapshots)
         yield from _tasks(snapshots)
         yield _confirms(snapshots)
+        yield _lost(snapshots)
         yield from _workers(self.workers)
         yield from _integrations(self.workers)
         yield _hottest(self.workers)
@@ -94,6 +95,17 @@ def _confirms(snapshots: Sequence[Snapshot]) -> Metric:
         labels=[],
     )
     family.add_metric([], *_histogram(snapshots, "confirm"))
+    return family
+
+
+def _lost(snapshots: Sequence[Snapshot]) -> Metric:
+    family = CounterMetricFamily(
+        "pacer_settled_lost",
+        "Settled messages that a plugin was not told of, or could not keep.",
+        labels=["plugin"],
+    )
+    for plugin in dict.fromkeys(name for one in snapshots for name in one.shape.listeners):
+        family.add_metric([plugin], _sum(snapshots, ("lost", plugin)))
     return family
 
 

@@ -17,6 +17,7 @@ from typing import Self
 from tests.docs.pages import ROOT, Block, Command, agrees, blocks, commands
 
 OURS = ("pacer", "_pacer", "_editable", "__editable__")
+VENDORS = ("pyicat_plus",)  # what only our own tests need, and pytest would load everywhere
 ENDLESS = ("pacer run", "pacer sandbox")
 
 
@@ -172,6 +173,7 @@ def _third_parties(folder: Path) -> Path:
     for name in ("purelib", "platlib"):
         for path in Path(sysconfig.get_path(name)).iterdir():
             link = folder / path.name
-            if not path.name.startswith(OURS) and path.suffix != ".pth" and not link.is_symlink():
+            left_out = path.name.startswith((*OURS, *VENDORS)) or path.suffix == ".pth"
+            if not left_out and not link.is_symlink():
                 link.symlink_to(path)
     return folder

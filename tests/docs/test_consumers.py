@@ -12,7 +12,7 @@ from pacer_icat import plugin
 from tests.docs.pages import ROOT
 
 CONSUMERS = {one.name: one for one in plugin.pacer_consumers()}
-NAMES = ["users", "investigations"]
+NAMES = ["users", "investigations", "investigation-operations", "reingest"]
 
 
 @pytest.mark.parametrize("name", NAMES)

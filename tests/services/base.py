@@ -96,8 +96,13 @@ class Nest:
             process_group=0,
         )
 
-    def start(self, *command: str, env: Mapping[str, str], log: str) -> subprocess.Popen[bytes]:
-        """Start a command inside the folder, as a process group of its own; its output goes to ``log``."""
+    def start(
+        self, *command: str, env: Mapping[str, str], log: str, user: str | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a command inside the folder, as a process group of its own; its output goes to ``log``.
+
+        Only root may start it as another ``user``.
+        """
         with (self.folder / log).open("ab") as output:
             process = subprocess.Popen(
                 command,
@@ -107,6 +112,7 @@ class Nest:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 process_group=0,
+                user=user,
             )
         self._processes.append(process)
         self._tell_guard()

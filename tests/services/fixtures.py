@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import RabbitMQ, ServiceMissingError
+from tests.services import Elasticsearch, PostgreSQL, RabbitMQ, ServiceMissingError
 
 
 @contextmanager
@@ -50,3 +50,23 @@ def rabbitmq_vhost(rabbitmq: RabbitMQ) -> Iterator[str]:
     """The name of a virtual host that this test alone uses: ``rabbitmq.url(rabbitmq_vhost)``."""
     with rabbitmq.vhost() as name:
         yield name
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL server for the whole session; a test that stops or kills it starts it again."""
+    with skip_without_program():
+        server = PostgreSQL()
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[Elasticsearch]:
+    """An Elasticsearch node for the whole session; skipped where its jars cannot be fetched."""
+    try:
+        node = Elasticsearch()
+    except ServiceMissingError as missing:
+        pytest.skip(str(missing))
+    with node:
+        yield node

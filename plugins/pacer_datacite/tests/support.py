@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from pacer_core import ConsumerType, Delivery, Secret
+from pacer_core import Delivery, Secret
 from pacer_core.testing import deliver
 from pacer_datacite import (
     DATACITE,
@@ -23,8 +23,9 @@ from pacer_datacite import (
 from pacer_datacite.client import MEDIA_TYPE
 from pacer_http import HttpClient
 from pacer_http.testing import StandIn
-from pacer_icat import ICAT, IcatClient, InvestigationOperations
+from pacer_icat import ICAT, Bean, IcatClient, ref
 from pacer_icat.client import Shared
+from pacer_icat.operations.task import OPERATIONS
 
 Send = Callable[..., Delivery]
 
@@ -49,9 +50,7 @@ OPTIONS: dict[str, Any] = {
     "state": "findable",
 }
 
-OPERATIONS = ConsumerType(
-    name="investigation-operations", message=InvestigationOperations, tasks=[mint_proposal, store_doi]
-)
+CONSUMER = OPERATIONS.with_tasks([mint_proposal, store_doi])
 
 
 def options_of(**changes: Any) -> DataciteOptions:
@@ -86,7 +85,7 @@ def deliver_to(
 ) -> Delivery:
     """Send a message through both tasks."""
     return deliver(
-        OPERATIONS,
+        CONSUMER,
         json.dumps(message(**changes)),
         integrations={ICAT: icat, DATACITE: datacite},
         twice=twice,
@@ -95,8 +94,10 @@ def deliver_to(
 
 
 def complete(shared: Shared) -> None:
-    """Write into the demo's investigation what a user office would have written."""
+    """Write into the demo's investigation what a user office and a beamline would have written."""
     wire = shared.wire
+    (investigation,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=NAME)
+    add_dataset(shared, investigation)
     change(
         shared,
         summary="Reference samples\n  were measured.",
@@ -106,6 +107,14 @@ def complete(shared: Shared) -> None:
     record = wire.read("User", jane)
     assert record is not None
     wire.update(record, orcidId="0000-0002-1825-0097", affiliation="University of Somewhere")
+
+
+def add_dataset(shared: Shared, investigation: int) -> None:
+    """Give an investigation something that can be published."""
+    kind = ref("DatasetType", shared.catalogue.dataset_type("acquisition"))
+    owner = ref("Investigation", investigation)
+    values = {"name": "run1", "complete": True, "investigation": owner, "type": kind, "doi": "10.5072/run1"}
+    shared.wire.create(Bean("Dataset", values))
 
 
 def change(shared: Shared, **changes: Any) -> None:

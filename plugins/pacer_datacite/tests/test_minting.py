@@ -9,7 +9,7 @@ import pytest
 from pacer_core import Outcome
 from pacer_datacite import Datacite
 from pacer_http.testing import StandIn, refusal
-from pacer_icat import IcatClient
+from pacer_icat import Bean, IcatClient, ref
 from plugins.pacer_datacite.tests.lupo import Doi, Lupo
 from plugins.pacer_datacite.tests.support import (
     DOI,
@@ -18,6 +18,7 @@ from plugins.pacer_datacite.tests.support import (
     PAGE,
     VISIT,
     Send,
+    add_dataset,
     change,
     client_of,
     deliver_to,
@@ -40,6 +41,38 @@ def test_a_proposal_gets_its_doi_at_datacite_and_in_icat(send: Send, lupo: Lupo,
     assert doi_in_icat(icat.shared) == DOI
     assert delivery.facts["doi"] == DOI
     assert delivery.facts["doi_url"] == PAGE
+
+
+def test_all_that_icat_knows_reaches_datacite(send: Send, lupo: Lupo, icat: IcatClient) -> None:
+    wire = icat.shared.wire
+    (found,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=NAME)
+    owner = ref("Investigation", found)
+    grant = {"funderName": "EU", "funderIdentifier": "https://ror.org/019w4f821", "awardNumber": "101"}
+    funding = wire.create(Bean("FundingReference", grant))
+    link = {"investigation": owner, "funding": ref("FundingReference", funding)}
+    wire.create_many(
+        [
+            Bean("Keyword", {"name": "lysozyme", "investigation": owner}),
+            Bean("Publication", {"fullReference": "A paper", "doi": "10.1107/S1", "investigation": owner}),
+            Bean("InvestigationFunding", link),
+        ]
+    )
+    instrument = wire.read("Instrument", icat.shared.catalogue.instrument("bl06"))
+    assert instrument is not None
+    wire.update(instrument, pid="10.5072/xaira")
+
+    assert send().outcome is Outcome.ACKED
+
+    held = lupo.dois[DOI].attributes
+    assert [one["subject"] for one in held["subjects"]] == ["MX", NAME, "BL06 - XAIRA", "lysozyme"]
+    assert [(one["relationType"], one["relatedIdentifier"]) for one in held["relatedIdentifiers"]] == [
+        ("IsDocumentedBy", "10.1107/S1"),
+        ("HasPart", "10.5072/run1"),
+        ("IsCollectedBy", "10.5072/xaira"),
+    ]
+    assert [one["awardNumber"] for one in held["fundingReferences"]] == [NAME, "101"]
+    assert held["creators"][0]["nameIdentifiers"][0]["nameIdentifier"].endswith("0000-0002-1825-0097")
+    assert held["creators"][0]["affiliation"] == [{"name": "University of Somewhere"}]
 
 
 def test_each_request_is_authenticated_and_looks_before_it_writes(send: Send, service: StandIn) -> None:
@@ -89,7 +122,8 @@ def test_another_message_brings_the_metadata_up_to_date(send: Send, lupo: Lupo, 
     assert lupo.dois[DOI].attributes["titles"][0]["title"] == "Diffraction of all samples"
 
 
-def test_other_operations_are_none_of_its_business(send: Send, service: StandIn) -> None:
+def test_other_operations_are_none_of_its_business(send: Send, icat: IcatClient, service: StandIn) -> None:
+    change(icat.shared, doi="10.5072/by-hand")
     delivery = send(operations=["create-panosc-item"])
     assert delivery.outcome is Outcome.ACKED
     assert service.requests == []
@@ -112,29 +146,28 @@ def test_a_message_that_leaves_the_visit_open_is_dead(send: Send, lupo: Lupo, ic
     another_visit(icat)
     delivery = send(visit_id=None)
     assert delivery.outcome is Outcome.DEAD
-    assert f"2 visits of '{NAME}': name one in visit_id" in str(delivery.error)
+    assert [one.path for one in delivery.bad_fields] == ["visit_id"]
     assert lupo.dois == {}
 
 
 def another_visit(icat: IcatClient) -> None:
     """Create a second visit like the first."""
-    (first,) = icat.search(
-        "Investigation", {"name": NAME}, includes=["facility", "type", "investigationUsers.user"]
-    )
-    user = first.investigationUsers[0].user
-    second = icat.new(
-        "Investigation",
-        name=NAME,
-        visitId="bl13",
-        title="Once more",
-        facility=first.facility,
-        type=first.type,
-        startDate=first.startDate,
-        endDate=first.endDate,
-        releaseDate=first.releaseDate,
-        investigationUsers=[icat.new("InvestigationUser", user=user, role="Principal investigator")],
-    )
-    second.create()
+    wire = icat.shared.wire
+    (found,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=NAME)
+    first = wire.read("Investigation", found)
+    (jane,) = wire.search("SELECT u.id FROM User u WHERE u.name = 'db/jdoe'")
+    assert first is not None
+    instrument = ref("Instrument", icat.shared.catalogue.instrument("bl13"))
+    values = {name: first[name] for name in ("name", "title", "startDate", "endDate", "releaseDate")} | {
+        "visitId": "bl13",
+        "facility": ref("Facility", first["facility"].id),
+        "type": ref("InvestigationType", first["type"].id),
+        "investigationUsers": [
+            Bean("InvestigationUser", {"role": "Principal investigator", "user": ref("User", jane)})
+        ],
+        "investigationInstruments": [Bean("InvestigationInstrument", {"instrument": instrument})],
+    }
+    add_dataset(icat.shared, wire.create(Bean("Investigation", values)))
 
 
 def test_an_investigation_that_is_not_there_yet_is_waited_for(send: Send) -> None:
@@ -143,13 +176,17 @@ def test_an_investigation_that_is_not_there_yet_is_waited_for(send: Send) -> Non
         assert [one.kind for one in delivery.failures] == ["not-yet"]
 
 
-def test_what_datacite_cannot_do_without_is_waited_for(
-    send: Send, icat: IcatClient, service: StandIn
-) -> None:
-    change(icat.shared, releaseDate=None)
+def test_a_proposal_without_anybody_to_cite_waits(send: Send, icat: IcatClient, service: StandIn) -> None:
+    wire = icat.shared.wire
+    for link in wire.search(
+        "SELECT l.id FROM InvestigationUser l WHERE l.investigation.name = :name", name=NAME
+    ):
+        record = wire.read("InvestigationUser", link)
+        assert record is not None
+        wire.update(record, role="Local contact")
     delivery = send()
-    assert [one.kind for one in delivery.failures] == ["not-yet"]
-    assert "releaseDate" in str(delivery.error)
+    assert [(one.task, one.kind) for one in delivery.failures] == [("mint_proposal", "not-yet")]
+    assert "users in the roles principal investigator or participant" in str(delivery.error)
     assert service.requests == []
 
 
@@ -239,6 +276,17 @@ def test_two_that_mint_at_once_end_with_one_doi(
     assert list(lupo.dois) == [DOI]
 
 
+def test_a_doi_that_is_ours_and_yet_taken_is_tried_again(
+    icat: IcatClient, service: StandIn, lupo: Lupo
+) -> None:
+    lupo.dois[DOI] = Doi(DOI, "alba.data", "findable", {"url": PAGE})
+    said = {"errors": [{"status": 409, "title": "The resource already exists."}]}
+    service.fail(*[refusal(409, content=said)] * 2, to="PUT")
+    with client_of(service, **OPTIONS) as datacite:
+        delivery = deliver_to(icat, datacite, twice=False)
+    assert [one.kind for one in delivery.failures] == ["retry"]
+
+
 # --- refusals ----------------------------------------------------------------------------------------
 
 
@@ -251,6 +299,25 @@ def test_a_page_outside_the_repository_s_domains_is_refused_by_name(
     assert "url: https://example.com" in str(delivery.error)
     assert "domain settings" in str(delivery.error)
     assert lupo.dois == {}
+
+
+def test_a_doi_that_icat_could_not_hold_is_refused_before_anything_is_asked(
+    service: StandIn, icat: IcatClient
+) -> None:
+    with client_of(service, **{**OPTIONS, "suffix": "x" * 250 + "{hash}"}) as datacite:
+        delivery = deliver_to(icat, datacite)
+    assert delivery.outcome is Outcome.DEAD
+    assert "choose a shorter suffix" in str(delivery.error)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("said", [{}, {"data": None}, {"data": {"id": DOI}}, [], "fine"])
+def test_an_answer_that_is_no_doi_is_no_success(service: StandIn, icat: IcatClient, said: Any) -> None:
+    service.fail(refusal(200, content=said), to="PUT")
+    with client_of(service, **OPTIONS) as datacite:
+        delivery = deliver_to(icat, datacite, twice=False)
+    assert [one.kind for one in delivery.failures] == ["retry"]
+    assert not doi_in_icat(icat.shared)
 
 
 def test_a_foreign_prefix_waits_for_somebody_to_grant_it(service: StandIn, icat: IcatClient) -> None:

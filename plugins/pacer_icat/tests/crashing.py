@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from threading import Thread
@@ -11,7 +12,10 @@ from pacer_icat.client import Shared
 from pacer_icat.http import Http
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
+from pacer_sandbox.store import connect
 from plugins.pacer_icat.tests.support import options_for
+
+_SESSION = re.compile(rb"<sessionId>([^<]+)<")
 
 
 class Crash(KeyboardInterrupt):
@@ -40,11 +44,95 @@ class Crashing:
         self._http.close()
 
 
-def process(server: IcatSandbox, entities: list[Entity], at: int = 0, *, after: bool = False) -> Shared:
+_WRITE = re.compile(rb"<i:(create|createMany|update|delete|deleteMany)[ >]")
+
+
+def writes(body: bytes) -> bool:
+    """Tell whether an envelope asks ICAT to write."""
+    return _WRITE.search(body) is not None
+
+
+class OneWrite(Crashing):
+    """Carries envelopes until the first that writes, and dies after that one has reached ICAT."""
+
+    def post(self, body: bytes) -> tuple[int, bytes]:
+        answer = super().post(body)
+        if writes(body):
+            raise Crash
+        return answer
+
+
+class Overtaken(Crashing):
+    """Carries envelopes, and lets somebody else do something just before some of them."""
+
+    def __init__(
+        self, server: IcatSandbox, before: Callable[[int, bytes], bool], meanwhile: Callable[[], object]
+    ) -> None:
+        super().__init__(server)
+        self._before = before
+        self._meanwhile = meanwhile
+
+    def post(self, body: bytes) -> tuple[int, bytes]:
+        if self._before(self.count + 1, body):
+            self._meanwhile()
+        return super().post(body)
+
+
+class Expiring(Crashing):
+    """Carries envelopes, and ends the session that the n-th brings."""
+
+    def __init__(self, server: IcatSandbox, at: int) -> None:
+        super().__init__(server)
+        self._server, self._last = server, at
+
+    def post(self, body: bytes) -> tuple[int, bytes]:
+        session = _SESSION.search(body)
+        if self.count + 1 == self._last and session is not None:
+            self._server.catalogue.sessions.close(session[1].decode())
+        return super().post(body)
+
+
+FAULTS = ("lost-request", "lost-answer", "session", "deadlock")
+
+
+def faulty(server: IcatSandbox, entities: list[Entity], how: str, at: int) -> Shared:
+    """Give what a new process would have, whose n-th call meets a fault: its process goes on."""
+    if how == "session":
+        return process(server, entities, poster=Expiring(server, at))
+    if how == "deadlock":
+        server.misbehave.fail("deadlock", at=at, operation="writes")
+    else:
+        server.misbehave.fail("lost-answer" if how == "lost-answer" else "lost-request", at=at)
+    return process(server, entities)
+
+
+def process(
+    server: IcatSandbox,
+    entities: list[Entity],
+    at: int = 0,
+    *,
+    after: bool = False,
+    poster: Crashing | None = None,
+    **options: Any,
+) -> Shared:
     """Give what a new process would have, with a crash at its n-th call."""
-    shared = Shared(options_for(server), Crashing(server, at, after))
+    shared = Shared(options_for(server, **options), poster or Crashing(server, at, after))
     shared.wire.schema.learn(entities)
     return shared
+
+
+class Snapshot:
+    """What a sandbox holds now, to be there again as often as wanted."""
+
+    def __init__(self, server: IcatSandbox) -> None:
+        self._store = server.catalogue.store
+        self._kept = connect(None)
+        with self._store.lock:
+            self._store.connection.backup(self._kept)
+
+    def restore(self) -> None:
+        with self._store.lock:
+            self._kept.backup(self._store.connection)
 
 
 def state(plain: Any, queries: Mapping[str, str]) -> list[list[str]]:

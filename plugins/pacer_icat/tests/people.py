@@ -78,3 +78,11 @@ def roles(investigation: Any) -> list[tuple[str, str]]:
 def instruments(investigation: Any) -> list[str]:
     """Give the names of the instruments."""
     return [one.instrument.name for one in investigation.investigationInstruments]
+
+
+def parameters(investigation: Any) -> dict[str, Any]:
+    """Give the parameters as a dictionary."""
+    return {
+        one.type.name: one.numericValue if one.stringValue is None else one.stringValue
+        for one in investigation.parameters
+    }

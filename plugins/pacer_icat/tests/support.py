@@ -11,9 +11,20 @@ from pacer_core import ConsumerType, Delivery, Secret
 from pacer_core.testing import deliver
 from pacer_icat import ICAT, IcatClient, IcatOptions
 from pacer_sandbox import IcatSandbox
+from tests.support import Site
 
 MESSAGES = Path(__file__).parent / "messages"
 Send = Callable[..., Delivery]
+
+
+DATASET_STATE = {
+    "Sample": "o.name, o.investigation.name",
+    "Dataset": "o.name, o.location, o.startDate, o.endDate, o.complete, o.type.name, o.sample.name",
+    "DatasetParameter": "o.dataset.name, o.type.name, o.stringValue, o.numericValue, o.dateTimeValue",
+    "Datafile": "o.dataset.name, o.name, o.location, o.fileSize",
+    "DatasetInstrument": "o.dataset.name, o.instrument.name",
+}
+"""All that a dataset message may write, by entity."""
 
 
 def options_for(server: IcatSandbox, **more: Any) -> IcatOptions:
@@ -58,7 +69,60 @@ def dataset_message(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in message.items() if value is not None}
 
 
+def parameters_of(plain: Any, entity: str = "Dataset") -> dict[str, dict[str, Any]]:
+    """Give the parameters of all datasets, samples or investigations that have some, by name."""
+    field = entity.lower()
+    found: dict[str, dict[str, Any]] = {}
+    for owner, name, text, number in plain.search(
+        f"SELECT p.{field}.name, p.type.name, p.stringValue, p.numericValue FROM {entity}Parameter p"
+    ):
+        found.setdefault(owner, {})[name] = text if number is None else number
+    return found
+
+
+def follow(delivery: Delivery, consumer: ConsumerType, icat: IcatClient, **more: Any) -> Delivery:
+    """Send the follow-up that a delivery has for a consumer type."""
+    (found,) = (one for one in delivery.follow_ups if one.consumer_type == consumer.name)
+    return deliver_to(consumer, found.body, icat, **more)
+
+
 def example(name: str) -> dict[str, Any]:
     """Give one of the facilities' messages in JSON."""
     message: dict[str, Any] = json.loads((MESSAGES / name).read_text())
     return message
+
+
+def configure(site: Site, server: IcatSandbox, folder: Path, *types: str) -> Path:
+    """Write a facility's configuration: a broker in a file, and consumers with a queue of their own each."""
+    config = {
+        "brokers": {"main": {"protocol": "sqlite", "path": str(folder / "broker.db")}},
+        "queues": [{"name": one} for one in types],
+        "integrations": {
+            "icat": {
+                "url": server.url,
+                "authenticator": "simple",
+                "username": "root",
+                "password": "secret",
+                "timeZone": "Europe/Berlin",
+            }
+        },
+        "consumers": [
+            {"type": one, "queues": [one], "integrations": ["icat"], "concurrency": 8} for one in types
+        ],
+        "processes": {"stateFolder": str(folder / "state")},
+    }
+    return site.write(json.dumps(config, indent=2))
+
+
+def link_lists(plain: Any) -> dict[str, dict[str, list[str]]]:
+    """Give the lists of all datasets that have some, with names instead of ids."""
+    names = dict(plain.search("SELECT d.id, d.name FROM Dataset d"))
+    found = {
+        dataset: {
+            kind: [names[int(one)] if kind.endswith("Ids") else one for one in (value or "").split()]
+            for kind, value in parameters.items()
+            if kind.endswith(("Ids", "Names")) or kind == "output_datasets"
+        }
+        for dataset, parameters in parameters_of(plain).items()
+    }
+    return {dataset: lists for dataset, lists in found.items() if lists}

@@ -16,19 +16,10 @@ from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import Crash, in_threads, process, state
-from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
+from plugins.pacer_icat.tests.crashing import FAULTS, Crash, Snapshot, faulty, in_threads, process, state
+from plugins.pacer_icat.tests.support import DATASET_STATE, dataset_message, deliver_to, options_for
 
 RUN = "/data/visit/run1"
-
-
-STATE = {
-    "Sample": "o.name, o.investigation.name",
-    "Dataset": "o.name, o.location, o.startDate, o.endDate, o.complete, o.type.name, o.sample.name",
-    "DatasetParameter": "o.dataset.name, o.type.name, o.stringValue, o.numericValue, o.dateTimeValue",
-    "Datafile": "o.dataset.name, o.name, o.location, o.fileSize",
-    "DatasetInstrument": "o.dataset.name, o.instrument.name",
-}
 
 
 def processed(index: int) -> dict[str, Any]:
@@ -53,28 +44,33 @@ MORE = dataset_message(
 )
 
 
+SCENARIOS = [
+    pytest.param([], dataset_message(), id="new"),
+    pytest.param([], LARGE, id="large"),
+    pytest.param([dataset_message()], MORE, id="completed"),
+    pytest.param([dataset_message(location="/elsewhere")], dataset_message(), id="suffixed"),
+    pytest.param([processed(1)], processed(2), id="reprocessed"),
+]
+
+
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ten files be as many as one call takes."""
     monkeypatch.setattr("pacer_icat.datasets.store.BATCH", 10)
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no deadlock."""
+    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
+
+
 @pytest.mark.usefixtures("_small_batches")
 @pytest.mark.parametrize("after", [False, True], ids=["before-icat", "after-icat"])
-@pytest.mark.parametrize(
-    ("earlier", "message"),
-    [
-        ([], dataset_message()),
-        ([], LARGE),
-        ([dataset_message()], MORE),
-        ([dataset_message(location="/elsewhere")], dataset_message()),
-        ([processed(1)], processed(2)),
-    ],
-    ids=["new", "large", "completed", "suffixed", "reprocessed"],
-)
+@pytest.mark.parametrize(("earlier", "message"), SCENARIOS)
 def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     icat_server: IcatSandbox,
-    plain: Any,
+    icat: IcatClient,
     entities: list[Entity],
     earlier: list[Any],
     message: Any,
@@ -88,14 +84,66 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     prepare()
     shared = process(icat_server, entities)
     assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
-    calls, expected = shared.wire.calls, state(plain, STATE)
+    calls, expected = shared.wire.calls, state(icat.shared.wire, DATASET_STATE)
     for at in range(1, calls + 1):
         prepare()
         with pytest.raises(Crash):
             deliver_to(DATASETS, message, IcatClient(process(icat_server, entities, at, after=after)))
         again = IcatClient(process(icat_server, entities))
         assert deliver_to(DATASETS, message, again, twice=False).outcome is Outcome.ACKED
-        assert state(plain, STATE) == expected, f"after a crash at call {at} of {calls}"
+        assert state(icat.shared.wire, DATASET_STATE) == expected, f"after a crash at call {at} of {calls}"
+
+
+@pytest.mark.usefixtures("_small_batches", "_impatient")
+@pytest.mark.parametrize("how", FAULTS)
+@pytest.mark.parametrize(("earlier", "message"), SCENARIOS)
+def test_a_fault_at_any_call_changes_nothing_in_the_end(
+    icat_server: IcatSandbox,
+    icat: IcatClient,
+    entities: list[Entity],
+    earlier: list[Any],
+    message: Any,
+    how: str,
+) -> None:
+    for one in earlier:
+        deliver_to(DATASETS, one, IcatClient(process(icat_server, entities)), twice=False)
+    snapshot = Snapshot(icat_server)
+    shared = process(icat_server, entities)
+    assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
+    calls, expected = shared.wire.calls, state(icat.shared.wire, DATASET_STATE)
+    for at in range(1, calls + 1):
+        snapshot.restore()
+        faced = IcatClient(faulty(icat_server, entities, how, at))
+        first = deliver_to(DATASETS, message, faced, twice=False)
+        lost = first.outcome is Outcome.RETRIED and how.startswith("lost")
+        assert lost or first.outcome is Outcome.ACKED, first.error
+        icat_server.misbehave.clear()
+        assert deliver_to(DATASETS, message, faced, twice=False).outcome is Outcome.ACKED
+        assert state(icat.shared.wire, DATASET_STATE) == expected, f"after a fault at call {at} of {calls}"
+
+
+@pytest.mark.usefixtures("_small_batches")
+@pytest.mark.parametrize("earlier", [[], [MORE]], ids=["new", "completed"])
+def test_counts_that_pacer_keeps_are_right_after_a_crash_at_any_call(
+    icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], earlier: list[Any]
+) -> None:
+    def client(at: int = 0) -> IcatClient:
+        return IcatClient(process(icat_server, entities, at, after=True, file_counts="pacer"))
+
+    for one in earlier:
+        deliver_to(DATASETS, one, client(), twice=False)
+    snapshot = Snapshot(icat_server)
+    first = client()
+    deliver_to(DATASETS, LARGE, first, twice=False)
+    query = "SELECT d.complete, d.fileCount, d.fileSize FROM Dataset d"
+    expected = icat.shared.wire.search(query)
+    assert expected == [(True, 25 + 4 * len(earlier), sum(range(25)))]
+    for at in range(1, first.shared.wire.calls + 1):
+        snapshot.restore()
+        with pytest.raises(Crash):
+            deliver_to(DATASETS, LARGE, client(at), twice=False)
+        deliver_to(DATASETS, LARGE, client(), twice=False)
+        assert icat.shared.wire.search(query) == expected, f"after a crash at call {at}"
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -111,12 +159,6 @@ def test_a_dataset_is_visibly_incomplete_until_its_last_file_is_there(
         files = plain.search("SELECT COUNT(f) FROM Datafile f")
         if files != [25]:
             assert True not in plain.search("SELECT d.complete FROM Dataset d")
-
-
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for no deadlock."""
-    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -208,6 +250,47 @@ def test_what_was_looked_up_and_is_gone_is_looked_up_again(icat: IcatClient, pla
     plain.delete(sample)  # and the dataset with it
     assert deliver_to(DATASETS, dataset_message(name="run2"), icat).outcome is Outcome.ACKED
     assert plain.search("SELECT d.name FROM Dataset d") == ["run2"]
+
+
+@pytest.mark.parametrize(
+    ("entity", "name"),
+    [
+        ("DatasetType", "acquisition"),
+        ("SampleType", "SAMPLE"),
+        ("ParameterType", "scanType"),
+        ("Investigation", "20250330096"),
+        ("Instrument", "bl06"),
+    ],
+)
+def test_what_was_replaced_in_icat_is_looked_up_again(
+    icat: IcatClient, plain: Any, entity: str, name: str
+) -> None:
+    deliver_to(DATASETS, dataset_message(), icat)
+    query = f"SELECT o FROM {entity} o WHERE o.name = '{name}' INCLUDE 1"
+    (old,) = plain.search(query)
+    instruments = plain.search(
+        "SELECT l.investigation.id, l.instrument.id FROM InvestigationInstrument l "
+        f"WHERE l.{entity.lower()}.id = {old.id}"
+        if entity in ("Investigation", "Instrument")
+        else "SELECT l.investigation.id, l.instrument.id FROM InvestigationInstrument l WHERE l.id = 0"
+    )
+    plain.delete(old)
+    values = {one: getattr(old, one) for one in old.InstAttr - {"id"} if getattr(old, one) is not None}
+    if entity == "ParameterType":
+        values["units"] = ""  # which python-icat reads as nothing at all
+    new = plain.new(entity, **values, **{one: getattr(old, one) for one in old.InstRel if getattr(old, one)})
+    new.create()
+    for investigation, instrument in instruments:
+        ids = {"Investigation": investigation, "Instrument": instrument, entity: new.id}
+        plain.new(
+            "InvestigationInstrument",
+            investigation=plain.new("Investigation", id=ids["Investigation"]),
+            instrument=plain.new("Instrument", id=ids["Instrument"]),
+        ).create()
+    done = deliver_to(DATASETS, dataset_message(name="run2", location="/data/run2"), icat)
+    assert done.outcome is Outcome.ACKED, done.error
+    stored = plain.search("SELECT d FROM Dataset d WHERE d.name = 'run2' INCLUDE d.parameters, d.sample")
+    assert [len(one.parameters) for one in stored] == [1]
 
 
 def test_a_fault_that_nobody_understands_is_for_a_person(icat: IcatClient, icat_server: IcatSandbox) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from pacer_icat.investigations.task import INVESTIGATIONS
 from pacer_icat.schema import Entity
 from pacer_icat.users.task import USERS
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import Crash, in_threads, process, state
+from plugins.pacer_icat.tests.crashing import Crash, OneWrite, Overtaken, in_threads, process, state, writes
 from plugins.pacer_icat.tests.people import (
     INVESTIGATION_STATE,
     LOCAL,
@@ -90,6 +92,69 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
         again = IcatClient(process(icat_server, entities))
         assert deliver_to(consumer, message, again, twice=False).outcome is Outcome.ACKED
         assert state(plain, what) == expected, f"after a crash at call {at} of {calls}"
+
+
+def _is(at: int, call: int, _: bytes) -> bool:
+    return call == at
+
+
+@pytest.mark.parametrize(("consumer", "what", "earlier", "message"), SCENARIOS)
+def test_a_second_writer_at_any_moment_leaves_everything_once(
+    icat_server: IcatSandbox,
+    plain: Any,
+    entities: list[Entity],
+    consumer: ConsumerType,
+    what: Mapping[str, str],
+    earlier: list[Any],
+    message: Any,
+) -> None:
+    def another(one: Any) -> None:
+        client = IcatClient(process(icat_server, entities))
+        assert deliver_to(consumer, one, client, twice=False).outcome is Outcome.ACKED
+
+    def prepare() -> None:
+        icat_server.reset()
+        for one in earlier:
+            another(one)
+
+    prepare()
+    shared = process(icat_server, entities)
+    deliver_to(consumer, message, IcatClient(shared), twice=False)
+    calls, expected = shared.wire.calls, state(plain, what)
+    for at in range(1, calls + 1):
+        prepare()
+        poster = Overtaken(icat_server, partial(_is, at), partial(another, message))
+        client = IcatClient(process(icat_server, entities, poster=poster))
+        delivery = deliver_to(consumer, message, client, twice=False)
+        assert delivery.outcome is Outcome.ACKED, f"overtaken at call {at} of {calls}: {delivery.error}"
+        assert state(plain, what) == expected, f"overtaken at call {at} of {calls}"
+
+
+@pytest.mark.parametrize(("consumer", "what", "earlier", "message"), SCENARIOS)
+def test_a_second_writer_who_is_always_one_step_ahead_leaves_everything_once(
+    icat_server: IcatSandbox,
+    plain: Any,
+    entities: list[Entity],
+    consumer: ConsumerType,
+    what: Mapping[str, str],
+    earlier: list[Any],
+    message: Any,
+) -> None:
+    def sneak() -> None:
+        with suppress(Crash):
+            client = IcatClient(process(icat_server, entities, poster=OneWrite(icat_server)))
+            deliver_to(consumer, message, client, twice=False)
+
+    states = []
+    for poster in (None, Overtaken(icat_server, lambda _, body: writes(body), sneak)):
+        icat_server.reset()
+        for one in earlier:
+            deliver_to(consumer, one, IcatClient(process(icat_server, entities)), twice=False)
+        client = IcatClient(process(icat_server, entities, poster=poster))
+        delivery = deliver_to(consumer, message, client, twice=False)
+        assert delivery.outcome is Outcome.ACKED, delivery.error
+        states.append(state(plain, what))
+    assert states[0] == states[1]
 
 
 def test_an_investigation_never_stands_there_by_halves(
@@ -197,3 +262,25 @@ def test_writers_with_different_members_one_after_another_leave_the_last_ones(
         assert deliver_to(INVESTIGATIONS, message, IcatClient(shared)).outcome is Outcome.ACKED
         shared.close()
         assert roles(read(plain)) == sorted((one["username"], PARTICIPANT) for one in chosen)
+
+
+@pytest.mark.parametrize(("consumer", "what", "earlier", "message"), SCENARIOS)
+def test_an_account_with_just_the_rights_it_needs_is_enough(
+    icat_server: IcatSandbox,
+    plain: Any,
+    consumer: ConsumerType,
+    what: Mapping[str, str],
+    earlier: list[Any],
+    message: Any,
+) -> None:
+    """As root may do everything, a missing right shows with another account alone."""
+    states = []
+    for account in ("root", "useroffice"):
+        icat_server.reset()
+        shared = Shared(options_for(icat_server, username=account))
+        for one in (*earlier, message):
+            delivery = deliver_to(consumer, one, IcatClient(shared))
+            assert delivery.outcome is Outcome.ACKED, delivery.error
+        shared.close()
+        states.append(state(plain, what))
+    assert states[0] == states[1]

@@ -124,6 +124,23 @@ def test_an_investigation_of_alba_is_read() -> None:
     }
 
 
+def test_an_investigation_in_xml_is_read() -> None:
+    text = (
+        "<investigation xmlns='http://example.org'><name>2025-1</name><startDate>2025-07-14</startDate>"
+        "<end_date>2025-07-17</end_date><title>t</title><summary>s</summary><type>MX</type>"
+        "<instrument><name>BL06 - XAIRA</name><code>BL06</code></instrument><icatSync>true</icatSync>"
+        "<user_list><username>ada</username><email>a@example.org</email><role>Participant</role></user_list>"
+        "<user_list><username>bob</username><email>b@example.org</email><role>Participant</role></user_list>"
+        "<sample_acronym>cq</sample_acronym><sample_acronym>lys</sample_acronym>"
+        "<parameter><name>temperature</name><value>4</value><units>K</units></parameter></investigation>"
+    )
+    message = deliver(INVESTIGATIONS, text).message
+    assert (message.name, message.visit_id, message.icat_sync) == ("2025-1", "bl06", True)
+    assert [one.username for one in message.user_list] == ["ada", "bob"]
+    assert message.sample_acronyms == ("cq", "lys")
+    assert [(one.name, one.value, one.units) for one in message.parameters] == [("temperature", "4", "K")]
+
+
 def test_the_visit_is_the_instrument_s_code_in_lower_case_where_none_is_given() -> None:
     instrument = {"name": "BL13 - XALOC", "code": "BL13"}
     message = deliver(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacer_icat.collation import fold
-from pacer_icat.jpql import bind, condition
+from pacer_icat.jpql import bind
 from pacer_icat.times import storable, stored, zone_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -101,8 +101,3 @@ def test_whatever_text_holds_it_stays_one_literal(text: str) -> None:
 
 def test_an_empty_list_is_in_nothing() -> None:
     assert bind("o.id IN (:ids)", {"ids": []}) == "o.id IN (NULL)"
-
-
-def test_a_condition_that_is_no_path_is_refused() -> None:
-    with pytest.raises(ValueError, match="no path"):
-        condition("name = 'x' OR o.name", "y")

@@ -52,6 +52,7 @@ def document_of(proposal: Proposal, doi: str, options: DataciteOptions) -> Docum
     creators = [_person(one) for one in _people(proposal.people, CREATORS)]
     missing = [
         *(() if creators else (f"users in the roles {' or '.join(CREATORS)}",)),
+        *(() if proposal.title else ("title",)),
         *(() if proposal.start else ("startDate",)),
         *(() if proposal.end else ("endDate",)),
         *(() if proposal.release else ("releaseDate",)),
@@ -91,9 +92,9 @@ def attributes_of(document: Document, event: str | None) -> Document:
 
 
 def _people(people: Iterable[Person], roles: Iterable[str]) -> list[Person]:
-    """Give the holders of some roles, role by role, each person once."""
+    """Give the holders of some roles who have a name, role by role, each person once."""
     ranks = {role: rank for rank, role in enumerate(roles)}
-    chosen = [one for one in people if _role(one) in ranks]
+    chosen = [one for one in people if _role(one) in ranks and _name(one)]
     chosen.sort(key=lambda one: (ranks[_role(one)], _name(one).casefold(), one.user))
     seen: set[str] = set()
     found = []
@@ -157,7 +158,8 @@ def _subjects(proposal: Proposal) -> Iterator[Document]:
         yield {"subject": proposal.type, "subjectScheme": "Proposal Type"}
     yield {"subject": proposal.identity.name, "subjectScheme": "Proposal"}
     for instrument in proposal.instruments:
-        yield {"subject": instrument.full_name or instrument.name, "subjectScheme": "Instrument"}
+        if name := instrument.full_name or instrument.name:
+            yield {"subject": name, "subjectScheme": "Instrument"}
     for keyword in proposal.keywords:
         yield {"subject": keyword}
 
@@ -197,7 +199,7 @@ def _instrument(instrument: Instrument) -> Iterator[Document]:
 
 
 def _relation(identifier: str | None, kind: str) -> Iterator[Document]:
-    text = (identifier or "").strip()
+    text = identifier or ""
     for pattern, name in ((_DOI, "DOI"), (_HANDLE, "Handle")):
         if match := pattern.fullmatch(text):
             yield {
@@ -237,11 +239,14 @@ def _funding(proposal: Proposal, funder: Funder | None) -> Iterator[Document]:
             found |= {"funderIdentifier": funder.identifier, "funderIdentifierType": funder.identifier_type}
         yield {**found, "awardNumber": proposal.identity.name, "awardTitle": proposal.title}
     for award in proposal.awards:
-        yield _award(award)
+        if award.funder:
+            yield _award(award)
 
 
 def _award(award: Award) -> Document:
-    found: Document = {"funderName": award.funder, "awardNumber": award.number}
+    found: Document = {"funderName": award.funder}
+    if award.number:
+        found["awardNumber"] = award.number
     if award.title:
         found["awardTitle"] = award.title
     if award.funder_identifier:
@@ -264,7 +269,7 @@ def _unique(documents: Iterable[Document]) -> Iterator[Document]:
 
 def orcid(text: str | None) -> str | None:
     """Give an ORCID iD as a URI; ``None`` where its last digit (ISO 7064) says that it is none."""
-    match = _ORCID.fullmatch((text or "").strip())
+    match = _ORCID.fullmatch(text or "")
     if match is None:
         return None
     identifier = match.group(1).upper()

@@ -104,13 +104,13 @@ class Funder:
     name
         Its name.
     identifier
-        Its identifier, as a URI.
+        Its identifier.
     identifier_type
         Whose identifier that is.
     """
 
     name: str = field(validator=_SAID)
-    identifier: str | None = field(default=None, validator=_is_uri)
+    identifier: str | None = field(default=None, validator=validators.optional(_SAID))
     identifier_type: FunderIdentifierType = "ROR"
 
 

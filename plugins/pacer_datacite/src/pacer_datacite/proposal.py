@@ -6,11 +6,21 @@ from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
-from pacer_core import NotYet, Reject
+from pacer_core import NotYet
 from pacer_datacite.doi import Identity
-from pacer_icat import IcatClient, fold
+from pacer_icat import IcatClient
+
+
+def said(text: str | None) -> str | None:
+    """Give a text in one line, or ``None`` where it says nothing."""
+    return " ".join(text.split()) or None if text else None
+
+
+def all_said(texts: Iterable[str | None]) -> tuple[str, ...]:
+    """Give those of some texts that say something, each once."""
+    return tuple(dict.fromkeys(one for one in map(said, texts) if one is not None))
 
 
 @frozen
@@ -20,30 +30,30 @@ class Person:
     user: int
     """The id in ICAT: two accounts are two people unless they share an ORCID iD."""
     role: str
-    full_name: str | None
-    given_name: str | None
-    family_name: str | None
-    affiliation: str | None
-    orcid: str | None
+    full_name: str | None = field(converter=said)
+    given_name: str | None = field(converter=said)
+    family_name: str | None = field(converter=said)
+    affiliation: str | None = field(converter=said)
+    orcid: str | None = field(converter=said)
 
 
 @frozen
 class Instrument:
     """Where it was measured."""
 
-    name: str
-    full_name: str | None
-    pid: str | None
+    name: str | None = field(converter=said)
+    full_name: str | None = field(converter=said)
+    pid: str | None = field(converter=said)
 
 
 @frozen
 class Award:
     """A grant, as ICAT's FundingReference has it."""
 
-    funder: str
-    funder_identifier: str | None
-    number: str
-    title: str | None
+    funder: str | None = field(converter=said)
+    funder_identifier: str | None = field(converter=said)
+    number: str | None = field(converter=said)
+    title: str | None = field(converter=said)
 
 
 @frozen
@@ -51,20 +61,20 @@ class Proposal:
     """One visit of a proposal; dates are by the facility's clock."""
 
     identity: Identity
-    doi: str | None
-    title: str
-    summary: str | None
-    type: str | None
+    doi: str | None = field(converter=said)
+    title: str | None = field(converter=said)
+    summary: str | None = field(converter=said)
+    type: str | None = field(converter=said)
     start: date | None
     end: date | None
     release: date | None
     people: tuple[Person, ...]
     instruments: tuple[Instrument, ...]
-    keywords: tuple[str, ...]
+    keywords: tuple[str, ...] = field(converter=all_said)
     awards: tuple[Award, ...]
-    publications: tuple[str, ...]
+    publications: tuple[str, ...] = field(converter=all_said)
     """DOIs of what has been written about it."""
-    datasets: tuple[str, ...]
+    datasets: tuple[str, ...] = field(converter=all_said)
     """DOIs of datasets that have their own."""
 
 
@@ -78,27 +88,6 @@ _INCLUDES = (
     "o.keywords",
     "o.publications",
 )
-
-
-def find(icat: IcatClient, name: str, visit_id: str | None) -> int:
-    """Give the id of the investigation that a message means.
-
-    Raises
-    ------
-    NotYet
-        Where ICAT has none.
-    Reject
-        Where there are several visits, and the message names none.
-    """
-    visits = icat.shared.catalogue.investigations(name, anew=True)
-    found = [one.id for one in visits if visit_id is None or fold(one.visit_id) == fold(visit_id)]
-    if not found:
-        raise NotYet(
-            f"ICAT has no investigation {name!r}" + (f" with visit {visit_id!r}" if visit_id else "")
-        )
-    if len(found) > 1:
-        raise Reject(f"ICAT has {len(found)} visits of {name!r}: name one in visit_id")
-    return found[0]
 
 
 def read(icat: IcatClient, id: int) -> Proposal:  # noqa: A002 - ICAT's word
@@ -126,24 +115,19 @@ def read(icat: IcatClient, id: int) -> Proposal:  # noqa: A002 - ICAT's word
     )
     return Proposal(
         identity=identity,
-        doi=row["doi"] or None,
+        doi=row["doi"],
         title=row["title"],
-        summary=_said(row["summary"]),
+        summary=row["summary"],
         type=None if row["type"] is None else row["type"]["name"],
         start=_day(row["startDate"], wire.zone),
         end=_day(row["endDate"], wire.zone),
         release=_day(row["releaseDate"], wire.zone),
         people=tuple(_person(one) for one in row["investigationUsers"] or ()),
-        instruments=tuple(
-            Instrument(
-                one["instrument"]["name"], _said(one["instrument"]["fullName"]), one["instrument"]["pid"]
-            )
-            for one in _sorted(row["investigationInstruments"])
-        ),
-        keywords=tuple(one["name"] for one in _sorted(row["keywords"])),
+        instruments=tuple(_instrument(one["instrument"]) for one in _sorted(row["investigationInstruments"])),
+        keywords=[one["name"] for one in _sorted(row["keywords"])],
         awards=tuple(_award(one["funding"]) for one in _sorted(row["fundingReferences"])),
-        publications=tuple(doi for one in _sorted(row["publications"]) if (doi := _said(one["doi"]))),
-        datasets=tuple(dict.fromkeys(doi for one in datasets if (doi := _said(one)))),
+        publications=[one["doi"] for one in _sorted(row["publications"])],
+        datasets=datasets,
     )
 
 
@@ -152,30 +136,27 @@ def _person(link: Any) -> Person:
     return Person(
         user=user.id,
         role=link["role"],
-        full_name=_said(user["fullName"]),
-        given_name=_said(user["givenName"]),
-        family_name=_said(user["familyName"]),
-        affiliation=_said(user["affiliation"]),
-        orcid=_said(user["orcidId"]),
+        full_name=user["fullName"],
+        given_name=user["givenName"],
+        family_name=user["familyName"],
+        affiliation=user["affiliation"],
+        orcid=user["orcidId"],
     )
 
 
-def _award(funding: Any) -> Award:
+def _instrument(record: Any) -> Instrument:
+    return Instrument(record["name"], record["fullName"], record["pid"])
+
+
+def _award(record: Any) -> Award:
     return Award(
-        funding["funderName"],
-        _said(funding["funderIdentifier"]),
-        funding["awardNumber"],
-        _said(funding["awardTitle"]),
+        record["funderName"], record["funderIdentifier"], record["awardNumber"], record["awardTitle"]
     )
 
 
 def _sorted(records: Iterable[Any] | None) -> list[Any]:
     """ICAT gives what is included in no particular order; the same metadata shall look the same."""
     return sorted(records or (), key=lambda one: int(one.id))
-
-
-def _said(text: str | None) -> str | None:
-    return " ".join(text.split()) or None if text else None
 
 
 def _day(time: datetime | None, zone: tzinfo | None) -> date | None:

@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
 from pacer_core import Context, Reject, task
 from pacer_datacite.doi import doi_of
 from pacer_datacite.integration import DATACITE
 from pacer_datacite.metadata import document_of
 from pacer_datacite.minting import mint
-from pacer_datacite.proposal import find, read
-from pacer_icat import ICAT
+from pacer_datacite.proposal import read
+from pacer_icat import ICAT, IcatFault, InvestigationOperations, settled
 
 OPERATION = "mint-proposal"
 
 
-class Operations(Protocol):
-    """As much of a message of `investigation-operations` as is needed here."""
-
-    @property
-    def name(self) -> str:
-        """The investigation."""
-        ...
-
-    @property
-    def visit_id(self) -> str | None:
-        """Which visit of it."""
-        ...
-
-    @property
-    def operations(self) -> Sequence[str]:
-        """What is to be done with it."""
-        ...
-
-
-@task(needs=[ICAT, DATACITE])
-def mint_proposal(message: Operations, ctx: Context) -> None:
+@task(needs=[ICAT, DATACITE], after=["check_investigation"])
+def mint_proposal(message: InvestigationOperations, ctx: Context) -> None:
     """Mint the DOI of an investigation, or bring its metadata up to date; the same DOI each time.
 
-    Leaves ``doi``, ``doi_url`` and ``investigation_id`` in the facts, for tasks that store the DOI elsewhere.
+    Leaves ``doi`` and ``doi_url`` in the facts, for tasks that store the DOI elsewhere.
     """
     if OPERATION not in message.operations:
         return
     icat, datacite = ctx[ICAT], ctx[DATACITE]
     options = datacite.options
-    proposal = read(icat, find(icat, message.name, message.visit_id))
+    try:
+        proposal = read(icat, ctx.facts["investigation_id"])
+    except IcatFault as fault:
+        raise settled(fault) from fault
     try:
         doi = doi_of(options.prefix, options.suffix, proposal.identity)
     except ValueError as error:
@@ -54,21 +35,24 @@ def mint_proposal(message: Operations, ctx: Context) -> None:
     document = document_of(proposal, doi, options)
     stored = mint(datacite, document)
     ctx.log.info("DataCite holds %s as %s", doi, stored.state)
-    ctx.facts |= {"doi": doi, "doi_url": document["url"], "investigation_id": proposal.identity.id}
+    ctx.facts |= {"doi": doi, "doi_url": document["url"]}
 
 
 @task(needs=[ICAT, DATACITE], after=[mint_proposal])
-def store_doi(message: Operations, ctx: Context) -> None:
+def store_doi(message: InvestigationOperations, ctx: Context) -> None:
     """Write the DOI that was minted into ICAT's investigation."""
     if OPERATION not in message.operations:
         return
     icat = ctx[ICAT].shared.wire
     doi = ctx.facts["doi"]
-    record = icat.read("Investigation", ctx.facts["investigation_id"])
-    if record is None:
-        raise Reject(f"the investigation of {doi} has been deleted from ICAT since it was minted")
-    if not _same(record["doi"], doi):
-        icat.update(record, doi=doi)
+    try:
+        record = icat.read("Investigation", ctx.facts["investigation_id"])
+        if record is None:
+            raise Reject(f"the investigation of {doi} has been deleted from ICAT since it was minted")
+        if not _same(record["doi"], doi):
+            icat.update(record, doi=doi)
+    except IcatFault as fault:
+        raise settled(fault) from fault
 
 
 def _same(held: str | None, doi: str) -> bool:

@@ -1,22 +1,31 @@
 """PACER for ICAT: consumers, and a client for plugins; what they may import is listed here."""
 
-from pacer_icat.client import IcatClient
+from pacer_icat.client import IcatClient, connect
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.integration import ICAT
-from pacer_icat.investigations.message import Instrument, Investigation, Member
+from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
+from pacer_icat.operations.visit import visit_of
 from pacer_icat.options import IcatOptions
+from pacer_icat.query import Objects, Q, QueryError
+from pacer_icat.references import DatasetReference
+from pacer_icat.signals import settled
+from pacer_icat.soap import Bean, ref
 from pacer_icat.users.message import Account, Affiliation, User
+from pacer_icat.wire import parameter_type
 
 __all__ = [
+    "EMBARGO_YEARS",
     "ICAT",
     "Account",
     "Affiliation",
+    "Bean",
     "Datafile",
     "Dataset",
+    "DatasetReference",
     "IcatAway",
     "IcatClient",
     "IcatFault",
@@ -25,9 +34,17 @@ __all__ = [
     "Investigation",
     "InvestigationOperations",
     "Member",
+    "Objects",
     "Parameter",
+    "Q",
+    "QueryError",
     "Sample",
     "User",
+    "connect",
     "fold",
     "investigation_key",
+    "parameter_type",
+    "ref",
+    "settled",
+    "visit_of",
 ]

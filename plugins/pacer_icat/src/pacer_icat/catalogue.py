@@ -64,6 +64,7 @@ class Catalogue:
         self._unknown: Cache[tuple[int, str], bool] = Cache(seconds=60.0, size=16384)
         self._investigations: Cache[str, tuple[Investigation, ...]] = Cache()
         self._names: Cache[int, str] = Cache(size=65536)
+        self._owners: Cache[int, str] = Cache(size=16384)
         self._samples: Cache[tuple[int, str], int] = Cache(size=16384)
 
     def forget(self) -> None:
@@ -75,6 +76,7 @@ class Catalogue:
             self._unknown,
             self._investigations,
             self._names,
+            self._owners,
             self._samples,
         ):
             cache.clear()
@@ -213,6 +215,16 @@ class Catalogue:
             if not found:
                 return None
             known = self._names.put(id, str(found[0]))
+        return known
+
+    def investigation_of_dataset(self, id: int) -> str | None:  # noqa: A002 - ICAT's word
+        """Give the name of a dataset's investigation, or ``None`` where there is no such dataset."""
+        known = self._owners.get(id)
+        if known is None:
+            found = self._wire.search("SELECT o.investigation.name FROM Dataset o WHERE o.id = :id", id=id)
+            if not found:
+                return None
+            known = self._owners.put(id, str(found[0]))
         return known
 
     def _read(self, condition: str, **values: Any) -> tuple[Investigation, ...]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from pacer_core import NotYet, PacerError
+from pacer_icat.cache import Cache
 from pacer_icat.catalogue import Catalogue
 from pacer_icat.http import Http
-from pacer_icat.jpql import condition
 from pacer_icat.options import IcatOptions
+from pacer_icat.query import Objects, Q
+from pacer_icat.query.objects import SeveralError
+from pacer_icat.query.plan import Plan
+from pacer_icat.query.run import Found
+from pacer_icat.rollback import Rollback
 from pacer_icat.wire import Poster, Wire
 
 if TYPE_CHECKING:
-    from pacer_icat.pythonicat import Client
+    from pacer_icat.pythonicat import Client, Documents
+
+__all__ = ["IcatClient", "SeveralError", "Shared", "connect", "share"]
+
+Order = str | tuple[str, str]
 
 
 class Shared:
@@ -27,7 +36,24 @@ class Shared:
             options, poster or Http(options.endpoint, timeout=options.timeout, ca_file=options.ca_file)
         )
         self.catalogue = Catalogue(self.wire)
+        self.counted: Cache[tuple[str, int], float] = Cache(seconds=86400.0)
+        """When the totals of an entity were last begun to be counted, in seconds since the epoch."""
         self.zone = self.wire.zone
+        self._documents: Documents | None = None
+        self._lock = Lock()
+
+    def python_icat(self) -> Client:
+        """Make a python-icat client for one thread; the first one of the process fetches the WSDL."""
+        # Imported here: it takes 100 ms, and the consumers do without.
+        from pacer_icat.pythonicat import Client, Documents
+
+        with self._lock:
+            if self._documents is None:
+                documents = Documents()
+                client = Client(self.wire, documents)
+                self._documents = documents
+                return client
+        return Client(self.wire, self._documents)
 
     def close(self) -> None:
         """Log out and close the connections."""
@@ -43,38 +69,75 @@ class IcatClient:
     @cached_property
     def python_icat(self) -> Client:
         """The python-icat client of this thread, on the process's session and connections."""
-        # Imported here: it takes 100 ms, and the consumers do without.
-        from pacer_icat.pythonicat import Client
+        return self.shared.python_icat()
 
-        return Client(self.shared.wire)
+    @property
+    def calls(self) -> int:
+        """How many calls to ICAT the threads of this process have made: for tests, and for benchmarks."""
+        return self.shared.wire.calls
+
+    # --- asking ----------------------------------------------------------------------------------------
+
+    def objects(self, entity: str) -> Objects:
+        """Ask for objects of an entity, lazily: ``icat.objects("Dataset").filter(name="x").count()``."""
+        return Objects(self.shared.wire, self._entity, Plan(entity))
 
     def search(
         self,
         entity: str,
-        conditions: Mapping[str, Any] | None = None,
+        conditions: Q | Mapping[str, Any] | None = None,
         *,
-        includes: Sequence[str] = (),
-        limit: int | None = None,
-    ) -> list[Any]:
-        """Give the python-icat entities that fulfil all conditions, in the order of their ids.
+        attributes: str | Sequence[str] | None = None,
+        order: Order | Sequence[Order] = (),
+        includes: str | Sequence[str] = (),
+        limit: int | tuple[int, int] | None = None,
+        flatten_single: bool = False,
+    ) -> Any:
+        """Give the objects that fulfil all conditions, by their ids where no order is asked for.
 
-        Conditions go by path, as in ``{"investigation__name": "x", "id__in": [1, 2], "doi__isnull": True}``;
-        every value is data, whatever it holds.
+        Parameters
+        ----------
+        entity
+            Its name: ``Dataset``.
+        conditions
+            By path and operator, as in ``{"investigation__name": "x", "id__in": [1, 2]}``, or a `Q`. Every
+            value is data, whatever it holds.
+        attributes
+            Give these instead of objects: values where it is one path, tuples where it is several.
+        order
+            Paths; ``"-startDate"`` and ``("startDate", "DESC")`` descend.
+        includes
+            Relations to bring along: ``["investigation", "parameters.type"]``.
+        limit
+            How many at most, or how many to skip and how many then.
+        flatten_single
+            Give the only one instead of a list of one, and ``None`` instead of an empty list.
+
+        Raises
+        ------
+        QueryError
+            For a name that ICAT does not know, and a value that its field cannot have.
         """
-        zone = self.shared.zone
-        where = [condition(path, value, zone) for path, value in (conditions or {}).items()]
-        query = f"SELECT o FROM {entity} o"  # noqa: S608 - a name
-        if where:
-            query += " WHERE " + " AND ".join(where)
-        query += " ORDER BY o.id"
-        if includes:
-            query += " INCLUDE " + ", ".join(f"o.{path}" for path in includes)
+        asked = self.objects(entity).filter(
+            conditions if isinstance(conditions, Q) else Q(**(conditions or {}))
+        )
+        asked = asked.order_by(*map(_path, _several(order))).include(*_several(includes))
         if limit is not None:
-            query += f" LIMIT 0, {int(limit)}"
-        return list(self.python_icat.search(query))
+            skip, number = (0, limit) if isinstance(limit, int) else limit
+            asked = asked[skip : skip + number]
+        found: list[Any]
+        if attributes is None:
+            found = list(asked)
+        elif isinstance(attributes, str):
+            found = [value for (value,) in asked.values(attributes).rows()]
+        else:
+            found = list(asked.values(*attributes).rows())
+        if flatten_single and len(found) < 2:
+            return found[0] if found else None
+        return found
 
     def one(self, entity: str, **conditions: Any) -> Any:
-        """Give the one entity that fulfils the conditions: ``icat.one("Investigation", name="x")``.
+        """Give the one object that fulfils the conditions: ``icat.one("Investigation", name="x")``.
 
         Raises
         ------
@@ -83,20 +146,43 @@ class IcatClient:
         SeveralError
             Where there are several.
         """
-        found = self.search(entity, conditions, limit=2)
-        if not found:
-            raise NotYet(f"ICAT has no {entity} of this {', '.join(conditions) or 'kind'}")
-        if len(found) > 1:
-            raise SeveralError(f"ICAT has several {entity} of this {', '.join(conditions)}: add conditions")
-        return found[0]
+        return self.objects(entity).filter(**conditions).one()
+
+    def prefetch(self, objects: Iterable[Any], *paths: str) -> None:
+        """Ask for relations of objects that are not there yet, for all of them at once.
+
+        ``icat.prefetch(datasets, "investigation", "parameters.type")`` takes a query for some hundred
+        objects; what is read from them afterwards asks nothing.
+        """
+        self.python_icat.prefetch(list(objects), paths)
+
+    # --- writing ---------------------------------------------------------------------------------------
 
     def new(self, entity: str, **values: Any) -> Any:
-        """Make a python-icat entity; its ``create()`` stores it."""
+        """Make an entity; its ``create()`` stores it."""
         return self.python_icat.new(entity, **values)
 
+    def rollback(self) -> Rollback:
+        """Begin a block whose writes are taken back when it fails: ``with icat.rollback() as rb:``."""
+        return Rollback(self.python_icat, self.shared.wire)
 
-class SeveralError(PacerError):
-    """Something that should be one is several."""
+    def _entity(self, found: Found) -> Any:
+        return self.python_icat.entity(found)
+
+
+def _several(given: Any) -> Sequence[Any]:
+    """Give what may be one, or several, as several."""
+    is_one = isinstance(given, str) or (
+        isinstance(given, tuple) and len(given) == 2 and given[1] in ("ASC", "DESC")
+    )
+    return (given,) if is_one else given
+
+
+def _path(order: Order) -> str:
+    if isinstance(order, str):
+        return order
+    path, direction = order
+    return f"-{path}" if direction == "DESC" else path
 
 
 @contextmanager
@@ -107,3 +193,10 @@ def share(options: IcatOptions) -> Iterator[Shared]:
         yield shared
     finally:
         shared.close()
+
+
+@contextmanager
+def connect(options: IcatOptions) -> Iterator[IcatClient]:
+    """Give a script its client; the end of the block logs out."""
+    with share(options) as shared:
+        yield IcatClient(shared)

@@ -30,7 +30,7 @@ def literal(value: Any, zone: tzinfo | None = None) -> str:
     if isinstance(value, datetime):
         return f"{{ts {stored(value, zone).astimezone(zone):%Y-%m-%d %H:%M:%S}}}"
     if isinstance(value, int | float):
-        return repr(value)
+        return repr(value).replace("e+", "e")
     raise TypeError(f"ICAT's query language has no literal for {type(value).__name__}")
 
 
@@ -51,23 +51,3 @@ def bind(query: str, values: Mapping[str, Any], zone: tzinfo | None = None) -> s
         return literal(value, zone)
 
     return _NAME.sub(word, query)
-
-
-def condition(key: str, value: Any, zone: tzinfo | None = None) -> str:
-    """Give one condition on ``o``: ``investigation__name`` equals, ``id__in``, ``doi__isnull``.
-
-    Raises
-    ------
-    ValueError
-        Where the key is no path.
-    """
-    *steps, last = key.split("__")
-    operator = last if last in ("in", "isnull") and steps else "eq"
-    path = ".".join(["o", *steps] if operator != "eq" else ["o", *steps, last])
-    if not all(step.isidentifier() for step in path.split(".")):
-        raise ValueError(f"{key!r} is no path of fields joined by two underscores")
-    if operator == "in":
-        return f"{path} IN ({', '.join(literal(one, zone) for one in value) or 'NULL'})"
-    if operator == "isnull" or value is None:
-        return f"{path} IS {'NULL' if value in (True, None) else 'NOT NULL'}"
-    return f"{path} = {literal(value, zone)}"

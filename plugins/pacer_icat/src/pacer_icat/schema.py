@@ -16,6 +16,15 @@ Relation = Literal["ATTRIBUTE", "ONE", "MANY"]
 META = frozenset({"id", "createId", "createTime", "modId", "modTime"})
 
 
+_INVERSE = {
+    ("DataCollection", "jobsAsInput"): "inputDataCollection",
+    ("DataCollection", "jobsAsOutput"): "outputDataCollection",
+    ("Datafile", "sourceDatafiles"): "destDatafile",
+    ("Datafile", "destDatafiles"): "sourceDatafile",
+}
+"""The relations that two references could be the other side of (entity classes of icat.server 6.2)."""
+
+
 class UnknownFieldError(PacerError):
     """A name that the server's schema does not have: a mistake in PACER or a plugin, or another version."""
 
@@ -103,6 +112,22 @@ class Schema:
     def has(self, entity: str, field: str) -> bool:
         """Tell whether this server's version knows a field."""
         return field in self.entity(entity).by_name
+
+    def inverse(self, entity: str, field: str) -> str:
+        """Give the reference of the related entity that a to-many relation is the other side of.
+
+        Raises
+        ------
+        UnknownFieldError
+            Where the server's schema does not tell.
+        """
+        relation = self.entity(entity).field(field)
+        back = [one.name for one in self.entity(relation.type).to_one if one.type == entity]
+        if len(back) > 1:
+            back = [name for name in back if name == _INVERSE.get((entity, field))]
+        if len(back) != 1:
+            raise UnknownFieldError(f"nothing tells which {relation.type} reference {entity}.{field} means")
+        return back[0]
 
     def learn(self, entities: Iterable[Entity]) -> None:
         """Take entities that are known already, instead of asking for them."""

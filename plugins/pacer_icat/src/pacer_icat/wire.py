@@ -57,6 +57,8 @@ class Wire:
         self.schema = Schema(self._entity)
         self.session = Session(options, self._ask)
         self._poster = poster
+        self._version = ""
+        self._names: tuple[str, ...] = ()
 
     def search(self, query: str, /, **values: Any) -> list[Any]:
         """Give what a query finds: `Record` objects, scalars, or tuples where it selects several columns.
@@ -104,7 +106,7 @@ class Wire:
         for field in entity.to_one:
             related = record[field.name]
             if related is not None:
-                values[field.name] = _reference(related)
+                values[field.name] = reference(related)
         values.update(changes)
         self.call("update", [("bean", Bean(record.entity, values))])
 
@@ -114,12 +116,16 @@ class Wire:
             self.call("deleteMany", [("beans", bean) for bean in beans])
 
     def version(self) -> str:
-        """Give the server's version; needs no session."""
-        return self._ask("getApiVersion", [])[0].text or ""
+        """Give the server's version, asked for once; needs no session."""
+        if not self._version:
+            self._version = self._ask("getApiVersion", [])[0].text or ""
+        return self._version
 
     def entity_names(self) -> list[str]:
-        """Give the names of all entities; needs no session."""
-        return [node.text or "" for node in self._ask("getEntityNames", [])]
+        """Give the names of all entities, asked for once; needs no session."""
+        if not self._names:
+            self._names = tuple(node.text or "" for node in self._ask("getEntityNames", []))
+        return list(self._names)
 
     def remaining_minutes(self) -> float:
         """Give how long the session will still hold: a harmless call that needs a login."""
@@ -181,7 +187,7 @@ class Wire:
         return soap.entity_of(name, self._ask("getEntityInfo", [("beanName", name)])[0])
 
 
-def _reference(record: Record) -> Bean:
+def reference(record: Record) -> Bean:
     """Refer to what was read; parameter types go with their flags, since ICAT checks against those."""
     if record.entity == "ParameterType":
         return parameter_type(record)

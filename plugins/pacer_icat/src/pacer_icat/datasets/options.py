@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+from typing import Any, Literal
 
 from attrs import field, frozen, validators
+
+
+def _is_absolute(_: Any, __: Any, path: str) -> None:
+    if not os.path.isabs(path):
+        raise ValueError(f"{path!r} is no absolute path")
 
 
 @frozen
@@ -23,6 +29,17 @@ class DatasetsOptions:
         The number of files that one message may bring.
     raw_type, processed_type
         The names of the dataset types. A dataset with a parameter ``input_datasets`` is processed.
+    allowed_roots
+        Absolute folders. Where there are some, the dataset's folder and its files have to be below one of
+        them, with symbolic links and ``..`` resolved on this machine.
+    must_exist
+        Whether the dataset's folder and its files have to be there on this machine.
+    list_files
+        Whether a message without files brings all files below its folder that are not hidden.
+    stat_files
+        Whether sizes, where the message has none, and times are those on this machine's disks.
+    checksums
+        The checksum that every new file is stored with; each file is read for it.
     """
 
     unknown_parameters: Literal["reject", "ignore"] = "reject"
@@ -31,3 +48,8 @@ class DatasetsOptions:
     max_datafiles: int = field(default=30_000, validator=validators.ge(1))
     raw_type: str = "acquisition"
     processed_type: str = "processed"
+    allowed_roots: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_absolute))
+    must_exist: bool = False
+    list_files: bool = False
+    stat_files: bool = False
+    checksums: Literal["md5", "sha1", "sha256"] | None = None

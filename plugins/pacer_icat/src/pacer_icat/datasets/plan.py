@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pacer_core import BadField, NotYet, Reject
 from pacer_icat import parameters
@@ -17,6 +17,7 @@ from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset
 from pacer_icat.datasets.options import DatasetsOptions
+from pacer_icat.datasets.paths import Details, details_of, on_disk, path_of
 from pacer_icat.parameters import Parameter
 from pacer_icat.times import local, storable, stored
 
@@ -35,6 +36,9 @@ class File:
     name: str
     location: str
     size: int | None
+    path: str
+    """Where it is on this machine, if it is."""
+    details: Details | None = None
 
 
 @frozen
@@ -55,6 +59,8 @@ class Plan:
     sample_type: int | None
     parameters: tuple[Parameter, ...]
     files: tuple[File, ...]
+    checksums: str | None
+    """The algorithm of the files' checksums."""
 
     @property
     def sequence(self) -> Parameter | None:
@@ -73,7 +79,8 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         Naming everything that is not in ICAT.
     """
     zone = icat.zone
-    bad = _check(message, options, icat)
+    message, bad = on_disk(message, options)
+    bad += _check(message, options, icat)
     types = icat.catalogue.parameter_types(one.name for one in message.parameters)
     checked = parameters.check(message.parameters, types, owner="Dataset", schema=icat.wire.schema, zone=zone)
     bad += checked.bad
@@ -90,6 +97,8 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
             ", ".join(name for _, name in checked.unknown[:20]),
         )
     files = name_files(message.datafiles, message.location)
+    if options.stat_files:
+        files = tuple(map(_with_details, files))
     bad += _check_files(files, icat)
     if bad:
         raise Reject("the dataset has bad fields", fields=bad)
@@ -127,6 +136,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         sample_type=sample_type_id,
         parameters=checked.good,
         files=files,
+        checksums=options.checksums,
     )
 
 
@@ -215,9 +225,17 @@ def name_files(datafiles: Sequence[Datafile], folder: str) -> tuple[File, ...]:
             name=name if shared[fold(name)] == 1 else one.location.removeprefix(prefix).lstrip("/"),
             location=one.location,
             size=one.size,
+            path=path_of(one.location, folder),
         )
         for name, one in zip(names, datafiles, strict=True)
     )
+
+
+def _with_details(file: File) -> File:
+    details = details_of(file.path)
+    if details is None:
+        return file
+    return evolve(file, size=details.size if file.size is None else file.size, details=details)
 
 
 def _check(message: Dataset, options: DatasetsOptions, icat: Shared) -> list[BadField]:

@@ -9,6 +9,7 @@ from pacer_icat.datasets.plan import plan
 from pacer_icat.datasets.store import store
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import investigation_key
+from pacer_icat.references import reference
 from pacer_icat.signals import looking_again
 
 
@@ -25,6 +26,9 @@ def store_dataset(dataset: Dataset, ctx: Context) -> None:
     dataset_id, investigation_id = looking_again(icat.catalogue, work)
     ctx.facts["dataset_id"] = dataset_id
     ctx.facts["investigation_id"] = investigation_id
+    stored = reference(dataset_id, investigation_id)
+    ctx.emit("dataset-links", stored)
+    ctx.emit("dataset-statistics", stored)
 
 
 DATASETS = ConsumerType(

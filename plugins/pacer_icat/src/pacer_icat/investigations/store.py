@@ -17,7 +17,7 @@ from pacer_icat.faults import IcatFault
 from pacer_icat.investigations.plan import Plan
 from pacer_icat.soap import Bean, Record, ref
 
-_TRIES = 4
+_TRIES = 8
 
 
 def store(plan: Plan, icat: Shared) -> int:

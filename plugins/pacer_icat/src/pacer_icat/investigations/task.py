@@ -16,6 +16,7 @@ from pacer_icat.signals import looking_again
 def store_investigation(investigation: Investigation, ctx: Context) -> None:
     """Write a visit with its instrument, members and parameters, where the message wants it in ICAT."""
     if not investigation.icat_sync:
+        ctx.log.info("%s is not for ICAT: icat_sync is not set", investigation.name)
         return
     icat = ctx[ICAT].shared
     options: InvestigationsOptions = ctx.options

@@ -16,7 +16,7 @@ from pacer_icat.users.plan import Plan
 
 log = logging.getLogger("pacer.icat.users")
 
-_TRIES = 4
+_TRIES = 8
 
 
 def store(plan: Plan, icat: Shared) -> None:

@@ -1,0 +1,87 @@
+"""From the spool to the broker, in a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from pacer_core import PacerError
+from pacer_dashboard_log.spool import Spool
+
+log = logging.getLogger("pacer.dashboard_log")
+
+TOGETHER, TOGETHER_BYTES = 100, 4 * 1024 * 1024
+"""How many records, and how many bytes, are published before their confirms are awaited."""
+BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds between attempts to reach a dashboard that is away; the last one repeats."""
+TURN = 0.5
+"""Seconds after which to look whether the process that sends has done so."""
+GOODBYE = 3.0
+"""Seconds that what is left may take to be sent when the worker stops; the rest waits for the next one."""
+
+Publish = Callable[..., None]
+
+
+class Sender:
+    """Publishes what waits in a spool, in order, whenever somebody says that there is something.
+
+    One process at a time sends; the others look now and then whether it still does.
+    """
+
+    def __init__(self, path: Path, publish: Publish) -> None:
+        self._path, self._publish = path, publish
+        self._some, self._ending = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dashboard-log", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that there is something."""
+        self._some.set()
+
+    def close(self) -> None:
+        """Send what is left, unless the dashboard is away, and end."""
+        self._ending.set()
+        self._some.set()
+        self._thread.join(GOODBYE)
+
+    def _run(self) -> None:
+        try:
+            with closing(Spool(self._path)) as spool:
+                self._send_until_the_end(spool)
+        except (sqlite3.Error, OSError):
+            log.exception("the records in %s cannot be read; they wait there", self._path)
+
+    def _send_until_the_end(self, spool: Spool) -> None:
+        failures = 0
+        while True:
+            self._some.clear()
+            try:
+                wait = None if self._send(spool) else TURN
+            except PacerError as error:
+                wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
+                if not failures:
+                    log.warning("records for the dashboard wait in %s: %s", self._path, error)
+                failures += 1
+            else:
+                if failures:
+                    log.warning("the dashboard takes records again")
+                failures = 0
+            if self._ending.is_set():
+                return
+            if failures:
+                self._ending.wait(wait)  # new records wait with the others
+            else:
+                self._some.wait(wait)
+
+    def _send(self, spool: Spool) -> bool:
+        """Publish everything; ``False`` where another process does."""
+        with spool.alone() as alone:
+            while alone and (records := spool.oldest(TOGETHER, TOGETHER_BYTES)):
+                first = records[0]
+                self._publish(first.exchange, first.routing_key, *(record.body for record in records))
+                spool.forget(records)
+            return alone

@@ -1,0 +1,103 @@
+"""Indexes of datasets, on Elasticsearch 7.10 to 9 and OpenSearch alike."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from attrs import frozen
+
+from pacer_core import Reject, Retry
+from pacer_elastic.bulk import Action, Refusal, send
+from pacer_elastic.options import ElasticOptions, is_index
+from pacer_http import HttpClient, segment
+
+
+@cache
+def template() -> Mapping[str, Any]:
+    """Give the index template that comes with PACER: patterns, settings and the mapping."""
+    whole: Mapping[str, Any] = json.loads(files(__package__).joinpath("template.json").read_text())
+    return whole
+
+
+@frozen
+class Document:
+    """A dataset as it is found, and how late ICAT was asked for it: the later one stays."""
+
+    id: int
+    version: int
+    source: Mapping[str, Any]
+
+
+class Elastic:
+    """The documents of datasets; safe to use from many threads."""
+
+    def __init__(self, options: ElasticOptions, http: HttpClient) -> None:
+        self.options = options
+        self._http = http
+        self._lock = threading.Lock()
+        self._there: set[str] = set()
+
+    def check(self) -> None:
+        """Ask who is there.
+
+        Raises
+        ------
+        HttpProblem
+            Where nobody is, or we are refused.
+        """
+        self._http.request("GET", "/").entries()
+
+    def index(self, documents: Iterable[Document], index: str | None = None) -> list[Refusal]:
+        """Write documents under the ids of their datasets; give those that were refused.
+
+        One that was read from ICAT later stays, whichever arrives last.
+
+        Raises
+        ------
+        HttpProblem
+            Where the server does not answer, or refuses us.
+        Reject
+            Where no index may have that name.
+        Retry
+            Where somebody has just deleted the index.
+        """
+        name = index or self.options.index
+        if not is_index(name):
+            raise Reject(f"no index can be called {name!r}: lower case, without blanks and most punctuation")
+        self._create(name)
+        actions = (
+            Action(
+                "index",
+                {
+                    "_index": name,
+                    "_id": str(one.id),
+                    "version": one.version,
+                    "version_type": "external_gte",
+                },
+                one.source,
+            )
+            for one in documents
+        )
+        refused = send(self._http, actions)
+        if any(one.status == 404 for one in refused):
+            with self._lock:
+                self._there.discard(name)
+            raise Retry(f"Elasticsearch has no index {name!r} any more: it is created anew")
+        return refused
+
+    def _create(self, name: str) -> None:
+        """Create an index with PACER's mapping where it is not there."""
+        with self._lock:
+            if name in self._there:
+                return
+            path = f"/{segment(name)}"
+            if self._http.request("HEAD", path, expect=(200, 404)).status == 404:
+                made = self._http.request("PUT", path, json=template()["template"], expect=(200, 400))
+                if made.status == 400 and b"resource_already_exists_exception" not in made.body:
+                    raise Reject(f"{made.what} was answered with 400: the index cannot be created")
+            self._there.add(name)

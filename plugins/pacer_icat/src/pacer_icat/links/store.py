@@ -1,0 +1,169 @@
+"""Writing a dataset's links: on itself, on its inputs and outputs, and on all that these lead to.
+
+Everything is computed from ``input_datasets`` and written again until ICAT holds what it says: with two
+writers, the later one finds what the earlier one has overwritten.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pacer_core import NotYet, Retry
+from pacer_icat import kept
+from pacer_icat.client import Shared
+from pacer_icat.faults import IcatFault
+from pacer_icat.kept import Place
+from pacer_icat.links.graph import (
+    ALL_INPUT_IDS,
+    ALL_INPUT_NAMES,
+    ALL_OUTPUT_IDS,
+    ALL_OUTPUT_NAMES,
+    INPUT_IDS,
+    INPUTS,
+    LISTS,
+    OUTPUT_IDS,
+    OUTPUT_LOCATIONS,
+    OUTPUT_NAMES,
+    WALKED,
+    Graph,
+    Reach,
+    clean,
+    numbers,
+    split,
+)
+
+log = logging.getLogger("pacer.icat.links")
+
+_TRIES = 8
+
+
+def store_links(dataset: int, icat: Shared) -> None:
+    """Bring all lists that a dataset has a place in to what the inputs of datasets say.
+
+    Raises
+    ------
+    NotYet
+        Where ICAT has no such dataset, or lacks a parameter type.
+    Retry
+        Where other writers come in between again and again.
+    IcatFault
+        Where ICAT refuses for a reason other than another writer.
+    """
+    types = kept.types_for("Dataset", (*WALKED, *LISTS), icat)
+    longest = icat.wire.schema.length("DatasetParameter", "stringValue") or 4000
+    for _ in range(_TRIES):
+        graph = Graph(icat, types, longest)
+        removed = _link(dataset, graph)
+        wanted: dict[Place, Any] = {}
+        cut: dict[int, list[str]] = {}
+        for (id_, name), linked in sorted(_lists(dataset, removed, graph).items()):
+            text, fit = fitting([_ENTRY[name](graph, one) for one in linked], longest)
+            if text or (id_, name) in graph.stored:
+                wanted[id_, name] = text
+            if dataset in (id_, *linked[fit:]) and fit < len(linked):
+                cut.setdefault(id_, []).append(f"{len(linked) - fit} entries of {name}")
+        try:
+            if not kept.write("Dataset", wanted, graph.stored, types, icat):
+                for id_, lists in cut.items():
+                    log.warning(
+                        "dataset %d: left out to stay within %d characters: %s",
+                        id_,
+                        longest,
+                        ", ".join(lists),
+                    )
+                return
+        except IcatFault as fault:
+            if not fault.is_duplicate:
+                raise
+    raise Retry("others are writing the same links")
+
+
+def fitting(entries: Sequence[str], longest: int) -> tuple[str, int]:
+    """Join the first entries that fit whole into so many characters, as Java counts; tell how many do."""
+    length = -1
+    for number, entry in enumerate(entries):
+        length += 1 + len(entry.encode("utf-16-le")) // 2
+        if length > longest:
+            return " ".join(entries[:number]), number
+    return " ".join(entries), len(entries)
+
+
+def _link(dataset: int, graph: Graph) -> set[int]:
+    """Find the direct links of a dataset, both ways; give the datasets that it is no more made from."""
+    graph.load([dataset])
+    node = graph.nodes.get(dataset)
+    if node is None:
+        raise NotYet(f"ICAT has no dataset with id {dataset}")
+    folders = split(graph.text(dataset, INPUTS))
+    located = graph.locate(set(folders), node.investigation) if folders else {}
+    before = numbers(graph.text(dataset, INPUT_IDS))
+    inputs = {one for folder in folders for one in located.get(folder, ())} - {dataset}
+    if inputs:
+        graph.inputs[dataset] = inputs
+        removed = before - inputs
+    else:
+        inputs, removed = before, set()
+    graph.load(inputs | removed)
+    removed &= graph.nodes.keys()
+    around = [graph.nodes[one] for one in {dataset, *inputs, *removed} if one in graph.nodes]
+    everywhere = any(one.investigation != node.investigation for one in around)
+    users = graph.users_of([one for one in around if clean(one.location)], everywhere=everywhere)
+    graph.load(one for several in users.values() for one in several)
+    _link_users(dataset, users.get(dataset, set()), graph)
+    for one in (one.id for one in around):
+        known = numbers(graph.text(one, OUTPUT_IDS)) | users.get(one, set())
+        if one in inputs:
+            known.add(dataset)
+        if one in removed:
+            known.discard(dataset)
+        graph.outputs[one] = known
+    return removed
+
+
+def _link_users(dataset: int, users: set[int], graph: Graph) -> None:
+    """Give the datasets that were made from this one, and came earlier, their inputs."""
+    folders = {user: split(graph.text(user, INPUTS)) for user in users if user in graph.nodes}
+    open_ = {
+        folder
+        for user, several in folders.items()
+        if dataset not in numbers(graph.text(user, INPUT_IDS))
+        for folder in several
+    }
+    if not open_:
+        return
+    located = graph.locate(open_, graph.nodes[dataset].investigation)
+    for user, several in folders.items():
+        inputs = {one for folder in several for one in located.get(folder, ())}
+        graph.inputs[user] = (numbers(graph.text(user, INPUT_IDS)) | inputs) - {user}
+
+
+def _lists(dataset: int, removed: set[int], graph: Graph) -> dict[Place, list[int]]:
+    """Give what all lists are to hold that may change: datasets in the order of their ids."""
+    up, down = Reach(graph.up), Reach(graph.down)
+    starts = {dataset, *removed}
+    affected = starts | up.of(starts) | down.of({dataset})
+    affected &= graph.nodes.keys()
+    lists: dict[Place, list[int]] = {}
+    for id_ in affected:
+        lists[id_, ALL_INPUT_IDS] = lists[id_, ALL_INPUT_NAMES] = sorted(up.of([id_]) - {id_})
+        lists[id_, ALL_OUTPUT_IDS] = lists[id_, ALL_OUTPUT_NAMES] = sorted(down.of([id_]) - {id_})
+    for id_, links in graph.up(graph.inputs.keys()).items():
+        lists[id_, INPUT_IDS] = sorted(links)
+    for id_, links in graph.down(graph.outputs.keys()).items():
+        lists[id_, OUTPUT_IDS] = lists[id_, OUTPUT_NAMES] = lists[id_, OUTPUT_LOCATIONS] = sorted(links)
+    graph.load_lists({id_ for id_, _ in lists})
+    return lists
+
+
+def _id(_: Graph, dataset: int) -> str:
+    return str(dataset)
+
+
+_ENTRY: Mapping[str, Callable[[Graph, int], str]] = {
+    **dict.fromkeys((INPUT_IDS, OUTPUT_IDS, ALL_INPUT_IDS, ALL_OUTPUT_IDS), _id),
+    **dict.fromkeys((OUTPUT_NAMES, ALL_INPUT_NAMES, ALL_OUTPUT_NAMES), Graph.called),
+    OUTPUT_LOCATIONS: lambda graph, dataset: graph.nodes[dataset].location,
+}
+"""How each list writes a dataset."""

@@ -1,0 +1,70 @@
+"""Tables of PACER's own beside VISA's: what messages do not carry, and VISA has no place for.
+
+``pacer_stamp`` has the time of the last message about each user, proposal and experiment, so that older ones
+that come late change nothing. ``pacer_username`` has the user of each user name; VISA knows its users by
+number only, investigations name theirs. ``pacer_suspended`` has the quota that a disabled user had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Connection
+
+from pacer_core import Context
+
+TABLES = {
+    "pacer_stamp": "subject varchar(300) PRIMARY KEY, stamp timestamptz NOT NULL",
+    "pacer_username": "username varchar(255) PRIMARY KEY, user_id varchar(255) NOT NULL",
+    "pacer_suspended": "user_id varchar(255) PRIMARY KEY, instance_quota int NOT NULL",
+}
+_LOCK = 0x50414345  # "PACE"; two processes that start at once shall not make the same table
+
+
+def prepare(connection: Connection[Any]) -> None:
+    """Make the tables that are missing; an account without that right needs them made by somebody else."""
+    if _missing(connection):
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+        for table in _missing(connection):
+            connection.execute(f"CREATE TABLE {table} ({TABLES[table]})".encode())
+
+
+def _missing(connection: Connection[Any]) -> list[str]:
+    found = connection.execute(
+        "SELECT name FROM unnest(%s::text[]) AS name WHERE to_regclass(name) IS NULL", [list(TABLES)]
+    )
+    return [name for (name,) in found]
+
+
+def stamp_of(ctx: Context) -> datetime:
+    """Give the time that a message speaks of: its publisher's ``timestamp``, else when it was first seen."""
+    stamp = ctx.envelope.properties.get("timestamp")
+    if isinstance(stamp, datetime):
+        return stamp if stamp.tzinfo is not None else stamp.replace(tzinfo=UTC)
+    return ctx.envelope.first_seen or datetime.now(UTC)
+
+
+def is_news(connection: Connection[Any], subject: str, stamp: datetime) -> bool:
+    """Note a message's stamp; tell whether it is at least as new as all before it.
+
+    Whoever works on the same subject at the same time waits here until this transaction ends.
+    """
+    noted = connection.execute(
+        "INSERT INTO pacer_stamp AS known (subject, stamp) VALUES (%s, %s) "
+        "ON CONFLICT (subject) DO UPDATE SET stamp = EXCLUDED.stamp "
+        "WHERE known.stamp <= EXCLUDED.stamp RETURNING subject",
+        [subject, stamp],
+    )
+    return noted.fetchone() is not None
+
+
+def remember_usernames(connection: Connection[Any], user: str, usernames: Iterable[str]) -> None:
+    """Note whose these user names are now."""
+    connection.cursor().executemany(
+        "INSERT INTO pacer_username AS known (username, user_id) VALUES (%s, %s) "
+        "ON CONFLICT (username) DO UPDATE SET user_id = EXCLUDED.user_id "
+        "WHERE known.user_id <> EXCLUDED.user_id",
+        [(name, user) for name in sorted(set(usernames))],
+    )

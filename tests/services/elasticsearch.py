@@ -1,0 +1,127 @@
+"""A private Elasticsearch node, whose jars come from Maven Central."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from tests.services.base import Nest, ServiceFailedError, ServiceMissingError, program, wait_until
+
+VERSION = "7.10.2"
+POM = Path(__file__).with_name("elasticsearch.pom.xml")
+RUNNER = "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner"
+FIRST = "9200"
+"""The runner takes the first free port after this one, up to 9299."""
+_PORT = re.compile(r"publish_address \{127\.0\.0\.1:(92\d\d)\}")
+
+
+def jars() -> Path:
+    """Give the folder of the jars; they are fetched once, and kept in the user's cache.
+
+    Raises
+    ------
+    ServiceMissingError
+        Where Maven is not installed, or cannot fetch them.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = home / "pacer-tests" / f"elasticsearch-{VERSION}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            maven = program("mvn", package="maven")
+            half = folder.with_suffix(".half")
+            shutil.rmtree(half, ignore_errors=True)
+            goal = ["dependency:copy-dependencies", f"-DoutputDirectory={half}"]
+            try:
+                subprocess.run(
+                    [maven, "-q", "-B", "-f", str(POM), *goal], check=True, capture_output=True, timeout=240
+                )
+            except subprocess.SubprocessError as error:
+                said = (getattr(error, "stdout", b"") or b"").decode(errors="replace")
+                why = next((line for line in said.splitlines() if "ERROR" in line), str(error))
+                raise ServiceMissingError(
+                    f"Elasticsearch cannot be fetched from Maven Central: {why}"
+                ) from None
+            half.rename(folder)
+    return folder
+
+
+class Elasticsearch:
+    """An Elasticsearch 7.10.2 of one's own, with one node and without accounts; a context manager.
+
+    Raises
+    ------
+    ServiceMissingError
+        Where Java is not installed, or the jars cannot be had.
+    ServiceFailedError
+        Where it does not start.
+    """
+
+    def __init__(self) -> None:
+        java = program("java", package="default-jre-headless")
+        self._command = [java, "-Xms256m", "-Xmx512m", "-cp", f"{jars()}/*", RUNNER]
+        self._nest = Nest("elasticsearch")
+        try:
+            for last in (False, False, True):
+                if self._starts(last):
+                    return
+        except BaseException:
+            self._nest.close()
+            raise
+
+    def _starts(self, last: bool) -> bool:
+        """Start the node; another one may take its port just before it does, and it tries once more."""
+        name = f"pacer-{uuid4()}"  # of the cluster: nodes of one name on one machine find each other
+        self._log = self._nest.folder / f"{name}.log"
+        self._process = self._nest.start(
+            *self._command, "-basePath", str(self._nest.folder / name), "-numOfNode", "1",
+            "-baseHttpPort", FIRST, "-clusterName", name, env=dict(os.environ), log=self._log.name,
+        )  # fmt: skip
+        try:
+            wait_until(self._answers, seconds=90, what="Elasticsearch answers")
+        except ServiceFailedError as error:
+            if last:
+                raise ServiceFailedError(f"{error}\n{self._said()[-2000:]}") from None
+            self._nest.kill(self._process)
+            return False
+        return True
+
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        found = _PORT.search(self._said())
+        if found is None:
+            raise ServiceFailedError("Elasticsearch has not said at which port it listens")
+        return f"http://127.0.0.1:{found[1]}"
+
+    def _answers(self) -> bool:
+        if self._process.poll() is not None:
+            raise ServiceFailedError("Elasticsearch has ended")
+        if _PORT.search(self._said()) is None:
+            return False
+        health = f"{self.url}/_cluster/health?wait_for_status=yellow&timeout=1s"
+        try:
+            with urllib.request.urlopen(health, timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._nest.close()
