@@ -93,6 +93,10 @@ HOOKS = """
     @hookimpl
     def pacer_route_message(message, envelope, routes):
         fails(envelope, "in its routing")
+
+    @hookimpl
+    def pacer_message_settled(delivery, ctx):
+        raise RuntimeError("another mistake")
 """
 
 
