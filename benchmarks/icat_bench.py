@@ -279,8 +279,11 @@ def measure(server: Server, wanted: Collection[str], *, quick: bool, console: Co
         for number in range(repeats):
             console.print(f"pacer-icat, {number + 1} of {repeats}")
             ours, cpu = bench.ours()
-            note(seconds, **{"pacer-icat": ours, "the envelope alone": bench.envelope()})
+            envelope = bench.envelope()
+            note(seconds, **{"pacer-icat": ours, "the envelope alone": envelope})
             note(found, **{"cpu-per-datafile": cpu / FILES * 1e6})
+            if server.is_sandbox:
+                note(found, **{"sandbox-per-object": envelope / (FILES + PARAMETERS + 2) * 1e3})
             for row, name, way in (
                 ("ingest1000/one-by-one", "python-icat, one by one", bench.one_by_one),
                 ("ingest1000/createMany", "python-icat createMany", bench.create_many),

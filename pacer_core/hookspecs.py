@@ -14,7 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from pacer_core.consumers import ConsumerType, IntegrationType, Task
+    from pacer_core.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
     from pacer_core.messages import Delivery, Envelope
     from pacer_core.routing import Route
     from pacer_core.settled import SettledContext
@@ -41,6 +41,11 @@ def pacer_tasks(consumer: str) -> Iterable[Task]:  # type: ignore[empty-body]
 @hookspec
 def pacer_integrations() -> Iterable[IntegrationType[Any]]:  # type: ignore[empty-body]
     """At start-up: give the outside systems that this plugin can open."""
+
+
+@hookspec
+def pacer_log_handlers() -> Iterable[LogHandlerType]:  # type: ignore[empty-body]
+    """At start-up: give further places to which records of the log can be sent."""
 
 
 @hookspec

@@ -23,6 +23,7 @@ from pacer_elastic import (
     index_stored_dataset,
     reindex_investigation,
 )
+from pacer_elastic.options import credentials
 from pacer_http import HttpClient
 from pacer_http.testing import StandIn
 from pacer_icat import ICAT, IcatClient, InvestigationOperations
@@ -50,10 +51,9 @@ class Facility:
         http = cls(
             "Elasticsearch",
             self.options.url,
-            account=self.options.account,
-            authorization=self.options.authorization,
             timeout=self.options.timeout,
             delays=(0, 0),
+            **credentials(self.options),
         )
         return Elastic(self.options, stack.enter_context(http))
 

@@ -71,19 +71,24 @@ def state(icat: IcatClient) -> list[Any]:
         }
         for entity in ("Dataset", "Sample", "Investigation")
     }
-    return [values, link_lists(icat.shared.wire)]
+    counts = [
+        icat.shared.wire.search(f"SELECT o.name, o.fileCount, o.fileSize FROM {entity} o ORDER BY o.name")
+        for entity in ("Dataset", "Investigation")
+    ]
+    return [values, link_lists(icat.shared.wire), counts]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-icat", "after-icat"])
 @pytest.mark.parametrize(
-    ("consumer", "linked", "name"),
+    ("consumer", "linked", "name", "counts"),
     [
-        (DATASET_LINKS, "", "b"),
-        (DATASET_LINKS, "abcx", "d"),
-        (DATASET_LINKS, "ade", "b"),
-        (DATASET_STATISTICS, "", "d"),
+        (DATASET_LINKS, "", "b", "database"),
+        (DATASET_LINKS, "abcx", "d", "database"),
+        (DATASET_LINKS, "ade", "b", "database"),
+        (DATASET_STATISTICS, "", "d", "database"),
+        (DATASET_STATISTICS, "", "d", "pacer"),
     ],
-    ids=["links-first", "links-last", "links-between", "statistics"],
+    ids=["links-first", "links-last", "links-between", "statistics", "statistics-and-counts"],
 )
 def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     icat_server: IcatSandbox,
@@ -92,19 +97,21 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     consumer: ConsumerType,
     linked: str,
     name: str,
+    counts: str,
     after: bool,
 ) -> None:
     message = {"dataset_id": prepare(icat_server, entities, linked)[name]}
     snapshot = Snapshot(icat_server)
-    shared = process(icat_server, entities)
+    shared = process(icat_server, entities, file_counts=counts)
     done = deliver_to(consumer, message, IcatClient(shared), twice=False)
     assert done.outcome is Outcome.ACKED, done.error
     calls, expected = shared.wire.calls, state(icat)
     for at in range(1, calls + 1):
         snapshot.restore()
+        dying = process(icat_server, entities, at, after=after, file_counts=counts)
         with pytest.raises(Crash):
-            deliver_to(consumer, message, IcatClient(process(icat_server, entities, at, after=after)))
-        again = IcatClient(process(icat_server, entities))
+            deliver_to(consumer, message, IcatClient(dying))
+        again = IcatClient(process(icat_server, entities, file_counts=counts))
         assert deliver_to(consumer, message, again, twice=False).outcome is Outcome.ACKED
         assert state(icat) == expected, f"after a crash at call {at} of {calls}"
 

@@ -262,3 +262,25 @@ def test_writers_with_different_members_one_after_another_leave_the_last_ones(
         assert deliver_to(INVESTIGATIONS, message, IcatClient(shared)).outcome is Outcome.ACKED
         shared.close()
         assert roles(read(plain)) == sorted((one["username"], PARTICIPANT) for one in chosen)
+
+
+@pytest.mark.parametrize(("consumer", "what", "earlier", "message"), SCENARIOS)
+def test_an_account_with_just_the_rights_it_needs_is_enough(
+    icat_server: IcatSandbox,
+    plain: Any,
+    consumer: ConsumerType,
+    what: Mapping[str, str],
+    earlier: list[Any],
+    message: Any,
+) -> None:
+    """As root may do everything, a missing right shows with another account alone."""
+    states = []
+    for account in ("root", "useroffice"):
+        icat_server.reset()
+        shared = Shared(options_for(icat_server, username=account))
+        for one in (*earlier, message):
+            delivery = deliver_to(consumer, one, IcatClient(shared))
+            assert delivery.outcome is Outcome.ACKED, delivery.error
+        shared.close()
+        states.append(state(plain, what))
+    assert states[0] == states[1]

@@ -87,6 +87,9 @@ def test_prefetch_asks_as_often_for_forty_as_for_one(icat: IcatClient, rows: lis
     assert walk(icat, fresh) == seen
     assert icat.calls == before + 1
     icat.prefetch(fresh, *paths)
+    assert [file.dataset.sample and file.dataset.sample.name for one in fresh for file in one.datafiles] == [
+        row.sample for row in rows for _ in row.files
+    ]
     assert icat.calls == before + 1
 
     before = icat.calls
@@ -111,6 +114,17 @@ def test_prefetch_goes_on_from_what_is_there(icat: IcatClient, rows: list[Row]) 
         icat.prefetch(datasets, "smple")
     with pytest.raises(EntityError, match="not in ICAT"):
         icat.prefetch([icat.new("Dataset")], "sample")
+
+
+def test_the_way_back_may_be_asked_for_as_well(icat: IcatClient, rows: list[Row]) -> None:
+    datasets = list(icat.objects("Dataset"))
+    icat.prefetch(datasets, "datafiles.dataset.investigation")
+    before = icat.calls
+    assert {file.dataset.investigation.name for one in datasets for file in one.datafiles} == {
+        "20250330096",
+        "hg123",
+    }
+    assert icat.calls == before
 
 
 def test_only_this_clients_entities_load_relations(icat: IcatClient, rows: list[Row], plain: Any) -> None:
@@ -241,6 +255,10 @@ def test_an_update_of_what_is_gone_says_so(icat: IcatClient, rows: list[Row]) ->
         with pytest.raises(IcatFault) as caught:
             ask()
         assert caught.value.type == "NO_SUCH_OBJECT_FOUND"
+    with pytest.raises(IcatFault, match="NO_SUCH_OBJECT_FOUND"):
+        mine.sample  # noqa: B018 - reading it asks
+    assert list(mine.datafiles) == []
+    icat.prefetch([mine], "investigation")
     with pytest.raises(EntityError, match="create it first"):
         icat.new("Dataset", name="x").update()
 

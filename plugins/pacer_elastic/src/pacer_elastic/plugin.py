@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from pacer_core import ConsumerType, IntegrationType, Task, hookimpl
+from pacer_core import ConsumerType, IntegrationType, LogHandlerType, Task, hookimpl
 from pacer_elastic.client import template
 from pacer_elastic.integration import ELASTIC
+from pacer_elastic.logs import LOG_HANDLER
 from pacer_elastic.tasks import DATASET_INDEX, index_stored_dataset, reindex_investigation
 
 TASKS = {"datasets": [index_stored_dataset], "investigation-operations": [reindex_investigation]}
@@ -32,6 +33,12 @@ def pacer_tasks(consumer: str) -> Iterable[Task]:
 def pacer_integrations() -> Iterable[IntegrationType[Any]]:
     """Give the integration ``elastic``."""
     return [ELASTIC]
+
+
+@hookimpl
+def pacer_log_handlers() -> Iterable[LogHandlerType]:
+    """Give the log handler ``elastic``."""
+    return [LOG_HANDLER]
 
 
 @click.group()

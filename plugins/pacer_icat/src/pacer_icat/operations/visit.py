@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pacer_core import NotYet, Reject
 from pacer_icat.catalogue import Investigation
 from pacer_icat.client import IcatClient
-from pacer_icat.collation import fold
 from pacer_icat.operations.message import InvestigationOperations
+from pacer_icat.visits import find_visit
 
 
 def visit_of(message: InvestigationOperations, icat: IcatClient) -> Investigation:
@@ -19,14 +18,4 @@ def visit_of(message: InvestigationOperations, icat: IcatClient) -> Investigatio
     Reject
         Where there are several visits, and the message names none.
     """
-    name, visit = message.name, message.visit_id
-    found = [
-        one
-        for one in icat.shared.catalogue.investigations(name, anew=True)
-        if visit is None or fold(one.visit_id) == fold(visit)
-    ]
-    if not found:
-        raise NotYet(f"ICAT has no investigation {name!r}" + (f" with visit {visit!r}" if visit else ""))
-    if len(found) > 1:
-        raise Reject(f"ICAT has {len(found)} visits of {name!r}: name one in visit_id")
-    return found[0]
+    return find_visit(icat.shared, message.name, message.visit_id)

@@ -35,7 +35,7 @@ class Found:
 
 
 def objects(wire: Wire, plan: Plan) -> Iterator[Found]:
-    """Give the objects of a plan one after another, as few pages ahead as there are.
+    """Give the objects of a plan one after another; a page is asked for when it is needed.
 
     A relation of many whose members are too many for one answer stays behind; `Found.tree` tells.
 
