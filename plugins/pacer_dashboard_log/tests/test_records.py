@@ -13,10 +13,8 @@ import attrs
 import pytest
 
 from pacer_core import ConsumerType, Delivery, Envelope, NotYet, Outcome, Reject, task
-from pacer_core.plugins import load
 from pacer_core.testing import deliver, settled_context
 from pacer_dashboard_log import DASHBOARD, DashboardOptions
-from pacer_dashboard_log.records import TYPES
 
 Record = Callable[..., dict[str, Any]]
 
@@ -188,7 +186,3 @@ def test_a_facility_may_keep_bodies_out_of_records(record: Record, format_: str)
             attrs.evolve(parcel('{"name": "Ada Lovelace"}'), description={}), format=format_, payload=False
         )
     )
-
-
-def test_the_dashboard_s_names_are_those_of_consumer_types_that_there_are() -> None:
-    assert set(TYPES) <= set(load().consumers)
