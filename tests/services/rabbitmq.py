@@ -6,6 +6,7 @@ import os
 import secrets
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
@@ -151,9 +152,16 @@ class RabbitMQ(Server):
     def _evaluate(self, expression: str) -> None:
         # 16 ms for a virtual host with its permissions, where two calls of rabbitmqctl take a second, and
         # the HTTP interface 25 ms and a plugin in every node.
-        answer = self._run(
-            self._erl_call, "-sname", NODE, "-c", self._cookie, "-timeout", "60", "-e", text=expression + "\n"
-        )
+        call = (self._erl_call, "-sname", NODE, "-c", self._cookie, "-timeout", "60", "-e")
+        for last in (False,) * 20 + (True,):
+            try:
+                answer = self._run(*call, text=expression + "\n")
+                break
+            except ServiceFailedError as error:
+                # Now and then it is refused while another tool connects or leaves; nothing was evaluated.
+                if last or "failed to connect" not in f"{error}":
+                    raise
+                time.sleep(0.1)
         if answer != "{ok, ok}":
             raise ServiceFailedError(f"RabbitMQ refused {expression}\n{answer}")
 
