@@ -17,6 +17,7 @@ TYPES = {
     "investigations": "proposal-sync",
     "investigation-operations": "investigation-ops",
     "datasets": "dataset-ingestion",
+    "reingest": "internal-dataset-ingestion",
     "dataset-statistics": "internal-statistics",
     "dataset-links": "internal-dataset-links",
     "dataset-index": "dataset-index",
