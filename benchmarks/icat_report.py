@@ -57,6 +57,11 @@ FIGURES = (
         at_most=True,
     ),
     Row(
+        "sandbox-per-object", 0.25,
+        "milliseconds that the sandbox takes for each object of the envelope, HTTP included",
+        at_most=True,
+    ),
+    Row(
         "calls-per-links", 20,
         "calls to ICAT for the links of each of 1 000 datasets, half of them made from one other each",
         at_most=True,

@@ -1,6 +1,6 @@
 """PACER, the Python Asynchronous Catalogue Entry Router: what a plugin may import, and nothing else."""
 
-from pacer_core.consumers import ConsumerType, IntegrationType, Key, Task, task
+from pacer_core.consumers import ConsumerType, IntegrationType, Key, LogHandlerType, Task, task
 from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
@@ -16,6 +16,7 @@ __all__ = [
     "Envelope",
     "IntegrationType",
     "Key",
+    "LogHandlerType",
     "NotYet",
     "Outcome",
     "PacerError",

@@ -1,7 +1,8 @@
-"""What plugins register: consumer types with their tasks and keys, and integration types."""
+"""What plugins register: consumer types with their tasks and keys, integration types, log handlers."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Generic, Literal, TypeVar, overload
@@ -54,6 +55,26 @@ class IntegrationType(Generic[C]):
     share: Callable[[Any], AbstractContextManager[Any]] | None = None
     check: Callable[[C], None] | None = None
     is_away: Callable[[BaseException], bool] = _never
+
+
+@frozen(eq=False)
+class LogHandlerType:
+    """Another place for records of the log, beside the console and a file.
+
+    Attributes
+    ----------
+    name
+        What YAML calls it, under ``logging:``.
+    options
+        The attrs class of its YAML options.
+    open
+        Gives the handler of a process, as ``open(options)``. What its ``format(record)`` gives is one line of
+        JSON in the Elastic Common Schema, without secrets. It may not block, and raises nothing.
+    """
+
+    name: str
+    options: type
+    open: Callable[[Any], logging.Handler]
 
 
 @frozen(eq=False)

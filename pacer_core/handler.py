@@ -50,6 +50,11 @@ class Job:
     _claimed: bool = False
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
+    @property
+    def time_limit(self) -> float:
+        """How many seconds its tasks may take."""
+        return self.plan.config.task_timeout.total_seconds()
+
     def claim(self) -> bool:
         """Win the right to settle it; ``True`` for the first to ask."""
         with self._lock:

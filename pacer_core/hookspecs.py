@@ -14,7 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from pacer_core.consumers import ConsumerType, IntegrationType, Task
+    from pacer_core.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
     from pacer_core.messages import Delivery, Envelope
     from pacer_core.routing import Route
     from pacer_core.settled import SettledContext
@@ -44,6 +44,11 @@ def pacer_integrations() -> Iterable[IntegrationType[Any]]:  # type: ignore[empt
 
 
 @hookspec
+def pacer_log_handlers() -> Iterable[LogHandlerType]:  # type: ignore[empty-body]
+    """At start-up: give further places to which records of the log can be sent."""
+
+
+@hookspec
 def pacer_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
     """When the command line starts: give click commands or groups; a group that exists already is joined."""
 
@@ -69,12 +74,13 @@ def pacer_route_message(message: Any, envelope: Envelope, routes: Sequence[Route
 
 
 @hookspec
-def pacer_message_settled(delivery: Delivery, ctx: SettledContext) -> None:
+def pacer_message_settled(delivery: Delivery, ctx: SettledContext) -> bool | None:
     """When a message has been settled and the broker been answered: take note of what became of it.
 
     Called in a thread of the plugin's own, behind a queue of 1 000 messages: it can neither change nor delay
     the outcome. What does not fit in is counted (``pacer_settled_lost_total``), as is nothing that a killed
-    process had not told yet. For a retry it is called each time that the message comes.
+    process had not told yet. For a retry it is called each time that the message comes. A plugin that gives
+    ``False`` hears no more of that consumer in this process, and costs it nothing.
 
     ``delivery`` has the body, the typed message, its description and the seconds that each task took;
     ``ctx`` the integrations that the consumer enables, and ``ctx.publish(exchange, routing_key, body)``.

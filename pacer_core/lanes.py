@@ -85,22 +85,28 @@ class Lanes:
     def _work(self) -> None:
         while (entry := self._ready.get()) is not None:
             key, job = entry
-            try:
-                job()
-            except BaseException:  # a thread that ends here would keep its lane, and all that waits in it
-                log.exception("a job failed outside its task")
-            self._finish(key)
+            following: Job | None = job
+            while following is not None:
+                try:
+                    following()
+                except BaseException:  # a thread that ends here would keep its lane, and all that waits in it
+                    log.exception("a job failed outside its task")
+                following = self._finish(key)
         if self._on_exit is not None:
             self._on_exit()
 
-    def _finish(self, key: str | None) -> None:
+    def _finish(self, key: str | None) -> Job | None:
+        """Give the next job of a key, unless others have waited for a thread: then it comes after them."""
         with self._lock:
             self._in_hand -= 1
             if key is None:
-                return
+                return None
             lane = self._waiting[key]
             if not lane:
                 del self._waiting[key]
-                return
+                return None
             job = lane.popleft()
-        self._ready.put((key, job))
+        if self._closed or not self._ready.empty():
+            self._ready.put((key, job))
+            return None
+        return job

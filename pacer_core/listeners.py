@@ -114,6 +114,7 @@ class _Listener:
             for plan in plans
         }
         self._close_thread = integrations.close_thread
+        self._deaf: set[str] = set()  # the consumers of which the plugin wants to hear no more
         self._waiting: deque[Delivery] = deque()
         self._bytes = 0
         self._some = threading.Condition()
@@ -122,6 +123,8 @@ class _Listener:
         self._too_slow, self._failed = _Sparingly(), _Sparingly()
 
     def tell(self, delivery: Delivery) -> None:
+        if delivery.consumer in self._deaf:
+            return
         size = len(delivery.envelope.body)
         with self._some:
             if full := len(self._waiting) >= MOST or self._bytes + size > MOST_BYTES:
@@ -177,7 +180,8 @@ class _Listener:
     def _hear(self, delivery: Delivery) -> None:
         token = correlation_id.set(delivery.envelope.correlation_id)
         try:
-            self._listen(delivery=delivery, ctx=self._contexts[delivery.consumer])
+            if False in self._listen(delivery=delivery, ctx=self._contexts[delivery.consumer]):
+                self._deaf.add(delivery.consumer)
         except Exception as error:
             log.debug("plugin %s failed", self._name, exc_info=error)
             if times := self._failed.now():

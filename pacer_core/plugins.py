@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 
 import pacer_core
 from pacer_core import builtin, hookspecs
-from pacer_core.consumers import ConsumerType, IntegrationType, Task
+from pacer_core.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
 from pacer_core.errors import PluginError
 from pacer_core.logs import redact
 from pacer_core.parsing.structure import unreadable
@@ -50,7 +50,7 @@ class PluginInfo:
     state: str
     error: str | None = None
     registers: Mapping[str, tuple[str, ...]] = field(factory=dict)
-    """Names by kind: ``consumers``, ``tasks``, ``integrations``, ``commands``, ``hooks``."""
+    """By kind: ``consumers``, ``tasks``, ``integrations``, ``log handlers``, ``commands``, ``hooks``."""
 
     def __str__(self) -> str:
         return f"{self.name!r} ({self.distribution} {self.version})"
@@ -63,6 +63,7 @@ class Plugins:
     infos: tuple[PluginInfo, ...]
     consumers: Mapping[str, ConsumerType]
     integrations: Mapping[str, IntegrationType[Any]]
+    log_handlers: Mapping[str, LogHandlerType]
     commands: tuple[click.Command, ...]
     conflicts: tuple[str, ...]
     parse_message: Callable[[Any, ConsumerType], Any]
@@ -133,6 +134,7 @@ class _Loader:
         self._check_hooks()
         consumers = self._collect("consumers", "pacer_consumers", ConsumerType)
         integrations = self._collect("integrations", "pacer_integrations", IntegrationType)
+        log_handlers = self._collect("log handlers", "pacer_log_handlers", LogHandlerType)
         commands = self._commands()
         more = {name: self._more_tasks(consumer) for name, consumer in consumers.items()}
         # A plugin may have broken after it had registered the first of these.
@@ -152,6 +154,9 @@ class _Loader:
             },
             integrations={
                 name: one for name, one in integrations.items() if ("integrations", name) in working
+            },
+            log_handlers={
+                name: one for name, one in log_handlers.items() if ("log handlers", name) in working
             },
             commands=tuple(command for plugin, command in commands if self._works(plugin)),
             conflicts=tuple(self.conflicts),

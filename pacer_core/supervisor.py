@@ -194,7 +194,7 @@ class _Supervisor:
 def _work(file: str, share: Share, files: CrashFiles) -> None:
     """Be a worker process; the configuration is read again, since secrets travel in no pickle."""
     config = load(Path(file))
-    logs.set_up_run(config.logging)
+    logs.set_up_run(config.logging, config.log_handlers)
     plans = [plan for plan in config.consumers if plan.name in share.consumers]
     worker = Worker(config, plans, crash_files=files)
     _stop_with_parent(worker)

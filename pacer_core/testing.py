@@ -25,6 +25,7 @@ def deliver(
     options: Any = None,
     task_options: Mapping[str, Any] | None = None,
     content_type: str | None = None,
+    properties: Mapping[str, Any] | None = None,
     after: Delivery | None = None,
     twice: bool = False,
 ) -> Delivery:
@@ -38,6 +39,8 @@ def deliver(
         What a publisher would send.
     content_type
         The media type that goes with it; without one, the first byte tells.
+    properties
+        Further AMQP properties that a publisher sets: ``{"timestamp": datetime.now(UTC)}``.
     integrations
         The opened clients by integration type; tasks that need another one are left out, as they are where
         YAML does not enable it.
@@ -52,7 +55,7 @@ def deliver(
     envelope = Envelope(
         body=body.encode() if isinstance(body, str) else body,
         queue="test",
-        properties={} if content_type is None else {"content_type": content_type},
+        properties={**(properties or {}), **({} if content_type is None else {"content_type": content_type})},
         correlation_id=str(uuid4()),
         attempt=1 if after is None else after.envelope.attempt + 1,
         done=() if after is None else after.done,

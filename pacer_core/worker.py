@@ -12,8 +12,8 @@ import os
 import socket
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from attrs import frozen
 from pacer_core.breakers import Breakers
 from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.crashes import Counts, Notes
-from pacer_core.errors import BrokerError, Retry
-from pacer_core.handler import Handler, Job
+from pacer_core.errors import BrokerError
+from pacer_core.handler import Handler
+from pacer_core.in_hand import InHand, Observer
 from pacer_core.integrations import OpenIntegrations
-from pacer_core.lanes import Lanes
 from pacer_core.listeners import Listeners
 from pacer_core.logs import redact
 from pacer_core.messages import Delivery, Outcome
@@ -36,7 +36,7 @@ from pacer_core.policy import LADDER
 from pacer_core.signals import Stopped
 from pacer_core.traces import Traces
 from pacer_core.transport.connection import connect, hang_up, name_of
-from pacer_core.transport.consume import Received, StandBy, Subscription, Waker
+from pacer_core.transport.consume import StandBy, Subscription, Waker
 from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.settle import Settler
@@ -54,10 +54,8 @@ EX_STUCK = 75
 """The exit code of a worker that wants to be replaced: a task does not end, or finds no memory."""
 EX_HUNG = 70
 """The exit code of a worker whose only thread hangs in a task; it counts as a crash of that message."""
-_UNTOLD = 0.01  # seconds that acknowledgements wait for others, where tasks run in the connection's thread
 _QUIET = 1.0  # seconds between the two looks that find every queue empty
 
-Observer = Callable[[Delivery], None]
 _LOST = (
     amqp.exceptions.AMQPError,
     OSError,
@@ -104,7 +102,6 @@ class Worker:
         self._inline = inline
         self._threads = 1 if inline else max(plan.config.concurrency for plan in plans)
         self._keyed = any(plan.pipeline.type.key is not None for plan in plans)
-        self._timeout = max(plan.config.task_timeout.total_seconds() for plan in plans)
         self._integrations = OpenIntegrations()
         self.board = Board(shape(config, plans), crash_files.board if crash_files is not None else None)
         """What is seen of this worker from outside."""
@@ -113,7 +110,7 @@ class Worker:
         self._breakers = Breakers(plans, self._integrations.client)
         self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
         self._traces = Traces() if config.tracing.enabled else None
-        self._handler = Handler(
+        handler = Handler(
             self._by_queue,
             Settler(config, self._publisher),
             self._integrations,
@@ -129,19 +126,23 @@ class Worker:
         self._ended = threading.Event()
         self._connection: Any = None
         self._awaited = 0
-        self._lanes: Lanes | None = None
-        self._in_hand: dict[Received, Job] = {}
-        self._together: list[Job] = []
-        self._forwarding = self._called = False
-        self._finished: deque[tuple[Received, Delivery]] = deque()
-        self._acknowledged = 0.0
-        self._failure: Exception | None = None
+        self._in_hand = InHand(
+            handler,
+            self._threads,
+            self._integrations.close_thread,
+            self._waker,
+            self._settled,
+            self._acknowledged,
+        )
         self._once = self._wait = False
         self.exit_code = 0
-        self.outcomes: Counter[Outcome] = Counter()
-        """How many messages were settled in which way; a retried one counts again when it comes back."""
         self.delayed: set[tuple[str, str]] = set()
         """Consumer and correlation id of what waits for a retry; kept with ``once`` alone."""
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        """How many messages were settled in which way; a retried one counts again when it comes back."""
+        return self._in_hand.outcomes
 
     def stop(self, by: str = "asked to end") -> None:
         """Let what is in hand finish, give the rest back, and end; may be called from a signal handler."""
@@ -243,37 +244,26 @@ class Worker:
             with contextlib.suppress(socket.timeout):
                 connection.drain_events(timeout=0.5)
             connection.heartbeat_check()
-        self._failure = None
-        self._finished.clear()
-        self._in_hand.clear()
-        self._together.clear()
-        self._forwarding = False
-        if self._threads > 1:
-            self._lanes = Lanes(self._threads, on_exit=self._integrations.close_thread)
+        self._in_hand.begin()
         queues = [self._config.queue(name) for name in self._by_queue]
         prefetch = max(plan.config.prefetch_for(self._keyed) for plan in self._plans)
-        subscription = Subscription(connection, queues, prefetch, self._received, exclusive=self._keyed)
+        subscription = Subscription(connection, queues, prefetch, self._in_hand.take, exclusive=self._keyed)
         self.board.state(State.READING)
         log.info("reading %s", ", ".join(self._by_queue))
+        grace = self._config.processes.shutdown_grace.total_seconds()
         try:
             ended = self._pump(connection, subscription)
         except BaseException:
             subscription.abandon()
-            self._close_lanes()
+            self._in_hand.end(grace)
             raise
         if self._stopped:
             self.board.state(State.STOPPING)
             log.info("%s: stopping", self._stopped.by)
-        self._close_lanes()
-        self._acknowledge()
+        self._in_hand.end(grace)
+        self._in_hand.acknowledge()
         subscription.close()
         return ended
-
-    def _close_lanes(self) -> None:
-        lanes, self._lanes = self._lanes, None
-        grace = self._config.processes.shutdown_grace.total_seconds()
-        if lanes is not None and not lanes.close(grace):
-            log.warning("tasks still run after %g s; their messages go back to the queue", grace)
 
     def _pump(self, connection: Any, subscription: Subscription) -> bool:
         heartbeat = self._config.broker.heartbeat.total_seconds() / 4
@@ -282,10 +272,10 @@ class Worker:
         quiet_since: float | None = None
         while not self._stopped:
             subscription.poll(self._waker, wait)
-            self._forward()
-            self._acknowledge()
-            if self._failure is not None:
-                raise self._failure
+            self._in_hand.forward()
+            self._in_hand.acknowledge()
+            if self._in_hand.failure is not None:
+                raise self._in_hand.failure
             now = time.monotonic()
             if now >= beat:
                 subscription.heartbeat()
@@ -295,7 +285,7 @@ class Worker:
                 if self._should_give_back(now):
                     return False
             if self._once:
-                if self._in_hand or self._finished or self._something_left(connection):
+                if self._in_hand or self._something_left(connection):
                     quiet_since = None
                 elif quiet_since is None:
                     quiet_since = now
@@ -305,26 +295,21 @@ class Worker:
 
     def _should_give_back(self, now: float) -> bool:
         """Look for tasks that do not end, messages that wait too long, and systems that are away."""
-        for job in list(self._in_hand.values()):
-            limit = job.plan.config.task_timeout.total_seconds()
-            if job.began is not None and now - job.began > limit:
-                self._give_up(job, limit)
-        oldest = next(iter(list(self._in_hand.values())), None)
-        if oldest is not None and now - oldest.arrived > HOLD:
+        for job in self._in_hand.overdue(now):
+            log.error(
+                "a task of %s has not ended in %g s; this worker is replaced", job.plan.name, job.time_limit
+            )
+            self._in_hand.give_up(job)
+            self._replace("a task that does not end")
+        if self._in_hand.age(now) > HOLD:
             log.info("giving messages back before the broker takes them: the oldest waited %g s", HOLD)
             return True
         return not self._once and self._breakers.paused(self._plans)
 
-    def _give_up(self, job: Job, limit: float) -> None:
-        """Settle a message whose task does not end, and ask to be replaced: the thread cannot be killed."""
-        log.error("a task of %s has not ended in %g s; this worker is replaced", job.plan.name, limit)
-        late = Retry(f"the tasks did not end in {limit:g} s")
-        delivery = job.plan.pipeline.failed(job.received.envelope, job.message, "timeout", late)
-        settled = self._handler.give_up(job, delivery)
-        if settled is not None:
-            self._note(job, settled)
+    def _replace(self, why: str) -> None:
+        """End, and ask to be replaced."""
         self.exit_code = EX_STUCK
-        self.stop("a task that does not end")
+        self.stop(why)
 
     def _something_left(self, connection: Any) -> bool:
         """Say whether there is a message in the queues that are read here, or one that is awaited."""
@@ -336,92 +321,21 @@ class Worker:
             log.info("%s wait for a retry", f"{waiting:,} messages" if waiting != 1 else "1 message")
         return bool(waiting)
 
-    # --- one message -----------------------------------------------------------------------------
-
-    def _received(self, received: Received) -> None:
-        job = self._handler.take(received)
-        self._in_hand[received] = job
-        if job.key is None and not job.plan.pipeline.tasks:
-            self._together.append(job)
-        else:
-            self._submit(job.key, lambda: self._handle(job))
-
-    def _submit(self, key: str | None, work: Callable[[], None]) -> None:
-        if self._lanes is None:
-            work()
-        else:
-            self._lanes.submit(key, work)
-
-    def _forward(self) -> None:
-        """Have messages that are forwarded and nothing else handled: all that came while others were."""
-        if self._together and not self._forwarding:
-            jobs, self._together = self._together, []
-            self._forwarding = True
-            self._submit(None, lambda: self._handle_together(jobs))
-
-    def _handle_together(self, jobs: Sequence[Job]) -> None:
-        try:
-            self._handler.forward(jobs)
-        except Exception:  # a plugin's, from its hook: which message it is about shows in handling each
-            log.debug("messages are forwarded one by one", exc_info=True)
-        for job in jobs:
-            self._handle(job)
-        self._forwarding = False
-        self._waker.wake()
-
-    def _handle(self, job: Job) -> None:
-        try:
-            settled = self._handler.finish(job)
-        except Exception as error:
-            # The message stays unacknowledged: the connection is given up, and everything in hand comes back.
-            if not isinstance(error, BrokerError):
-                log.exception("%s: could not be settled", job.plan.name)
-            self._failure = amqp.exceptions.RecoverableConnectionError(str(error))
-            self._waker.wake()
-            return
-        if settled is not None:
-            self._note(job, settled)
-
-    def _note(self, job: Job, settled: Delivery) -> None:
+    def _settled(self, settled: Delivery) -> None:
+        """Take note of a message, in the thread that has settled it."""
         self.board.settled(settled)
-        if log.isEnabledFor(logging.DEBUG):
-            _tell(settled)
         if self._observe is not None:
             self._observe(settled)
-        self._in_hand.pop(job.received, None)
-        self._finished.append((job.received, settled))
         if self._supervised and settled.failures and _found_no_memory(settled):
-            log.error("a task of %s finds no memory; this worker is replaced", job.plan.name)
-            self.exit_code = EX_STUCK
-            self.stop("a task that finds no memory")
-        if self._threads > 1:  # not in this thread: acknowledging is for the connection's alone
-            if not self._called:
-                self._called = True
-                self._waker.wake()
-        elif time.monotonic() - self._acknowledged > _UNTOLD:
-            self._acknowledge()
+            log.error("a task of %s finds no memory; this worker is replaced", settled.consumer)
+            self._replace("a task that finds no memory")
 
-    def _acknowledge(self) -> None:
-        self._called = False  # before looking: who finishes from now on calls again
-        if self._finished:
-            self._acknowledged = time.monotonic()
-            # A task may outlive its connection: its tag means another message on the channel of today.
-            by_channel: dict[Subscription, list[tuple[Any, Delivery]]] = {}
-            for one, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
-                by_channel.setdefault(one.subscription, []).append((one.tag, settled))
-            for subscription, finished in by_channel.items():
-                if subscription.open:
-                    subscription.ack([tag for tag, _ in finished])
-                    for _, settled in finished:
-                        self._count(settled)
-                        self._listeners.tell(settled)
-
-    def _count(self, settled: Delivery) -> None:
-        """Count a message, in the one thread that does."""
-        self.outcomes[settled.outcome] += 1
+    def _acknowledged(self, settled: Delivery) -> None:
+        """Take note of a message, in the connection's thread, after the broker has been answered."""
         if self._once:
             who = (settled.consumer, settled.envelope.correlation_id)
             (self.delayed.add if settled.outcome is Outcome.RETRIED else self.delayed.discard)(who)
+        self._listeners.tell(settled)
 
     def _show(self) -> None:
         """Show once a second how things stand, and write once a minute what was done."""
@@ -429,10 +343,10 @@ class Worker:
         while not self._ended.wait(1.0):
             if (line := minutes.line()) is not None:
                 log.info("%s", line)
-            lanes, breakers = self._lanes, self._breakers.all
+            breakers = self._breakers.all
             self.board.gauges(
                 len(self._in_hand),
-                {} if lanes is None else lanes.waiting,
+                self._in_hand.waiting,
                 {name: breaker.open for name, breaker in breakers.items()},
                 {name: breaker.found_nothing for name, breaker in breakers.items()},
             )
@@ -445,11 +359,11 @@ class Worker:
             self._forwarder.beat()
             if self._threads > 1:
                 continue
-            for job in [] if self._inline else list(self._in_hand.values()):
-                limit = job.plan.config.task_timeout.total_seconds()
-                if job.began is not None and time.monotonic() - job.began > limit:
-                    log.critical("a task of %s has not ended in %g s; the process ends", job.plan.name, limit)
-                    os._exit(EX_HUNG)
+            for job in [] if self._inline else self._in_hand.overdue(time.monotonic()):
+                log.critical(
+                    "a task of %s has not ended in %g s; the process ends", job.plan.name, job.time_limit
+                )
+                os._exit(EX_HUNG)
             connection = self._connection
             if connection is not None and not self._config.broker.embedded:
                 with contextlib.suppress(*_LOST):
@@ -468,15 +382,3 @@ def _depth(connection: Any, queues: Iterable[str]) -> int:
 def _found_no_memory(settled: Delivery) -> bool:
     """Say whether a task has failed for want of memory: what was leaked comes back with the process alone."""
     return any(one.kind == "error" and one.reason.startswith("MemoryError") for one in settled.failures)
-
-
-def _tell(settled: Delivery) -> None:
-    """Say what each task did with a message, for who looks closely."""
-    failed = {failure.task: failure.kind for failure in settled.failures}
-    tasks = {
-        task: f"{failed.get(task, 'done')} in {1000 * seconds:.1f} ms"
-        for task, seconds in settled.timings.items()
-    }
-    said = "; ".join(f"{task}: {what}" for task, what in (failed | tasks).items()) or "nothing to do"
-    who = {"correlation_id": settled.envelope.correlation_id}
-    log.debug("%s: %s: %s", settled.consumer, settled.outcome.value, said, extra=who)

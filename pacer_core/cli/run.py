@@ -36,7 +36,8 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
     if wait and not once:
         raise click.UsageError("--wait goes with --once: without it, PACER waits anyhow")
     config = load(file)
-    logs.set_up_run(evolve(config.logging, log_level="DEBUG") if inline else config.logging)
+    settings = evolve(config.logging, log_level="DEBUG") if inline else config.logging
+    logs.set_up_run(settings, config.log_handlers)
     if not once:
         ctx.exit(supervisor.run(config, inline=inline))
     worker = Worker(config, config.consumers, inline=inline)

@@ -19,6 +19,7 @@ from pacer_core.config.model import (
     Health,
     Integration,
     Logging,
+    LogHandler,
     PluginOptions,
     Processes,
     Queue,
@@ -114,6 +115,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
         _plan(document, plugins, path, item, consumer, integrations, types)
         for path, item, consumer in consumers
     ]
+    logging, log_handlers = _logging(document, plugins)
     return Config(
         file=document.file,
         broker=brokers.main,
@@ -126,7 +128,8 @@ def _build(document: Document, plugins: Plugins) -> Config:
         exchanges=exchanges,
         queues=queues,
         consumers=tuple(plan for plan in plans if plan is not None and plan.config.enabled),
-        logging=_section(document, "logging", Logging) or Logging(),
+        logging=logging,
+        log_handlers=log_handlers,
         health=_section(document, "health", Health) or Health(),
         tracing=_section(document, "tracing", Tracing) or Tracing(),
         processes=_section(document, "processes", Processes) or Processes(),
@@ -138,6 +141,20 @@ def _build(document: Document, plugins: Plugins) -> Config:
 def _section(document: Document, name: str, cls: type[T]) -> T | None:
     data = document.data.get(name)
     return structure(document, (name,), {} if data is None else data, cls)
+
+
+def _logging(document: Document, plugins: Plugins) -> tuple[Logging, tuple[LogHandler, ...]]:
+    """Structure what the core knows of logging, and the options of each plugin's handler that is there."""
+    data = document.data.get("logging")
+    if not isinstance(data, dict):
+        return _section(document, "logging", Logging) or Logging(), ()
+    ours = {key: value for key, value in data.items() if key not in plugins.log_handlers}
+    more = [
+        LogHandler(type_, structure(document, ("logging", name), data[name] or {}, type_.options))
+        for name, type_ in plugins.log_handlers.items()
+        if name in data
+    ]
+    return structure(document, ("logging",), ours, Logging) or Logging(), tuple(more)
 
 
 def _list(document: Document, section: str, cls: type[T]) -> Iterator[tuple[Path_, dict[str, Any], T | None]]:

@@ -459,6 +459,14 @@ class Integration:
 
 
 @frozen(eq=False)
+class LogHandler:
+    """One configured place for records beside the console and the file: its type, and its options."""
+
+    type: Any
+    options: Any
+
+
+@frozen(eq=False)
 class ConsumerPlan:
     """One consumer, ready to run: its configuration, its pipeline, and the integrations that it opens."""
 
@@ -492,6 +500,7 @@ class Config:
     route_message: Callable[..., Any]
     listeners: Mapping[str, Callable[..., Any]] = field(factory=dict)
     """By plugin, its ``pacer_message_settled``."""
+    log_handlers: tuple[LogHandler, ...] = ()
 
     @property
     def state_folder(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pacer_core.logs.secrets import HIDDEN, Secret, hide, redact
 from pacer_core.logs.writers import Console, SharedFile
 
 if TYPE_CHECKING:
-    from pacer_core.config.model import Logging
+    from pacer_core.config.model import Logging, LogHandler
 
 __all__ = ["HIDDEN", "Secret", "correlation_id", "hide", "redact", "set_up", "set_up_run"]
 
@@ -27,8 +28,10 @@ def set_up(level: str) -> None:
     _install(level, [_with_format(Console(sys.stderr), "plain", level)])
 
 
-def set_up_run(settings: Logging) -> None:
+def set_up_run(settings: Logging, more: Sequence[LogHandler] = ()) -> None:
     """Send records where the configuration says, with what Python itself would print past the log.
+
+    ``more`` are the places that plugins know; they get records as JSON.
 
     Warnings, and exceptions that nobody has caught, become records: what they quote is searched for secrets.
     What exceptions say may be personal data as well: but for PACER's own, it is written at level ``DEBUG``
@@ -37,7 +40,7 @@ def set_up_run(settings: Logging) -> None:
     Raises
     ------
     PacerError
-        Where the log file cannot be written.
+        Where the log file cannot be written, or a plugin's place not be opened.
     """
     handlers: list[logging.Handler] = []
     level = settings.log_level
@@ -47,6 +50,7 @@ def set_up_run(settings: Logging) -> None:
         file = settings.file
         size = file.max_m_bytes * 1024 * 1024 if file.rotate else 0
         handlers.append(_with_format(SharedFile(file.path, size, file.backup_count), file.format, level))
+    handlers += [_with_format(one.type.open(one.options), "json", level) for one in more]
     _install(level, handlers or [logging.NullHandler()])
     logging.captureWarnings(True)
     sys.excepthook = _uncaught

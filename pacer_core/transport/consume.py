@@ -15,6 +15,7 @@ from attrs import frozen
 
 from pacer_core.config.model import Queue
 from pacer_core.messages import Envelope
+from pacer_core.transport.buffered import Channel
 from pacer_core.transport.connection import contents
 from pacer_core.transport.deliver import Contents
 from pacer_core.transport.headers import read_envelope
@@ -103,6 +104,11 @@ class Subscription:
         self._early: set[int] = set()
         self._low = 0
         self.open = True
+        self._pipelines = [
+            queue.name
+            for queue in queues
+            if queue.type == "quorum" and queue.declare == "active" and isinstance(self._channel, Channel)
+        ]
         self._prefetch(prefetch)
         for queue in queues:
             # Keyed queues of ours have a single active consumer; for somebody else's, exclusiveness serves.
@@ -178,11 +184,15 @@ class Subscription:
     def close(self) -> None:
         """Give back what is not acknowledged, and let the acknowledgements arrive first.
 
-        Never by cancelling: that lets the next process begin while this one still holds messages. Acks still
-        in the pipeline when a channel closes are dropped by quorum queues; one synchronous call lets them in.
+        Never by cancelling: that lets the next process begin while this one still holds messages. Quorum
+        queues drop what is in the channel's pipeline when it closes. One more consumer makes the channel wait
+        for the queue, and the synchronous call after it has the rest of the pipeline sent.
         """
         self.open = False
         self._on_message = _ignore
+        self._prefetch(1)
+        for queue in self._pipelines:
+            self._channel.basic_consume(queue=queue, callback=_ignore, consumer_tag=f"pacer-{queue}-end")
         self._prefetch(1)
         self._channel.close()
 
@@ -191,5 +201,5 @@ class Subscription:
         self.open = False
 
 
-def _ignore(_: Received) -> None:
+def _ignore(_: object) -> None:
     """Messages that come in while the channel closes go back to their queue with it."""

@@ -334,9 +334,8 @@ def test_nothing_answers_where_it_is_switched_off(lab: Lab, seen: Seen) -> None:
 
 def test_an_in_memory_broker_is_seen_as_well(lab: Lab, seen: Seen) -> None:
     text = lab.file.read_text()
-    lab.file.write_text(
-        re.sub("main: .*", "main: {protocol: memory}", text) + f"health: {{port: {seen.port}}}\n"
-    )
+    text = re.sub("main: .*", "main: {protocol: memory}", text)
+    lab.file.write_text(re.sub("health: .*", f"health: {{port: {seen.port}}}", text))
     running = lab.site.start("run", "-c", lab.file)
     eventually(seen.ready, 30, lambda: running.printed)
     assert seen.get("/livez")[0] == 200

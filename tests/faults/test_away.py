@@ -131,7 +131,7 @@ def test_what_needs_no_absent_system_is_done_and_nothing_is_dead_for_its_absence
     running = ledger.lab.run()
     for _ in range(scale(1, 3)):
         ledger.send(scale(50, 1000))
-        ledger.wait(running)
+        ledger.wait(running, scale(60, 300))
         flag.touch()
         names = set(ledger.send(scale(50, 1000)))
         eventually(

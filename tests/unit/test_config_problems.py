@@ -161,6 +161,11 @@ CODES = {
     "no worker": (FINE.replace("[scale]}", "[scale], workers: 0}"), Code.BAD_VALUE, "10:72"),
     "no thread": (FINE.replace("[scale]}", "[scale], concurrency: -1}"), Code.BAD_VALUE, "10:76"),
     "no prefetch": (FINE.replace("[scale]}", "[scale], prefetch: 0}"), Code.BAD_VALUE, "10:73"),
+    "priorities in a quorum queue": (
+        FINE.replace("parcel.sent}", "parcel.sent, priorityEnabled: true}"),
+        Code.BAD_VALUE,
+        "6:79",
+    ),
     "no queue": (FINE.replace("queues: [parcels]", "queues: []"), Code.BAD_VALUE, "10:29"),
     "a choice": (FINE.replace("memory", "mqtt"), Code.BAD_VALUE, "2:20"),
     "no date": (FINE.replace("routingKey: parcel.sent", "routingKey: 2024-01-01"), Code.WRONG_TYPE, "6:49"),

@@ -101,7 +101,7 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(site: Site, after: b
 def test_icat_that_fails_after_datacite_is_served_by_the_copy_alone(
     site: Site, icat: IcatClient, icat_server: IcatSandbox, datacite: Datacite
 ) -> None:
-    icat_server.misbehave.fail("internal", at=1, operation="update", entity="Investigation")
+    icat_server.misbehave.fail("lost-request", at=1, operation="update", entity="Investigation")
     first = deliver_to(icat, datacite, twice=False)
     assert [one.task for one in first.failures] == ["store_doi"]
     assert first.done == ("check_investigation", "mint_proposal")
@@ -112,6 +112,17 @@ def test_icat_that_fails_after_datacite_is_served_by_the_copy_alone(
     assert second.outcome is Outcome.ACKED
     assert len(site.datacite.requests) == asked
     assert doi_in_icat(icat.shared) == DOI
+
+
+def test_a_refusal_by_icat_is_for_a_person(
+    icat: IcatClient, icat_server: IcatSandbox, datacite: Datacite, lupo: Lupo
+) -> None:
+    icat_server.misbehave.fail("internal", at=1, operation="update", entity="Investigation")
+    delivery = deliver_to(icat, datacite, twice=False)
+    assert delivery.outcome is Outcome.DEAD
+    assert list(delivery.rejected) == ["store_doi"]
+    assert "ICAT refused update: INTERNAL" in str(delivery.error)
+    assert list(lupo.dois) == [DOI]
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])

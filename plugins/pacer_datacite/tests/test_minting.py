@@ -43,6 +43,38 @@ def test_a_proposal_gets_its_doi_at_datacite_and_in_icat(send: Send, lupo: Lupo,
     assert delivery.facts["doi_url"] == PAGE
 
 
+def test_all_that_icat_knows_reaches_datacite(send: Send, lupo: Lupo, icat: IcatClient) -> None:
+    wire = icat.shared.wire
+    (found,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=NAME)
+    owner = ref("Investigation", found)
+    grant = {"funderName": "EU", "funderIdentifier": "https://ror.org/019w4f821", "awardNumber": "101"}
+    funding = wire.create(Bean("FundingReference", grant))
+    link = {"investigation": owner, "funding": ref("FundingReference", funding)}
+    wire.create_many(
+        [
+            Bean("Keyword", {"name": "lysozyme", "investigation": owner}),
+            Bean("Publication", {"fullReference": "A paper", "doi": "10.1107/S1", "investigation": owner}),
+            Bean("InvestigationFunding", link),
+        ]
+    )
+    instrument = wire.read("Instrument", icat.shared.catalogue.instrument("bl06"))
+    assert instrument is not None
+    wire.update(instrument, pid="10.5072/xaira")
+
+    assert send().outcome is Outcome.ACKED
+
+    held = lupo.dois[DOI].attributes
+    assert [one["subject"] for one in held["subjects"]] == ["MX", NAME, "BL06 - XAIRA", "lysozyme"]
+    assert [(one["relationType"], one["relatedIdentifier"]) for one in held["relatedIdentifiers"]] == [
+        ("IsDocumentedBy", "10.1107/S1"),
+        ("HasPart", "10.5072/run1"),
+        ("IsCollectedBy", "10.5072/xaira"),
+    ]
+    assert [one["awardNumber"] for one in held["fundingReferences"]] == [NAME, "101"]
+    assert held["creators"][0]["nameIdentifiers"][0]["nameIdentifier"].endswith("0000-0002-1825-0097")
+    assert held["creators"][0]["affiliation"] == [{"name": "University of Somewhere"}]
+
+
 def test_each_request_is_authenticated_and_looks_before_it_writes(send: Send, service: StandIn) -> None:
     send()
 
@@ -244,6 +276,17 @@ def test_two_that_mint_at_once_end_with_one_doi(
     assert list(lupo.dois) == [DOI]
 
 
+def test_a_doi_that_is_ours_and_yet_taken_is_tried_again(
+    icat: IcatClient, service: StandIn, lupo: Lupo
+) -> None:
+    lupo.dois[DOI] = Doi(DOI, "alba.data", "findable", {"url": PAGE})
+    said = {"errors": [{"status": 409, "title": "The resource already exists."}]}
+    service.fail(*[refusal(409, content=said)] * 2, to="PUT")
+    with client_of(service, **OPTIONS) as datacite:
+        delivery = deliver_to(icat, datacite, twice=False)
+    assert [one.kind for one in delivery.failures] == ["retry"]
+
+
 # --- refusals ----------------------------------------------------------------------------------------
 
 
@@ -256,6 +299,25 @@ def test_a_page_outside_the_repository_s_domains_is_refused_by_name(
     assert "url: https://example.com" in str(delivery.error)
     assert "domain settings" in str(delivery.error)
     assert lupo.dois == {}
+
+
+def test_a_doi_that_icat_could_not_hold_is_refused_before_anything_is_asked(
+    service: StandIn, icat: IcatClient
+) -> None:
+    with client_of(service, **{**OPTIONS, "suffix": "x" * 250 + "{hash}"}) as datacite:
+        delivery = deliver_to(icat, datacite)
+    assert delivery.outcome is Outcome.DEAD
+    assert "choose a shorter suffix" in str(delivery.error)
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("said", [{}, {"data": None}, {"data": {"id": DOI}}, [], "fine"])
+def test_an_answer_that_is_no_doi_is_no_success(service: StandIn, icat: IcatClient, said: Any) -> None:
+    service.fail(refusal(200, content=said), to="PUT")
+    with client_of(service, **OPTIONS) as datacite:
+        delivery = deliver_to(icat, datacite, twice=False)
+    assert [one.kind for one in delivery.failures] == ["retry"]
+    assert not doi_in_icat(icat.shared)
 
 
 def test_a_foreign_prefix_waits_for_somebody_to_grant_it(service: StandIn, icat: IcatClient) -> None:

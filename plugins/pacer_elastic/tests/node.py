@@ -91,8 +91,9 @@ class Node:
             source = _strict(line)
         except ValueError:
             return {"status": 400, "error": {"type": "mapper_parsing_exception", "reason": "failed to parse"}}
-        if any(isinstance(value, dict) for value in source.values()):
-            reason = "failed to parse field [trouble] of type [keyword]. Preview of field's value: 'Ada'"
+        texts = {name for name, one in self._fields(index).items() if one["type"] in ("keyword", "text")}
+        if wrong := [name for name in texts if isinstance(source.get(name), dict)]:
+            reason = f"failed to parse field [{wrong[0]}] of type [keyword]. Preview of field's value: 'Ada'"
             return {"status": 400, "error": {"type": "mapper_parsing_exception", "reason": reason}}
         version = target.get("version", 0)
         held = id_ in self.indexes[index]
@@ -102,6 +103,10 @@ class Node:
         self.indexes[index][id_] = source
         self.versions[index, id_] = version
         return {"_index": index, "_id": id_, "status": 200 if held else 201}
+
+    def _fields(self, index: str) -> dict[str, Any]:
+        fields: dict[str, Any] = self.mappings.get(index, {}).get("properties", {})
+        return fields
 
 
 def _error(status: int, kind: str, reason: str) -> Reply:

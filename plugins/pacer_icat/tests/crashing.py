@@ -78,39 +78,32 @@ class Overtaken(Crashing):
         return super().post(body)
 
 
-class Expiring:
+class Expiring(Crashing):
     """Carries envelopes, and ends the session that the n-th brings."""
 
     def __init__(self, server: IcatSandbox, at: int) -> None:
-        options = options_for(server)
-        self._http = Http(options.endpoint, timeout=options.timeout)
-        self._server, self._left = server, at
+        super().__init__(server)
+        self._server, self._last = server, at
 
     def post(self, body: bytes) -> tuple[int, bytes]:
-        self._left -= 1
         session = _SESSION.search(body)
-        if not self._left and session is not None:
+        if self.count + 1 == self._last and session is not None:
             self._server.catalogue.sessions.close(session[1].decode())
-        return self._http.post(body)
+        return super().post(body)
 
-    def close(self) -> None:
-        self._http.close()
+
+FAULTS = ("lost-request", "lost-answer", "session", "deadlock")
 
 
 def faulty(server: IcatSandbox, entities: list[Entity], how: str, at: int) -> Shared:
     """Give what a new process would have, whose n-th call meets a fault: its process goes on."""
     if how == "session":
-        shared = Shared(options_for(server), Expiring(server, at))
-        shared.wire.schema.learn(entities)
-        return shared
+        return process(server, entities, poster=Expiring(server, at))
     if how == "deadlock":
         server.misbehave.fail("deadlock", at=at, operation="writes")
     else:
         server.misbehave.fail("lost-answer" if how == "lost-answer" else "lost-request", at=at)
     return process(server, entities)
-
-
-FAULTS = ("lost-request", "lost-answer", "session", "deadlock")
 
 
 def process(
@@ -120,9 +113,10 @@ def process(
     *,
     after: bool = False,
     poster: Crashing | None = None,
+    **options: Any,
 ) -> Shared:
     """Give what a new process would have, with a crash at its n-th call."""
-    shared = Shared(options_for(server), poster or Crashing(server, at, after))
+    shared = Shared(options_for(server, **options), poster or Crashing(server, at, after))
     shared.wire.schema.learn(entities)
     return shared
 

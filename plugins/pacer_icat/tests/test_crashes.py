@@ -123,6 +123,30 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
 
 
 @pytest.mark.usefixtures("_small_batches")
+@pytest.mark.parametrize("earlier", [[], [MORE]], ids=["new", "completed"])
+def test_counts_that_pacer_keeps_are_right_after_a_crash_at_any_call(
+    icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], earlier: list[Any]
+) -> None:
+    def client(at: int = 0) -> IcatClient:
+        return IcatClient(process(icat_server, entities, at, after=True, file_counts="pacer"))
+
+    for one in earlier:
+        deliver_to(DATASETS, one, client(), twice=False)
+    snapshot = Snapshot(icat_server)
+    first = client()
+    deliver_to(DATASETS, LARGE, first, twice=False)
+    query = "SELECT d.complete, d.fileCount, d.fileSize FROM Dataset d"
+    expected = icat.shared.wire.search(query)
+    assert expected == [(True, 25 + 4 * len(earlier), sum(range(25)))]
+    for at in range(1, first.shared.wire.calls + 1):
+        snapshot.restore()
+        with pytest.raises(Crash):
+            deliver_to(DATASETS, LARGE, client(at), twice=False)
+        deliver_to(DATASETS, LARGE, client(), twice=False)
+        assert icat.shared.wire.search(query) == expected, f"after a crash at call {at}"
+
+
+@pytest.mark.usefixtures("_small_batches")
 def test_a_dataset_is_visibly_incomplete_until_its_last_file_is_there(
     icat_server: IcatSandbox, plain: Any, entities: list[Entity]
 ) -> None:

@@ -12,6 +12,7 @@ from pacer_core.testing import context
 from pacer_icat import ICAT, IcatClient
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.investigations.task import INVESTIGATIONS
+from pacer_icat.users.task import USERS
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.people import (
     LOCAL,
@@ -19,12 +20,14 @@ from plugins.pacer_icat.tests.people import (
     PARTICIPANT,
     PI,
     Sync,
+    accounts,
     instruments,
     investigation_message,
     members,
     parameters,
     read,
     roles,
+    user_message,
 )
 from plugins.pacer_icat.tests.support import dataset_message, deliver_to
 
@@ -188,6 +191,13 @@ def test_somebody_who_is_disabled_is_a_member_still(sync: Sync, plain: Any) -> N
     user.update()
     sync()
     assert roles(read(plain)) == [("db/acord__user_disabled", PARTICIPANT), ("db/jdoe", PI)]
+
+
+def test_a_member_is_found_under_the_name_that_users_stores(sync: Sync, icat: IcatClient, plain: Any) -> None:
+    deliver_to(USERS, user_message(user_list=accounts("İpek Ö", "STRASSE")), icat)
+    sync(user_list=members(PI, "İPEK ö") + members(LOCAL, "Straße", "strasse"), outcome=Outcome.RETRIED)
+    sync(user_list=members(PI, "İPEK ö") + members(LOCAL, "strasse"))
+    assert [role for _, role in roles(read(plain))] == [PI, LOCAL]
 
 
 def test_more_members_than_fit_into_one_question_are_found(sync: Sync, plain: Any) -> None:

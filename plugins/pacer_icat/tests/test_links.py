@@ -121,6 +121,17 @@ def test_links_lead_into_other_investigations(facility: Facility, plain: Any) ->
     assert facility.full("q") == ("raw p1", "")
 
 
+def test_a_relative_folder_is_one_of_the_same_investigation(facility: Facility, plain: Any) -> None:
+    (other,) = plain.search("SELECT i FROM Investigation i WHERE i.name = 'hg123'")
+    elsewhere = {"investigation": None, "investigation_id": other.id}
+    raw, processed = made("raw") | {"location": "Sample/ref"}, made("p", "x")
+    processed["parameters"] = [{"name": "input_datasets", "value": "Sample/ref"}]
+    facility.link(raw | elsewhere | {"name": "other"}, processed)
+    assert facility.lists() == {}
+    facility.link(raw)
+    assert facility.full("p") == ("raw", "")
+
+
 def test_folders_compare_without_blanks_around_and_slashes_behind(facility: Facility) -> None:
     raw = made("raw") | {"location": "/data/raw/"}
     processed = made("processed")
@@ -182,6 +193,11 @@ def test_a_list_that_would_be_too_long_keeps_whole_entries_and_says_so(
         f"dataset {raw}: left out to stay within 4000 characters: 5 entries of __full_output_datasetNames, "
         "5 entries of output_datasetNames, 5 entries of output_datasets"
     ) in caplog.text
+    caplog.clear()
+    facility.link(made(names[0], "raw"))
+    assert caplog.text == ""
+    facility.link(made(names[-1], "raw"))
+    assert f"dataset {raw}: left out" in caplog.text
 
 
 def test_what_no_longer_fits_the_direct_list_is_still_found(

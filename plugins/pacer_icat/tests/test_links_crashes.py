@@ -62,6 +62,17 @@ def prepare(server: IcatSandbox, entities: list[Entity], linked: str) -> dict[st
     return ids
 
 
+def move(icat: IcatClient) -> None:
+    """Let one be made from another dataset than before, as a reprocessing does."""
+    wire = icat.shared.wire
+    (found,) = wire.search(
+        "SELECT p.id FROM DatasetParameter p WHERE p.dataset.name = 'e' AND p.type.name = 'input_datasets'"
+    )
+    record = wire.read("DatasetParameter", found)
+    assert record is not None
+    wire.update(record, stringValue="/data/a")
+
+
 def state(icat: IcatClient) -> list[Any]:
     """Give all that links and statistics may have written, with names instead of ids."""
     values = {
@@ -71,19 +82,25 @@ def state(icat: IcatClient) -> list[Any]:
         }
         for entity in ("Dataset", "Sample", "Investigation")
     }
-    return [values, link_lists(icat.shared.wire)]
+    counts = [
+        icat.shared.wire.search(f"SELECT o.name, o.fileCount, o.fileSize FROM {entity} o ORDER BY o.name")
+        for entity in ("Dataset", "Investigation")
+    ]
+    return [values, link_lists(icat.shared.wire), counts]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-icat", "after-icat"])
 @pytest.mark.parametrize(
-    ("consumer", "linked", "name"),
+    ("consumer", "linked", "name", "counts"),
     [
-        (DATASET_LINKS, "", "b"),
-        (DATASET_LINKS, "abcx", "d"),
-        (DATASET_LINKS, "ade", "b"),
-        (DATASET_STATISTICS, "", "d"),
+        (DATASET_LINKS, "", "b", "database"),
+        (DATASET_LINKS, "abcx", "d", "database"),
+        (DATASET_LINKS, "ade", "b", "database"),
+        (DATASET_LINKS, "abcdex moved", "e", "database"),
+        (DATASET_STATISTICS, "", "d", "database"),
+        (DATASET_STATISTICS, "", "d", "pacer"),
     ],
-    ids=["links-first", "links-last", "links-between", "statistics"],
+    ids=["links-first", "links-last", "links-between", "links-moved", "statistics", "statistics-and-counts"],
 )
 def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     icat_server: IcatSandbox,
@@ -92,19 +109,23 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     consumer: ConsumerType,
     linked: str,
     name: str,
+    counts: str,
     after: bool,
 ) -> None:
-    message = {"dataset_id": prepare(icat_server, entities, linked)[name]}
+    message = {"dataset_id": prepare(icat_server, entities, linked.split(" ")[0])[name]}
+    if "moved" in linked:
+        move(icat)
     snapshot = Snapshot(icat_server)
-    shared = process(icat_server, entities)
+    shared = process(icat_server, entities, file_counts=counts)
     done = deliver_to(consumer, message, IcatClient(shared), twice=False)
     assert done.outcome is Outcome.ACKED, done.error
     calls, expected = shared.wire.calls, state(icat)
     for at in range(1, calls + 1):
         snapshot.restore()
+        dying = process(icat_server, entities, at, after=after, file_counts=counts)
         with pytest.raises(Crash):
-            deliver_to(consumer, message, IcatClient(process(icat_server, entities, at, after=after)))
-        again = IcatClient(process(icat_server, entities))
+            deliver_to(consumer, message, IcatClient(dying))
+        again = IcatClient(process(icat_server, entities, file_counts=counts))
         assert deliver_to(consumer, message, again, twice=False).outcome is Outcome.ACKED
         assert state(icat) == expected, f"after a crash at call {at} of {calls}"
 

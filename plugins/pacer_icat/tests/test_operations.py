@@ -100,9 +100,13 @@ def test_an_investigation_that_is_not_there_is_waited_for(ask: Ask, visit: Any, 
 
 
 def test_an_operation_that_nobody_knows_is_named(ask: Ask, visit: Any) -> None:
-    known = "mint-proposal, create-panosc-item"
+    known = "mint-proposal, create-panosc-item, reindex"
     assert problems(ask(operations=[MINT, "mint-dataset"])) == [f"operations[1]: is none of {known}"]
     assert problems(ask(operations=[])) == ["operations: are missing"]
+
+
+def test_reindexing_needs_nothing_but_the_investigation(ask: Ask, plain: Any) -> None:
+    assert ask(operations=["reindex"]).outcome is Outcome.ACKED
 
 
 def test_a_facility_may_have_operations_of_its_own(ask: Ask, plain: Any) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
 from pacer_core import NotYet
-from pacer_icat import IcatClient, Q, QueryError
+from pacer_icat import IcatClient, IcatFault, Q, QueryError
 from pacer_icat.client import SeveralError, Shared
 from pacer_icat.collation import fold
 from pacer_icat.query import run
@@ -85,6 +87,8 @@ def test_like_takes_a_pattern_in_which_a_backslash_makes_data(icat: IcatClient) 
         ("Dataset", {"fileSize": "big"}, "'fileSize' takes a whole number"),
         ("Dataset", {"fileSize": 1.5}, "takes a whole number, not a float"),
         ("Dataset", {"fileSize": True}, "takes a whole number, not a bool"),
+        ("Dataset", {"fileSize": 1e300}, "takes a whole number, not a float"),
+        ("Dataset", {"fileSize": float("nan")}, "takes a whole number, not a float"),
         ("Dataset", {"fileSize": 2**63}, "takes a whole number below"),
         ("Dataset", {"fileSize__contains": "1"}, "compares texts"),
         ("Dataset", {"name__contains": 1}, "takes a text, not a int"),
@@ -105,6 +109,7 @@ def test_like_takes_a_pattern_in_which_a_backslash_makes_data(icat: IcatClient) 
         ("Dataset", {"sample__isnull": "yes"}, "takes True or False"),
         ("Dataset", {"datafiles": None}, "takes a Datafile or its id, not a NoneType"),
         ("DatasetParameter", {"numericValue": float("nan")}, "takes a finite number"),
+        ("DatasetParameter", {"numericValue": [1]}, "takes a number, not a list"),
         ("DatasetParameter", {"numericValue": "much"}, "takes a number"),
         ("ParameterType", {"valueType": "STRING'"}, "takes the name of an enumeration's value"),
         ("ParameterType", {"valueType__gt": "STRING"}, "have no order"),
@@ -145,6 +150,14 @@ def test_values_are_typed_by_the_schema(icat: IcatClient, rows: list[Row]) -> No
         == datasets.filter(startDate="2025-03-01T00:00:00Z").count()
     )
     assert len(days) > 1
+    half = first.start + timedelta(seconds=0.5)
+    at = datasets.filter(startDate=first.start).count()
+    assert datasets.filter(startDate__lt=half, startDate__gte=first.start).count() == at
+    assert datasets.filter(startDate__between=(first.start, half)).count() == at
+    assert not datasets.filter(startDate__gte=half, startDate__lte=first.start).exists()
+    assert datasets.filter(id=Fraction(first.id), parameters__numericValue__lt=Decimal("1.5")).count() == (
+        1.0 in first.numbers
+    )
     assert datasets.filter(id=str(first.id), complete="true").count() == int(first.complete)
     assert datasets.filter(fileSize__in=[0, 0.0, "0"]).count() == len(rows)
     assert (
@@ -177,6 +190,15 @@ def test_conditions_on_many_are_about_one_related_object_unless_they_are_asked_a
     assert datasets.exclude(**low).count() == len(rows)
 
 
+def test_a_list_may_be_whatever_gives_values(icat: IcatClient, rows: list[Row]) -> None:
+    ids = [row.id for row in rows[:3]]
+    asked = icat.objects("Dataset").filter(id__in=(one for one in ids))
+    assert [asked.count(), len(list(asked)), asked.filter(id__in={ids[0]: 1}).count()] == [3, 3, 1]
+    visits = icat.objects("Investigation").filter(name="hg123")
+    wanted = len([row for row in rows if row.visit == "bm00"])
+    assert icat.objects("Dataset").filter(investigation__in=visits).count() == wanted
+
+
 def test_every_object_is_given_once_however_many_related_ones_fit(icat: IcatClient, rows: list[Row]) -> None:
     found = list(icat.objects("Investigation").filter(datasets__isnull=False).values("name"))
     assert len(found) == 2
@@ -202,6 +224,9 @@ def test_search_is_the_call_that_users_of_pacer_know(icat: IcatClient, rows: lis
     assert {one.investigation.name for one in found} == {"hg123"}
     assert all(parameter.type.name.startswith("query-") for one in found for parameter in one.parameters)
     assert icat.calls == before
+
+    (first, *_) = icat.search("Dataset", includes="sample", order=("name", "DESC"))
+    assert first.name == max((row.name for row in rows), key=lambda name: (fold(name), name))
 
     def names(**more: Any) -> Any:
         return icat.search("Dataset", {"id": rows[0].id}, attributes="name", **more)
@@ -342,6 +367,21 @@ def test_pages_are_turned_without_being_seen(
     assert [one["id"] for one in asked[5:21].values("id", "description")] == ids[5:21]
 
 
+@pytest.mark.parametrize("order", [[], ["complete"], ["-description", "id"]])
+def test_objects_may_be_changed_while_they_are_read(
+    icat: IcatClient, rows: list[Row], order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_PAGE", 7)
+    seen = []
+    for dataset in icat.objects("Dataset").filter(complete=False).order_by(*order):
+        seen.append(dataset.id)
+        dataset.complete = True
+        dataset.description = "z"
+        dataset.update()
+    assert sorted(seen) == [row.id for row in rows if not row.complete]
+    assert not icat.objects("Dataset").filter(complete=False).exists()
+
+
 def test_an_icat_that_gives_little_at_a_time_gives_all_in_the_end() -> None:
     with IcatSandbox(seed="demo", max_entities=10) as server:
         shared = Shared(options_for(server))
@@ -361,7 +401,13 @@ def test_an_icat_that_gives_little_at_a_time_gives_all_in_the_end() -> None:
         found = list(icat.objects("Dataset").include("datafiles", "investigation"))
         assert [len(one.datafiles) for one in found] == sizes
         assert {one.investigation.name for one in found} == {"hg123"}
-        icat.prefetch(list(icat.objects("Dataset")), "datafiles")
+        found = list(icat.objects("Dataset"))
+        icat.prefetch(found, "datafiles.datafileFormat")
+        before = icat.calls
+        assert [[file.datafileFormat for file in one.datafiles] for one in found] == [
+            [None] * size for size in sizes
+        ]
+        assert icat.calls == before
         shared.close()
 
 
@@ -387,6 +433,41 @@ def test_q_objects_join_and_turn_round(icat: IcatClient, rows: list[Row]) -> Non
         a & {"id": 1}  # type: ignore[operator]  # the mistake
     with pytest.raises(QueryError, match="not a dict"):
         icat.objects("Dataset").filter({"id": 1})  # type: ignore[arg-type]  # the mistake
+
+
+def test_relations_may_be_missing_and_joined_with_or(icat: IcatClient, rows: list[Row]) -> None:
+    samples = dict(icat.search("Sample", attributes=["name", "id"]))
+
+    def ids(q: Q) -> list[int]:
+        return [one["id"] for one in icat.objects("Dataset").filter(q).values("id")]
+
+    assert ids(Q(sample=None)) == ids(Q(sample__isnull=True)) == [row.id for row in rows if not row.sample]
+    assert ids(Q(sample__in=[None, samples["s1"]])) == [row.id for row in rows if row.sample in (None, "s1")]
+    assert ids(Q(sample__ne=samples["s1"])) == [row.id for row in rows if row.sample != "s1"]
+    assert ids(Q(sample__type__name="P") | Q(datafiles__name="f1") | Q(datafiles__isnull=True)) == [
+        row.id for row in rows if row.kind == "P" or "f1" in row.files or not row.files
+    ]
+    assert ids(~(Q(sample__type__name="P") | Q(datafiles__name="f1"))) == [
+        row.id for row in rows if row.kind != "P" and "f1" not in row.files
+    ]
+
+
+def test_what_would_be_asked_can_be_seen(icat: IcatClient, rows: list[Row]) -> None:
+    asked = icat.objects("Dataset").filter(sample__type__name="P", complete=True).order_by("-name")
+    query = asked.query()
+    assert query == (
+        "SELECT o FROM Dataset o LEFT JOIN o.sample j1 LEFT JOIN j1.type j2 "
+        "WHERE (j2.name = 'P' AND o.complete = TRUE) ORDER BY o.name DESC, o.id"
+    )
+    assert [one.id for one in icat.python_icat.search(query)] == [one.id for one in asked]
+    assert icat.objects("Dataset").filter(id__in=[]).query() == ""
+
+
+def test_a_refusal_by_icat_is_no_page_that_is_too_large(icat: IcatClient, icat_server: IcatSandbox) -> None:
+    icat.objects("Dataset").count()
+    icat_server.misbehave.fail("internal", at=1, operation="search")
+    with pytest.raises(IcatFault, match="INTERNAL"):
+        list(icat.objects("Dataset").values("id"))
 
 
 def test_several_conditions_on_one_field_hold_together(icat: IcatClient, rows: list[Row]) -> None:

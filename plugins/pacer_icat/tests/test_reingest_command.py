@@ -41,4 +41,4 @@ def test_a_consumer_that_is_not_configured_is_named(site: Site, file: Path) -> N
     done = site.pacer("icat", "reingest", "20250330096", "-n", "again", "-c", file)
     assert done.code == 2
     assert "no consumer 'again'" in done.both
-    assert "there are: datasets, reingest" in done.both
+    assert "there are: datasets, reingest; add a consumer of type reingest" in done.both

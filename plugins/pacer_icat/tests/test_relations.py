@@ -87,6 +87,9 @@ def test_prefetch_asks_as_often_for_forty_as_for_one(icat: IcatClient, rows: lis
     assert walk(icat, fresh) == seen
     assert icat.calls == before + 1
     icat.prefetch(fresh, *paths)
+    assert [file.dataset.sample and file.dataset.sample.name for one in fresh for file in one.datafiles] == [
+        row.sample for row in rows for _ in row.files
+    ]
     assert icat.calls == before + 1
 
     before = icat.calls
@@ -111,6 +114,17 @@ def test_prefetch_goes_on_from_what_is_there(icat: IcatClient, rows: list[Row]) 
         icat.prefetch(datasets, "smple")
     with pytest.raises(EntityError, match="not in ICAT"):
         icat.prefetch([icat.new("Dataset")], "sample")
+
+
+def test_the_way_back_may_be_asked_for_as_well(icat: IcatClient, rows: list[Row]) -> None:
+    datasets = list(icat.objects("Dataset"))
+    icat.prefetch(datasets, "datafiles.dataset.investigation")
+    before = icat.calls
+    assert {file.dataset.investigation.name for one in datasets for file in one.datafiles} == {
+        "20250330096",
+        "hg123",
+    }
+    assert icat.calls == before
 
 
 def test_only_this_clients_entities_load_relations(icat: IcatClient, rows: list[Row], plain: Any) -> None:
@@ -241,6 +255,10 @@ def test_an_update_of_what_is_gone_says_so(icat: IcatClient, rows: list[Row]) ->
         with pytest.raises(IcatFault) as caught:
             ask()
         assert caught.value.type == "NO_SUCH_OBJECT_FOUND"
+    with pytest.raises(IcatFault, match="NO_SUCH_OBJECT_FOUND"):
+        mine.sample  # noqa: B018 - reading it asks
+    assert list(mine.datafiles) == []
+    icat.prefetch([mine], "investigation")
     with pytest.raises(EntityError, match="create it first"):
         icat.new("Dataset", name="x").update()
 
@@ -298,6 +316,33 @@ def test_values_are_checked_before_they_are_sent(
     with pytest.raises(EntityError, match="not in ICAT cannot be referred to as 'sample'"):
         icat.new("Dataset", name="x", sample=icat.new("Sample", name="s")).create()
     assert icat.calls == before
+
+
+def test_what_icat_would_call_internal_is_named_before(icat: IcatClient, rows: list[Row]) -> None:
+    def create(**more: Any) -> None:
+        icat.new("Dataset", **{**given, **more}).create()
+
+    given = {
+        "name": "x",
+        "complete": True,
+        "type": icat.one("DatasetType", name="acquisition"),
+        "investigation": icat.one("Investigation", name="hg123"),
+    }
+    energy = icat.one("ParameterType", name="query-energy")
+    files = [icat.new("Datafile", name=name) for name in ("é.h5", "f", "E.H5 ")]
+    parameters = [icat.new("DatasetParameter", type=energy, numericValue=one) for one in (1, 2)]
+    with pytest.raises(
+        EntityError, match=r"two of Dataset\.datafiles are one to ICAT, which compares their name"
+    ):
+        create(datafiles=files)
+    with pytest.raises(EntityError, match=r"two of Dataset\.parameters are one.*their type"):
+        create(parameters=parameters)
+    with pytest.raises(EntityError, match="a Datafile lacks what ICAT needs: name"):
+        create(datafiles=[icat.new("Datafile", location="/x")])
+    with pytest.raises(EntityError, match="a Dataset lacks what ICAT needs: investigation, type"):
+        create(investigation=None, type=None)
+    create(datafiles=files[:2], parameters=parameters[:1])
+    assert len(icat.one("Dataset", name="x").datafiles) == 2
 
 
 def test_many_are_created_and_deleted_at_once(icat: IcatClient, plain: Any) -> None:

@@ -383,6 +383,45 @@ def test_many_are_taken_back_in_few_calls(icat: IcatClient, rows: list[Row]) -> 
     assert not icat.objects("Technique").exists()
 
 
+def test_deadlocks_change_nothing_but_the_time(
+    icat: IcatClient, icat_server: IcatSandbox, rows: list[Row]
+) -> None:
+    before = snapshot(icat)
+    icat_server.misbehave.deadlock(every=2)
+    with failing(icat) as rb:
+        icat.python_icat.createMany([icat.new("Technique", name=name) for name in "abc"])
+        dataset = icat.one("Dataset", id=rows[1].id)
+        dataset.name = "new"
+        dataset.update()
+        icat.python_icat.deleteMany([icat.one("Dataset", id=row.id) for row in rows[:3]])
+        assert icat.objects("Technique").count() == 3
+    icat_server.misbehave.clear()
+    assert snapshot(icat) == before
+    assert [one.entity for one in rb.unrestored] == ["Dataset"] * 3
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_whatever_write_fails_on_the_way_back_is_told(
+    icat: IcatClient, icat_server: IcatSandbox, rows: list[Row], at: int
+) -> None:
+    before = snapshot(icat)
+    with failing(icat) as rb:
+        dataset = icat.one("Dataset", id=rows[0].id)
+        dataset.description = "changed"
+        dataset.update()
+        icat.new("Technique", name="new").create()
+        icat.one("Dataset", id=rows[2].id).delete()
+        icat.one("Datafile", name="f0", dataset=rows[1].id).delete()
+        icat_server.misbehave.fail("internal", at=at, operation="writes")
+    icat_server.misbehave.clear()
+    lost = {str(one) for one in before} - {str(one) for one in snapshot(icat)}
+    untold = [one for one in rb.unrestored if "has a new id" not in one.what]
+    if at == 1:  # the datafile, which is all there was of it
+        assert [one.entity for one in untold] == ["Datafile"]
+    assert bool(lost) == any(one.entity != "Technique" for one in untold)
+    assert icat.objects("Technique").exists() == any(one.entity == "Technique" for one in untold)
+
+
 # --- against snapshots ------------------------------------------------------------------------------------
 
 STEPS = st.lists(

@@ -157,6 +157,14 @@ def test_icat_plus_out_of_sorts_delays_the_message_and_loses_nothing(
     assert site.shown() == WHOLE
 
 
+def test_a_refusal_by_icat_is_for_a_person(site: Site, icat_server: IcatSandbox) -> None:
+    site.reset()
+    icat_server.misbehave.fail("internal", at=1, operation="createMany", entity="DatasetParameter")
+    delivery = site.run(Bomb(), site.visit.message())
+    assert delivery.outcome is Outcome.DEAD
+    assert "ICAT refused createMany: INTERNAL" in str(delivery.error)
+
+
 def test_an_upload_is_never_sent_twice_by_itself(
     icat: IcatClient, server: IcatPlus, site: Site, service: StandIn
 ) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pacer_core import Outcome
-from pacer_http.testing import FAULTS, StandIn
+from pacer_http.testing import FAULTS, Reply, Request, StandIn
 from pacer_icat import IcatClient
 from pacer_icat.client import Shared
 from pacer_icatplus import IcatPlus
@@ -121,6 +122,27 @@ def test_files_that_may_not_be_uploaded_make_the_message_dead_and_the_dataset_st
     assert "passwd" not in str(delivery.error)
     assert service.requests == []
     assert icat.shared.wire.search("SELECT COUNT(d) FROM Dataset d") == [1]
+
+
+def test_a_file_that_becomes_a_way_out_while_others_are_uploaded_is_not_read(
+    visit: Visit, icat: IcatClient, proxy: Proxy, tmp_path: Path
+) -> None:
+    """It was looked at with all others before the first upload; here it changes at the first upload."""
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(b"secret")
+    visit.write("a.png")
+    file = visit.write("b.png")
+
+    def swap(request: Request) -> Reply:
+        file.unlink()
+        file.symlink_to(secret)
+        return proxy.answer(request)
+
+    with StandIn(swap) as service, client_of(service, visit.root) as server:
+        delivery = deliver_to(icat, server, visit.message(), twice=False)
+    assert delivery.outcome is Outcome.DEAD
+    assert "outside the allowed roots" in str(delivery.error)
+    assert contents(proxy) == [b"a.png"]
 
 
 def test_a_named_image_that_is_not_there_is_waited_for(send: Send, visit: Visit, proxy: Proxy) -> None:

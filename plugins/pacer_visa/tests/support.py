@@ -6,10 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-import attrs
-
-from pacer_core import ConsumerType, Context, Delivery
-from pacer_core.messages import Clients
+from pacer_core import ConsumerType, Delivery
 from pacer_core.testing import deliver
 from pacer_icat import Investigation, User
 from pacer_visa import VISA, Visa
@@ -63,24 +60,20 @@ def member(username: str, email: str, role: str = "Principal investigator") -> d
 
 
 def send(
-    visa: Visa, consumer: ConsumerType, message: dict[str, Any], *, twice: bool = True, options: Any = None
+    visa: Visa,
+    consumer: ConsumerType,
+    message: dict[str, Any],
+    *,
+    twice: bool = True,
+    options: Any = None,
+    stamp: datetime | None = None,
 ) -> Delivery:
     """Send a message through a consumer, with VISA as its only integration."""
-    task_options = {} if options is None else {consumer.tasks[0].name: options}
     return deliver(
-        consumer, json.dumps(message), integrations={VISA: visa}, twice=twice, task_options=task_options
+        consumer,
+        json.dumps(message),
+        integrations={VISA: visa},
+        twice=twice,
+        task_options={} if options is None else {consumer.tasks[0].name: options},
+        properties={} if stamp is None else {"timestamp": stamp},
     )
-
-
-def sent_at(visa: Visa, consumer: ConsumerType, message: dict[str, Any], stamp: datetime) -> None:
-    """Run the one task of a consumer for a message with AMQP's property ``timestamp``."""
-    (one,) = consumer.tasks
-    stamped = attrs.evolve(one, run=lambda body, ctx: one.run(body, _stamped(ctx, stamp)))
-    consumer = ConsumerType(name=consumer.name, message=consumer.message, tasks=[stamped])
-    delivery = deliver(consumer, json.dumps(message), integrations={VISA: visa})
-    assert not delivery.failures, delivery.failures
-
-
-def _stamped(ctx: Context, stamp: datetime) -> Context:
-    envelope = attrs.evolve(ctx.envelope, properties={"timestamp": stamp})
-    return Context(envelope, ctx.consumer, options=ctx.options, clients=Clients({VISA.name: ctx[VISA]}))

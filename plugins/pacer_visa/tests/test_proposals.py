@@ -20,7 +20,6 @@ from plugins.pacer_visa.tests.support import (
     investigation,
     member,
     send,
-    sent_at,
     user,
 )
 
@@ -152,8 +151,10 @@ def test_two_visits_of_one_proposal_are_two_experiments(visa: Visa, read: Read) 
 
 
 def test_an_older_message_changes_nothing(visa: Visa, read: Read) -> None:
-    sent_at(visa, INVESTIGATIONS, investigation(title="New"), datetime(2025, 5, 2, tzinfo=UTC))
-    sent_at(visa, INVESTIGATIONS, investigation(title="Old", user_list=[]), datetime(2025, 5, 1, tzinfo=UTC))
+    send(visa, INVESTIGATIONS, investigation(title="New"), stamp=datetime(2025, 5, 2, tzinfo=UTC))
+    send(
+        visa, INVESTIGATIONS, investigation(title="Old", user_list=[]), stamp=datetime(2025, 5, 1, tzinfo=UTC)
+    )
     assert read("SELECT proposal.title, experiment.title FROM proposal, experiment") == [("New", "New")]
     assert members(read) == ["7"]
 

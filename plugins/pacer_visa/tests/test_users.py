@@ -11,7 +11,7 @@ import pytest
 
 from pacer_core import Outcome
 from pacer_visa import Visa, VisaOptions
-from plugins.pacer_visa.tests.support import USERS, send, sent_at, user
+from plugins.pacer_visa.tests.support import USERS, send, user
 
 Read = Callable[..., list[Any]]
 
@@ -104,12 +104,12 @@ def test_a_quota_of_none_that_an_administrator_set_stays(visa: Visa, read: Read)
 
 
 def test_an_older_message_changes_nothing(visa: Visa, read: Read, caplog: pytest.LogCaptureFixture) -> None:
-    sent_at(visa, USERS, user(last_name="King"), datetime(2025, 5, 2, tzinfo=UTC))
+    send(visa, USERS, user(last_name="King"), stamp=datetime(2025, 5, 2, tzinfo=UTC))
     with caplog.at_level(logging.INFO):
-        sent_at(visa, USERS, user(), datetime(2025, 5, 1, tzinfo=UTC))
+        send(visa, USERS, user(), stamp=datetime(2025, 5, 1, tzinfo=UTC))
     assert read("SELECT last_name FROM users") == [("King",)]
     assert "VISA has a newer message about this user" in caplog.text
-    sent_at(visa, USERS, user(last_name="Byron"), datetime(2025, 5, 2, tzinfo=UTC))
+    send(visa, USERS, user(last_name="Byron"), stamp=datetime(2025, 5, 2, tzinfo=UTC))
     assert read("SELECT last_name FROM users") == [("Byron",)], "of the same second, the later to come"
 
 

@@ -8,7 +8,7 @@ from pacer_datacite.integration import DATACITE
 from pacer_datacite.metadata import document_of
 from pacer_datacite.minting import mint
 from pacer_datacite.proposal import read
-from pacer_icat import ICAT, InvestigationOperations
+from pacer_icat import ICAT, IcatFault, InvestigationOperations, settled
 
 OPERATION = "mint-proposal"
 
@@ -23,7 +23,10 @@ def mint_proposal(message: InvestigationOperations, ctx: Context) -> None:
         return
     icat, datacite = ctx[ICAT], ctx[DATACITE]
     options = datacite.options
-    proposal = read(icat, ctx.facts["investigation_id"])
+    try:
+        proposal = read(icat, ctx.facts["investigation_id"])
+    except IcatFault as fault:
+        raise settled(fault) from fault
     try:
         doi = doi_of(options.prefix, options.suffix, proposal.identity)
     except ValueError as error:
@@ -42,11 +45,14 @@ def store_doi(message: InvestigationOperations, ctx: Context) -> None:
         return
     icat = ctx[ICAT].shared.wire
     doi = ctx.facts["doi"]
-    record = icat.read("Investigation", ctx.facts["investigation_id"])
-    if record is None:
-        raise Reject(f"the investigation of {doi} has been deleted from ICAT since it was minted")
-    if not _same(record["doi"], doi):
-        icat.update(record, doi=doi)
+    try:
+        record = icat.read("Investigation", ctx.facts["investigation_id"])
+        if record is None:
+            raise Reject(f"the investigation of {doi} has been deleted from ICAT since it was minted")
+        if not _same(record["doi"], doi):
+            icat.update(record, doi=doi)
+    except IcatFault as fault:
+        raise settled(fault) from fault
 
 
 def _same(held: str | None, doi: str) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from pacer_core import IntegrationType
 from pacer_elastic.client import Elastic
-from pacer_elastic.options import ElasticOptions
+from pacer_elastic.options import ElasticOptions, credentials
 from pacer_http import HttpClient, is_away
 
 
@@ -17,10 +17,9 @@ def open_elastic(options: ElasticOptions) -> Iterator[Elastic]:
     with HttpClient(
         "Elasticsearch",
         options.url,
-        account=options.account,
-        authorization=options.authorization,
         timeout=options.timeout,
         ca_file=options.ca_file,
+        **credentials(options),
     ) as http:
         yield Elastic(options, http)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol, TypedDict
 
 from attrs import field, frozen
 
@@ -24,9 +24,59 @@ def is_index(name: str) -> bool:
     )
 
 
-def _is_index(_: Any, __: Any, name: str) -> None:
+def valid_index(_: Any, __: Any, name: str) -> None:
+    """Validate an option, as attrs validators do: the name of an index."""
     if not is_index(name):
         raise ValueError("is no name of an index: lower case, without blanks and most punctuation")
+
+
+class WithCredentials(Protocol):
+    """Options with an account or an API key, or without either."""
+
+    @property
+    def username(self) -> str | None:
+        """The account's name."""
+        ...
+
+    @property
+    def password(self) -> Secret | None:
+        """Its password."""
+        ...
+
+    @property
+    def api_key(self) -> Secret | None:
+        """An API key instead."""
+        ...
+
+
+def valid_credentials(options: WithCredentials) -> None:
+    """Refuse half an account, and two ways to log in.
+
+    Raises
+    ------
+    ValueError
+        Saying which.
+    """
+    if (options.username is None) != (options.password is None):
+        raise ValueError("username and password go together")
+    if options.api_key is not None and options.username is not None:
+        raise ValueError("has an account and an API key: give one of them")
+
+
+class Credentials(TypedDict):
+    """What `pacer_http.HttpClient` takes."""
+
+    account: tuple[str, Secret] | None
+    authorization: tuple[str, Secret] | None
+
+
+def credentials(options: WithCredentials) -> Credentials:
+    """Give the account or API key as `pacer_http.HttpClient` takes it."""
+    account = None
+    if options.username is not None and options.password is not None:
+        account = (options.username, options.password)
+    key = None if options.api_key is None else ("ApiKey", options.api_key)
+    return {"account": account, "authorization": key}
 
 
 @frozen
@@ -53,24 +103,9 @@ class ElasticOptions:
     username: str | None = None
     password: Secret | None = None
     api_key: Secret | None = None
-    index: str = field(default="datasets", validator=_is_index)
+    index: str = field(default="datasets", validator=valid_index)
     timeout: timedelta = timedelta(seconds=30)
     ca_file: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        if (self.username is None) != (self.password is None):
-            raise ValueError("username and password go together")
-        if self.api_key is not None and self.username is not None:
-            raise ValueError("has an account and an API key: give one of them")
-
-    @property
-    def account(self) -> tuple[str, Secret] | None:
-        """The account, or ``None``."""
-        if self.username is None or self.password is None:
-            return None
-        return self.username, self.password
-
-    @property
-    def authorization(self) -> tuple[str, Secret] | None:
-        """The API key with its scheme, or ``None``."""
-        return None if self.api_key is None else ("ApiKey", self.api_key)
+        valid_credentials(self)

@@ -8,13 +8,12 @@ from pacer_icat.integration import ICAT
 from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
-from pacer_icat.operations.visit import visit_of
 from pacer_icat.options import IcatOptions
 from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
+from pacer_icat.signals import settled
 from pacer_icat.soap import Bean, ref
 from pacer_icat.users.message import Account, Affiliation, User
-from pacer_icat.visits import find_visit
 from pacer_icat.wire import parameter_type
 
 __all__ = [
@@ -41,10 +40,9 @@ __all__ = [
     "Sample",
     "User",
     "connect",
-    "find_visit",
     "fold",
     "investigation_key",
     "parameter_type",
     "ref",
-    "visit_of",
+    "settled",
 ]

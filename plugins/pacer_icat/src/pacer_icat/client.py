@@ -151,10 +151,10 @@ class IcatClient:
     def prefetch(self, objects: Iterable[Any], *paths: str) -> None:
         """Ask for relations of objects that are not there yet, for all of them at once.
 
-        ``icat.prefetch(datasets, "investigation", "parameters.type")`` takes a query for 500 objects; what is
-        read from them afterwards asks nothing.
+        ``icat.prefetch(datasets, "investigation", "parameters.type")`` takes a query for some hundred
+        objects; what is read from them afterwards asks nothing.
         """
-        self.python_icat.prefetch_paths(list(objects), paths)
+        self.python_icat.prefetch(list(objects), paths)
 
     # --- writing ---------------------------------------------------------------------------------------
 

@@ -141,7 +141,7 @@ def convert(
 
 def value_in(record: Record) -> Any:
     """Give the value of a parameter that was read with its type."""
-    kind = record["type"]["valueType"]
+    kind = record.related("type")["valueType"]
     return record[VALUE[kind]]
 
 

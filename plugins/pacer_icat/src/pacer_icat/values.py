@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime, time, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 from pacer_icat.schema import Field
@@ -20,11 +22,11 @@ _TRUTH = {"true": True, "false": False}
 _LEAST_SIGNIFICANT = 2**53
 
 
-def typed(field: Field, value: Any, zone: tzinfo | None) -> Scalar:
-    """Give a value in the kind of an attribute; times as ICAT stores them, in UTC.
+def typed(field: Field, value: Any, zone: tzinfo | None, *, up: bool = False) -> Scalar:
+    """Give a value in the kind of an attribute; times as ICAT stores them, in UTC and whole seconds.
 
     Numbers and truth values may be texts that say them, times may be dates or ISO 8601; without an offset
-    they are of ``zone``. An enumeration's value is its name.
+    they are of ``zone``. An enumeration's value is its name. ``up`` rounds a time up instead of cutting it.
 
     Raises
     ------
@@ -40,13 +42,13 @@ def typed(field: Field, value: Any, zone: tzinfo | None) -> Scalar:
     if field.type == "boolean":
         return _truth(value)
     if field.type == "Date":
-        return moment(value, zone)
+        return moment(value, zone, up=up)
     if isinstance(value, str) and value.isidentifier():
         return value
     raise _unfit("the name of an enumeration's value", value)
 
 
-def moment(value: Any, zone: tzinfo | None) -> datetime:
+def moment(value: Any, zone: tzinfo | None, *, up: bool = False) -> datetime:
     """Give a time as ICAT stores it, from a datetime, a date (midnight) or a text in ISO 8601.
 
     Raises
@@ -65,6 +67,8 @@ def moment(value: Any, zone: tzinfo | None) -> datetime:
         raise _unfit("a time", value)
     if not storable(value):
         raise ValueError("takes a time that ICAT can store, in the years 1583 to 9998")
+    if up and value.microsecond:
+        value += timedelta(seconds=1)
     return stored(value, zone)
 
 
@@ -79,23 +83,29 @@ def _text(value: Any) -> str:
 
 
 def _whole(value: Any, limit: int) -> int:
-    number = value
     if isinstance(value, str):
         try:
             number = int(value)
         except ValueError:
             raise ValueError("takes a whole number, not a text that is none") from None
-    if isinstance(number, float) and number.is_integer() and abs(number) <= _LEAST_SIGNIFICANT:
-        number = int(number)
-    if isinstance(number, bool) or not isinstance(number, int):
+    elif isinstance(value, Real) and not isinstance(value, bool) and value == (number := _cut(value)):
+        pass
+    else:
         raise _unfit("a whole number", value)
     if not -limit <= number < limit:
         raise ValueError(f"takes a whole number below {limit}")
     return number
 
 
+def _cut(value: Any) -> int:
+    # A float of more digits is whole, and may still not be the number that was meant.
+    if isinstance(value, float) and not abs(value) <= _LEAST_SIGNIFICANT:
+        return 0
+    return int(value)
+
+
 def _real(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal | str):
         raise _unfit("a number", value)
     try:
         number = float(value)

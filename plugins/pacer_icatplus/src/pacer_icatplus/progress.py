@@ -15,7 +15,7 @@ from typing import Any
 from attrs import define, frozen
 
 from pacer_core import NotYet, Retry
-from pacer_icat import Bean, IcatClient, IcatFault, fold, parameter_type, ref
+from pacer_icat import Bean, IcatClient, IcatFault, fold, parameter_type, ref, settled
 from pacer_icatplus.files import PATHS, split
 
 IDS = "ResourcesGallery"
@@ -79,7 +79,7 @@ class Progress:
         except IcatFault as fault:
             if fault.is_duplicate:
                 raise Retry("another process is writing the gallery of the same dataset") from fault
-            raise
+            raise settled(fault) from fault
         self.images = images
 
     def _write(self, name: str, values: dict[str, Any]) -> None:

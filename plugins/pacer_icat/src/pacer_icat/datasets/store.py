@@ -19,6 +19,7 @@ from pacer_icat.datasets.plan import Plan
 from pacer_icat.faults import IcatFault
 from pacer_icat.parameters import Parameter
 from pacer_icat.soap import Bean, Record, ref
+from pacer_icat.totals.count import are_ours, files_of
 
 log = logging.getLogger("pacer.icat.datasets")
 
@@ -149,7 +150,7 @@ def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
         values["datasetInstruments"] = [
             Bean("DatasetInstrument", {"instrument": ref("Instrument", plan.instrument)})
         ]
-    if icat.options.file_counts == "pacer":
+    if are_ours("Dataset", icat):
         values["fileCount"] = len(first)
         values["fileSize"] = sum(file.size or 0 for file in first)
     id_ = icat.wire.create(Bean("Dataset", values))
@@ -189,9 +190,9 @@ def _complete(plan: Plan, found: Found, sample: int, icat: Shared) -> None:
         differing = []
     _link_instrument(plan, dataset, icat)
     missing, differing_sizes = missing_files(plan.files, plan.location, dataset, icat)
-    added = add_files(batches(missing), plan.checksums, dataset, icat)
+    add_files(batches(missing), plan.checksums, dataset, icat)
     others = [f"sizes of {differing_sizes} files"] if differing_sizes else []
-    others += _finish(plan, dataset, icat, sample=sample, counted=added, replace=newer)
+    others += _finish(plan, dataset, icat, sample=sample, replace=newer)
     if newer and plan.sequence is not None:
         # Last: until it is there, a repetition of this message replaces the metadata once more.
         record = there.get(plan.sequence.type.id)
@@ -237,7 +238,6 @@ def _finish(
     icat: Shared,
     *,
     sample: int | None = None,
-    counted: bool = True,
     replace: bool = False,
 ) -> list[str]:
     """Set what is still open on the dataset itself, ``complete`` last of all; give what differs."""
@@ -258,11 +258,10 @@ def _finish(
     changes = {name: references.get(name, wanted[name]) for name in changed}
     if not record["complete"]:
         changes["complete"] = True
-    if icat.options.file_counts == "pacer" and counted:
-        ((count, size),) = wire.search(
-            "SELECT COUNT(f), SUM(f.fileSize) FROM Datafile f WHERE f.dataset.id = :dataset", dataset=dataset
-        )
-        changes |= {"fileCount": count or 0, "fileSize": size or 0}
+    if are_ours("Dataset", icat):
+        counted = files_of(dataset, icat)
+        if counted != (record["fileCount"], record["fileSize"]):
+            changes |= {"fileCount": counted[0], "fileSize": counted[1]}
     if changes:
         wire.update(record, **changes)
     return [] if replace else differing

@@ -83,11 +83,11 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
 
     type_ = look(lambda: catalogue.investigation_type(message.type, facility))
     instrument = look(lambda: catalogue.instrument(message.instrument.code, facility))
-    users = _users([member.username for member in message.user_list], options, icat)
+    users = _users([member.username.lower() for member in message.user_list], options, icat)
     unknown = [
         f"user_list[{place}].username"
         for place, member in enumerate(message.user_list)
-        if fold(member.username) not in users
+        if fold(member.username.lower()) not in users
     ]
     if unknown:
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
@@ -110,7 +110,7 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
         type=type_,
         instrument=instrument,
         members=frozenset(
-            (users[fold(member.username)], role)
+            (users[fold(member.username.lower())], role)
             for member in message.user_list
             for role in _roles(member, message.user_list, options)
         ),

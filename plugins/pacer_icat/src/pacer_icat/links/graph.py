@@ -77,7 +77,7 @@ class Graph:
         self.stored |= kept.read("Dataset", ids, self._only(LISTS), self._icat)
 
     def locate(self, locations: Collection[str], investigation: int) -> dict[str, list[int]]:
-        """Find datasets by their folders: in an investigation, and what is not there, in all others."""
+        """Find datasets by their folders: in an investigation, and absolute ones not there in all others."""
         found: dict[str, list[int]] = defaultdict(list)
         open_ = sorted(locations)
         for condition, values in (
@@ -92,9 +92,8 @@ class Graph:
                     folder = clean(self.nodes[id_].location)
                     if folder in locations and id_ not in found[folder]:
                         found[folder].append(id_)
-            open_ = [one for one in open_ if not found.get(one)]
-            if not open_:
-                break
+            # A relative folder means something in its own investigation only.
+            open_ = [one for one in open_ if not found.get(one) and one.startswith("/")]
         return found
 
     def users_of(self, nodes: Collection[Node], *, everywhere: bool) -> dict[int, set[int]]:
@@ -108,16 +107,16 @@ class Graph:
         for part in chunks(sorted(by_folder), _PATTERNS_IN_ONE_QUERY):
             patterns = {f"pattern{number}": _pattern(folder) for number, folder in enumerate(part)}
             likes = " OR ".join(f"p.stringValue LIKE :{name}" for name in patterns)
-            for user, text in self._icat.wire.search_all(
-                f"SELECT p.dataset.id, p.stringValue FROM DatasetParameter p WHERE {where}"  # noqa: S608 - names
-                f"p.type.id = :type AND ({likes}) ORDER BY p.id",
+            for user, home, text in self._icat.wire.search_all(
+                "SELECT p.dataset.id, p.dataset.investigation.id, p.stringValue FROM DatasetParameter p "  # noqa: S608 - names
+                f"WHERE {where}p.type.id = :type AND ({likes}) ORDER BY p.id",
                 type=self._types[INPUTS].id,
                 investigations=sorted(among),
                 **patterns,
             ):
                 for folder in split(text):
                     for node in by_folder.get(folder, ()):
-                        if node.id != user:
+                        if node.id != user and (folder.startswith("/") or node.investigation == home):
                             found[node.id].add(user)
         return found
 

@@ -7,7 +7,7 @@ writers, the later one finds what the earlier one has overwritten.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pacer_core import NotYet, Retry
@@ -56,23 +56,25 @@ def store_links(dataset: int, icat: Shared) -> None:
     for _ in range(_TRIES):
         graph = Graph(icat, types, longest)
         removed = _link(dataset, graph)
-        lists = _lists(dataset, removed, graph)
         wanted: dict[Place, Any] = {}
         cut: dict[int, list[str]] = {}
-        for (id_, name), entries in sorted(lists.items()):
-            text, left_out = fitting(entries, longest)
+        for (id_, name), linked in sorted(_lists(dataset, removed, graph).items()):
+            text, fit = fitting([_ENTRY[name](graph, one) for one in linked], longest)
             if text or (id_, name) in graph.stored:
                 wanted[id_, name] = text
-            if left_out:
-                cut.setdefault(id_, []).append(f"{left_out} entries of {name}")
+            if dataset in (id_, *linked[fit:]) and fit < len(linked):
+                cut.setdefault(id_, []).append(f"{len(linked) - fit} entries of {name}")
+        # Where it tells of inputs that are no more, it goes last: a repetition after a crash needs it.
+        last = {place: wanted.pop(place) for place in [(dataset, INPUT_IDS)] if removed and place in wanted}
         try:
-            if not kept.write("Dataset", wanted, graph.stored, types, icat):
-                for id_, lists_of_one in cut.items():
+            wrote = [kept.write("Dataset", part, graph.stored, types, icat) for part in (wanted, last)]
+            if not any(wrote):
+                for id_, lists in cut.items():
                     log.warning(
                         "dataset %d: left out to stay within %d characters: %s",
                         id_,
                         longest,
-                        ", ".join(lists_of_one),
+                        ", ".join(lists),
                     )
                 return
         except IcatFault as fault:
@@ -82,13 +84,13 @@ def store_links(dataset: int, icat: Shared) -> None:
 
 
 def fitting(entries: Sequence[str], longest: int) -> tuple[str, int]:
-    """Join the first entries that fit whole into so many characters, as Java counts; tell how many do not."""
+    """Join the first entries that fit whole into so many characters, as Java counts; tell how many do."""
     length = -1
     for number, entry in enumerate(entries):
         length += 1 + len(entry.encode("utf-16-le")) // 2
         if length > longest:
-            return " ".join(entries[:number]), len(entries) - number
-    return " ".join(entries), 0
+            return " ".join(entries[:number]), number
+    return " ".join(entries), len(entries)
 
 
 def _link(dataset: int, graph: Graph) -> set[int]:
@@ -140,33 +142,31 @@ def _link_users(dataset: int, users: set[int], graph: Graph) -> None:
         graph.inputs[user] = (numbers(graph.text(user, INPUT_IDS)) | inputs) - {user}
 
 
-def _lists(dataset: int, removed: set[int], graph: Graph) -> dict[Place, list[str]]:
-    """Give all lists that are to be in ICAT, as entries in the order of the datasets' ids."""
+def _lists(dataset: int, removed: set[int], graph: Graph) -> dict[Place, list[int]]:
+    """Give what all lists are to hold that may change: datasets in the order of their ids."""
     up, down = Reach(graph.up), Reach(graph.down)
     starts = {dataset, *removed}
     affected = starts | up.of(starts) | down.of({dataset})
     affected &= graph.nodes.keys()
-    lists: dict[Place, list[str]] = {}
+    lists: dict[Place, list[int]] = {}
     for id_ in affected:
-        before, after = sorted(up.of([id_]) - {id_}), sorted(down.of([id_]) - {id_})
-        lists[id_, ALL_INPUT_IDS] = _ids(before)
-        lists[id_, ALL_INPUT_NAMES] = _names(before, graph)
-        lists[id_, ALL_OUTPUT_IDS] = _ids(after)
-        lists[id_, ALL_OUTPUT_NAMES] = _names(after, graph)
+        lists[id_, ALL_INPUT_IDS] = lists[id_, ALL_INPUT_NAMES] = sorted(up.of([id_]) - {id_})
+        lists[id_, ALL_OUTPUT_IDS] = lists[id_, ALL_OUTPUT_NAMES] = sorted(down.of([id_]) - {id_})
     for id_, links in graph.up(graph.inputs.keys()).items():
-        lists[id_, INPUT_IDS] = _ids(sorted(links))
+        lists[id_, INPUT_IDS] = sorted(links)
     for id_, links in graph.down(graph.outputs.keys()).items():
-        outputs = sorted(links)
-        lists[id_, OUTPUT_IDS] = _ids(outputs)
-        lists[id_, OUTPUT_NAMES] = _names(outputs, graph)
-        lists[id_, OUTPUT_LOCATIONS] = [graph.nodes[one].location for one in outputs]
+        lists[id_, OUTPUT_IDS] = lists[id_, OUTPUT_NAMES] = lists[id_, OUTPUT_LOCATIONS] = sorted(links)
     graph.load_lists({id_ for id_, _ in lists})
     return lists
 
 
-def _ids(datasets: Iterable[int]) -> list[str]:
-    return [str(one) for one in datasets]
+def _id(_: Graph, dataset: int) -> str:
+    return str(dataset)
 
 
-def _names(datasets: Iterable[int], graph: Graph) -> list[str]:
-    return [graph.called(one) for one in datasets]
+_ENTRY: Mapping[str, Callable[[Graph, int], str]] = {
+    **dict.fromkeys((INPUT_IDS, OUTPUT_IDS, ALL_INPUT_IDS, ALL_OUTPUT_IDS), _id),
+    **dict.fromkeys((OUTPUT_NAMES, ALL_INPUT_NAMES, ALL_OUTPUT_NAMES), Graph.called),
+    OUTPUT_LOCATIONS: lambda graph, dataset: graph.nodes[dataset].location,
+}
+"""How each list writes a dataset."""

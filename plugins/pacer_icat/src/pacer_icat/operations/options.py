@@ -6,6 +6,7 @@ from attrs import frozen
 
 MINT = "mint-proposal"
 PANOSC = "create-panosc-item"
+REINDEX = "reindex"
 
 
 @frozen
@@ -20,5 +21,5 @@ class OperationsOptions:
         As for ``investigations``: nothing of that type is ever published.
     """
 
-    operations: tuple[str, ...] = (MINT, PANOSC)
+    operations: tuple[str, ...] = (MINT, PANOSC, REINDEX)
     industrial_type: str = "INDUSTRIAL"

@@ -16,18 +16,15 @@ import icat
 import icat.exception
 import suds.transport
 from icat.entity import Entity as PythonIcatEntity
-from suds.sudsobject import Factory
 
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.pythonicat.beans import EntityError, bean, changes, entity_of, id_of
-from pacer_icat.pythonicat.entities import changed, extended, tops
+from pacer_icat.pythonicat.entities import changed, extended
+from pacer_icat.pythonicat.loading import Loader, gone
 from pacer_icat.pythonicat.transport import Documents, Transport
-from pacer_icat.query import run
-from pacer_icat.query.conditions import Q
-from pacer_icat.query.paths import Tree, inclusion
-from pacer_icat.query.plan import Plan
+from pacer_icat.query.paths import inclusion
 from pacer_icat.query.run import Found
-from pacer_icat.schema import Entity, bean_name
+from pacer_icat.schema import Entity
 from pacer_icat.soap import Record, ref
 from pacer_icat.wire import Wire
 
@@ -69,7 +66,6 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
     def __init__(self, wire: Wire, documents: Documents | None = None) -> None:
         self._wire = wire
         self._documents = documents or Documents()
-        self._types: dict[str, Any] = {}
         self.journal: Journal | None = None
         """Who is told what is written."""
         options = wire.options
@@ -86,6 +82,8 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
         self.set_options(transport=Transport(wire), location=options.endpoint)
         self.autoLogout = False
         self.typemap = extended(self.typemap)
+        self.loader = Loader(wire, self.factory.resolver)
+        """What makes instances, and asks for what they lack."""
         for name in _THROUGH_SUDS:
             setattr(self, name, self._guarded(name, getattr(self, name)))
 
@@ -139,33 +137,13 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
         if cls is None or cls.BeanName is None:
             return super().new(obj, **values)
         # suds would build a tree of all relations, to be thrown away: a hundred times the work.
-        return cls(self, self._bare(cls.getInstanceName()), **values)
+        return cls(self, self.loader.bare(cls.getInstanceName()), **values)
 
     def entity(self, found: Found) -> Any:
         """Make an entity of what a query has found."""
-        return super().new(self._instance(found.record, found.tree))
+        return super().new(self.loader.instance(found))
 
-    def read(self, instance: Any) -> Any:
-        """Give an object anew, with all that it refers to.
-
-        Raises
-        ------
-        IcatFault
-            Where it is not there, or there any more.
-        """
-        entity = entity_of(instance, self._wire)
-        number = id_of(instance, "be read: create it first")
-        references = [field.name for field in entity.to_one]
-        found = next(run.by_id(self._wire, entity.name, [number], references), None)
-        if found is None:
-            raise _gone(entity, number, "get")
-        return self._instance(found.record, found.tree)
-
-    def load(self, instances: Sequence[Any], relation: str) -> None:
-        """Ask for one relation of instances of one entity in ICAT."""
-        self.prefetch(instances, Tree({relation: Tree()}))
-
-    def prefetch_paths(self, objects: Sequence[Any], paths: Sequence[str]) -> None:
+    def prefetch(self, objects: Sequence[Any], paths: Sequence[str]) -> None:
         """Ask for the relations that objects lack, by paths; in a query for each entity among them.
 
         Raises
@@ -177,32 +155,18 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
         for one in objects:
             by_entity.setdefault(one.BeanName, []).append(one.instance)
         for name, instances in by_entity.items():
-            self.prefetch(instances, inclusion(self._wire.schema, self._wire.schema.entity(name), paths))
-
-    def prefetch(self, instances: Sequence[Any], tree: Tree) -> None:
-        """Ask for the relations that instances of one entity lack, for all of them at once."""
-        if not instances or not tree:
-            return
-        lacking = [one for one in instances if not all(hasattr(one, relation) for relation in tree)]
-        wanted = Tree(
-            (relation, below)
-            for relation, below in tree.items()
-            if any(not hasattr(one, relation) for one in lacking)
-        )
-        here = [(one, [name for name in tree if hasattr(one, name)]) for one in instances]
-        if wanted:
-            self._fetch(lacking, wanted)
-        for relation, below in tree.items():
-            self.prefetch(tops([one for one, names in here if relation in names], relation), below)
+            self.loader.prefetch(
+                instances, inclusion(self._wire.schema, self._wire.schema.entity(name), paths)
+            )
 
     def create(self, bean: Any) -> int:
         """Create an object with its children; give its id."""
         (number,) = self._create([bean], lambda beans: [self._wire.create(beans[0])])
         return number
 
-    def createMany(self, beans: Sequence[Any]) -> list[int]:  # noqa: N802 - python-icat's name
+    def createMany(self, beans: Iterable[Any]) -> list[int]:  # noqa: N802 - python-icat's name
         """Create several objects, all or none; give their ids in order."""
-        return self._create(beans, self._wire.create_many)
+        return self._create(list(beans), self._wire.create_many)
 
     def update(self, bean: Any) -> None:
         """Write the fields of an object that were set since it was read; the others stay as ICAT has them."""
@@ -215,7 +179,7 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
             return
         before = self._wire.read(entity.name, number)
         if before is None:
-            raise _gone(entity, number, "update")
+            raise gone(entity, number, "update")
         with self.journal.updating(before, values) if self.journal else nullcontext():
             self._wire.update(before, **values)
         names.clear()
@@ -245,65 +209,6 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
             changed(one).clear()
         return ids
 
-    def _fetch(self, instances: Sequence[Any], tree: Tree) -> None:
-        entity = entity_of(instances[0], self._wire)
-        if len(instances) == 1 and len(tree) == 1:
-            (relation,) = tree
-            if entity.field(relation).relation == "MANY" and not tree[relation]:
-                self._members(instances[0], entity, relation)
-                return
-        ids = list(dict.fromkeys(id_of(one, "be asked for what belongs to it") for one in instances))
-        found = {one.record.id: one for one in run.by_id(self._wire, entity.name, ids, _paths(tree))}
-        for instance in instances:
-            there = found.get(instance.id)
-            other = None if there is None else self._instance(there.record, there.tree)
-            for relation in tree:
-                if hasattr(instance, relation):
-                    continue
-                if other is None or hasattr(other, relation):
-                    empty: Any = [] if entity.field(relation).relation == "MANY" else None
-                    setattr(instance, relation, getattr(other, relation, empty))
-                else:
-                    self._members(instance, entity, relation)
-
-    def _members(self, instance: Any, entity: Entity, relation: str) -> None:
-        """Ask for the members of a relation to many of one object, however many they are."""
-        field = entity.field(relation)
-        back = self._wire.schema.inverse(entity.name, relation)
-        plan = Plan(field.type, (Q(**{back: id_of(instance, f"have {relation}")}),))
-        members = [self._instance(one.record, one.tree) for one in run.objects(self._wire, plan)]
-        for member in members:
-            setattr(member, back, instance)
-        setattr(instance, relation, members)
-
-    def _instance(self, record: Record, tree: Tree) -> Any:
-        """Give a record as python-icat's instance, with the relations of the tree and no others."""
-        instance = self._bare(bean_name(record.entity))
-        entity = self._wire.schema.entity(record.entity)
-        for name, value in record.values.items():
-            if name not in tree:
-                setattr(instance, name, value)
-        for relation, below in tree.items():
-            found = record[relation]
-            if entity.field(relation).relation == "ONE":
-                setattr(instance, relation, None if found is None else self._instance(found, below))
-                continue
-            members = [self._instance(one, below) for one in found or ()]
-            back = self._wire.schema.inverse(entity.name, relation)
-            for member in members:
-                if not hasattr(member, back):
-                    setattr(member, back, instance)
-            setattr(instance, relation, members)
-        return instance
-
-    def _bare(self, name: str) -> Any:
-        instance = Factory.object(name)
-        if name not in self._types:
-            self._types[name] = self.factory.resolver.find(name)
-        instance.__metadata__.sxtype = self._types[name]
-        instance.__metadata__.lazy = True
-        return instance
-
     def _guarded(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any) -> Any:
             def attempt(_: str) -> Any:
@@ -316,17 +221,6 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
             return self._wire.repeating(attempt, name)
 
         return guarded
-
-
-def _gone(entity: Entity, number: int, call: str) -> IcatFault:
-    return IcatFault("NO_SUCH_OBJECT_FOUND", f"{entity.name}[id:{number}] not found.", call=call)
-
-
-def _paths(tree: Tree) -> list[str]:
-    found = []
-    for relation, below in tree.items():
-        found += [f"{relation}.{path}" for path in _paths(below)] or [relation]
-    return found
 
 
 def _info(entity: Entity) -> SimpleNamespace:

@@ -5,7 +5,7 @@ python-icat's own classes stay as they are: each client gets subclasses of those
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pacer_icat.schema import META
@@ -32,7 +32,7 @@ class Extended:
         if name in ("client", "instance"):
             raise AttributeError(name)  # not made yet: a copy being restored
         if self.lacks(name):
-            self.client.load([self.instance], self.AttrAlias.get(name, name))
+            self.client.loader.load(self.instance, self.AttrAlias.get(name, name))
         return super().__getattr__(name)  # type: ignore[misc]  # python-icat's class comes after this one
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -64,7 +64,7 @@ class Extended:
         """Read the object anew with all that it refers to, or as a query of python-icat's says."""
         if query is not None:
             return super().get(query)  # type: ignore[misc]  # as above
-        self.instance = self.client.read(self.instance)
+        self.instance = self.client.loader.read(self.instance)
         return self
 
     def copy(self) -> Any:
@@ -113,15 +113,3 @@ def extended(typemap: Mapping[str, Any]) -> dict[str, Any]:
     for cls in set(typemap.values()):
         made[cls] = type(cls.__name__, (Extended, cls), {}) if cls.BeanName is not None else cls
     return {name: made[cls] for name, cls in typemap.items()}
-
-
-def tops(instances: Iterable[Any], relation: str) -> list[Any]:
-    """Give the instances at the other ends of a relation of several, where it is there."""
-    found: list[Any] = []
-    for instance in instances:
-        there = getattr(instance, relation, None)
-        if isinstance(there, list):
-            found += there
-        elif there is not None:
-            found.append(there)
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal, TypeAlias
 
 from pacer_icat.query.errors import QueryError
@@ -30,7 +31,10 @@ class Q:
             if not isinstance(other, Q):
                 raise QueryError(f"conditions are Q(...) or name=value, not a {type(other).__name__}")
             self.parts += other.parts if other.is_plain("AND") else (other,)
-        self.parts += tuple(conditions.items())
+        # What can be read once only is read now: a question may be asked several times.
+        self.parts += tuple(
+            (key, list(value) if isinstance(value, Iterator) else value) for key, value in conditions.items()
+        )
 
     def is_plain(self, word: Word) -> bool:
         """Tell whether its parts can stand among others that are joined by ``word``."""

@@ -38,10 +38,10 @@ class Operand:
     """As the caller wrote it, for errors."""
     zone: tzinfo | None
 
-    def word(self, value: Any) -> str:
-        """Give a value as the literal to compare with."""
+    def word(self, value: Any, *, up: bool = False) -> str:
+        """Give a value as the literal to compare with; ``up`` rounds a time up to the next whole second."""
         try:
-            found = typed(self.field, value, self.zone)
+            found = typed(self.field, value, self.zone, up=up)
         except ValueError as error:
             raise QueryError(f"{self.key!r} {error}") from None
         if self.field.type in _PLAIN:
@@ -109,7 +109,8 @@ def _compared(sign: str) -> Write:
     def write(left: Operand, value: Any) -> Test:
         if left.field.type not in _PLAIN or left.field.type == "boolean":
             raise QueryError(f"{left.key!r}: values of {left.field.name!r} have no order")
-        return Test(f"{left.path} {sign} {left.word(value)}")
+        # ICAT holds whole seconds: what is below half past one second is below, or at, that second.
+        return Test(f"{left.path} {sign} {left.word(value, up=sign in ('<', '>='))}")
 
     return write
 

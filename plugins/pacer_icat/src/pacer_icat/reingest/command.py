@@ -45,4 +45,9 @@ def reingest(ctx: click.Context, investigation: str, visit: str | None, file: Pa
     with TemporaryDirectory() as folder:
         body = Path(folder, "reingest.json")
         body.write_text(json.dumps(message))
-        ctx.invoke(send, file=file, consumer=consumer, files=(body,))
+        try:
+            ctx.invoke(send, file=file, consumer=consumer, files=(body,))
+        except click.UsageError as error:
+            raise click.UsageError(
+                f"{error.message}; add a consumer of type reingest, or name yours with --consumer"
+            ) from None

@@ -33,6 +33,11 @@ class Totals:
     processed: Total
 
 
+def are_ours(entity: str, icat: Shared) -> bool:
+    """Tell whether ``fileCount`` and ``fileSize`` of an entity are PACER's to write."""
+    return icat.options.file_counts == "pacer" and icat.wire.schema.has(entity, "fileCount")
+
+
 def files_of(dataset: int, icat: Shared) -> tuple[int, int]:
     """Give the number of a dataset's files, and their size in bytes together."""
     ((count, size),) = icat.wire.search(

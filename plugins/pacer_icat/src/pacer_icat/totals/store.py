@@ -34,8 +34,7 @@ def store_statistics(message: DatasetReference, options: StatisticsOptions, icat
     IcatFault
         Where ICAT refuses for a reason other than another writer.
     """
-    record = _read("Dataset", message.dataset_id, icat)
-    files = _until_stable(lambda: _dataset(record.id, icat))
+    record, files = _until_stable(lambda: _dataset(message.dataset_id, icat))
     # Where it is right for a dataset with files, the database keeps the counts of all datasets.
     by_database = (
         icat.options.file_counts == "database"
@@ -54,7 +53,7 @@ def store_statistics(message: DatasetReference, options: StatisticsOptions, icat
             icat.counted.put((owner, one.id), started)
 
 
-def _dataset(dataset: int, icat: Shared) -> tuple[tuple[int, int], bool]:
+def _dataset(dataset: int, icat: Shared) -> tuple[tuple[Record, tuple[int, int]], bool]:
     record = _read("Dataset", dataset, icat)
     files, volume = count.files_of(dataset, icat)
     values: dict[str, Any] = {NAME: record["name"], "__fileCount": files, "__volume": volume}
@@ -62,10 +61,10 @@ def _dataset(dataset: int, icat: Shared) -> tuple[tuple[int, int], bool]:
     if start is not None and end is not None:
         values["__elapsedTime"] = count.milliseconds(start, end)
     wrote = _parameters("Dataset", dataset, values, icat, only_new=(NAME,))
-    if _is_ours("Dataset", icat) and (record["fileCount"], record["fileSize"]) != (files, volume):
+    if count.are_ours("Dataset", icat) and (record["fileCount"], record["fileSize"]) != (files, volume):
         icat.wire.update(record, fileCount=files, fileSize=volume)
         wrote = True
-    return (files, volume), wrote
+    return (record, (files, volume)), wrote
 
 
 def _owner(owner: str, id_: int, options: StatisticsOptions, icat: Shared, *, by_database: bool) -> None:
@@ -76,7 +75,7 @@ def _owner(owner: str, id_: int, options: StatisticsOptions, icat: Shared, *, by
             values["__sampleCount"] = count.samples(id_, icat)
             values["__elapsedTime"] = count.elapsed(id_, icat)
         wrote = _parameters(owner, id_, values, icat)
-        if owner == "Investigation" and _is_ours(owner, icat):
+        if owner == "Investigation" and count.are_ours(owner, icat):
             record = _read(owner, id_, icat)
             if (record["fileCount"], record["fileSize"]) != (totals.all.files, totals.all.volume):
                 icat.wire.update(record, fileCount=totals.all.files, fileSize=totals.all.volume)
@@ -97,10 +96,6 @@ def _parameters(
         if name not in only_new or (id_, name) not in stored
     }
     return kept.write(owner, wanted, stored, types, icat)
-
-
-def _is_ours(entity: str, icat: Shared) -> bool:
-    return icat.options.file_counts == "pacer" and icat.wire.schema.has(entity, "fileCount")
 
 
 def _read(entity: str, id_: int, icat: Shared) -> Record:

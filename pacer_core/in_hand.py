@@ -1,0 +1,202 @@
+"""The messages that a worker has in hand: handled by its threads, acknowledged by its connection's."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import amqp
+
+from pacer_core.errors import BrokerError, Retry
+from pacer_core.handler import Handler, Job
+from pacer_core.lanes import Lanes
+from pacer_core.messages import Delivery, Outcome
+from pacer_core.transport.consume import Received, Subscription, Waker
+
+log = logging.getLogger("pacer.worker")
+
+_UNTOLD = 0.01  # seconds that acknowledgements wait for others, where tasks run in the connection's thread
+
+Observer = Callable[[Delivery], None]
+
+
+class InHand:
+    """What came in and is not acknowledged, from one subscription at a time.
+
+    `take`, `forward` and `acknowledge` are the connection's thread's; what they start runs in lanes where
+    there are several threads, and in that thread where there is one.
+
+    Parameters
+    ----------
+    handler
+        What is done with each.
+    threads, on_exit
+        How many run tasks, and what each does when it ends.
+    waker
+        Ends the connection thread's wait: there is something to acknowledge.
+    settled
+        Told of each message in the thread that settled it.
+    acknowledged
+        Told of each in the connection's thread, when the broker has been answered.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        threads: int,
+        on_exit: Callable[[], None],
+        waker: Waker,
+        settled: Observer,
+        acknowledged: Observer,
+    ) -> None:
+        self._handler, self._threads, self._on_exit, self._waker = handler, threads, on_exit, waker
+        self._settled, self._told = settled, acknowledged
+        self._jobs: dict[Received, Job] = {}
+        self._together: list[Job] = []
+        self._finished: deque[tuple[Received, Delivery]] = deque()
+        self._lanes: Lanes | None = None
+        self._forwarding = self._called = False
+        self._acknowledged = 0.0
+        self.failure: Exception | None = None
+        """Why the connection has to be given up: something could not be settled."""
+        self.outcomes: Counter[Outcome] = Counter()
+        """How many messages were settled in which way; a retried one counts again when it comes back."""
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __bool__(self) -> bool:
+        return bool(self._jobs or self._finished)
+
+    @property
+    def waiting(self) -> dict[str, int]:
+        """How many messages of each key wait for an earlier one."""
+        lanes = self._lanes
+        return {} if lanes is None else lanes.waiting
+
+    def begin(self) -> None:
+        """Begin with nothing: whatever was in hand is the broker's again."""
+        self.failure = None
+        self._finished.clear()
+        self._jobs.clear()
+        self._together.clear()
+        self._forwarding = False
+        if self._threads > 1:
+            self._lanes = Lanes(self._threads, on_exit=self._on_exit)
+
+    def end(self, grace: float) -> None:
+        """Let the tasks that run finish, for so many seconds at most; nothing else begins."""
+        lanes, self._lanes = self._lanes, None
+        if lanes is not None and not lanes.close(grace):
+            log.warning("tasks still run after %g s; their messages go back to the queue", grace)
+
+    def take(self, received: Received) -> None:
+        """Take a message in hand, and have it handled."""
+        job = self._handler.take(received)
+        self._jobs[received] = job
+        if job.key is None and not job.plan.pipeline.tasks:
+            self._together.append(job)
+        else:
+            self._submit(job.key, lambda: self._handle(job))
+
+    def forward(self) -> None:
+        """Have messages that are forwarded and nothing else handled: all that came while others were."""
+        if self._together and not self._forwarding:
+            jobs, self._together = self._together, []
+            self._forwarding = True
+            self._submit(None, lambda: self._handle_together(jobs))
+
+    def acknowledge(self) -> None:
+        """Acknowledge what is finished."""
+        self._called = False  # before looking: who finishes from now on calls again
+        if not self._finished:
+            return
+        self._acknowledged = time.monotonic()
+        # A task may outlive its connection: its tag means another message on the channel of today.
+        by_channel: dict[Subscription, list[tuple[Any, Delivery]]] = {}
+        for one, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
+            by_channel.setdefault(one.subscription, []).append((one.tag, settled))
+        for subscription, finished in by_channel.items():
+            if subscription.open:
+                subscription.ack([tag for tag, _ in finished])
+                for _, settled in finished:
+                    self.outcomes[settled.outcome] += 1
+                    self._told(settled)
+
+    def overdue(self, now: float) -> list[Job]:
+        """Give those whose tasks run longer than they may."""
+        return [
+            job
+            for job in list(self._jobs.values())
+            if job.began is not None and now - job.began > job.time_limit
+        ]
+
+    def age(self, now: float) -> float:
+        """Give how many seconds the oldest has been in hand."""
+        oldest = next(iter(list(self._jobs.values())), None)
+        return 0.0 if oldest is None else now - oldest.arrived
+
+    def give_up(self, job: Job) -> None:
+        """Settle a message whose task does not end: its thread cannot be killed."""
+        late = Retry(f"the tasks did not end in {job.time_limit:g} s")
+        delivery = job.plan.pipeline.failed(job.received.envelope, job.message, "timeout", late)
+        settled = self._handler.give_up(job, delivery)
+        if settled is not None:
+            self._note(job, settled)
+
+    def _submit(self, key: str | None, work: Callable[[], None]) -> None:
+        if self._lanes is None:
+            work()
+        else:
+            self._lanes.submit(key, work)
+
+    def _handle_together(self, jobs: Sequence[Job]) -> None:
+        try:
+            self._handler.forward(jobs)
+        except Exception:  # a plugin's, from its hook: which message it is about shows in handling each
+            log.debug("messages are forwarded one by one", exc_info=True)
+        for job in jobs:
+            self._handle(job)
+        self._forwarding = False
+        self._waker.wake()
+
+    def _handle(self, job: Job) -> None:
+        try:
+            settled = self._handler.finish(job)
+        except Exception as error:
+            # The message stays unacknowledged: the connection is given up, and everything in hand comes back.
+            if not isinstance(error, BrokerError):
+                log.exception("%s: could not be settled", job.plan.name)
+            self.failure = amqp.exceptions.RecoverableConnectionError(str(error))
+            self._waker.wake()
+            return
+        if settled is not None:
+            self._note(job, settled)
+
+    def _note(self, job: Job, settled: Delivery) -> None:
+        self._settled(settled)
+        if log.isEnabledFor(logging.DEBUG):
+            _tell(settled)
+        self._jobs.pop(job.received, None)
+        self._finished.append((job.received, settled))
+        if self._threads > 1:  # not in this thread: acknowledging is for the connection's alone
+            if not self._called:
+                self._called = True
+                self._waker.wake()
+        elif time.monotonic() - self._acknowledged > _UNTOLD:
+            self.acknowledge()
+
+
+def _tell(settled: Delivery) -> None:
+    """Say what each task did with a message, for who looks closely."""
+    failed = {failure.task: failure.kind for failure in settled.failures}
+    tasks = {
+        task: f"{failed.get(task, 'done')} in {1000 * seconds:.1f} ms"
+        for task, seconds in settled.timings.items()
+    }
+    said = "; ".join(f"{task}: {what}" for task, what in (failed | tasks).items()) or "nothing to do"
+    who = {"correlation_id": settled.envelope.correlation_id}
+    log.debug("%s: %s: %s", settled.consumer, settled.outcome.value, said, extra=who)
