@@ -328,6 +328,14 @@ def test_no_run_and_no_send_begins_with_a_configuration_that_has_errors(post: Si
         assert done.err.splitlines() == [str(one) for one in check(file)[1]]
 
 
+def test_a_rule_may_take_what_was_sent_to_a_queue_directly(post: Site) -> None:
+    rules = '[{fromExchange: "", withRoutingKey: parcels}, {fromExchange: nowhere}]'
+    recipients = f"brokers:\n  recipients: [{{name: away, forwardingRules: {rules}}}]\n"
+    text = "\n".join(line for line in FINE.splitlines() if "memory" not in line and line != "brokers:")
+    (problem,) = found(post, recipients + text + "\n")
+    assert problem.endswith("error: unknown exchange 'nowhere' [unknown-name]")
+
+
 def test_two_duplicate_keys_are_two_problems(post: Site) -> None:
     text = FINE.replace("{name: post}", "{name: post, name: a, type: topic, type: fanout}")
     assert [one.split(":")[1] for one in found(post, text)] == ["18", "40"]
