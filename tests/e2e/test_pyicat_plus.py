@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 import amqp
 import pytest
 from attrs import define
+from prometheus_client.parser import text_string_to_metric_families
 
 from pacer_sandbox import IcatSandbox
 from tests.docs.pages import ROOT, blocks, commands
 from tests.services import RabbitMQ
+from tests.services.base import free_port
 from tests.services.fixtures import skip_without_program
 from tests.support import Site, eventually
 
@@ -52,6 +55,7 @@ class Facility:
     office: str
     site: Site
     icat: Any
+    port: int
 
     @property
     def file(self) -> Path:
@@ -83,7 +87,7 @@ class Facility:
         ):
             assert old in text, old
             text = text.replace(old, new)
-        text += f"health: {{enabled: false}}\nprocesses: {{stateFolder: {self.site.folder / 'state'}}}\n"
+        text += f"health: {{port: {self.port}}}\nprocesses: {{stateFolder: {self.site.folder / 'state'}}}\n"
         return self.site.write(text)
 
     def call(self, *calls: tuple[str, dict[str, Any]]) -> None:
@@ -121,6 +125,13 @@ class Facility:
         )
         return {name: text if number is None else number for name, text, number in rows}
 
+    def counted(self) -> dict[str, float]:
+        """Give what consumers have counted themselves."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
+            text = answer.read().decode()
+        samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
+        return {one.labels["consumer"]: one.value for one in samples if one.name == "pacer_counted_total"}
+
     def waiting(self, queue: str, vhost: str = "") -> int:
         """Give how many messages are ready in a queue."""
         with self.channel(vhost) as channel:
@@ -146,7 +157,7 @@ def facility(
     monkeypatch.setenv("ICAT_PASSWORD", "secret")
     monkeypatch.setenv("USER_OFFICE_PASSWORD", "unused")
     with broker.vhost() as office:
-        facility = Facility(broker, office, site, icat_client)
+        facility = Facility(broker, office, site, icat_client, free_port())
         facility.data.mkdir()
         facility.configure(icat_server.url)
         yield facility
@@ -204,17 +215,15 @@ def test_an_unmodified_pyicat_plus_stores_datasets_updates_them_and_adds_files(f
 
     ids = dict(facility.icat.search("SELECT d.name, d.id FROM Dataset d"))
     facility.folder("ds1", "late.h5")
+    update = {
+        "proposal": "hg123",
+        "beamline": "bm00",
+        "dataset_paths": str(raw),
+        "metadata_value": "changed <&>",
+    }
     facility.call(
-        (
-            "update_metadata",
-            {
-                "proposal": "hg123",
-                "beamline": "bm00",
-                "dataset_paths": str(raw),
-                "metadata_name": "Sample_description",
-                "metadata_value": "changed <&>",
-            },
-        ),
+        ("update_metadata", {**update, "metadata_name": "Sample_description"}),
+        ("update_metadata", {**update, "metadata_name": "known_to_nobody"}),
         ("add_files", {"dataset_id": ids["ds1"]}),
         (
             "update_archive_restore_status",
@@ -234,6 +243,8 @@ def test_an_unmodified_pyicat_plus_stores_datasets_updates_them_and_adds_files(f
         60,
         lambda: str(facility.parameters("ds1")),
     )
+    ignored = {"datasets": 4.0, "dataset-metadata": 1.0}  # machine and software, twice
+    eventually(lambda: facility.counted() == ignored, 60, lambda: str(facility.counted()))
     assert running.end() == 0
     for queue in facility.queues:
         assert (facility.waiting(queue), facility.waiting(f"{queue}.dead")) == (0, 0), queue

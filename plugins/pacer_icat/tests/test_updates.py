@@ -86,9 +86,11 @@ def test_a_proposal_or_beamline_that_is_not_there_is_waited_for(icat: IcatClient
     assert [failure.kind for failure in updated(icat, **changes).failures] == ["not-yet"]
 
 
-def test_a_parameter_that_icat_does_not_know_is_ignored(icat: IcatClient, plain: Any) -> None:
+def test_a_parameter_that_icat_does_not_know_is_ignored_and_counted(icat: IcatClient, plain: Any) -> None:
     stored(icat)
-    assert updated(icat, metadataName="nonsense").outcome is Outcome.ACKED
+    delivery = updated(icat, metadataName="nonsense")
+    assert delivery.outcome is Outcome.ACKED
+    assert delivery.counts == {"unknown_parameters": 1}
     assert parameters_of(plain)["run1"] == {"scanType": "line"}
 
 

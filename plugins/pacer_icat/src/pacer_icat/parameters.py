@@ -20,6 +20,9 @@ from pacer_icat.wire import parameter_type
 VALUE = {"STRING": "stringValue", "NUMERIC": "numericValue", "DATE_AND_TIME": "dateTimeValue"}
 """Which field of a parameter holds the value, by the kind of its type."""
 
+UNKNOWN_PARAMETERS = "unknown_parameters"
+"""What consumers count that leave parameters out, since ICAT has no type for them."""
+
 
 class Given(Protocol):
     """A parameter as a message gives it."""

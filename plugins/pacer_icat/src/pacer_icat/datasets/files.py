@@ -50,14 +50,11 @@ def datafile(file: File, checksums: str | None, **more: Any) -> Bean:
     return Bean("Datafile", values)
 
 
-def add_files(groups: Iterable[Sequence[File]], checksums: str | None, dataset: int, icat: Shared) -> bool:
-    """Create files of a dataset, each group in one call; tell whether there were any."""
-    added = False
+def add_files(groups: Iterable[Sequence[File]], checksums: str | None, dataset: int, icat: Shared) -> None:
+    """Create files of a dataset, each group in one call."""
+    owner = ref("Dataset", dataset)
     for group in groups:
-        owner = ref("Dataset", dataset)
         icat.wire.create_many([datafile(file, checksums, dataset=owner) for file in group])
-        added = True
-    return added
 
 
 def missing_files(files: Sequence[File], folder: str, dataset: int, icat: Shared) -> tuple[list[File], int]:

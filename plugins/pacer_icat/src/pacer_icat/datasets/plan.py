@@ -61,6 +61,8 @@ class Plan:
     files: tuple[File, ...]
     checksums: str | None
     """The algorithm of the files' checksums."""
+    unknown: int
+    """How many parameters are left out, since ICAT has no type for them."""
 
     @property
     def sequence(self) -> Parameter | None:
@@ -137,6 +139,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         parameters=checked.good,
         files=files,
         checksums=options.checksums,
+        unknown=len(checked.unknown),
     )
 
 

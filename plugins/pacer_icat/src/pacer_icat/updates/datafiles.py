@@ -17,7 +17,7 @@ from pacer_icat.integration import ICAT
 from pacer_icat.keys import dataset_key
 from pacer_icat.references import reference
 from pacer_icat.signals import looking_again
-from pacer_icat.totals.count import files_of
+from pacer_icat.totals.count import are_ours, files_of
 
 _TRIES = 4
 
@@ -98,7 +98,7 @@ def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
 
 def _count(dataset: int, icat: Shared) -> None:
     """Keep the dataset's own counts, where that is left to us."""
-    if icat.options.file_counts != "pacer" or not icat.wire.schema.has("Dataset", "fileCount"):
+    if not are_ours("Dataset", icat):
         return
     counted = files_of(dataset, icat)
     record = icat.wire.read("Dataset", dataset)

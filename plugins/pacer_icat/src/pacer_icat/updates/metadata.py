@@ -34,25 +34,28 @@ def describe(message: MetadataUpdate) -> dict[str, str]:
     return {"investigation": message.proposal, "instrument": message.beamline}
 
 
-@task(needs=[ICAT])
+@task(needs=[ICAT], counts=[parameters.UNKNOWN_PARAMETERS])
 def update_metadata(message: MetadataUpdate, ctx: Context) -> None:
     """Set the parameter on each dataset that is there, and wait for the others; safe to repeat."""
     icat = ctx[ICAT].shared
-    changed = looking_again(icat.catalogue, lambda: _update(message, icat, ctx))
-    if fold(message.metadata_name) in (fold(INPUTS), fold(NAME)):
+    changed = looking_again(icat.catalogue, lambda: _update(message, icat))
+    if changed is None:
+        ctx.log.info("%r is no parameter type in ICAT: the update is ignored", message.metadata_name)
+        ctx.count(parameters.UNKNOWN_PARAMETERS)
+    elif fold(message.metadata_name) in (fold(INPUTS), fold(NAME)):
         for dataset, investigation in changed:
             ctx.emit("dataset-links", reference(dataset, investigation))
 
 
-def _update(message: MetadataUpdate, icat: Shared, ctx: Context) -> list[tuple[int, int]]:
+def _update(message: MetadataUpdate, icat: Shared) -> list[tuple[int, int]] | None:
+    """Give the datasets that have the value now, with their investigations; ``None`` for an unknown type."""
     given = Parameter(message.metadata_name, message.metadata_value)
     types = icat.catalogue.parameter_types([given.name])
     checked = parameters.check([given], types, owner="Dataset", schema=icat.wire.schema, zone=icat.zone)
     if checked.bad:
         raise Reject("the update has bad fields", fields=list(map(_renamed, checked.bad)))
     if checked.unknown:
-        ctx.log.info("%r is no parameter type in ICAT: the update is ignored", given.name)
-        return []
+        return None
     found = _datasets(message, icat)
     (parameter,) = checked.good
     name = parameter.type.name
