@@ -5,6 +5,7 @@ Once with every end well, and once with every second call to every end failing: 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,7 +15,7 @@ import psycopg
 import pytest
 
 from pacer_core.config import load
-from pacer_http.testing import StandIn
+from pacer_http.testing import EXPIRED, StandIn
 from pacer_icat.client import Shared
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_datacite.tests.lupo import Lupo, Repository
@@ -209,6 +210,35 @@ def test_messages_reach_every_end_that_they_concern_once(facility: Facility) -> 
         assert facility.lab.waiting(queue.name) == facility.lab.waiting(f"{queue.name}.dead") == 0
     assert facility.failed == (set(facility.ends) if facility.fails else set())
     assert [secret for secret in SECRETS.values() if secret in facility.printed] == []
+
+
+@pytest.mark.parametrize("facility", [False], indirect=True, ids=["well"])
+def test_the_doctor_finds_all_ends_well(facility: Facility) -> None:
+    ran = facility.lab.site.pacer("doctor", "-c", facility.lab.file)
+    assert (ran.code, ran.err) == (0, ""), ran.both
+    assert "all 8 are well" in ran.out
+    assert [secret for secret in SECRETS.values() if secret in ran.both] == []
+
+
+@pytest.mark.parametrize("facility", [False], indirect=True, ids=["well"])
+def test_the_doctor_names_the_ends_that_do_not_let_it_in(
+    facility: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "out-of-date")
+    facility.sandbox.misbehave.fail("internal", every=1)
+    for service in facility.services.values():
+        service.fail(*[EXPIRED] * 3)
+    ran = facility.lab.site.pacer("doctor", "--json", "-c", facility.lab.file)
+    found = {one["name"]: one for one in json.loads(ran.out)["findings"]}
+    assert ran.code == 69
+    failing = {name for name, one in found.items() if not one["well"]}
+    # The broker's password is not from the environment here, and the private PostgreSQL trusts everybody.
+    assert failing == {"icat", "datacite", "panosc", "elastic", "icatPlus"}
+    for name in ("datacite", "panosc", "elastic", "icatPlus"):
+        assert "the credentials are wrong or have expired; renew them" in found[name]["detail"]
+        assert f"integrations.{name}" in found[name]["advice"]
+    assert "out-of-date" not in ran.both
 
 
 def dataset(name: str, location: Path, *parameters: Mapping[str, str]) -> dict[str, Any]:
