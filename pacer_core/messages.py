@@ -120,6 +120,8 @@ class Delivery:
     finished: datetime | None = None
     timings: Mapping[str, float] = field(factory=dict)
     """Seconds spent in each task that ran."""
+    counts: Mapping[str, int] = field(factory=dict)
+    """What tasks have counted with `Context.count`, in this sight of the message."""
 
     @property
     def error(self) -> str | None:
@@ -178,6 +180,8 @@ class Context:
         self._facts: dict[str, Any] = dict(envelope.facts) if facts is None else facts
         self._clients = Clients({}) if clients is None else clients
         self._emit = emit
+        self.counts: dict[str, int] = {}
+        """What has been counted so far, by name."""
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -209,6 +213,14 @@ class Context:
         """
         if self._emit is not None:
             self._emit(consumer_type, payload)
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count something for the metrics: one of the names in the task's ``counts=``.
+
+        It is counted in each sight of a message, when that is settled.
+        """
+        if number:
+            self.counts[what] = self.counts.get(what, 0) + number
 
     def for_task(self, options: Any) -> Context:
         """Give the same context with the options of one task."""

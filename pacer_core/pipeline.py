@@ -195,6 +195,7 @@ class Pipeline:
             started=started,
             finished=datetime.now(UTC),
             timings=timings,
+            counts=context.counts,
         )
 
     def describe(self, message: Any) -> Mapping[str, str]:

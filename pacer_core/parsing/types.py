@@ -16,6 +16,9 @@ Text = NewType("Text", str)
 Scalar = NewType("Scalar", object)
 """One value as the publisher wrote it: text that is not empty, a finite number, or a truth value."""
 
+Texts = NewType("Texts", tuple[str, ...])
+"""One `Text`, or a JSON list of at least one: for publishers who write a single one without the list."""
+
 _ELEMENT = "pacer_core.element"
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import threading
 from contextlib import closing
 
 import pytest
+from attrs import evolve
 
 from pacer_core.config import load
+from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Received, Subscription, Waker
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
@@ -94,6 +98,30 @@ def test_bytes_stay_bytes_whatever_a_publisher_says_of_their_encoding(lab: Lab) 
 def test_connections_have_heartbeats_although_kombu_leaves_them_out(lab: Lab) -> None:
     with closing(connect(load(lab.file).broker, "test")) as connection:
         assert connection.get_heartbeat_interval() == 30
+
+
+def test_a_broker_that_does_not_answer_is_asked_once(lab: Lab) -> None:
+    calls = 0
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            nonlocal calls
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                calls += 1
+                client.close()
+
+        listening = threading.Thread(target=hang_up, daemon=True)
+        listening.start()
+        broker = evolve(load(lab.file).broker, port=server.getsockname()[1])
+        with pytest.raises(BrokerError, match="cannot connect"):
+            connect(broker, "test")
+        server.shutdown(socket.SHUT_RDWR)
+        listening.join()
+    assert calls == 1
 
 
 def test_every_name_of_kombu_is_there_before_a_thread_asks_for_it() -> None:

@@ -35,6 +35,20 @@ def test_connections_that_are_cut_again_and_again_lose_nothing(
     ledger.close(f"{cuts} cuts of all connections, {threads} thread(s)")
 
 
+def test_a_message_that_is_cut_off_more_often_than_it_may_crash_is_done(ledger: Ledger) -> None:
+    ledger.configure(consumer=", concurrency: 4, crashes: 2", grace="0")
+    ledger.send(first="wait gate")
+    running = ledger.lab.run()
+    for begun in (1, 2, 3):
+        eventually(lambda begun=begun: len(ledger.lines("waiting")) >= begun, 60, lambda: running.printed)  # type: ignore[misc]  # mypy sees no default
+        ledger.wire.cut()
+    ledger.lab.open_gate()
+    ledger.wait(running)
+
+    assert running.end() == 0
+    ledger.close("a message whose connection is cut three times")
+
+
 def test_a_half_open_connection_is_noticed_within_two_heartbeats(ledger: Ledger, scale: Scale) -> None:
     ledger.configure(broker=", heartbeat: 2s, connectTimeout: 1s", grace="0")
     running = ledger.lab.run()

@@ -22,6 +22,7 @@ from tests.services import RabbitMQ
 from tests.support import Running, Site, eventually
 
 MESSAGES, KEYS = 10_000, 500
+QUEUES = ("steps", "leaps")
 
 PLUGIN = """
     import os, time
@@ -42,17 +43,24 @@ PLUGIN = """
             time.sleep(0.002)
         os.write(log, f"{os.getpid()} end {step.key} {step.number}\\n".encode())
 
+    @task
+    def leap(step, ctx):
+        record.run(step, ctx)
+
     @hookimpl
     def pacer_consumers():
         key = Key("investigation", of=lambda step, ctx: step.key, ordered=True)
         yield ConsumerType(name="steps", message=Step, tasks=[record], key=key)
+        yield ConsumerType(name="leaps", message=Step, tasks=[leap], key=key)
 """
 
 CONFIG = """
     brokers:
       main: {{host: 127.0.0.1, port: {port}, username: guest, password: guest, vHost: {vhost}}}
-    queues: [{{name: steps{declare}}}]
-    consumers: [{{type: steps, queues: [steps], concurrency: 8}}]
+    queues: [{{name: steps{declare}}}, {{name: leaps}}]
+    consumers:
+      - {{type: steps, queues: [steps], concurrency: 8}}
+      - {{type: leaps, queues: [leaps], concurrency: 8}}
     processes: {{stateFolder: {state}}}
 """
 
@@ -65,11 +73,11 @@ def prepare(
     monkeypatch.setenv("LOG", str(tmp_path / "log"))
     site.install("step-pacer", PLUGIN)
 
-    def prepare(*, passive: bool = False) -> Callable[[], Running]:
+    def prepare(*, passive: bool = False, messages: int = MESSAGES) -> Callable[[], Running]:
         numbers: dict[int, int] = defaultdict(int)
         bodies = []
         chance = random.Random(7)
-        for _ in range(MESSAGES):
+        for _ in range(messages):
             key = chance.randrange(KEYS)
             bodies.append(orjson.dumps({"key": f"k{key}", "number": numbers[key]}))
             numbers[key] += 1
@@ -90,7 +98,7 @@ def prepare(
                 connection.channel().queue_declare(queue="steps", durable=True, auto_delete=False)
             declare(connection, config)
         with closing(Publisher(config.broker)) as publisher:
-            for first in range(0, MESSAGES, 500):
+            for first in range(0, messages, 500):
                 publisher.publish([Outgoing("", "steps", body) for body in bodies[first : first + 500]])
 
         def start() -> Running:
@@ -188,3 +196,30 @@ def test_a_stand_by_takes_over_after_kill_9(prepare: Any, tmp_path: Path) -> Non
     assert second.end() == 0
     again = check(tmp_path, killed=frozenset({worker}))
     print(f"{again} messages were worked on again")  # noqa: T201 - the count that the kill cost
+
+
+def test_all_queues_of_a_key_space_change_hands_together(
+    prepare: Any, rabbitmq: RabbitMQ, rabbitmq_vhost: str, tmp_path: Path
+) -> None:
+    start = prepare(messages=0)
+    config = load(tmp_path / "site" / "host-0.yaml")
+
+    def work(numbers: range) -> set[int]:
+        """Publish to both queues; give the processes that have handled it."""
+        before = len(lines(tmp_path))
+        bodies = [(queue, orjson.dumps({"key": queue, "number": n})) for queue in QUEUES for n in numbers]
+        with closing(Publisher(config.broker)) as publisher:
+            publisher.publish([Outgoing("", queue, body) for queue, body in bodies])
+        eventually(lambda: len(lines(tmp_path)) == before + 2 * len(bodies), 60, lambda: first.printed)
+        return {process for process, *_ in lines(tmp_path)[before:]}
+
+    first = start()
+    before = work(range(50))
+    second = start()
+    assert work(range(50, 100)) == before
+    assert first.end() == 0
+    after = work(range(100, 150))
+    assert len(before) == len(after) == 1
+    assert before != after
+    assert second.end() == 0
+    check(tmp_path)

@@ -177,6 +177,11 @@ CODES = {
     "no worker": (FINE.replace("[scale]}", "[scale], workers: 0}"), Code.BAD_VALUE, "10:72"),
     "no thread": (FINE.replace("[scale]}", "[scale], concurrency: -1}"), Code.BAD_VALUE, "10:76"),
     "no prefetch": (FINE.replace("[scale]}", "[scale], prefetch: 0}"), Code.BAD_VALUE, "10:73"),
+    "priorities in a quorum queue": (
+        FINE.replace("parcel.sent}", "parcel.sent, priorityEnabled: true}"),
+        Code.BAD_VALUE,
+        "6:79",
+    ),
     "no queue": (FINE.replace("queues: [parcels]", "queues: []"), Code.BAD_VALUE, "10:29"),
     "a choice": (FINE.replace("memory", "mqtt"), Code.BAD_VALUE, "2:20"),
     "no date": (FINE.replace("routingKey: parcel.sent", "routingKey: 2024-01-01"), Code.WRONG_TYPE, "6:49"),
@@ -346,6 +351,14 @@ def test_no_run_and_no_send_begins_with_a_configuration_that_has_errors(post: Si
         done = post.pacer(*command, "-c", file)
         assert done.code == 78
         assert done.err.splitlines() == [str(one) for one in check(file)[1]]
+
+
+def test_a_rule_may_take_what_was_sent_to_a_queue_directly(post: Site) -> None:
+    rules = '[{fromExchange: "", withRoutingKey: parcels}, {fromExchange: nowhere}]'
+    recipients = f"brokers:\n  recipients: [{{name: away, forwardingRules: {rules}}}]\n"
+    text = "\n".join(line for line in FINE.splitlines() if "memory" not in line and line != "brokers:")
+    (problem,) = found(post, recipients + text + "\n")
+    assert problem.endswith("error: unknown exchange 'nowhere' [unknown-name]")
 
 
 def test_two_duplicate_keys_are_two_problems(post: Site) -> None:

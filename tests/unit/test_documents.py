@@ -43,3 +43,14 @@ def test_fragments_of_the_changelog_have_an_issue_and_a_kind() -> None:
     for fragment in (ROOT / "changelog.d").iterdir():
         if fragment.name not in tool["ignore"]:
             assert re.fullmatch(rf"(\d+|\+[\w-]+)\.({kinds})(\.\d+)?\.md", fragment.name), fragment.name
+
+
+def test_every_trap_is_held_by_a_test_that_exists() -> None:
+    page = (ROOT / "docs/explanation/traps.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| Trap")]
+    files = ROOT.glob("tests/**/test_*.py")
+    tests = {
+        name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    assert all("`test_" in row for row in rows)
+    assert set(re.findall(r"`(test_\w+)`", page)) - tests == set()

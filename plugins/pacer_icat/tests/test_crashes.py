@@ -56,7 +56,7 @@ SCENARIOS = [
 @pytest.fixture
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ten files be as many as one call takes."""
-    monkeypatch.setattr("pacer_icat.datasets.store.BATCH", 10)
+    monkeypatch.setattr("pacer_icat.datasets.files.BATCH", 10)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+import attrs
 import pytest
 
 from pacer_core import Outcome, Secret
@@ -100,14 +101,32 @@ def test_an_embargoed_investigation_is_waited_for(
     assert pss.runs == 0
 
 
-def test_an_investigation_without_a_doi_is_waited_for_where_its_document_goes_by_it(
-    facility: Facility,
-) -> None:
+def test_an_investigation_without_a_doi_is_waited_for(facility: Facility) -> None:
     change(facility.icat.shared, doi=None)
     delivery = facility.send()
     assert [failure.kind for failure in delivery.failures] == ["not-yet"]
-    assert "has no DOI in ICAT yet" in str(delivery.error)
+    assert "has no DOI in ICAT" in str(delivery.error)
     assert facility.search.requests == []
+
+
+def test_a_doi_that_the_same_message_mints_is_waited_for_where_nobody_has_minted_it(
+    facility: Facility,
+) -> None:
+    change(facility.icat.shared, doi=None)
+    delivery = facility.send(operations=["mint-proposal", "create-panosc-item"])
+    assert "create_panosc_item: the investigation has no DOI in ICAT yet" in str(delivery.error)
+
+
+def test_a_doi_that_the_same_message_has_minted_counts_before_icat_has_it(
+    facility: Facility, pss: Pss
+) -> None:
+    change(facility.icat.shared, doi=None)
+    first = facility.send(operations=["mint-proposal", "create-panosc-item"])
+    minted = attrs.evolve(first, facts={**first.facts, "doi": DOI})
+    both = ["mint-proposal", "create-panosc-item"]
+    delivery = facility.send(operations=both, after=minted, twice=False)
+    assert delivery.outcome is Outcome.ACKED
+    assert list(pss.items) == [DOI]
 
 
 def test_an_investigation_that_icat_does_not_know_is_waited_for(facility: Facility) -> None:
