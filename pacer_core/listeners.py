@@ -35,6 +35,7 @@ MOST_BYTES = 64 * 1024 * 1024
 GRACE = 5.0
 """Seconds that a plugin has for what waits when the worker stops."""
 _IDLE = 5.0  # seconds after which a thread that has nothing to tell keeps the connection alive
+_GOODBYE = 1.0  # seconds to close the connection
 _QUIET = 60.0  # seconds between two words about the same trouble
 
 
@@ -77,8 +78,10 @@ class Listeners:
             listener.join(until)
 
     def hang_up(self) -> None:
-        """Close the connection by which they publish."""
-        self._publisher.close()
+        """Close the connection by which they publish, without waiting for confirms."""
+        closing = threading.Thread(target=self._publisher.close, daemon=True)
+        closing.start()
+        closing.join(_GOODBYE)
 
     def _publish(self, exchange: str, routing_key: str, bodies: Sequence[bytes], content_type: str) -> None:
         properties = {"content_type": content_type, "content_encoding": "utf-8", "delivery_mode": 2}

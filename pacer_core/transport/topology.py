@@ -31,12 +31,12 @@ def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | Non
     """
     queues = config.queues if plans is None else tuple(_needed(config, plans))
     exchanges = {queue.exchange for queue in queues if queue.declare == "active"}
-    broker = _Declarer(connection)
+    broker = Declarer(connection)
     for exchange in config.exchanges:
         if plans is None or exchange.name in exchanges:
             broker.exchange(exchange)
     for queue in queues:
-        broker.queue(queue, _keyed(config.consumers, queue.name))
+        broker.queue(queue, keyed(config.consumers, queue.name))
     for step in LADDER:
         broker.step(step)
 
@@ -49,11 +49,12 @@ def _needed(config: Config, plans: Sequence[ConsumerPlan]) -> Iterator[Queue]:
             yield queue
 
 
-def _keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:
+def keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:
+    """Tell whether a consumer whose messages have keys reads a queue."""
     return any(plan.pipeline.type.key is not None for plan in plans if queue in plan.config.queues)
 
 
-class _Declarer:
+class Declarer:
     """Declares one thing at a time, each on a channel of its own: a refusal closes the channel."""
 
     def __init__(self, connection: Any) -> None:
@@ -81,13 +82,7 @@ class _Declarer:
                 "",
             )
             return
-        arguments: dict[str, Any] = _quorum() if queue.type == "quorum" else {}
-        arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
-        if keyed:
-            arguments["x-single-active-consumer"] = True
-        if queue.priority_enabled:
-            arguments["x-max-priority"] = queue.max_priority_level
-        self._queue(queue.name, arguments)
+        self.work_queue(queue, keyed)
         if queue.exchange is not None:
             key = queue.routing_key if queue.routing_key is not None else queue.name
             self._try(
@@ -97,6 +92,16 @@ class _Declarer:
                 f"binding of queue {queue.name!r}",
                 "",
             )
+
+    def work_queue(self, queue: Queue, keyed: bool) -> None:
+        """Declare a queue of ours by itself; where it is there already, that changes nothing."""
+        arguments: dict[str, Any] = _quorum() if queue.type == "quorum" else {}
+        arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
+        if keyed:
+            arguments["x-single-active-consumer"] = True
+        if queue.priority_enabled:
+            arguments["x-max-priority"] = queue.max_priority_level
+        self._queue(queue.name, arguments)
 
     def step(self, step: int) -> None:
         name = retry_exchange(step)

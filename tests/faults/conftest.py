@@ -14,6 +14,7 @@ from tests.lab import Lab
 from tests.services import RabbitMQ
 from tests.support import Site
 
+long = pytest.mark.long
 Scale = Callable[[int, int], int]
 ACCOUNTS = pytest.StashKey[list[Account]]()
 
@@ -24,6 +25,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ACCOUNTS] = []
+    config.addinivalue_line("markers", "long: a variant that only nox -s faults-long runs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long", default=False):
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -42,8 +50,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture
 def scale(request: pytest.FixtureRequest) -> Scale:
     """Give the first of two numbers, or the second one in the long form."""
-    long = bool(request.config.getoption("--long", default=False))
-    return lambda short, longer: longer if long else short
+    at_length = bool(request.config.getoption("--long", default=False))
+    return lambda short, longer: longer if at_length else short
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.faults.conftest import Scale
+from tests.faults.conftest import Scale, long
 from tests.faults.ledger import Account, Ledger
 from tests.faults.processes import alive, workers
 from tests.support import Running, eventually
@@ -63,7 +63,7 @@ def struck_at_copy(ledger: Ledger, running: Running, who: str, what: str, job: s
     return name
 
 
-@pytest.mark.parametrize("who", ["worker", "supervisor", "all"])
+@pytest.mark.parametrize("who", ["worker", "supervisor", pytest.param("all", marks=long)])
 def test_a_kill_in_a_task_or_between_two_loses_nothing(ledger: Ledger, scale: Scale, who: str) -> None:
     ledger.configure()
     running = ledger.lab.run()
@@ -79,7 +79,7 @@ def test_a_kill_in_a_task_or_between_two_loses_nothing(ledger: Ledger, scale: Sc
     check(account, who)
 
 
-@pytest.mark.parametrize("who", ["worker", "supervisor", "all"])
+@pytest.mark.parametrize("who", ["worker", pytest.param("supervisor", marks=long), "all"])
 def test_a_kill_between_a_copy_and_its_acknowledgement_loses_nothing(
     ledger: Ledger, scale: Scale, who: str
 ) -> None:
@@ -116,7 +116,7 @@ def test_what_one_thread_has_done_is_not_repeated_when_it_is_killed_in_a_later_m
 def test_kills_at_random_lose_nothing(ledger: Ledger, scale: Scale) -> None:
     chance = random.Random(4)
     ledger.configure(consumer=", concurrency: 4, workers: 2, crashes: 1000")
-    kills = scale(4, 60)
+    kills = scale(4, 40)
     running = ledger.lab.run()
     for _ in range(kills):
         ledger.mixture(scale(100, 300))

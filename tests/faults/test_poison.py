@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.conftest import Scale
+from tests.faults.conftest import Scale, long
 from tests.faults.ledger import Ledger
 
 
-@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=long), 4])
 def test_a_message_that_kills_its_worker_dies_alone(ledger: Ledger, scale: Scale, threads: int) -> None:
     ledger.configure(consumer=f", concurrency: {threads}")
     ledger.send(100)
@@ -93,6 +93,10 @@ HOOKS = """
     @hookimpl
     def pacer_route_message(message, envelope, routes):
         fails(envelope, "in its routing")
+
+    @hookimpl
+    def pacer_message_settled(delivery, ctx):
+        raise RuntimeError("another mistake")
 """
 
 

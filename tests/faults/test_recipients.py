@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.conftest import Scale
+from tests.faults.conftest import Scale, long
 from tests.faults.ledger import MIRROR, Ledger
 from tests.faults.wire import Wire
 from tests.lab import Lab
@@ -44,7 +44,7 @@ def door(ledger: Ledger, site: Site, rabbitmq: RabbitMQ) -> Iterator[Wire]:
         there.close()
 
 
-@pytest.mark.parametrize("goes", ["refuses", "is half open"])
+@pytest.mark.parametrize("goes", ["refuses", pytest.param("is half open", marks=long)])
 def test_a_recipient_that_comes_and_goes_gets_every_message_and_holds_no_task_up(
     ledger: Ledger, door: Wire, scale: Scale, goes: str
 ) -> None:

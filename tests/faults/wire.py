@@ -163,7 +163,7 @@ class Wire:
                 threading.Thread(target=self._run, args=(pump, link), daemon=True).start()
 
     def _run(self, pump: Callable[[_Link], None], link: _Link) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # ValueError: poll's, of a socket that was cut before
             pump(link)
         link.left = True
         self._flows.wait()  # whoever has half a connection does not hear of its other end's end

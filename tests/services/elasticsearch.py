@@ -43,7 +43,7 @@ def jars() -> Path:
             goal = ["dependency:copy-dependencies", f"-DoutputDirectory={half}"]
             try:
                 subprocess.run(
-                    [maven, "-q", "-B", "-f", str(POM), *goal], check=True, capture_output=True, timeout=240
+                    [maven, "-q", "-B", "-f", str(POM), *goal], check=True, capture_output=True, timeout=150
                 )
             except subprocess.SubprocessError as error:
                 said = (getattr(error, "stdout", b"") or b"").decode(errors="replace")
@@ -71,7 +71,7 @@ class Elasticsearch:
         self._command = [java, "-Xms256m", "-Xmx512m", "-cp", f"{jars()}/*", RUNNER]
         self._nest = Nest("elasticsearch")
         try:
-            for last in (False, False, True):
+            for last in (False, True):
                 if self._starts(last):
                     return
         except BaseException:
@@ -87,7 +87,7 @@ class Elasticsearch:
             "-baseHttpPort", FIRST, "-clusterName", name, env=dict(os.environ), log=self._log.name,
         )  # fmt: skip
         try:
-            wait_until(self._answers, seconds=90, what="Elasticsearch answers")
+            wait_until(self._answers, seconds=60, what="Elasticsearch answers")
         except ServiceFailedError as error:
             if last:
                 raise ServiceFailedError(f"{error}\n{self._said()[-2000:]}") from None

@@ -159,9 +159,10 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
 
 
 @pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("linked", ["", "abcdex moved"], ids=["new", "moved"])
 @pytest.mark.parametrize("deadlocks", [0, 5])
 def test_eight_writers_of_links_and_statistics_end_as_one_does(
-    icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], deadlocks: int
+    icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], linked: str, deadlocks: int
 ) -> None:
     def work_through(ids: dict[str, int], icat: IcatClient, order: Callable[[list[Any]], list[Any]]) -> None:
         waiting = order(
@@ -178,7 +179,9 @@ def test_eight_writers_of_links_and_statistics_end_as_one_does(
                 if deliver_to(consumer, {"dataset_id": id_}, icat, twice=False).outcome is Outcome.RETRIED
             ]
 
-    ids = prepare(icat_server, entities, "")
+    ids = prepare(icat_server, entities, linked.split(" ")[0])
+    if "moved" in linked:
+        move(icat)
     snapshot = Snapshot(icat_server)
     work_through(ids, IcatClient(process(icat_server, entities)), list)
     expected = state(icat)

@@ -69,7 +69,8 @@ def by_id(wire: Wire, entity: str, ids: Sequence[int], includes: Sequence[str] =
     for start in range(0, len(ids), _IDS_IN_ONE_QUERY):
         part = list(ids[start : start + _IDS_IN_ONE_QUERY])
         plan = Plan(entity, (Q(id__in=part),), includes=tuple(includes))
-        found.update((one.record.id, one) for one in _pages(wire, plan, _prepared(wire, plan)[0]))
+        for asked in _prepared(wire, plan):
+            found.update((one.record.id, one) for one in _pages(wire, plan, asked))
     return (found[one] for one in ids if one in found)
 
 
