@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How fast pacer-icat writes datasets, beside python-icat and beside the bare envelope.
 
-    benchmarks/icat.py [--url URL --auth PLUGIN/USER:PASSWORD] [--quick] [ROW...]
+    benchmarks/icat.py [--url URL --auth PLUGIN/USER:PASSWORD [--ca-file FILE]] [--quick] [ROW...]
 
 Without a URL a sandbox is started, and told to be slow where a row says so. On any other server, which is
 measured as it is, the account has to be one that may create a facility: one is made, and deleted at the end.

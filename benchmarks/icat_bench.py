@@ -112,7 +112,7 @@ class Bench:
     def _python_icat(self) -> Any:
         """A python-icat client as it comes."""
         account = self.server.account
-        client = icat.Client(f"{self.server.options().endpoint}?wsdl")
+        client = icat.Client(f"{self.server.options().endpoint}?wsdl", caFile=self.server.ca_file)
         client.login(account.plugin, {"username": account.user, "password": account.password})
         return client
 
@@ -331,6 +331,7 @@ def main(arguments: list[str], description: str) -> int:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of these: {', '.join(NAMES)}")
     parser.add_argument("--url", help="the server to measure, instead of a sandbox")
     parser.add_argument("--auth", help="PLUGIN/USER:PASSWORD; the password may be in ICAT_PASSWORD instead")
+    parser.add_argument("--ca-file", help="certificates (PEM) to trust instead of the system's")
     parser.add_argument("--quick", action="store_true", help="one repeat, fewer messages")
     given = parser.parse_args(arguments)
     if unknown := set(given.rows) - set(NAMES):
@@ -346,7 +347,7 @@ def main(arguments: list[str], description: str) -> int:
             account = Account.parse(given.auth, os.environ.get("ICAT_PASSWORD"))
         except ValueError as error:
             parser.error(f"--auth: {error}")
-        server = Server(given.url, account, is_sandbox=False)
+        server = Server(given.url, account, is_sandbox=False, ca_file=given.ca_file)
         found = measure(server, wanted, quick=given.quick, console=console)
     show(found, console)
     if given.url is None and not given.quick and not given.rows:

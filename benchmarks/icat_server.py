@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from pacer_core import Secret
 from pacer_icat import IcatOptions
@@ -63,6 +63,7 @@ class Server:
     url: str
     account: Account
     is_sandbox: bool
+    ca_file: str | None = None
     facility: str = "pacer-bench"
 
     def options(self) -> IcatOptions:
@@ -74,6 +75,7 @@ class Server:
             password=Secret(self.account.password),
             facility=self.facility,
             time_zone="Europe/Berlin",
+            ca_file=self.ca_file,
             timeout=timedelta(minutes=15),  # the deletion at the end takes a real ICAT a minute or more
         )
 
@@ -104,7 +106,7 @@ def sandbox() -> Iterator[Server]:
 def facility(server: Server) -> Iterator[Server]:
     """Make a facility with all that the messages name, and delete it at the end with all below it."""
     name = f"pacer-bench-{uuid4().hex[:8]}"
-    made = Server(server.url, server.account, server.is_sandbox, name)
+    made = evolve(server, facility=name)
     shared = Shared(made.options())
     wire = shared.wire
     id_ = wire.create(Bean("Facility", {"name": name}))

@@ -5,7 +5,7 @@ from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
-from pacer_core.parsing.types import Scalar, Text, element
+from pacer_core.parsing.types import Scalar, Text, Texts, element
 from pacer_core.settled import SettledContext
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "SettledContext",
     "Task",
     "Text",
+    "Texts",
     "element",
     "hookimpl",
     "redact",

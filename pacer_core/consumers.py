@@ -104,6 +104,8 @@ class Task:
     needs: tuple[IntegrationType[Any], ...] = ()
     after: tuple[str, ...] = ()
     options: type | None = None
+    counts: tuple[str, ...] = ()
+    """What it may count with `Context.count`."""
 
     def __call__(self, message: Any, ctx: Context) -> Any:
         """Run the step as a plain function, as tests do."""
@@ -118,6 +120,7 @@ def task(
     needs: Sequence[IntegrationType[Any]] = (),
     after: Sequence[str | Task] = (),
     options: type | None = None,
+    counts: Sequence[str] = (),
     name: str | None = None,
 ) -> Callable[[TaskFunction], Task]: ...
 def task(
@@ -127,13 +130,14 @@ def task(
     needs: Sequence[IntegrationType[Any]] = (),
     after: Sequence[str | Task] = (),
     options: type | None = None,
+    counts: Sequence[str] = (),
     name: str | None = None,
 ) -> Task | Callable[[TaskFunction], Task]:
     """Make a function ``(message, ctx)`` a task.
 
     It runs when every integration in ``needs`` is enabled for its consumer and every task in ``after`` is
     done. It may return or raise `Retry`, `NotYet` or `Reject`; any other exception counts as a `Retry`.
-    Its name is the function's.
+    Its name is the function's. ``counts`` names what it counts with ``ctx.count``; metrics show it.
     """
 
     def make(function: TaskFunction) -> Task:
@@ -143,6 +147,7 @@ def task(
             needs=tuple(needs),
             after=tuple(one if isinstance(one, str) else one.name for one in after),
             options=options,
+            counts=tuple(counts),
         )
 
     return make if function is None else make(function)

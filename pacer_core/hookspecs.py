@@ -74,12 +74,13 @@ def pacer_route_message(message: Any, envelope: Envelope, routes: Sequence[Route
 
 
 @hookspec
-def pacer_message_settled(delivery: Delivery, ctx: SettledContext) -> None:
+def pacer_message_settled(delivery: Delivery, ctx: SettledContext) -> bool | None:
     """When a message has been settled and the broker been answered: take note of what became of it.
 
     Called in a thread of the plugin's own, behind a queue of 1 000 messages: it can neither change nor delay
     the outcome. What does not fit in is counted (``pacer_settled_lost_total``), as is nothing that a killed
-    process had not told yet. For a retry it is called each time that the message comes.
+    process had not told yet. For a retry it is called each time that the message comes. A plugin that gives
+    ``False`` hears no more of that consumer in this process, and costs it nothing.
 
     ``delivery`` has the body, the typed message, its description and the seconds that each task took;
     ``ctx`` the integrations that the consumer enables, and ``ctx.publish(exchange, routing_key, body)``.

@@ -35,6 +35,7 @@ MOST_BYTES = 64 * 1024 * 1024
 GRACE = 5.0
 """Seconds that a plugin has for what waits when the worker stops."""
 _IDLE = 5.0  # seconds after which a thread that has nothing to tell keeps the connection alive
+_GOODBYE = 1.0  # seconds to close the connection
 _QUIET = 60.0  # seconds between two words about the same trouble
 
 
@@ -77,8 +78,10 @@ class Listeners:
             listener.join(until)
 
     def hang_up(self) -> None:
-        """Close the connection by which they publish."""
-        self._publisher.close()
+        """Close the connection by which they publish, without waiting for confirms."""
+        closing = threading.Thread(target=self._publisher.close, daemon=True)
+        closing.start()
+        closing.join(_GOODBYE)
 
     def _publish(self, exchange: str, routing_key: str, bodies: Sequence[bytes], content_type: str) -> None:
         properties = {"content_type": content_type, "content_encoding": "utf-8", "delivery_mode": 2}
@@ -114,6 +117,7 @@ class _Listener:
             for plan in plans
         }
         self._close_thread = integrations.close_thread
+        self._deaf: set[str] = set()  # the consumers of which the plugin wants to hear no more
         self._waiting: deque[Delivery] = deque()
         self._bytes = 0
         self._some = threading.Condition()
@@ -122,6 +126,8 @@ class _Listener:
         self._too_slow, self._failed = _Sparingly(), _Sparingly()
 
     def tell(self, delivery: Delivery) -> None:
+        if delivery.consumer in self._deaf:
+            return
         size = len(delivery.envelope.body)
         with self._some:
             if full := len(self._waiting) >= MOST or self._bytes + size > MOST_BYTES:
@@ -177,7 +183,8 @@ class _Listener:
     def _hear(self, delivery: Delivery) -> None:
         token = correlation_id.set(delivery.envelope.correlation_id)
         try:
-            self._listen(delivery=delivery, ctx=self._contexts[delivery.consumer])
+            if False in self._listen(delivery=delivery, ctx=self._contexts[delivery.consumer]):
+                self._deaf.add(delivery.consumer)
         except Exception as error:
             log.debug("plugin %s failed", self._name, exc_info=error)
             if times := self._failed.now():

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pacer_core.consumers import IntegrationType
 
 C = TypeVar("C")
+IGNORED = "ignored_messages"
+"""What is counted of messages that their class passes over."""
 
 
 @frozen
@@ -120,6 +122,8 @@ class Delivery:
     finished: datetime | None = None
     timings: Mapping[str, float] = field(factory=dict)
     """Seconds spent in each task that ran."""
+    counts: Mapping[str, int] = field(factory=dict)
+    """What tasks have counted with `Context.count`, in this sight of the message."""
 
     @property
     def error(self) -> str | None:
@@ -178,6 +182,8 @@ class Context:
         self._facts: dict[str, Any] = dict(envelope.facts) if facts is None else facts
         self._clients = Clients({}) if clients is None else clients
         self._emit = emit
+        self.counts: dict[str, int] = {}
+        """What has been counted so far, by name."""
 
     @property
     def log(self) -> logging.LoggerAdapter[logging.Logger]:
@@ -209,6 +215,14 @@ class Context:
         """
         if self._emit is not None:
             self._emit(consumer_type, payload)
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count something for the metrics: one of the names in the task's ``counts=``.
+
+        It is counted in each sight of a message, when that is settled.
+        """
+        if number:
+            self.counts[what] = self.counts.get(what, 0) + number
 
     def for_task(self, options: Any) -> Context:
         """Give the same context with the options of one task."""

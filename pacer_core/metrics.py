@@ -19,7 +19,7 @@ from pathlib import Path
 from attrs import asdict, field, frozen
 
 from pacer_core.config.model import Config, ConsumerPlan
-from pacer_core.messages import Delivery, Outcome
+from pacer_core.messages import IGNORED, Delivery, Outcome
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 """The upper bounds of the histograms' buckets, in seconds; what takes longer is counted above them."""
@@ -63,6 +63,8 @@ class Shape:
     """The key spaces of its consumers."""
     listeners: tuple[str, ...] = ()
     """The plugins that hear of settled messages."""
+    counts: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    """By consumer, what its tasks count themselves."""
 
     def series(self) -> Iterable[Series]:
         """Name every number, in its order."""
@@ -75,6 +77,7 @@ class Shape:
         yield from ((name, one) for one in self.integrations for name in ("open", "found_nothing"))
         yield from (("waiting", space) for space in self.spaces)
         yield from (("lost", plugin) for plugin in self.listeners)
+        yield from (("counted", consumer, what) for consumer, names in self.counts.items() for what in names)
         yield from (("in_hand",), ("state",))
 
 
@@ -92,7 +95,13 @@ def shape(config: Config, plans: Sequence[ConsumerPlan]) -> Shape:
         tuple(sorted({one.name for plan in plans for one in plan.integrations.values()})),
         tuple(sorted(spaces)),
         tuple(config.listeners),
+        {plan.name: _counts(plan) for plan in plans},
     )
+
+
+def _counts(plan: ConsumerPlan) -> tuple[str, ...]:
+    ignores = [IGNORED] if getattr(plan.pipeline.type.message, "XML_IGNORED", ()) else []
+    return tuple(dict.fromkeys([*ignores, *(what for task in plan.pipeline.tasks for what in task.counts)]))
 
 
 @frozen
@@ -168,6 +177,10 @@ class Board:
                 if first is not None:
                     numbers[first + bisect_left(BUCKETS, seconds)] += 1
                     numbers[first + len(BUCKETS) + 1] += seconds
+            for what, number in delivery.counts.items():
+                at = self._at.get(("counted", delivery.consumer, what))
+                if at is not None:
+                    numbers[at] += number
             for failure in delivery.failures:
                 at = self._at.get(("failures", delivery.consumer, failure.task, failure.kind))
                 if at is not None:
@@ -261,6 +274,7 @@ def _read(data: bytes) -> Snapshot:
         tuple(names["integrations"]),
         tuple(names["spaces"]),
         tuple(names["listeners"]),
+        {consumer: tuple(counts) for consumer, counts in names["counts"].items()},
     )
     series = list(shape.series())
     start = len(_head(shape))

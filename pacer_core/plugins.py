@@ -34,7 +34,7 @@ GROUP = "pacer"
 ACTIVE, BLOCKED, FAILED = "active", "blocked", "failed"
 FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
 CORE_COMMANDS = (
-    *("run", "send", "status", "config check", "plugins list"),
+    *("run", "send", "status", "doctor", "config check", "plugins list"),
     *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
 )
 """The commands that no plugin can replace."""

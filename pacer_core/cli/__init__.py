@@ -11,6 +11,7 @@ from rich.console import Console
 from pacer_core import __version__
 from pacer_core.cli.config import config
 from pacer_core.cli.dead import dead
+from pacer_core.cli.doctor import doctor
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
 from pacer_core.cli.send import send
@@ -82,5 +83,5 @@ def main() -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
 
 
-for _command in (run, send, status, dead, config, plugins):
+for _command in (run, send, status, dead, doctor, config, plugins):
     main.add_command(_command)

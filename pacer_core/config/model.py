@@ -129,7 +129,8 @@ class ForwardingRule:
     Attributes
     ----------
     from_exchange
-        The exchange, one of ``exchanges``, that a message came by when it was first seen.
+        The exchange, one of ``exchanges``, that a message came by when it was first seen; ``""`` for what
+        was sent to its queue directly.
     with_routing_key
         A topic pattern that its routing key matches: ``*`` is one word, ``#`` any number of them.
     to_broker

@@ -148,6 +148,8 @@ def _recipients(document: Document) -> None:
                 ("toBroker", names, "recipient"),
             ):
                 name = rule.get(key) if isinstance(rule, dict) else None
+                if key == "fromExchange" and name == "":
+                    continue  # the default exchange, by which a message came that was sent to its queue
                 if isinstance(name, str) and name not in known:
                     hint = did_you_mean(name, known)
                     document.report((*here, key), f"unknown {what} {name!r}{hint}", Code.UNKNOWN_NAME)

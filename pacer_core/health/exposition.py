@@ -74,8 +74,17 @@ def _messages(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
             for kind in KINDS:
                 if count := _sum(snapshots, ("failures", consumer, task, kind)):
                     failures.add_metric([consumer, task, kind], count)
-    yield messages
-    yield failures
+    counted = CounterMetricFamily(
+        "pacer_counted", "What the tasks of a consumer count themselves.", labels=["consumer", "what"]
+    )
+    for consumer, what in dict.fromkeys(
+        (consumer, what)
+        for one in snapshots
+        for consumer, names in one.shape.counts.items()
+        for what in names
+    ):
+        counted.add_metric([consumer, what], _sum(snapshots, ("counted", consumer, what)))
+    yield from (messages, failures, counted)
 
 
 def _tasks(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:

@@ -14,7 +14,7 @@ from cattrs import Converter
 
 from pacer_core.errors import BadField, Reject
 from pacer_core.parsing.quick import quick_converter
-from pacer_core.parsing.types import Scalar, Text, shape_of, snake
+from pacer_core.parsing.types import Scalar, Text, Texts, shape_of, snake
 from pacer_core.structuring import Bad, Hook, Step, leaves, strict_converter, unknown_types
 
 M = TypeVar("M")
@@ -91,6 +91,7 @@ def _scalars() -> dict[Any, Hook]:
     return {
         Text: _text,
         Scalar: _scalar,
+        Texts: _texts,
         str: _string,
         int: _integer,
         float: _number,
@@ -145,6 +146,20 @@ def _text(value: Any, _: Any) -> str:
     if not text:
         raise Bad("is empty")
     return text
+
+
+def _texts(value: Any, _: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return (_text(value, _),)
+    if not value:
+        raise Bad("is empty")
+    found = []
+    for place, item in enumerate(value):
+        try:
+            found.append(_text(item, _))
+        except Bad as bad:
+            raise Bad(f"holds at {place} what {bad}") from None
+    return tuple(found)
 
 
 def _scalar(value: Any, _: Any) -> Any:

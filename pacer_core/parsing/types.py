@@ -16,6 +16,9 @@ Text = NewType("Text", str)
 Scalar = NewType("Scalar", object)
 """One value as the publisher wrote it: text that is not empty, a finite number, or a truth value."""
 
+Texts = NewType("Texts", tuple[str, ...])
+"""One `Text`, or a JSON list of at least one: for publishers who write a single one without the list."""
+
 _ELEMENT = "pacer_core.element"
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -52,6 +55,8 @@ class Shape:
     members: dict[str, Member]
     """By the name in snake case, in the spelling of JSON as well as of XML."""
     names: frozenset[str]
+    ignored: frozenset[str] = frozenset()
+    """Other roots, in Clark notation, of messages that come the same way and are passed over."""
     tags: dict[str, Member | None] = field(factory=dict)
     """What `pacer_core.parsing.xml` has learnt: members by an element's tag with its namespace."""
 
@@ -68,7 +73,12 @@ def shape_of(cls: type) -> Shape:
         members[attribute.name] = member
         members.setdefault(snake(attribute.metadata.get(_ELEMENT, attribute.name)), member)
     root = getattr(cls, "XML_ROOT", cls.__name__)
-    return Shape(snake(root), members, frozenset(attribute.name for attribute in attrs.fields(cls)))
+    return Shape(
+        snake(root),
+        members,
+        frozenset(attribute.name for attribute in attrs.fields(cls)),
+        frozenset(getattr(cls, "XML_IGNORED", ())),
+    )
 
 
 def _inner(hint: Any) -> tuple[Any, bool]:

@@ -16,6 +16,11 @@ __all__ = ["dead_queue", "declare", "retry_exchange"]
 
 # RabbitMQ counts every return of a message, an orderly stop's as well, and 4.x drops after 20 of them.
 _NO_DELIVERY_LIMIT = 1_000_000
+_AS_IT_IS = "to use it as it is, write"
+_OURS = (
+    "this queue is PACER's own and has no line in the configuration: move its messages elsewhere and "
+    "delete it, PACER then makes it anew; limits of your own belong into a policy of the broker"
+)
 
 
 def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | None = None) -> None:
@@ -31,12 +36,12 @@ def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | Non
     """
     queues = config.queues if plans is None else tuple(_needed(config, plans))
     exchanges = {queue.exchange for queue in queues if queue.declare == "active"}
-    broker = _Declarer(connection)
+    broker = Declarer(connection)
     for exchange in config.exchanges:
         if plans is None or exchange.name in exchanges:
             broker.exchange(exchange)
     for queue in queues:
-        broker.queue(queue, _keyed(config.consumers, queue.name))
+        broker.queue(queue, keyed(config.consumers, queue.name))
     for step in LADDER:
         broker.step(step)
 
@@ -49,11 +54,12 @@ def _needed(config: Config, plans: Sequence[ConsumerPlan]) -> Iterator[Queue]:
             yield queue
 
 
-def _keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:
+def keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:
+    """Tell whether a consumer whose messages have keys reads a queue."""
     return any(plan.pipeline.type.key is not None for plan in plans if queue in plan.config.queues)
 
 
-class _Declarer:
+class Declarer:
     """Declares one thing at a time, each on a channel of its own: a refusal closes the channel."""
 
     def __init__(self, connection: Any) -> None:
@@ -69,11 +75,11 @@ class _Declarer:
                 passive=exchange.declare == "passive",
             ),
             f"exchange {exchange.name!r}",
-            f"{{name: {exchange.name}, declare: passive}}",
+            f"{_AS_IT_IS} {{name: {exchange.name}, declare: passive}} in the configuration",
         )
 
     def queue(self, queue: Queue, keyed: bool) -> None:
-        self._queue(dead_queue(queue.name), _quorum())
+        self._queue(dead_queue(queue.name), _quorum(), ours=True)
         if queue.declare == "passive":
             self._try(
                 lambda channel: channel.queue_declare(queue=queue.name, passive=True),
@@ -81,13 +87,7 @@ class _Declarer:
                 "",
             )
             return
-        arguments: dict[str, Any] = _quorum() if queue.type == "quorum" else {}
-        arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
-        if keyed:
-            arguments["x-single-active-consumer"] = True
-        if queue.priority_enabled:
-            arguments["x-max-priority"] = queue.max_priority_level
-        self._queue(queue.name, arguments)
+        self.work_queue(queue, keyed)
         if queue.exchange is not None:
             key = queue.routing_key if queue.routing_key is not None else queue.name
             self._try(
@@ -97,6 +97,16 @@ class _Declarer:
                 f"binding of queue {queue.name!r}",
                 "",
             )
+
+    def work_queue(self, queue: Queue, keyed: bool) -> None:
+        """Declare a queue of ours by itself; where it is there already, that changes nothing."""
+        arguments: dict[str, Any] = _quorum() if queue.type == "quorum" else {}
+        arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
+        if keyed:
+            arguments["x-single-active-consumer"] = True
+        if queue.priority_enabled:
+            arguments["x-max-priority"] = queue.max_priority_level
+        self._queue(queue.name, arguments)
 
     def step(self, step: int) -> None:
         name = retry_exchange(step)
@@ -114,26 +124,26 @@ class _Declarer:
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
         }
-        self._queue(name, arguments)
+        self._queue(name, arguments, ours=True)
         self._try(
             lambda channel: channel.queue_bind(queue=name, exchange=name), f"binding of queue {name!r}", ""
         )
 
-    def _queue(self, name: str, arguments: dict[str, Any]) -> None:
+    def _queue(self, name: str, arguments: dict[str, Any], *, ours: bool = False) -> None:
         self._try(
             lambda channel: channel.queue_declare(
                 queue=name, durable=True, auto_delete=False, arguments=arguments
             ),
             f"queue {name!r}",
-            f"{{name: {name}, declare: passive}}",
+            _OURS if ours else f"{_AS_IT_IS} {{name: {name}, declare: passive}} in the configuration",
         )
 
-    def _try(self, call: Callable[[Any], Any], what: str, line: str) -> None:
+    def _try(self, call: Callable[[Any], Any], what: str, advice: str) -> None:
         channel = self.connection.channel()
         try:
             call(channel)
         except PreconditionFailed as error:
-            hint = f"; to use it as it is, write {line} in the configuration" if line else ""
+            hint = f"; {advice}" if advice else ""
             raise BrokerError(f"{what} exists with other arguments: {error.message}{hint}") from None
         except NotFound as error:
             raise BrokerError(f"{what} does not exist: {error.message}; create it, or declare it") from None

@@ -12,7 +12,14 @@ from pacer_icat import plugin
 from tests.docs.pages import ROOT
 
 CONSUMERS = {one.name: one for one in plugin.pacer_consumers()}
-NAMES = ["users", "investigations", "investigation-operations", "reingest"]
+NAMES = [
+    "users",
+    "investigations",
+    "investigation-operations",
+    "reingest",
+    "dataset-files",
+    "archive-status",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

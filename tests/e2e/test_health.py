@@ -173,10 +173,13 @@ def test_queues_are_counted_by_the_broker(lab: Lab, seen: Seen, run: Callable[..
     eventually(lambda: seen.metrics().get(("pacer_queue_messages_ready", "jobs")) == 5)
     eventually(lambda: seen.metrics()["pacer_messages_in_hand", "jobs-1"] == 2)
     lab.open_gate()
-    eventually(
-        lambda: sum(seen.metrics()["pacer_retry_messages_waiting", f"{step}"] for step in (5, 15)) == 1
-    )
-    assert seen.metrics()["pacer_queue_messages_ready", "jobs"] == 0
+
+    def one_waits() -> bool:
+        metrics = seen.metrics()
+        waiting = sum(metrics["pacer_retry_messages_waiting", f"{step}"] for step in (5, 15))
+        return waiting == 1 and metrics["pacer_queue_messages_ready", "jobs"] == 0
+
+    eventually(one_waits)
 
 
 def test_the_counts_of_a_killed_worker_go_on(lab: Lab, seen: Seen, run: Callable[..., Running]) -> None:
@@ -334,9 +337,8 @@ def test_nothing_answers_where_it_is_switched_off(lab: Lab, seen: Seen) -> None:
 
 def test_an_in_memory_broker_is_seen_as_well(lab: Lab, seen: Seen) -> None:
     text = lab.file.read_text()
-    lab.file.write_text(
-        re.sub("main: .*", "main: {protocol: memory}", text) + f"health: {{port: {seen.port}}}\n"
-    )
+    text = re.sub("main: .*", "main: {protocol: memory}", text)
+    lab.file.write_text(re.sub("health: .*", f"health: {{port: {seen.port}}}", text))
     running = lab.site.start("run", "-c", lab.file)
     eventually(seen.ready, 30, lambda: running.printed)
     assert seen.get("/livez")[0] == 200

@@ -73,6 +73,7 @@ LISTENER = """
         if job["name"] == "wait":
             (HERE / "waits").touch()
             time.sleep(600)
+        return job["name"] != "enough"
 """
 OTHER = """
     from pathlib import Path
@@ -184,6 +185,27 @@ def test_a_plugin_that_is_stuck_delays_nothing_and_what_it_misses_is_counted(
     lost = worker.board.look().numbers["lost", "listening_pacer"]
     assert lost >= 6  # three wait and one is in hand at most
     assert lost + len(heard(site)) == 10
+
+
+def _until_settled(worker: Worker, messages: int) -> None:
+    eventually(lambda: worker.outcomes.total() == messages)
+
+
+def test_a_plugin_that_has_heard_enough_of_a_consumer_hears_no_more(site: Site, file: Path) -> None:
+    publish(file, {"name": "enough"})
+    config = load(file)
+    worker = Worker(config, config.consumers)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    eventually(lambda: len(heard(site)) == 1)
+    # The first one may be told before the answer to the one before is there.
+    for number in range(3):
+        publish(file, {"name": str(number)})
+        _until_settled(worker, number + 2)
+    worker.stop()
+    thread.join(30)
+    assert "2" not in [one.get("name") for one in heard(site)]
+    assert worker.board.look().numbers["lost", "listening_pacer"] == 0
 
 
 def test_the_metrics_count_what_a_plugin_missed(file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ from tests.services.base import Nest, ServiceFailedError, ServiceMissingError, p
 VERSION = "7.10.2"
 POM = Path(__file__).with_name("elasticsearch.pom.xml")
 RUNNER = "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner"
-FIRST = "9200"
-"""The runner takes the first free port after this one, up to 9299."""
+FIRST, LAST = 9200, 9290
+"""The runner takes the first free port after the one that it is given, up to 9299; nodes begin apart."""
 _PORT = re.compile(r"publish_address \{127\.0\.0\.1:(92\d\d)\}")
 
 
@@ -43,7 +44,7 @@ def jars() -> Path:
             goal = ["dependency:copy-dependencies", f"-DoutputDirectory={half}"]
             try:
                 subprocess.run(
-                    [maven, "-q", "-B", "-f", str(POM), *goal], check=True, capture_output=True, timeout=240
+                    [maven, "-q", "-B", "-f", str(POM), *goal], check=True, capture_output=True, timeout=150
                 )
             except subprocess.SubprocessError as error:
                 said = (getattr(error, "stdout", b"") or b"").decode(errors="replace")
@@ -71,7 +72,7 @@ class Elasticsearch:
         self._command = [java, "-Xms256m", "-Xmx512m", "-cp", f"{jars()}/*", RUNNER]
         self._nest = Nest("elasticsearch")
         try:
-            for last in (False, False, True):
+            for last in (False, True):
                 if self._starts(last):
                     return
         except BaseException:
@@ -84,10 +85,11 @@ class Elasticsearch:
         self._log = self._nest.folder / f"{name}.log"
         self._process = self._nest.start(
             *self._command, "-basePath", str(self._nest.folder / name), "-numOfNode", "1",
-            "-baseHttpPort", FIRST, "-clusterName", name, env=dict(os.environ), log=self._log.name,
+            "-baseHttpPort", str(random.randint(FIRST, LAST)), "-clusterName", name,
+            env=dict(os.environ), log=self._log.name,
         )  # fmt: skip
         try:
-            wait_until(self._answers, seconds=90, what="Elasticsearch answers")
+            wait_until(self._answers, seconds=60, what="Elasticsearch answers")
         except ServiceFailedError as error:
             if last:
                 raise ServiceFailedError(f"{error}\n{self._said()[-2000:]}") from None

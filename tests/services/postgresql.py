@@ -10,10 +10,9 @@ import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.services.base import Nest, ServiceFailedError, free_port, program, wait_until
+from tests.services.base import Nest, ServiceFailedError, free_port, program
+from tests.services.server import Server
 
 PACKAGE = "postgresql"
 # Debian keeps the programs of each version apart, newest last.
@@ -21,11 +20,10 @@ FOLDERS = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), key=len)
 USER = "pacer"
 
 
-class PostgreSQL:
+class PostgreSQL(Server):
     """A PostgreSQL server of one's own: a free port, a temporary folder, and nobody else's settings.
 
-    A context manager: the server is up inside, and nothing is left of it afterwards. It survives `kill` and
-    `stop`: `start` brings it back with its data. The super-user ``pacer`` needs no password.
+    The super-user ``pacer`` needs no password.
 
     Parameters
     ----------
@@ -40,14 +38,16 @@ class PostgreSQL:
         Where it does not start.
     """
 
+    name = "PostgreSQL"
+    stop_signal = signal.SIGINT  # it ends every connection, and rolls back what is open
+
     def __init__(self, *, config: Mapping[str, str | int] | None = None) -> None:
         self._server = program("postgres", *reversed(FOLDERS), package=PACKAGE)
         initdb = program("initdb", *reversed(FOLDERS), package=PACKAGE)
         self._ready = program("pg_isready", *reversed(FOLDERS), package=PACKAGE)
         self.port = free_port()
         self._config = {"fsync": "off", "listen_addresses": "127.0.0.1", **(config or {})}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._nest = Nest("postgresql")
+        super().__init__(Nest("postgresql"))
         self._data = self._nest.folder / "data"
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
@@ -64,17 +64,9 @@ class PostgreSQL:
             self._nest.close()
             raise
 
-    @property
-    def running(self) -> bool:
-        """Whether the server is up, as far as its process tells."""
-        return self._process is not None and self._process.poll() is None
-
-    def start(self) -> None:
-        """Start the server and wait until it answers; nothing happens where it runs already."""
-        if self.running:
-            return
+    def _launch(self) -> subprocess.Popen[bytes]:
         settings = [f"--{name}={value}" for name, value in self._config.items()]
-        self._process = self._nest.start(
+        return self._nest.start(
             self._server,
             *("-D", str(self._data), "-p", str(self.port), "-k", ""),
             *settings,
@@ -82,22 +74,6 @@ class PostgreSQL:
             log="output.log",
             user=self._user,
         )
-        try:
-            wait_until(self._answers, seconds=60, what="PostgreSQL answers")
-        except ServiceFailedError as error:
-            self.kill()
-            raise ServiceFailedError(f"{error}\n{self.log()}") from None
-
-    def stop(self) -> None:
-        """Stop the server as for a restart: it ends every connection, and rolls back what is open."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
-            try:
-                self._process.wait(60)
-            except subprocess.TimeoutExpired:
-                raise ServiceFailedError(f"PostgreSQL does not stop\n{self.log()}") from None
-            finally:
-                self.kill()
 
     def kill(self) -> None:
         """End the server at once, as a crash would: it has to recover when it starts again."""
@@ -106,18 +82,7 @@ class PostgreSQL:
             self._process.send_signal(signal.SIGQUIT)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(10)
-            self._nest.kill(self._process)
-            self._process = None
-
-    def restart(self) -> None:
-        """Stop the server in an orderly way and start it again."""
-        self.stop()
-        self.start()
-
-    def close(self) -> None:
-        """End the server for good, and remove all that it has written."""
-        self.kill()
-        self._nest.close()
+        super().kill()
 
     def url(self, database: str = "postgres") -> str:
         """Give the URL of a database, as PostgreSQL's clients read it."""
@@ -128,9 +93,7 @@ class PostgreSQL:
         file = self._nest.folder / "output.log"
         return "\n".join(file.read_text(errors="replace").splitlines()[-lines:]) if file.exists() else ""
 
-    def _answers(self) -> bool:
-        if not self.running:
-            raise ServiceFailedError("PostgreSQL ended while starting")
+    def _responds(self) -> bool:
         asked = [self._ready, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", "postgres"]
         return subprocess.run(asked, env=self._env, cwd="/").returncode == 0
 
@@ -140,14 +103,6 @@ class PostgreSQL:
         )
         if done.returncode:
             raise ServiceFailedError(f"{os.path.basename(command[0])}: {done.stderr or done.stdout}")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _nobody_special() -> str | None:

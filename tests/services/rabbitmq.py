@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote
 
 from tests.services.base import Nest, ServiceFailedError, free_port, program, wait_until
+from tests.services.server import Server
 
 PACKAGE = "rabbitmq-server"
 # Not the wrapper in /usr/sbin, which refuses everybody but root and the user rabbitmq.
@@ -28,11 +26,10 @@ LISTENERS = {
 }
 
 
-class RabbitMQ:
+class RabbitMQ(Server):
     """A RabbitMQ node of one's own: free ports, a temporary folder, and an epmd that nobody else knows.
 
-    A context manager: the node is up inside, and nothing is left of it afterwards. It survives `kill` and
-    `stop`: `start` brings it back with its ports, definitions and durable messages.
+    It comes back with its ports, definitions and durable messages.
 
     Parameters
     ----------
@@ -50,6 +47,8 @@ class RabbitMQ:
         Where it does not start.
     """
 
+    name = "RabbitMQ"
+
     def __init__(self, *, plugins: Sequence[str] = (), config: Mapping[str, str | int] | None = None) -> None:
         self._server = program("rabbitmq-server", FOLDER, package=PACKAGE)
         self._ctl = program("rabbitmqctl", FOLDER, package=PACKAGE)
@@ -59,8 +58,7 @@ class RabbitMQ:
         self.ports = {plugin: free_port() for plugin in plugins if plugin in LISTENERS}
         self._cookie = secrets.token_hex(16)
         self._vhosts = 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._nest = Nest("rabbitmq")
+        super().__init__(Nest("rabbitmq"))
         try:
             self._prepare(plugins, config or {})
             self.start()
@@ -103,48 +101,8 @@ class RabbitMQ:
         port = int(self._env["ERL_EPMD_PORT"])
         wait_until(lambda: _listens(port), seconds=20, what="epmd listens")
 
-    @property
-    def running(self) -> bool:
-        """Whether the node is up, as far as its process tells."""
-        return self._process is not None and self._process.poll() is None
-
-    def start(self) -> None:
-        """Start the node and wait until it answers; nothing happens where it runs already."""
-        if self.running:
-            return
-        self._process = self._nest.start(self._server, env=self._env, log="output.log")
-        try:
-            wait_until(self._answers, seconds=120, what="RabbitMQ answers")
-        except ServiceFailedError as error:
-            self.kill()
-            raise ServiceFailedError(f"{error}\n{self.log()}") from None
-
-    def stop(self) -> None:
-        """Stop the node in an orderly way, as a restart of the machine would."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(60)
-            except subprocess.TimeoutExpired:
-                raise ServiceFailedError(f"RabbitMQ does not stop\n{self.log()}") from None
-            finally:
-                self.kill()
-
-    def kill(self) -> None:
-        """End the node at once, as a power cut would."""
-        if self._process is not None:
-            self._nest.kill(self._process)
-            self._process = None
-
-    def restart(self) -> None:
-        """Stop the node in an orderly way and start it again."""
-        self.stop()
-        self.start()
-
-    def close(self) -> None:
-        """End the node for good, and remove all that it has written."""
-        self.kill()
-        self._nest.close()
+    def _launch(self) -> subprocess.Popen[bytes]:
+        return self._nest.start(self._server, env=self._env, log="output.log")
 
     def url(self, vhost: str = "/") -> str:
         """Give the AMQP URL of a virtual host, as kombu and others read it."""
@@ -215,19 +173,9 @@ class RabbitMQ:
             raise ServiceFailedError(f"{os.path.basename(command[0])}: {done.stderr or done.stdout}")
         return done.stdout
 
-    def _answers(self) -> bool:
-        if not self.running:
-            raise ServiceFailedError("RabbitMQ ended while starting")
+    def _responds(self) -> bool:
         # The listener for AMQP is the last thing that a node starts; plugins listen before.
         return _listens(self.port, say=b"AMQP\x00\x00\x09\x01")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _listens(port: int, say: bytes = b"") -> bool:

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pacer_core import ConsumerType, Context, Delivery, Outcome, Reject, Scalar, Text, element, task
+from pacer_core import ConsumerType, Context, Delivery, Outcome, Reject, Scalar, Text, Texts, element, task
 from pacer_core.testing import deliver
 
 CANARY = "c4n4ry"
@@ -354,3 +354,32 @@ values = st.recursive(
 def test_whatever_json_comes_the_paths_are_those_of_fields(data: dict[str, Any]) -> None:
     for bad in dead(orjson.dumps(data)).bad_fields:
         assert bad.path.partition("[")[0].split(".")[-1] in {"$", *Scan.__annotations__, "value"}
+
+
+@frozen
+class Note:
+    """About one folder or several."""
+
+    folders: Texts
+
+
+@pytest.mark.parametrize(
+    ("folders", "problem"),
+    [
+        (" /a ", ("/a",)),
+        (["/a", "/b"], ("/a", "/b")),
+        ([], "folders: is empty"),
+        ("", "folders: is empty"),
+        (None, "folders: is empty"),
+        (7, "folders: is not text"),
+        (["/a", 7], "folders: holds at 1 what is not text"),
+    ],
+)
+def test_one_text_is_as_good_as_a_list_of_texts(folders: Any, problem: Any) -> None:
+    delivery = deliver(
+        ConsumerType(name="notes", message=Note, tasks=[see]), orjson.dumps({"folders": folders})
+    )
+    if isinstance(problem, str):
+        assert fields(delivery) == [problem]
+    else:
+        assert delivery.message == Note(Texts(problem))

@@ -66,6 +66,22 @@ POST = """
     def pacer_integrations():
         return [SCALE, LORRY]
 """
+TRACK = """
+    from parcel_post.plugin import LORRY
+    from pacer_core import hookimpl, task
+
+    @task(needs=[LORRY])
+    def load(parcel, ctx):
+        pass
+
+    @task(needs=[LORRY])
+    def unload(parcel, ctx):
+        pass
+
+    @hookimpl
+    def pacer_tasks(consumer):
+        return [load, unload] if consumer == "parcels" else []
+"""
 FINE = """\
 brokers:
   main: {protocol: memory}
@@ -307,6 +323,15 @@ def test_the_command_prints_every_problem_and_their_number(post: Site) -> None:
     assert done.out.splitlines() == [*map(str, check(file)[1]), "2 errors"]
 
 
+def test_the_command_says_which_tasks_run_and_what_those_left_out_would_need(post: Site) -> None:
+    post.install("parcel-track", TRACK)
+    done = post.pacer("config", "check", "-c", post.write(FINE))
+    assert done.out.splitlines()[1:] == [
+        "parcels reads parcels: weigh, stamp",
+        "  left out without lorry: load, unload",
+    ]
+
+
 def test_the_command_gives_problems_as_json(post: Site) -> None:
     file = post.write(FINE.replace("memory", "mqtt"))
     (problem,) = json.loads(post.pacer("config", "check", "-c", file, "--json").out)
@@ -326,6 +351,14 @@ def test_no_run_and_no_send_begins_with_a_configuration_that_has_errors(post: Si
         done = post.pacer(*command, "-c", file)
         assert done.code == 78
         assert done.err.splitlines() == [str(one) for one in check(file)[1]]
+
+
+def test_a_rule_may_take_what_was_sent_to_a_queue_directly(post: Site) -> None:
+    rules = '[{fromExchange: "", withRoutingKey: parcels}, {fromExchange: nowhere}]'
+    recipients = f"brokers:\n  recipients: [{{name: away, forwardingRules: {rules}}}]\n"
+    text = "\n".join(line for line in FINE.splitlines() if "memory" not in line and line != "brokers:")
+    (problem,) = found(post, recipients + text + "\n")
+    assert problem.endswith("error: unknown exchange 'nowhere' [unknown-name]")
 
 
 def test_two_duplicate_keys_are_two_problems(post: Site) -> None:

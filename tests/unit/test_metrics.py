@@ -48,6 +48,17 @@ def test_another_process_reads_what_is_counted(file: Path) -> None:
     assert sum(seen.histogram("confirm")[0]) == 1
 
 
+def test_what_tasks_count_is_added_up_by_consumer(file: Path) -> None:
+    board = Board(Shape({"datasets": ("store",)}, (), (), (), {"datasets": ("left_out",)}), file)
+    for number in (2, 3):
+        counts = {"left_out": number, "never announced": 1}
+        board.settled(Delivery(Envelope(b"", "jobs"), "datasets", Outcome.ACKED, counts=counts))
+    seen = look(file)
+    assert seen is not None
+    assert seen.numbers["counted", "datasets", "left_out"] == 5
+    assert [name for name in seen.numbers if name[0] == "counted"] == [("counted", "datasets", "left_out")]
+
+
 def test_a_successor_counts_on_and_says_anew_how_things_stand(file: Path) -> None:
     first = Board(SHAPE, file)
     first.settled(settled())

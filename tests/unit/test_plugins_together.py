@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from pacer_core.plugins import load
+from pacer_dashboard_log.records import TYPES
 from tests.support import Site
 
 CONSUMER = """
@@ -228,3 +230,7 @@ def test_the_commands_that_no_plugin_can_replace_are_those_of_the_core() -> None
         for child in (command.commands if isinstance(command, Group) else [""])
     }
     assert labels == set(CORE_COMMANDS)
+
+
+def test_the_dashboard_s_names_are_those_of_consumer_types_that_there_are() -> None:
+    assert set(TYPES) <= set(load().consumers)

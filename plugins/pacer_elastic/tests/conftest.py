@@ -20,23 +20,29 @@ from pacer_elastic import (
     ELASTIC,
     Elastic,
     ElasticOptions,
+    index_counted_dataset,
+    index_linked_dataset,
     index_stored_dataset,
     reindex_investigation,
 )
 from pacer_elastic.options import credentials
 from pacer_http import HttpClient
 from pacer_http.testing import StandIn
-from pacer_icat import ICAT, IcatClient, InvestigationOperations
+from pacer_icat import ICAT, IcatClient
 from pacer_icat.client import Shared
 from pacer_icat.datasets.task import DATASETS
+from pacer_icat.links.task import DATASET_LINKS
+from pacer_icat.operations.options import OperationsOptions
+from pacer_icat.operations.task import OPERATIONS
+from pacer_icat.totals.task import DATASET_STATISTICS
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_elastic.tests.node import Node
 from plugins.pacer_icat.tests.support import dataset_message, options_for
 
-OPERATIONS = ConsumerType(
-    name="investigation-operations", message=InvestigationOperations, tasks=[reindex_investigation]
-)
+REINDEX = OPERATIONS.with_tasks([reindex_investigation])
 STORED = DATASETS.with_tasks([index_stored_dataset])
+COUNTED = DATASET_STATISTICS.with_tasks([index_counted_dataset])
+LINKED = DATASET_LINKS.with_tasks([index_linked_dataset])
 
 
 @define
@@ -65,11 +71,19 @@ class Facility:
         twice: bool = True,
         after: Delivery | None = None,
         cls: type[HttpClient] = HttpClient,
+        options: Any = None,
     ) -> Delivery:
         """Send a message through a consumer type, in a process of its own."""
         with ExitStack() as stack:
             clients: dict[IntegrationType[Any], Any] = {ICAT: self.icat, ELASTIC: self.client(stack, cls)}
-            return deliver(consumer, json.dumps(message), integrations=clients, twice=twice, after=after)
+            return deliver(
+                consumer,
+                json.dumps(message),
+                integrations=clients,
+                options=options,
+                twice=twice,
+                after=after,
+            )
 
     def store(self, *, twice: bool = True, **changes: Any) -> Delivery:
         """Store and index a dataset."""
@@ -83,7 +97,7 @@ class Facility:
     def reindex(self, **more: Any) -> Delivery:
         """Index an investigation."""
         message = {"name": "20250330096", "visit_id": "bl06", "operations": ["reindex"]}
-        return self.send(OPERATIONS, message, **more)
+        return self.send(REINDEX, message, options=OperationsOptions(("mint", "reindex")), **more)
 
     def configure(self, **changes: Any) -> None:
         """Change the options."""

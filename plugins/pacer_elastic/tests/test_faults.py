@@ -14,7 +14,7 @@ from pacer_elastic import ElasticOptions, bulk
 from pacer_elastic.documents import read
 from pacer_http import Answer, Away, HttpClient
 from pacer_http.testing import CUT, FAULTS, HTML, LATE, LOST, RESET, Fault, StandIn, refusal
-from plugins.pacer_elastic.tests.conftest import OPERATIONS, Facility
+from plugins.pacer_elastic.tests.conftest import Facility
 from plugins.pacer_elastic.tests.node import Node
 
 Dataset = Callable[..., int]
@@ -247,9 +247,3 @@ def test_a_check_fails_where_the_server_is_away(facility: Facility, service: Sta
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         ElasticOptions(**{"url": "https://elastic.example.org", **options})
-
-
-def test_an_investigation_that_icat_does_not_have_is_waited_for(facility: Facility) -> None:
-    message = {"name": "no such proposal", "operations": ["reindex"]}
-    delivery = facility.send(OPERATIONS, message)
-    assert [failure.kind for failure in delivery.failures] == ["not-yet"]

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from pacer_core import Outcome
+from pacer_core import ConsumerType, Outcome
 from pacer_elastic import DATASET_INDEX, Elastic
 from pacer_elastic.client import Document, template
 from pacer_http import HttpClient
-from plugins.pacer_elastic.tests.conftest import OPERATIONS, Facility
+from pacer_http.testing import StandIn
+from pacer_icat.operations.options import OperationsOptions
+from plugins.pacer_elastic.tests.conftest import COUNTED, LINKED, REINDEX, Facility
 from tests.support import Site
 
 Dataset = Callable[..., int]
@@ -148,9 +150,21 @@ def test_a_dataset_that_icat_does_not_have_is_waited_for(facility: Facility) -> 
     assert [failure.kind for failure in delivery.failures] == ["not-yet"]
 
 
-def test_other_operations_are_none_of_its_business(facility: Facility) -> None:
-    message = {"name": "20250330096", "operations": ["mint-proposal"]}
-    assert facility.send(OPERATIONS, message).outcome is Outcome.ACKED
+def test_other_operations_are_none_of_its_business(facility: Facility, service: StandIn) -> None:
+    message = {"name": "20250330096", "operations": ["mint"]}
+    delivery = facility.send(REINDEX, message, options=OperationsOptions(("mint", "reindex")))
+    assert delivery.outcome is Outcome.ACKED
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("consumer", [COUNTED, LINKED], ids=["statistics", "links"])
+def test_a_dataset_is_indexed_when_its_statistics_or_links_have_been_stored(
+    facility: Facility, dataset: Dataset, consumer: ConsumerType
+) -> None:
+    one = dataset()
+    delivery = facility.send(consumer, {"dataset_id": one})
+    assert delivery.error is None
+    assert list(facility.documents()) == [str(one)]
 
 
 def test_a_message_is_looked_for_by_its_dataset() -> None:

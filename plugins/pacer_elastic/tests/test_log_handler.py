@@ -249,6 +249,29 @@ def test_the_log_of_a_run_is_found_in_elasticsearch(site: Site, url: str, node: 
     assert record["labels"]["correlation_id"]
 
 
+def test_worker_processes_send_what_they_have_to_say_to_the_end(
+    site: Site, service: StandIn, node: Node, tmp_path: Path
+) -> None:
+    site.install("parcel-pacer", PLUGIN)
+    file = site.write(
+        f"""
+        brokers: {{main: {{protocol: sqlite, path: {tmp_path / "broker.db"}}}}}
+        queues: [{{name: parcels}}]
+        consumers: [{{type: parcels, queues: [parcels]}}]
+        logging: {{elastic: {{url: "{service.url}"}}}}
+        processes: {{stateFolder: {tmp_path / "state"}}}
+        health: {{enabled: false}}
+        """
+    )
+    running = site.start("run", "-c", file)
+    running.wait_for("reading parcels")
+    assert running.end() == 0
+    said = [(one["process"]["pid"], one["message"]) for one in node.indexes["pacer-logs"].values()]
+    (worker,) = (pid for pid, message in said if message == "reading parcels")
+    assert worker != running.process.pid
+    assert [message for pid, message in said if pid == worker and "stopping" in message]
+
+
 def test_an_option_that_is_wrong_is_named_with_its_place(site: Site) -> None:
     file = site.write(
         """

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from pacer_core import Delivery
 from pacer_icat import IcatClient
 from pacer_icat.investigations.options import InvestigationsOptions
 from pacer_icat.investigations.task import INVESTIGATIONS
+from pacer_icat.users.task import USERS
 from plugins.pacer_icat.tests.support import deliver_to, example
 
 Sync = Callable[..., Delivery]
@@ -86,3 +89,34 @@ def parameters(investigation: Any) -> dict[str, Any]:
         one.type.name: one.numericValue if one.stringValue is None else one.stringValue
         for one in investigation.parameters
     }
+
+
+OTHER_VISIT = investigation_message(
+    title="Another title",
+    type="INHOUSE",
+    instrument={"name": "BL13 - XALOC", "code": "bl13"},
+    user_list=members(PI, "db/acord") + members(LOCAL, "db/nbour", "db/rbeck"),
+    visit_count=3,
+    sample_acronyms=[],
+    parameters=[{"name": "temperature", "value": 4, "units": "K"}],
+)
+SCENARIOS: list[Any] = [
+    pytest.param(USERS, USER_STATE, [], user_message(), id="new-user"),
+    pytest.param(
+        USERS,
+        USER_STATE,
+        [user_message(user_list=accounts("ada", "ada2", "ada3"))],
+        user_message(last_name="Lovelace", user_list=accounts("ada", "ada3", "ada4", "ada5")),
+        id="user",
+    ),
+    pytest.param(USERS, USER_STATE, [user_message()], user_message(enabled=False), id="disabled"),
+    pytest.param(
+        USERS, USER_STATE, [user_message(enabled=False)], user_message(email="a@example.org"), id="enabled"
+    ),
+    pytest.param(INVESTIGATIONS, INVESTIGATION_STATE, [], investigation_message(), id="new-investigation"),
+    pytest.param(
+        INVESTIGATIONS, INVESTIGATION_STATE, [investigation_message()], OTHER_VISIT, id="investigation"
+    ),
+    pytest.param(INVESTIGATIONS, INVESTIGATION_STATE, [OTHER_VISIT], investigation_message(), id="back"),
+]
+"""Consumer type, what it may write, what came before, and a message; each writes something."""

@@ -16,7 +16,7 @@ from pacer_icat.links.task import DATASET_LINKS
 from pacer_icat.schema import Entity
 from pacer_icat.totals.task import DATASET_STATISTICS
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import FAULTS, Crash, Snapshot, faulty, in_threads, process
+from plugins.pacer_icat.tests.crashing import FAULTS, Crash, Snapshot, faulty, in_threads, places, process
 from plugins.pacer_icat.tests.support import (
     dataset_message,
     deliver_to,
@@ -62,6 +62,17 @@ def prepare(server: IcatSandbox, entities: list[Entity], linked: str) -> dict[st
     return ids
 
 
+def move(icat: IcatClient) -> None:
+    """Let one be made from another dataset than before, as a reprocessing does."""
+    wire = icat.shared.wire
+    (found,) = wire.search(
+        "SELECT p.id FROM DatasetParameter p WHERE p.dataset.name = 'e' AND p.type.name = 'input_datasets'"
+    )
+    record = wire.read("DatasetParameter", found)
+    assert record is not None
+    wire.update(record, stringValue="/data/a")
+
+
 def state(icat: IcatClient) -> list[Any]:
     """Give all that links and statistics may have written, with names instead of ids."""
     values = {
@@ -85,10 +96,11 @@ def state(icat: IcatClient) -> list[Any]:
         (DATASET_LINKS, "", "b", "database"),
         (DATASET_LINKS, "abcx", "d", "database"),
         (DATASET_LINKS, "ade", "b", "database"),
+        (DATASET_LINKS, "abcdex moved", "e", "database"),
         (DATASET_STATISTICS, "", "d", "database"),
         (DATASET_STATISTICS, "", "d", "pacer"),
     ],
-    ids=["links-first", "links-last", "links-between", "statistics", "statistics-and-counts"],
+    ids=["links-first", "links-last", "links-between", "links-moved", "statistics", "statistics-and-counts"],
 )
 def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     icat_server: IcatSandbox,
@@ -100,7 +112,9 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     counts: str,
     after: bool,
 ) -> None:
-    message = {"dataset_id": prepare(icat_server, entities, linked)[name]}
+    message = {"dataset_id": prepare(icat_server, entities, linked.split(" ")[0])[name]}
+    if "moved" in linked:
+        move(icat)
     snapshot = Snapshot(icat_server)
     shared = process(icat_server, entities, file_counts=counts)
     done = deliver_to(consumer, message, IcatClient(shared), twice=False)
@@ -130,10 +144,16 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
 ) -> None:
     message = {"dataset_id": prepare(icat_server, entities, "abcx")["d"]}
     snapshot = Snapshot(icat_server)
-    shared = process(icat_server, entities)
-    assert deliver_to(consumer, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
-    calls, expected = shared.wire.calls, state(icat)
-    for at in range(1, calls + 1):
+
+    def work() -> Shared:
+        shared = process(icat_server, entities)
+        done = deliver_to(consumer, message, IcatClient(shared), twice=False)
+        assert done.outcome is Outcome.ACKED, done.error
+        return shared
+
+    there = places(icat_server, how, work)
+    expected = state(icat)
+    for at in there:
         snapshot.restore()
         faced = IcatClient(faulty(icat_server, entities, how, at))
         first = deliver_to(consumer, message, faced, twice=False)
@@ -141,13 +161,14 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
         assert lost or first.outcome is Outcome.ACKED, first.error
         icat_server.misbehave.clear()
         assert deliver_to(consumer, message, faced, twice=False).outcome is Outcome.ACKED
-        assert state(icat) == expected, f"after a fault at call {at} of {calls}"
+        assert state(icat) == expected, f"after a fault at {at} of {there[-1]}"
 
 
 @pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("linked", ["", "abcdex moved"], ids=["new", "moved"])
 @pytest.mark.parametrize("deadlocks", [0, 5])
 def test_eight_writers_of_links_and_statistics_end_as_one_does(
-    icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], deadlocks: int
+    icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], linked: str, deadlocks: int
 ) -> None:
     def work_through(ids: dict[str, int], icat: IcatClient, order: Callable[[list[Any]], list[Any]]) -> None:
         waiting = order(
@@ -164,7 +185,9 @@ def test_eight_writers_of_links_and_statistics_end_as_one_does(
                 if deliver_to(consumer, {"dataset_id": id_}, icat, twice=False).outcome is Outcome.RETRIED
             ]
 
-    ids = prepare(icat_server, entities, "")
+    ids = prepare(icat_server, entities, linked.split(" ")[0])
+    if "moved" in linked:
+        move(icat)
     snapshot = Snapshot(icat_server)
     work_through(ids, IcatClient(process(icat_server, entities)), list)
     expected = state(icat)

@@ -367,6 +367,21 @@ def test_pages_are_turned_without_being_seen(
     assert [one["id"] for one in asked[5:21].values("id", "description")] == ids[5:21]
 
 
+@pytest.mark.parametrize("order", [[], ["complete"], ["-description", "id"]])
+def test_objects_may_be_changed_while_they_are_read(
+    icat: IcatClient, rows: list[Row], order: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_PAGE", 7)
+    seen = []
+    for dataset in icat.objects("Dataset").filter(complete=False).order_by(*order):
+        seen.append(dataset.id)
+        dataset.complete = True
+        dataset.description = "z"
+        dataset.update()
+    assert sorted(seen) == [row.id for row in rows if not row.complete]
+    assert not icat.objects("Dataset").filter(complete=False).exists()
+
+
 def test_an_icat_that_gives_little_at_a_time_gives_all_in_the_end() -> None:
     with IcatSandbox(seed="demo", max_entities=10) as server:
         shared = Shared(options_for(server))

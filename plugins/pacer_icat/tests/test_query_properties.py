@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pacer_icat import IcatClient, Q, QueryError
 from pacer_icat.collation import fold
+from pacer_icat.query import operators, plan, run
 from plugins.pacer_icat.tests.catalogue import START, TEXTS, Row, fill
 
 Holds = Callable[[Row], bool]
@@ -206,7 +207,7 @@ def rows(icat: IcatClient) -> list[Row]:
 
 
 relaxed = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -263,6 +264,41 @@ def sorting(path: str) -> Callable[[Row], tuple[bool, Any]]:
         return (found is not None, 0 if found is None else rank(found))
 
     return key
+
+
+@relaxed
+@given(
+    condition=TREES,
+    names=st.lists(st.sampled_from([*TEXTS, "béta", "ALPHA", "alpha"]), max_size=9),
+    order=st.sampled_from([[], ["-description"], ["startDate", "-name"]]),
+    start=st.integers(0, 5),
+    number=st.none() | st.integers(0, 9),
+)
+def test_small_pages_and_split_lists_make_no_difference(
+    icat: IcatClient,
+    rows: list[Row],
+    condition: Condition,
+    names: list[str],
+    order: list[str],
+    start: int,
+    number: int | None,
+) -> None:
+    listed = among("description", lambda row: row.description, [*names], negated=False)
+    wanted = sorted(
+        (row for row in rows if condition.holds(row) and listed.holds(row)), key=lambda row: row.id
+    )
+    for path in reversed(order):
+        wanted.sort(key=sorting(path), reverse=path.startswith("-"))
+    end = None if number is None else start + number
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "_PAGE", 3)
+        patch.setattr(plan, "_LONG_LIST", 2)
+        patch.setattr(operators, "IN_ONE_LIST", 2)
+        asked = icat.objects("Dataset").filter(condition.q).filter(listed.q).order_by(*order)[start:end]
+        ids = [row.id for row in wanted[start:end]]
+        assert [one.id for one in asked] == ids
+        assert [one["id"] for one in asked.values("id")] == ids
+        assert (asked.count(), asked.exists()) == (len(ids), bool(ids))
 
 
 @relaxed

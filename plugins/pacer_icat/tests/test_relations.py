@@ -318,6 +318,33 @@ def test_values_are_checked_before_they_are_sent(
     assert icat.calls == before
 
 
+def test_what_icat_would_call_internal_is_named_before(icat: IcatClient, rows: list[Row]) -> None:
+    def create(**more: Any) -> None:
+        icat.new("Dataset", **{**given, **more}).create()
+
+    given = {
+        "name": "x",
+        "complete": True,
+        "type": icat.one("DatasetType", name="acquisition"),
+        "investigation": icat.one("Investigation", name="hg123"),
+    }
+    energy = icat.one("ParameterType", name="query-energy")
+    files = [icat.new("Datafile", name=name) for name in ("é.h5", "f", "E.H5 ")]
+    parameters = [icat.new("DatasetParameter", type=energy, numericValue=one) for one in (1, 2)]
+    with pytest.raises(
+        EntityError, match=r"two of Dataset\.datafiles are one to ICAT, which compares their name"
+    ):
+        create(datafiles=files)
+    with pytest.raises(EntityError, match=r"two of Dataset\.parameters are one.*their type"):
+        create(parameters=parameters)
+    with pytest.raises(EntityError, match="a Datafile lacks what ICAT needs: name"):
+        create(datafiles=[icat.new("Datafile", location="/x")])
+    with pytest.raises(EntityError, match="a Dataset lacks what ICAT needs: investigation, type"):
+        create(investigation=None, type=None)
+    create(datafiles=files[:2], parameters=parameters[:1])
+    assert len(icat.one("Dataset", name="x").datafiles) == 2
+
+
 def test_many_are_created_and_deleted_at_once(icat: IcatClient, plain: Any) -> None:
     made = [icat.new("Technique", name=f"t{place}") for place in range(3)]
     ids = icat.python_icat.createMany(made)

@@ -176,3 +176,20 @@ def test_no_thread_ends_the_session_of_the_others(icat: IcatClient, icat_server:
     assert icat.python_icat.getRemainingMinutes() > 100
     with pytest.raises(IcatFault):
         icat.python_icat.search("SELECT")
+
+
+@pytest.mark.parametrize("operation", ["login", "getRemainingMinutes", "getEntityInfo"])
+def test_no_message_is_blamed_for_what_fails_before_it_is_looked_at(
+    icat_server: IcatSandbox, operation: str
+) -> None:
+    icat_server.misbehave.fail("internal", every=1, operation=operation)
+    shared = Shared(options_for(icat_server))
+    if operation == "getRemainingMinutes":  # the session itself is good
+        assert shared.wire.search("SELECT COUNT(o) FROM User o")
+    else:
+        with pytest.raises(IcatAway, match=operation) as raised:
+            shared.wire.search("SELECT o FROM User o WHERE o.name = 'db/jdoe'")
+        assert "correct" not in str(raised.value)
+    icat_server.misbehave.clear()
+    assert shared.wire.search("SELECT o FROM User o WHERE o.name = 'db/jdoe'")
+    shared.close()

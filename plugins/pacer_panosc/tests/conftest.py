@@ -5,30 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import attrs
 import pytest
 from attrs import define
 
-from pacer_core import ConsumerType, Delivery, IntegrationType
+from pacer_core import Delivery, IntegrationType
 from pacer_core.testing import deliver
 from pacer_http import HttpClient
 from pacer_http.testing import StandIn
-from pacer_icat import ICAT, IcatClient, InvestigationOperations
+from pacer_icat import ICAT, IcatClient
 from pacer_icat.client import Shared
+from pacer_icat.datasets.task import DATASETS
+from pacer_icat.operations.task import OPERATIONS
 from pacer_panosc import PANOSC, Panosc, PanoscOptions, create_panosc_item, recompute_scores
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.support import options_for
+from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
 from plugins.pacer_panosc.tests.services import Pss, SearchApi
 
 NAME, VISIT, DOI = "20250330096", "bl06", "10.5072/es-20250330096"
-OPERATIONS = ConsumerType(
-    name="investigation-operations",
-    message=InvestigationOperations,
-    tasks=[create_panosc_item, recompute_scores],
-)
+TASKS = OPERATIONS.with_tasks([create_panosc_item, recompute_scores])
 Send = Callable[..., Delivery]
 
 
@@ -95,7 +93,7 @@ class Facility:
         body = json.dumps({name: value for name, value in whole.items() if value is not None})
         with ExitStack() as stack:
             clients: dict[IntegrationType[Any], Any] = {ICAT: self.icat, PANOSC: self.panosc(stack, cls)}
-            return deliver(OPERATIONS, body, integrations=clients, twice=twice, after=after)
+            return deliver(TASKS, body, integrations=clients, twice=twice, after=after)
 
     def configure(self, **changes: Any) -> None:
         """Change the options."""
@@ -116,10 +114,12 @@ def pss() -> Pss:
 
 @pytest.fixture
 def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
-    """ICAT with an investigation that has a DOI."""
+    """ICAT with an investigation that has ended, is public, and has a dataset and a DOI."""
     shared = Shared(options_for(icat_server))
-    change(shared, doi=DOI)
-    yield IcatClient(shared)
+    change(shared, doi=DOI, releaseDate=datetime.fromisoformat("2025-09-01T00:00:00+02:00"))
+    icat = IcatClient(shared)
+    assert deliver_to(DATASETS, dataset_message(), icat, twice=False).error is None  # minting needs one
+    yield icat
     shared.close()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
+import attrs
 import pytest
 
 from pacer_core import Outcome, Secret
@@ -100,14 +102,32 @@ def test_an_embargoed_investigation_is_waited_for(
     assert pss.runs == 0
 
 
-def test_an_investigation_without_a_doi_is_waited_for_where_its_document_goes_by_it(
-    facility: Facility,
-) -> None:
+def test_an_investigation_without_a_doi_is_waited_for(facility: Facility) -> None:
     change(facility.icat.shared, doi=None)
     delivery = facility.send()
     assert [failure.kind for failure in delivery.failures] == ["not-yet"]
-    assert "has no DOI in ICAT yet" in str(delivery.error)
+    assert "has no DOI in ICAT" in str(delivery.error)
     assert facility.search.requests == []
+
+
+def test_a_doi_that_the_same_message_mints_is_waited_for_where_nobody_has_minted_it(
+    facility: Facility,
+) -> None:
+    change(facility.icat.shared, doi=None)
+    delivery = facility.send(operations=["mint-proposal", "create-panosc-item"])
+    assert "create_panosc_item: the investigation has no DOI in ICAT yet" in str(delivery.error)
+
+
+def test_a_doi_that_the_same_message_has_minted_counts_before_icat_has_it(
+    facility: Facility, pss: Pss
+) -> None:
+    change(facility.icat.shared, doi=None)
+    first = facility.send(operations=["mint-proposal", "create-panosc-item"])
+    minted = attrs.evolve(first, facts={**first.facts, "doi": DOI})
+    both = ["mint-proposal", "create-panosc-item"]
+    delivery = facility.send(operations=both, after=minted, twice=False)
+    assert delivery.outcome is Outcome.ACKED
+    assert list(pss.items) == [DOI]
 
 
 def test_an_investigation_that_icat_does_not_know_is_waited_for(facility: Facility) -> None:
@@ -133,6 +153,24 @@ def test_documents_that_were_not_asked_for_are_not_taken(
     assert delivery.outcome is Outcome.RETRIED
     assert "ignores our filter" in str(delivery.error)
     assert pss.items == {}
+
+
+@pytest.mark.parametrize("content", [b"{}", b'["10.5072/x"]', b"null"])
+def test_an_answer_that_is_no_list_of_documents_proves_nothing(
+    facility: Facility, pss: Pss, content: bytes
+) -> None:
+    facility.search.fail(refusal(200, content=content))
+    delivery = facility.send(twice=False)
+    assert delivery.outcome is Outcome.RETRIED
+    assert "no list of documents" in str(delivery.error)
+    assert pss.items == {}
+
+
+def test_an_investigation_that_is_not_released_is_told_from_one_without_a_document(
+    facility: Facility, search_api: SearchApi
+) -> None:
+    search_api.documents.clear()
+    assert "release date" not in str(facility.send().error)
 
 
 def test_another_who_creates_the_item_first_is_no_harm(facility: Facility, pss: Pss) -> None:
@@ -195,10 +233,11 @@ def test_both_services_are_checked(facility: Facility) -> None:
         ({"pid": "fixed"}, "should hold some of"),
         ({"pid": "{doi"}, "brace"),
         ({"username": "pacer"}, "go together"),
+        ({"recompute_after": timedelta(seconds=-1)}, "negative"),
     ],
 )
-def test_options_that_cannot_work_are_refused(option: dict[str, str], why: str) -> None:
+def test_options_that_cannot_work_are_refused(option: dict[str, Any], why: str) -> None:
     good = {"search_url": "https://x/api", "scoring_url": "https://y"}
     with pytest.raises(ValueError, match=why) as caught:
-        PanoscOptions(**{**good, **option})  # type: ignore[arg-type] # as YAML gives them
+        PanoscOptions(**{**good, **option})
     assert "geheim" not in str(caught.value)

@@ -180,3 +180,13 @@ def test_what_postgresql_says_decides_what_becomes_of_a_message(
     assert delivery.failures[0].kind == kind
     assert code in delivery.failures[0].reason
     assert "Lovelace" not in delivery.failures[0].reason
+
+
+def test_a_check_says_why_there_is_no_connection(options: VisaOptions) -> None:
+    nowhere = Visa(attrs.evolve(options, port=1, password=Secret("xyzzy")))
+    elsewhere = Visa(attrs.evolve(options, database="nope", password=Secret("xyzzy")))
+    with pytest.raises(VisaAway, match="port 1 failed: Connection refused") as refused:
+        nowhere.check()
+    with pytest.raises(VisaAway, match='database "nope" does not exist') as missing:
+        elsewhere.check()
+    assert "xyzzy" not in f"{refused.value} {missing.value}"

@@ -16,7 +16,9 @@ def pacer_integrations() -> Iterable[IntegrationType[Any]]:
 
 
 @hookimpl
-def pacer_message_settled(delivery: Delivery, ctx: SettledContext) -> None:
-    """Record a message of a consumer that enables the dashboard."""
-    if DASHBOARD in ctx:
-        ctx[DASHBOARD].note(delivery, ctx)
+def pacer_message_settled(delivery: Delivery, ctx: SettledContext) -> bool:
+    """Record a message of a consumer that enables the dashboard; hear no more of the others."""
+    if DASHBOARD not in ctx:
+        return False
+    ctx[DASHBOARD].note(delivery, ctx)
+    return True

@@ -17,11 +17,9 @@ TYPES = {
     "investigations": "proposal-sync",
     "investigation-operations": "investigation-ops",
     "datasets": "dataset-ingestion",
-    "internal-datasets": "internal-dataset-ingestion",
     "reingest": "internal-dataset-ingestion",
-    "statistics": "internal-statistics",
+    "dataset-statistics": "internal-statistics",
     "dataset-links": "internal-dataset-links",
-    "links": "internal-dataset-links",
     "dataset-index": "dataset-index",
 }
 """By consumer type, what ICAT-PACER's dashboard calls it; what is not here goes by its own name."""

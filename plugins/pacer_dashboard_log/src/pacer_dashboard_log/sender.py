@@ -60,7 +60,7 @@ class Sender:
         while True:
             self._some.clear()
             try:
-                wait = None if self._send(spool) else TURN
+                wait = None if self._send(spool, 1 if failures else TOGETHER) else TURN
             except PacerError as error:
                 wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
                 if not failures:
@@ -77,10 +77,14 @@ class Sender:
             else:
                 self._some.wait(wait)
 
-    def _send(self, spool: Spool) -> bool:
-        """Publish everything; ``False`` where another process does."""
+    def _send(self, spool: Spool, together: int) -> bool:
+        """Publish everything, so many at once; ``False`` where another process does.
+
+        After a failure that is one by one: a queue with little room takes some of many and refuses the rest,
+        and which these were is not known.
+        """
         with spool.alone() as alone:
-            while alone and (records := spool.oldest(TOGETHER, TOGETHER_BYTES)):
+            while alone and (records := spool.oldest(together, TOGETHER_BYTES)):
                 first = records[0]
                 self._publish(first.exchange, first.routing_key, *(record.body for record in records))
                 spool.forget(records)

@@ -4,7 +4,14 @@ from pacer_elastic.client import Elastic
 from pacer_elastic.integration import ELASTIC
 from pacer_elastic.logs import LOG_HANDLER, ElasticHandler, LogOptions
 from pacer_elastic.options import ElasticOptions
-from pacer_elastic.tasks import DATASET_INDEX, DatasetIndex, index_stored_dataset, reindex_investigation
+from pacer_elastic.tasks import (
+    DATASET_INDEX,
+    DatasetIndex,
+    index_counted_dataset,
+    index_linked_dataset,
+    index_stored_dataset,
+    reindex_investigation,
+)
 
 __all__ = [
     "DATASET_INDEX",
@@ -15,6 +22,8 @@ __all__ = [
     "ElasticHandler",
     "ElasticOptions",
     "LogOptions",
+    "index_counted_dataset",
+    "index_linked_dataset",
     "index_stored_dataset",
     "reindex_investigation",
 ]

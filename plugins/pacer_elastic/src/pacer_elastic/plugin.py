@@ -12,9 +12,20 @@ from pacer_core import ConsumerType, IntegrationType, LogHandlerType, Task, hook
 from pacer_elastic.client import template
 from pacer_elastic.integration import ELASTIC
 from pacer_elastic.logs import LOG_HANDLER
-from pacer_elastic.tasks import DATASET_INDEX, index_stored_dataset, reindex_investigation
+from pacer_elastic.tasks import (
+    DATASET_INDEX,
+    index_counted_dataset,
+    index_linked_dataset,
+    index_stored_dataset,
+    reindex_investigation,
+)
 
-TASKS = {"datasets": [index_stored_dataset], "investigation-operations": [reindex_investigation]}
+TASKS = {
+    "datasets": [index_stored_dataset],
+    "dataset-links": [index_linked_dataset],
+    "dataset-statistics": [index_counted_dataset],
+    "investigation-operations": [reindex_investigation],
+}
 
 
 @hookimpl
@@ -25,7 +36,7 @@ def pacer_consumers() -> Iterable[ConsumerType]:
 
 @hookimpl
 def pacer_tasks(consumer: str) -> Iterable[Task]:
-    """Give `datasets` and `investigation-operations` the tasks that index."""
+    """Give the consumer types that change datasets, and `investigation-operations`, the tasks that index."""
     return TASKS.get(consumer, [])
 
 

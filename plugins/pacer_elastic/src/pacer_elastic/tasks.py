@@ -11,7 +11,7 @@ from pacer_core import ConsumerType, Context, NotYet, Reject, Text, task
 from pacer_elastic.bulk import Refusal
 from pacer_elastic.documents import datasets_of, read
 from pacer_elastic.integration import ELASTIC
-from pacer_icat import ICAT, InvestigationOperations, visit_of
+from pacer_icat import ICAT, DatasetReference, InvestigationOperations
 
 OPERATION = "reindex"
 _NAMED = 20
@@ -43,13 +43,25 @@ def index_stored_dataset(message: Any, ctx: Context) -> None:
     _index(ctx.facts["dataset_id"], None, ctx)
 
 
-@task(needs=[ICAT, ELASTIC])
+@task(needs=[ICAT, ELASTIC], after=["count_dataset"])
+def index_counted_dataset(message: DatasetReference, ctx: Context) -> None:
+    """Write the document of the dataset whose statistics have been stored."""
+    _index(message.dataset_id, None, ctx)
+
+
+@task(needs=[ICAT, ELASTIC], after=["link_dataset"])
+def index_linked_dataset(message: DatasetReference, ctx: Context) -> None:
+    """Write the document of the dataset whose links have been stored."""
+    _index(message.dataset_id, None, ctx)
+
+
+@task(needs=[ICAT, ELASTIC], after=["check_investigation"])
 def reindex_investigation(message: InvestigationOperations, ctx: Context) -> None:
     """Write the documents of all datasets of an investigation, where the message asks to ``reindex`` it."""
     if OPERATION not in message.operations:
         return
     icat = ctx[ICAT]
-    ids = datasets_of(icat, visit_of(message, icat).id)
+    ids = datasets_of(icat, ctx.facts["investigation_id"])
     refused = ctx[ELASTIC].index(read(icat, ids))
     ctx.log.info("indexed %s of %s datasets", len(ids) - len(refused), len(ids))
     _all_accepted(refused)

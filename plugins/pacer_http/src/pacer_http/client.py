@@ -25,8 +25,8 @@ PATIENCE = 10.0
 """Seconds after which nothing is tried again within the task: the broker delays better."""
 CONNECT = 10.0
 """Seconds that connecting may take at most."""
-LONGEST = 6 * 3600.0
-"""Seconds that a ``Retry-After`` may ask for: the highest step of PACER's ladder."""
+LONGEST = 3600.0
+"""Seconds that a ``Retry-After`` may ask for at most: maintenance pages say a day, and are gone sooner."""
 LARGEST = 64 * 1024 * 1024
 """Bytes of an answer that are read at most."""
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})

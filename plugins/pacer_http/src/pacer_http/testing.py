@@ -19,7 +19,8 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -66,7 +67,8 @@ class Fault:
     Attributes
     ----------
     says
-        ``"all"`` of the reply, ``"half"`` of it, ``"nothing"``, or ``"late"``: nothing, for long.
+        ``"all"`` of the reply, ``"half"`` of it, ``"nothing"``, ``"late"``: nothing, for long, or
+        ``"drips"``: all of it, byte by byte.
     carried_out
         Whether the service does what the request asks for.
     reply
@@ -86,6 +88,9 @@ CUT = Fault("half")
 """Carry the request out and cut the answer in its middle."""
 LATE = Fault("late")
 """Carry the request out and say nothing until the stand-in is closed."""
+
+DRIPS = Fault("drips")
+"""Carry the request out and let each byte of the answer wait for the twentieth part of a second."""
 
 
 def refusal(status: int, headers: Mapping[str, str] | None = None, content: Any = b"out of order") -> Fault:
@@ -218,6 +223,15 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
+def _pieces(body: bytes, says: str) -> Iterator[bytes]:
+    if says == "drips":
+        for byte in body:
+            time.sleep(0.05)
+            yield bytes([byte])
+    else:
+        yield body[: len(body) // 2] if says == "half" else body
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms
@@ -247,7 +261,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             with suppress(OSError):
-                self.wfile.write(body if says == "all" else body[: len(body) // 2])
+                for piece in _pieces(body, says):
+                    self.wfile.write(piece)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815 - the base class's names
 

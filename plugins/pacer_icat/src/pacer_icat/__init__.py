@@ -8,7 +8,6 @@ from pacer_icat.integration import ICAT
 from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
-from pacer_icat.operations.visit import visit_of
 from pacer_icat.options import IcatOptions
 from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
@@ -46,5 +45,4 @@ __all__ = [
     "parameter_type",
     "ref",
     "settled",
-    "visit_of",
 ]

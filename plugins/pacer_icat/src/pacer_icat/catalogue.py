@@ -236,7 +236,7 @@ class Catalogue:
                 start=record["startDate"],
                 end=record["endDate"],
                 instruments=frozenset(
-                    link["instrument"].id for link in record["investigationInstruments"] or ()
+                    link.related("instrument").id for link in record["investigationInstruments"] or ()
                 ),
             )
             for record in self._wire.search(

@@ -13,12 +13,14 @@ from pacer_core import NotYet, Retry
 from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
+from pacer_icat.faults import IcatFault
 from pacer_icat.parameters import VALUE, convert
 from pacer_icat.soap import Bean, ref
 from pacer_icat.wire import parameter_type
 
 IDS_IN_ONE_QUERY = 500
 _CREATED_IN_ONE_CALL = 250
+_TRIES = 4
 
 T = TypeVar("T")
 Place = tuple[int, str]
@@ -118,6 +120,28 @@ def write(
     for bean in changes:
         icat.wire.call("update", [("bean", bean)])
     return bool(new or changes)
+
+
+def put(owner: str, wanted: Mapping[Place, Any], types: Mapping[str, ParameterType], icat: Shared) -> None:
+    """Set values, whatever others write at the same time; the later writer wins.
+
+    Raises
+    ------
+    Retry
+        Where other writers come in between again and again.
+    IcatFault
+        Where ICAT refuses for another reason.
+    """
+    owners = {id_ for id_, _ in wanted}
+    for _ in range(_TRIES):
+        try:
+            write(owner, wanted, read(owner, owners, types, icat), types, icat)
+        except IcatFault as fault:
+            if not fault.is_duplicate:
+                raise
+        else:
+            return
+    raise Retry("others are writing the same parameters")
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -27,3 +27,13 @@ def investigation_key(of: Callable[[Any], str | int | None], *, ordered: bool = 
         return None if investigation is None else fold(investigation)
 
     return Key(SPACE, of=key, ordered=ordered)
+
+
+def dataset_key(of: Callable[[Any], int], *, ordered: bool = False) -> Key:
+    """Key messages about a dataset of ICAT by its investigation; ``of(message)`` gives the dataset's id."""
+
+    def key(message: Any, ctx: Context) -> str | None:
+        name = ctx[ICAT].shared.catalogue.investigation_of_dataset(of(message))
+        return None if name is None else fold(name)
+
+    return Key(SPACE, of=key, ordered=ordered)

@@ -20,6 +20,9 @@ from pacer_icat.wire import parameter_type
 VALUE = {"STRING": "stringValue", "NUMERIC": "numericValue", "DATE_AND_TIME": "dateTimeValue"}
 """Which field of a parameter holds the value, by the kind of its type."""
 
+UNKNOWN_PARAMETERS = "unknown_parameters"
+"""What consumers count that leave parameters out, since ICAT has no type for them."""
+
 
 class Given(Protocol):
     """A parameter as a message gives it."""
@@ -138,7 +141,7 @@ def convert(
 
 def value_in(record: Record) -> Any:
     """Give the value of a parameter that was read with its type."""
-    kind = record["type"]["valueType"]
+    kind = record.related("type")["valueType"]
     return record[VALUE[kind]]
 
 

@@ -13,6 +13,9 @@ from pacer_icat.links.task import DATASET_LINKS
 from pacer_icat.operations.task import OPERATIONS
 from pacer_icat.reingest.task import REINGEST
 from pacer_icat.totals.task import DATASET_STATISTICS
+from pacer_icat.updates.archive import ARCHIVE_STATUS
+from pacer_icat.updates.datafiles import DATASET_FILES
+from pacer_icat.updates.metadata import DATASET_METADATA
 from pacer_icat.users.task import USERS
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ def pacer_consumers() -> Iterable[ConsumerType]:
         DATASETS,
         DATASET_LINKS,
         DATASET_STATISTICS,
+        DATASET_METADATA,
+        DATASET_FILES,
+        ARCHIVE_STATUS,
         OPERATIONS,
         REINGEST,
     ]

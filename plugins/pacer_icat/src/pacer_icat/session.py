@@ -15,6 +15,9 @@ from pacer_icat.options import IcatOptions
 
 log = logging.getLogger("pacer.icat")
 
+_UNSAID = 2.0
+"""Minutes that a session is taken to hold where ICAT fails to tell."""
+
 Ask = Callable[[str, list[tuple[str, Any]]], list[etree._Element]]
 
 
@@ -80,6 +83,8 @@ class Session:
         try:
             answer = self._ask("login", [("plugin", options.authenticator), ("credentials", credentials)])
         except IcatFault as fault:
+            if fault.type == "INTERNAL":
+                raise IcatAway(f"ICAT fails at the login: {fault}") from None
             raise IcatAway(
                 f"ICAT refuses the account {options.authenticator}/{options.username}: {fault}; "
                 f"correct authenticator, username or password of the integration"
@@ -99,7 +104,11 @@ class Session:
             self._id = None
 
     def _plan(self) -> None:
-        answer = self._ask("getRemainingMinutes", [("sessionId", self._id)])
-        minutes = float(answer[0].text or "0") if answer else 0.0
+        try:
+            answer = self._ask("getRemainingMinutes", [("sessionId", self._id)])
+            minutes = float(answer[0].text or "0") if answer else 0.0
+        except IcatFault as fault:  # the session itself may be good, and no message is to blame
+            log.debug("ICAT does not say how long a session holds: %s", fault)
+            minutes = _UNSAID
         # Half of its life: early enough even where a call takes long.
         self._renew_at = self._clock() + max(minutes * 30.0, 1.0)

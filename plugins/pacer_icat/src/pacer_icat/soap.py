@@ -10,6 +10,7 @@ from typing import Any, cast
 from attrs import frozen
 from lxml import etree
 
+from pacer_core import Retry
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.schema import Entity, Field, Schema, entity_name
 
@@ -48,6 +49,21 @@ class Record:
 
     def __getitem__(self, name: str) -> Any:
         return self.values.get(name)
+
+    def related(self, name: str) -> Record:
+        """Give what it has to refer to, and what was asked for with it.
+
+        Raises
+        ------
+        Retry
+            Where ICAT shows nothing, as it does with what the account may not read.
+        """
+        found = self.values.get(name)
+        if found is None:
+            raise Retry(
+                f"ICAT shows a {self.entity} without its {name}: give PACER's account the right to read it"
+            )
+        return cast(Record, found)
 
 
 def ref(entity: str, id: int, **more: Any) -> Bean:  # noqa: A002 - ICAT's word

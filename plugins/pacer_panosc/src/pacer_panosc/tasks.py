@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from pacer_core import Context, NotYet, Retry, task
-from pacer_icat import ICAT, IcatClient, InvestigationOperations, visit_of
+from pacer_icat import ICAT, IcatClient, InvestigationOperations
 from pacer_panosc.client import Item, Run
 from pacer_panosc.integration import PANOSC
 
@@ -18,13 +18,13 @@ NEVER = "never"
 """Stands in the facts for the last run where there was none."""
 
 
-@task(needs=[ICAT, PANOSC])
+@task(needs=[ICAT, PANOSC], after=["check_investigation"])
 def create_panosc_item(message: InvestigationOperations, ctx: Context) -> None:
     """Bring the item of an investigation to what its public document says."""
     if OPERATION not in message.operations:
         return
     panosc = ctx[PANOSC]
-    visit = read(ctx[ICAT], message)
+    visit = read(ctx[ICAT], ctx.facts["investigation_id"], ctx.facts.get("doi"))
     try:
         document = panosc.document(pid_of(panosc.options.pid, visit))
     except NotYet as missing:
@@ -87,24 +87,21 @@ class Visit:
         return f"; its release date is {self.release.date()}" if self.release > datetime.now(UTC) else ""
 
 
-def read(icat: IcatClient, message: InvestigationOperations) -> Visit:
-    """Give what ICAT knows of the investigation that a message means.
+def read(icat: IcatClient, id_: int, minted: str | None) -> Visit:
+    """Give what ICAT knows of an investigation; ``minted`` is its DOI where ICAT is still to be told.
 
     Raises
     ------
     NotYet
-        Where ICAT has none.
-    Reject
-        Where there are several visits, and the message names none.
+        Where it is gone.
     """
-    one = visit_of(message, icat)
     rows = icat.shared.wire.search(
-        "SELECT o.doi, o.releaseDate FROM Investigation o WHERE o.id = :id", id=one.id
+        "SELECT o.name, o.visitId, o.doi, o.releaseDate FROM Investigation o WHERE o.id = :id", id=id_
     )
     if not rows:
-        raise NotYet(f"ICAT has no investigation {one.name!r} any more")
-    ((doi, release),) = rows
-    return Visit(one.id, one.name, one.visit_id, doi or None, release)
+        raise NotYet(f"ICAT has no investigation of id {id_} any more")
+    ((name, visit, doi, release),) = rows
+    return Visit(id_, name, visit, doi or minted, release)
 
 
 def pid_of(template: str, visit: Visit) -> str:

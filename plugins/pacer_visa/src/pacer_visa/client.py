@@ -9,11 +9,13 @@ from threading import Lock
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
-from pacer_visa.faults import translated
+from pacer_core import redact
+from pacer_visa.faults import VisaAway, translated
 from pacer_visa.options import VisaOptions
 from pacer_visa.own import prepare
 
@@ -62,8 +64,20 @@ class Visa:
             yield connection
 
     def check(self) -> None:
-        """Ask for something harmless."""
-        with translated(), self._pool.connection() as connection:
+        """Ask for something harmless, on a connection of its own: the pool would not say why it gets none.
+
+        Raises
+        ------
+        VisaAway
+            Where VISA's database does not answer, lets us not in, or is not what it should be.
+        """
+        secret = self.options.password.reveal()
+        try:
+            connection = psycopg.connect(make_conninfo("", **_parameters(self.options)), password=secret)
+        except psycopg.OperationalError as error:
+            said = " ".join(str(error).split())  # of hosts and accounts alone: nothing has been asked yet
+            raise VisaAway(f"VISA's database: {redact(said)}") from None
+        with translated(), connection:
             connection.execute("SELECT count(*) FROM role")
 
     def clock(self, time: datetime | None) -> datetime | None:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from attrs import field, frozen, validators
 
 
-def _is_absolute(_: Any, __: Any, path: str) -> None:
+def is_absolute(_: Any, __: Any, path: str) -> None:
+    """Refuse a path that is not absolute."""
     if not os.path.isabs(path):
         raise ValueError(f"{path!r} is no absolute path")
 
@@ -48,7 +49,7 @@ class DatasetsOptions:
     max_datafiles: int = field(default=30_000, validator=validators.ge(1))
     raw_type: str = "acquisition"
     processed_type: str = "processed"
-    allowed_roots: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_absolute))
+    allowed_roots: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(is_absolute))
     must_exist: bool = False
     list_files: bool = False
     stat_files: bool = False

@@ -57,6 +57,22 @@ def on_disk(message: Dataset, options: DatasetsOptions) -> tuple[Dataset, list[B
     return message, bad
 
 
+def files_below(folder: str, options: DatasetsOptions) -> tuple[Datafile, ...]:
+    """List the files below a dataset's folder, by the options' rules for paths.
+
+    Raises
+    ------
+    Retry
+        Where an allowed root is not there, or a folder cannot be read.
+    Reject
+        Where the rules forbid the folder, or it holds more files than accepted.
+    """
+    rules = _Rules(options)
+    if bad := list(rules.check("location", folder)):
+        raise Reject("the dataset has bad fields", fields=bad)
+    return tuple(Datafile(Text(path)) for path in _listed(folder, options.max_datafiles, rules))
+
+
 def path_of(location: str, folder: str) -> str:
     """Give the path of a file: its location, which may be relative to the dataset's folder."""
     return os.path.join(folder, location)

@@ -61,6 +61,8 @@ class Plan:
     files: tuple[File, ...]
     checksums: str | None
     """The algorithm of the files' checksums."""
+    unknown: int
+    """How many parameters are left out, since ICAT has no type for them."""
 
     @property
     def sequence(self) -> Parameter | None:
@@ -98,8 +100,8 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         )
     files = name_files(message.datafiles, message.location)
     if options.stat_files:
-        files = tuple(map(_with_details, files))
-    bad += _check_files(files, icat)
+        files = tuple(map(with_details, files))
+    bad += check_files(files, icat)
     if bad:
         raise Reject("the dataset has bad fields", fields=bad)
     start, end = stored(message.start_date, zone), stored(message.end_date, zone)
@@ -137,6 +139,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         parameters=checked.good,
         files=files,
         checksums=options.checksums,
+        unknown=len(checked.unknown),
     )
 
 
@@ -231,7 +234,8 @@ def name_files(datafiles: Sequence[Datafile], folder: str) -> tuple[File, ...]:
     )
 
 
-def _with_details(file: File) -> File:
+def with_details(file: File) -> File:
+    """Give a file with what the file system says of it; its own size prevails."""
     details = details_of(file.path)
     if details is None:
         return file
@@ -264,7 +268,8 @@ def _check(message: Dataset, options: DatasetsOptions, icat: Shared) -> list[Bad
     return bad
 
 
-def _check_files(files: Sequence[File], icat: Shared) -> list[BadField]:
+def check_files(files: Sequence[File], icat: Shared) -> list[BadField]:
+    """Give what ICAT would not take of a dataset's files: lengths, sizes, names that clash."""
     bad = []
     schema = icat.wire.schema
     longest_name, longest_location = schema.length("Datafile", "name"), schema.length("Datafile", "location")

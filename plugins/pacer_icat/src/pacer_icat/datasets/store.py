@@ -7,16 +7,15 @@ and nothing that ICAT holds already is changed, except by a reprocessing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from pacer_core import Reject, Retry
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
-from pacer_icat.datasets.paths import checksum_of
-from pacer_icat.datasets.plan import File, Plan
+from pacer_icat.datasets.files import add_files, batches, datafile, missing_files
+from pacer_icat.datasets.plan import Plan
 from pacer_icat.faults import IcatFault
 from pacer_icat.parameters import Parameter
 from pacer_icat.soap import Bean, Record, ref
@@ -24,9 +23,6 @@ from pacer_icat.totals.count import are_ours, files_of
 
 log = logging.getLogger("pacer.icat.datasets")
 
-BATCH = 1000
-"""Files in one call."""
-_BATCH_CHARACTERS = 1_000_000
 _TRIES = 4
 
 
@@ -134,21 +130,6 @@ def find_sample(plan: Plan, icat: Shared) -> int:
     return icat.catalogue.remember_sample(plan.investigation, plan.sample_name, id_)
 
 
-def batches(files: Sequence[File]) -> Iterator[list[File]]:
-    """Cut files into batches that ICAT takes well: some number, and some length of text."""
-    batch: list[File] = []
-    characters = 0
-    for file in files:
-        length = len(file.name) + len(file.location)
-        if batch and (len(batch) == BATCH or characters + length > _BATCH_CHARACTERS):
-            yield batch
-            batch, characters = [], 0
-        batch.append(file)
-        characters += length
-    if batch:
-        yield batch
-
-
 def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
     rest = batches(plan.files)
     first = next(rest, [])
@@ -163,7 +144,7 @@ def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
         "type": ref("DatasetType", plan.type),
         "sample": ref("Sample", sample),
         "parameters": [one.bean("Dataset") for one in plan.parameters],
-        "datafiles": [_datafile(file, plan) for file in first],
+        "datafiles": [datafile(file, plan.checksums) for file in first],
     }
     if icat.wire.schema.has("Dataset", "datasetInstruments"):
         values["datasetInstruments"] = [
@@ -174,25 +155,9 @@ def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
         values["fileSize"] = sum(file.size or 0 for file in first)
     id_ = icat.wire.create(Bean("Dataset", values))
     if not whole:
-        _add_files(plan, id_, rest, icat)
+        add_files(rest, plan.checksums, id_, icat)
         _finish(plan, id_, icat)
     return id_
-
-
-def _add_files(plan: Plan, dataset: int, groups: Iterator[list[File]], icat: Shared) -> None:
-    owner = ref("Dataset", dataset)
-    for group in groups:
-        icat.wire.create_many([_datafile(file, plan, dataset=owner) for file in group])
-
-
-def _datafile(file: File, plan: Plan, **more: Any) -> Bean:
-    values = {"name": file.name, "location": file.location, "fileSize": file.size, **more}
-    if file.details is not None:
-        values["datafileModTime"] = file.details.modified
-        values["datafileCreateTime"] = file.details.created
-    if plan.checksums is not None:
-        values["checksum"] = checksum_of(file.path, plan.checksums)
-    return Bean("Datafile", values)
 
 
 def _complete(plan: Plan, found: Found, sample: int, icat: Shared) -> None:
@@ -224,8 +189,9 @@ def _complete(plan: Plan, found: Found, sample: int, icat: Shared) -> None:
                 wire.update(there[one.type.id], **{one.field: one.value})
         differing = []
     _link_instrument(plan, dataset, icat)
-    missing, others = _missing_files(plan, dataset, icat)
-    _add_files(plan, dataset, batches(missing), icat)
+    missing, differing_sizes = missing_files(plan.files, plan.location, dataset, icat)
+    add_files(batches(missing), plan.checksums, dataset, icat)
+    others = [f"sizes of {differing_sizes} files"] if differing_sizes else []
     others += _finish(plan, dataset, icat, sample=sample, replace=newer)
     if newer and plan.sequence is not None:
         # Last: until it is there, a repetition of this message replaces the metadata once more.
@@ -264,31 +230,6 @@ def _link_instrument(plan: Plan, dataset: int, icat: Shared) -> None:
     if plan.instrument not in linked:
         links = {"dataset": ref("Dataset", dataset), "instrument": ref("Instrument", plan.instrument)}
         icat.wire.create(Bean("DatasetInstrument", links))
-
-
-def _missing_files(plan: Plan, dataset: int, icat: Shared) -> tuple[list[File], list[str]]:
-    rows = icat.wire.search_all(
-        "SELECT f.name, f.location, f.fileSize FROM Datafile f WHERE f.dataset.id = :dataset ORDER BY f.id",
-        dataset=dataset,
-    )
-    names = {fold(name) for name, _, _ in rows}
-    sizes = {location: size for _, location, size in rows}
-    missing: list[File] = []
-    differing = 0
-    for file in plan.files:
-        if file.location not in sizes:
-            missing.append(_renamed(file, plan.location, names))
-            names.add(fold(missing[-1].name))
-        elif file.size is not None and sizes[file.location] not in (file.size, 0, None):
-            differing += 1
-    return missing, [f"sizes of {differing} files"] if differing else []
-
-
-def _renamed(file: File, folder: str, taken: set[str]) -> File:
-    """Give a file the shortest name that no other file of the dataset has: its own, or of its path."""
-    below = file.location.removeprefix(f"{folder.rstrip('/')}/")
-    names = (file.name, below.lstrip("/"), file.location.lstrip("/"), file.location)
-    return evolve(file, name=next((name for name in names if fold(name) not in taken), file.name))
 
 
 def _finish(

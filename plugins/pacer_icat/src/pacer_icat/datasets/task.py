@@ -5,25 +5,28 @@ from __future__ import annotations
 from pacer_core import ConsumerType, Context, task
 from pacer_icat.datasets.message import Dataset, describe
 from pacer_icat.datasets.options import DatasetsOptions
-from pacer_icat.datasets.plan import plan
+from pacer_icat.datasets.plan import Plan, plan
 from pacer_icat.datasets.store import store
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import investigation_key
+from pacer_icat.parameters import UNKNOWN_PARAMETERS
 from pacer_icat.references import reference
 from pacer_icat.signals import looking_again
 
 
-@task(needs=[ICAT])
+@task(needs=[ICAT], counts=[UNKNOWN_PARAMETERS])
 def store_dataset(dataset: Dataset, ctx: Context) -> None:
     """Write a dataset with its sample, parameters, files and instrument; the same one twice is one."""
     icat = ctx[ICAT].shared
     options: DatasetsOptions = ctx.options
 
-    def work() -> tuple[int, int]:
+    def work() -> tuple[int, Plan]:
         planned = plan(dataset, options, icat)
-        return store(planned, icat), planned.investigation
+        return store(planned, icat), planned
 
-    dataset_id, investigation_id = looking_again(icat.catalogue, work)
+    dataset_id, planned = looking_again(icat.catalogue, work)
+    investigation_id = planned.investigation
+    ctx.count(UNKNOWN_PARAMETERS, planned.unknown)
     ctx.facts["dataset_id"] = dataset_id
     ctx.facts["investigation_id"] = investigation_id
     stored = reference(dataset_id, investigation_id)

@@ -95,7 +95,7 @@ class _Difference:
 def _update(plan: Plan, there: Record, icat: Shared) -> None:
     wire = icat.wire
     changes: dict[str, Any] = {name: value for name, value in plan.values.items() if there[name] != value}
-    if there["type"].id != plan.type:
+    if there.related("type").id != plan.type:
         changes["type"] = ref("InvestigationType", plan.type)
     if changes:
         wire.update(there, **changes)
@@ -108,17 +108,17 @@ def _update(plan: Plan, there: Record, icat: Shared) -> None:
 def _instruments(plan: Plan, there: Record) -> _Difference:
     links: list[Record] = there["investigationInstruments"] or []
     owner = ref("Investigation", there.id)
-    linked = any(link["instrument"].id == plan.instrument for link in links)
+    linked = any(link.related("instrument").id == plan.instrument for link in links)
     return _Difference(
         added=[] if linked else [_link(plan.instrument, investigation=owner)],
-        removed=[_ref(link) for link in links if link["instrument"].id != plan.instrument],
+        removed=[_ref(link) for link in links if link.related("instrument").id != plan.instrument],
     )
 
 
 def _members(plan: Plan, there: Record) -> _Difference:
     """Compare the members of the roles that messages give; others, given by hand, stay."""
     members: list[Record] = there["investigationUsers"] or []
-    known = {(member["user"].id, fold(member["role"])) for member in members}
+    known = {(member.related("user").id, fold(member["role"])) for member in members}
     wanted = {(user, fold(role)) for user, role in plan.members}
     owner = ref("Investigation", there.id)
     return _Difference(
@@ -130,13 +130,14 @@ def _members(plan: Plan, there: Record) -> _Difference:
         removed=[
             _ref(member)
             for member in members
-            if fold(member["role"]) in plan.roles and (member["user"].id, fold(member["role"])) not in wanted
+            if fold(member["role"]) in plan.roles
+            and (member.related("user").id, fold(member["role"])) not in wanted
         ],
     )
 
 
 def _write_parameters(plan: Plan, there: Record, icat: Shared) -> None:
-    known: dict[int, Record] = {one["type"].id: one for one in there["parameters"] or ()}
+    known: dict[int, Record] = {one.related("type").id: one for one in there["parameters"] or ()}
     owner = ref("Investigation", there.id)
     icat.wire.create_many(
         [

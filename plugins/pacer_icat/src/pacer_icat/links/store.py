@@ -64,8 +64,11 @@ def store_links(dataset: int, icat: Shared) -> None:
                 wanted[id_, name] = text
             if dataset in (id_, *linked[fit:]) and fit < len(linked):
                 cut.setdefault(id_, []).append(f"{len(linked) - fit} entries of {name}")
+        # Where it tells of inputs that are no more, it goes last: a repetition after a crash needs it.
+        last = {place: wanted.pop(place) for place in [(dataset, INPUT_IDS)] if removed and place in wanted}
         try:
-            if not kept.write("Dataset", wanted, graph.stored, types, icat):
+            wrote = [kept.write("Dataset", part, graph.stored, types, icat) for part in (wanted, last)]
+            if not any(wrote):
                 for id_, lists in cut.items():
                     log.warning(
                         "dataset %d: left out to stay within %d characters: %s",

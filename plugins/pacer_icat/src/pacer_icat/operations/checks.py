@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from attrs import frozen
 
@@ -12,6 +11,7 @@ from pacer_core import NotYet
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.operations.options import MINT, PANOSC
+from pacer_icat.soap import Record
 
 PUBLISHING = (MINT, PANOSC)
 
@@ -49,9 +49,9 @@ def read(icat: Shared, investigation: int) -> State:
         "SELECT d.id FROM Dataset d WHERE d.investigation.id = :id ORDER BY d.id LIMIT 0, 1",
         id=investigation,
     )
-    record: Any = rows[0]
+    record: Record = rows[0]
     return State(
-        type=record["type"]["name"],
+        type=record.related("type")["name"],
         start=record["startDate"],
         end=record["endDate"],
         release=record["releaseDate"],

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pacer_core import PacerError
+from pacer_icat.collation import fold
 from pacer_icat.schema import META, Entity, Field, entity_name
 from pacer_icat.soap import Bean, Record, ref
 from pacer_icat.values import typed
@@ -35,27 +36,57 @@ def id_of(instance: Any, use: str) -> int:
     return int(found)
 
 
-def bean(instance: Any, wire: Wire, parent: Any = None) -> Bean:
+def bean(instance: Any, wire: Wire, parent: Any = None, back: str = "") -> Bean:
     """Give an instance with all its children, to be created in one call.
+
+    ICAT names what is wrong with the top object alone, and lets unreadable values vanish; so all are checked
+    here. ``back`` is a child's reference to its ``parent``, which ICAT sets.
 
     Raises
     ------
     EntityError
-        For a value that its field cannot have, and for a reference to what is not in ICAT.
+        For a value that is missing, or that its field cannot have, for a reference to what is not in ICAT,
+        and for two children with one unique key.
     """
     entity = entity_of(instance, wire)
     values: dict[str, Any] = {}
+    missing: list[str] = []
     for field in entity.fields:
         value = getattr(instance, field.name, None)
         if value is None or field.name in META or value is parent:
-            continue
-        if field.relation == "MANY":
-            children = [bean(child, wire, instance) for child in value]
-            if children:
-                values[field.name] = children
-        else:
+            if value is None and field.required and field.name != back and field.type != "boolean":
+                missing.append(field.name)
+        elif field.relation != "MANY":
             values[field.name] = sent(entity, field, value, wire)
+        elif value:
+            inverse = wire.schema.inverse(entity.name, field.name)
+            children = [bean(child, wire, instance, inverse) for child in value]
+            _check_keys(entity, field, children, wire.schema.entity(field.type), inverse)
+            values[field.name] = children
+    if missing:
+        raise EntityError(f"a {entity.name} lacks what ICAT needs: {', '.join(missing)}")
     return Bean(entity.name, values)
+
+
+def _check_keys(entity: Entity, field: Field, children: list[Bean], child: Entity, inverse: str) -> None:
+    names = [name for name in child.key if name != inverse]
+    if not names:
+        return
+    seen: set[tuple[Any, ...]] = set()
+    for one in children:
+        key = tuple(_compared(one.values.get(name)) for name in names)
+        if key in seen:
+            raise EntityError(
+                f"two of {entity.name}.{field.name} are one to ICAT, which compares their "
+                f"{' and '.join(names)} without regard to case, accents and blanks at the end"
+            )
+        seen.add(key)
+
+
+def _compared(value: Any) -> Any:
+    if isinstance(value, Bean):
+        return value.values["id"]
+    return fold(value) if isinstance(value, str) else value
 
 
 def changes(instance: Any, names: Iterable[str], wire: Wire) -> dict[str, Any]:

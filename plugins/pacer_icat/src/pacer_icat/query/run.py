@@ -37,7 +37,9 @@ class Found:
 def objects(wire: Wire, plan: Plan) -> Iterator[Found]:
     """Give the objects of a plan one after another; a page is asked for when it is needed.
 
-    A relation of many whose members are too many for one answer stays behind; `Found.tree` tells.
+    The caller may change them meanwhile: what comes next is told by ids, never by a place in an order that
+    may have changed. A relation to many whose members are too many for one answer stays behind, as
+    `Found.tree` tells.
 
     Raises
     ------
@@ -45,10 +47,18 @@ def objects(wire: Wire, plan: Plan) -> Iterator[Found]:
         For names and values that cannot be; before ICAT is asked.
     """
     parts = _prepared(wire, plan)
-    if len(parts) == 1:
+    if len(parts) > 1:
+        ids = [row[0] for row in _merged(wire, plan, parts)]
+    elif plan.order:
+        size = _page(parts[0].tree)
+        first = list(_pages(wire, evolve(plan, count=_least(size, plan.count)), parts[0]))
+        left = None if plan.count is None else plan.count - len(first)
+        rest = evolve(plan, skip=plan.skip + len(first), count=left)
+        ids = [] if len(first) < size else [row[0] for row in _rows(wire, rest, parts[0])]
+        yield from first
+    else:
         yield from _pages(wire, plan, parts[0])
         return
-    ids = [row[0] for row in _merged(wire, plan, parts)]
     for start in range(0, len(ids), _IDS_IN_ONE_QUERY):
         yield from by_id(wire, plan.entity, ids[start : start + _IDS_IN_ONE_QUERY], plan.includes)
 
@@ -59,16 +69,19 @@ def by_id(wire: Wire, entity: str, ids: Sequence[int], includes: Sequence[str] =
     for start in range(0, len(ids), _IDS_IN_ONE_QUERY):
         part = list(ids[start : start + _IDS_IN_ONE_QUERY])
         plan = Plan(entity, (Q(id__in=part),), includes=tuple(includes))
-        found.update((one.record.id, one) for one in _pages(wire, plan, _prepared(wire, plan)[0]))
+        for asked in _prepared(wire, plan):
+            found.update((one.record.id, one) for one in _pages(wire, plan, asked))
     return (found[one] for one in ids if one in found)
 
 
 def values(wire: Wire, plan: Plan) -> Iterator[Row]:
     """Give the attributes that a plan names, a row for each object."""
     parts = _prepared(wire, plan)
-    found = _rows(wire, plan, parts[0]) if len(parts) == 1 else iter(_merged(wire, plan, parts))
-    hidden = 1 if len(parts) == 1 else 1 + len(plan.order)
-    return (row[hidden:] for row in found)
+    if len(parts) > 1:
+        return (row[1 + len(plan.order) :] for row in _merged(wire, plan, parts))
+    found = _rows(wire, plan, parts[0])
+    # Sorted ones are read to the end first: the order may change while the caller looks at them.
+    return (row[1:] for row in (list(found) if plan.order else found))
 
 
 def count(wire: Wire, plan: Plan) -> int:
@@ -127,11 +140,11 @@ def _answers(
     """
     if not asked.source:
         return
-    size = full = max(1, _PAGE // (1 + _steps(asked.tree)))
+    size = full = _page(asked.tree)
     left = plan.count
     skip, last = plan.skip, None
     while left is None or left > 0:
-        number = size if left is None else min(size, left)
+        number = _least(size, left)
         tree = asked.tree
         also = "" if last is None else f"o.id > {last}"
         tail = f" LIMIT {skip}, {number}"
@@ -177,6 +190,14 @@ def _rank(value: Any) -> tuple[bool, Any]:
     if value is None:
         return False, 0
     return True, fold(value) if isinstance(value, str) else value
+
+
+def _page(tree: Tree) -> int:
+    return max(1, _PAGE // (1 + _steps(tree)))
+
+
+def _least(number: int, other: int | None) -> int:
+    return number if other is None else min(number, other)
 
 
 def _steps(tree: Tree) -> int:

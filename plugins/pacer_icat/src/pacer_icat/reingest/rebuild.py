@@ -70,7 +70,7 @@ def _rebuilt(
     links: list[Record] = sorted(record["datasetInstruments"] or (), key=lambda link: link.id)
     sample: Record | None = record["sample"]
     required = {
-        "instrument": links[0]["instrument"]["name"] if links else instrument,
+        "instrument": links[0].related("instrument")["name"] if links else instrument,
         "location": record["location"],
         "start_date": _text(record["startDate"]),
         "end_date": _text(record["endDate"]),
@@ -97,7 +97,7 @@ def _sample(sample: Record) -> dict[str, str]:
 
 def _parameters(records: Iterable[Record], left_out: frozenset[str]) -> Iterator[dict[str, Any]]:
     for record in sorted(records, key=lambda one: one.id):
-        kind: Record = record["type"]
+        kind = record.related("type")
         name, value = kind["name"], value_in(record)
         if value is None or value == "" or name.startswith(_OWN) or fold(name) in left_out:
             continue

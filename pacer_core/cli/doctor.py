@@ -1,0 +1,88 @@
+"""``pacer doctor``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from attrs import asdict
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pacer_core.cli.letters import dumps, line
+from pacer_core.cli.options import config_option
+from pacer_core.config import Config, load
+
+if TYPE_CHECKING:
+    from pacer_core.doctor import Finding
+
+_VERSION = 1
+EX_UNAVAILABLE = 69
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.1),
+    default=30.0,
+    show_default=True,
+    help="Seconds that the checks, which run at once, may take.",
+)
+@click.pass_context
+def doctor(ctx: click.Context, file: Path, as_json: bool, timeout: float) -> None:
+    """Look whether every broker and integration of a configuration can be worked with.
+
+    Each gets a harmless call, with the account of the configuration, and each that fails a line about what
+    to do. Nothing is declared or consumed, and nothing is stored. Exits with 69 where something failed.
+    """
+    config = load(file)
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries warn of is in the findings
+    from pacer_core.doctor import diagnose  # not in the workers, which import the command line as well
+
+    findings = diagnose(config, timeout)
+    if as_json:
+        data = {
+            "version": _VERSION,
+            "at": datetime.now(UTC).isoformat(),
+            "config": config.file,
+            "well": all(one.well for one in findings),
+            "findings": [asdict(one) for one in findings],
+        }
+        sys.stdout.buffer.write(dumps(data, indent=True) + b"\n")
+    else:
+        _show(config, findings)
+    ctx.exit(0 if all(one.well for one in findings) else EX_UNAVAILABLE)
+
+
+def _show(config: Config, findings: list[Finding]) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("", "what", "name", "is", "found"):
+        table.add_column(name, overflow="fold")
+    for one in findings:
+        table.add_row(
+            Text("well", style="green") if one.well else Text("fails", style="red"),
+            one.kind,
+            Text(line(one.name)),
+            Text(line(one.about)),
+            Text(line(one.detail)),
+        )
+    console.print(table)
+    failing = [one for one in findings if not one.well]
+    for one in failing:
+        users = f" (needed by {', '.join(one.users)})" if one.users else ""
+        console.print(Text(f"\n{one.kind} {line(one.name)}{users}: {line(one.advice)}", style="yellow"))
+    console.print()
+    if failing:
+        console.print(Text(f"{len(failing)} of {len(findings)} fail", style="red"))
+    else:
+        console.print(
+            Text(f"all {len(findings)} are well: `pacer run -c {config.file}` can begin", style="green")
+        )

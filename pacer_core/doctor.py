@@ -1,0 +1,199 @@
+"""What stands around PACER, looked at once: every broker and integration of a configuration.
+
+Each check has a thread of its own and its time; one that hangs holds up neither the others nor the end.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from attrs import define, frozen
+
+from pacer_core.config.model import Broker, Config, Integration
+from pacer_core.errors import BrokerError, PacerError
+from pacer_core.integrations import CannotOpen, OpenIntegrations
+from pacer_core.logs import redact
+from pacer_core.transport.examine import Examined, Trouble, examine_main, examine_recipient
+
+LATE = "it did not answer in time"
+
+
+@frozen
+class Finding:
+    """What one check has found.
+
+    Attributes
+    ----------
+    kind, name
+        A ``broker`` or an ``integration``, and what the configuration calls it.
+    about
+        Its address, or its type.
+    users
+        The consumers that need it.
+    well
+        Whether PACER can work with it.
+    detail
+        What was seen.
+    advice
+        Where it is not well: what to do.
+    seconds
+        How long it took.
+    """
+
+    kind: str
+    name: str
+    about: str
+    users: tuple[str, ...]
+    well: bool
+    detail: str
+    advice: str = ""
+    seconds: float = 0.0
+
+
+@frozen
+class _Check:
+    kind: str
+    name: str
+    about: str
+    users: tuple[str, ...]
+    run: Callable[[], tuple[str, list[Trouble]]]
+    late: str
+    """What to do where it takes too long."""
+
+
+@define(eq=False)
+class _Running:
+    check: _Check
+    thread: threading.Thread
+    began: float
+    found: Finding | None = None
+
+
+def diagnose(config: Config, seconds: float) -> list[Finding]:
+    """Check everything at once, for so many seconds at most."""
+    running = [_start(check) for check in _checks(config)]
+    deadline = time.monotonic() + seconds
+    for one in running:
+        one.thread.join(max(0.0, deadline - time.monotonic()))
+    return [one.found or _late(one, seconds) for one in running]
+
+
+def _checks(config: Config) -> Iterator[_Check]:
+    everybody = tuple(plan.name for plan in config.consumers)
+    yield _broker("main", config.broker, everybody, partial(examine_main, config))
+    for recipient in config.recipients:
+        yield _broker(recipient.name, recipient, (), partial(examine_recipient, config, recipient))
+    used: dict[str, Integration] = {}
+    for plan in config.consumers:
+        used |= {one.name: one for one in plan.integrations.values()}
+    for name, integration in used.items():
+        users = tuple(
+            plan.name for plan in config.consumers if name in {one.name for one in plan.integrations.values()}
+        )
+        yield _integration(config.file, integration, users)
+
+
+def _broker(name: str, broker: Broker, users: tuple[str, ...], examine: Callable[[], Examined]) -> _Check:
+    where = "brokers.main" if name == "main" else f"the recipient {name}"
+    away = (
+        f"see that it runs and that this machine reaches it (name, port, firewall); correct protocol and "
+        f"address of {where} where they are wrong"
+    )
+
+    def run() -> tuple[str, list[Trouble]]:
+        try:
+            found = examine()
+        except BrokerError as error:
+            return "", [Trouble(str(error), _advice(str(error), broker, where) or away)]
+        detail = found.server
+        if found.missing:
+            detail += f"; not declared yet, `pacer run` does: {', '.join(found.missing)}"
+        return detail, list(found.troubles)
+
+    return _Check("broker", name, str(broker), users, run, away)
+
+
+def _advice(error: str, broker: Broker, where: str) -> str | None:
+    """Tell what to do about a refusal, by what brokers say (AMQP 0-9-1, reference, 1.2)."""
+    if "ACCESS_REFUSED" in error or "AccessRefused" in error:
+        more = "" if broker.username else "; RabbitMQ takes guest from its own machine alone"
+        return f"correct username and password of {where}{more}"
+    if "NOT_ALLOWED" in error or "NotAllowed" in error:
+        name, account = broker.v_host, broker.username or "guest"
+        return (
+            f"correct vHost of {where}, or at the broker: rabbitmqctl add_vhost {name}; "
+            f"rabbitmqctl set_permissions -p {name} {account} '.*' '.*' '.*'"
+        )
+    if "CERTIFICATE_VERIFY_FAILED" in error:
+        return f"give the authority of the broker's certificate as tls.caFile of {where}"
+    return "upgrade the broker" if "PACER needs" in error else None
+
+
+def _integration(file: str, integration: Integration, users: tuple[str, ...]) -> _Check:
+    where = f"integrations.{integration.name} in {file}"
+    away = (
+        f"see that it runs and that this machine reaches it (name, port, proxy, firewall); correct address, "
+        f"certificates and account in {where} where they are wrong"
+    )
+
+    def run() -> tuple[str, list[Trouble]]:
+        opened = OpenIntegrations()
+        try:
+            client = opened.client(integration)
+            if integration.type.check is None:
+                return "opens; its type has nothing more to check", []
+            integration.type.check(client)
+        except CannotOpen as error:
+            return "", [Trouble(str(error), f"correct {where}, or what it names on this machine")]
+        except Exception as error:
+            known = isinstance(error, PacerError)
+            detail = str(error) if known else f"{type(error).__name__}: {error}"
+            return "", [Trouble(detail, away if _is_away(integration, error) else f"look at {where}")]
+        finally:
+            opened.close_thread()
+            opened.close()
+        return "answers, and knows the account", []
+
+    return _Check("integration", integration.name, integration.type.name, users, run, away)
+
+
+def _is_away(integration: Integration, error: Exception) -> bool:
+    try:
+        return bool(integration.type.is_away(error))
+    except Exception:  # a plugin's own mistake: the other advice is good enough
+        return False
+
+
+def _start(check: _Check) -> _Running:
+    def work() -> None:
+        try:
+            detail, troubles = check.run()
+        except Exception as error:
+            detail, troubles = "", [Trouble(f"{type(error).__name__}: {error}", check.late)]
+        running.found = _finding(check, detail, troubles, time.monotonic() - running.began)
+
+    running = _Running(
+        check, threading.Thread(target=work, name=f"doctor {check.name}", daemon=True), time.monotonic()
+    )
+    running.thread.start()
+    return running
+
+
+def _late(one: _Running, seconds: float) -> Finding:
+    return _finding(one.check, "", [Trouble(f"{LATE}: {seconds:g} s", one.check.late)], seconds)
+
+
+def _finding(check: _Check, detail: str, troubles: list[Trouble], seconds: float) -> Finding:
+    return Finding(
+        check.kind,
+        check.name,
+        redact(check.about),
+        check.users,
+        well=not troubles,
+        detail=redact("; ".join([one.detail for one in troubles] or [detail])),
+        advice=redact("; ".join(dict.fromkeys(one.advice for one in troubles))),
+        seconds=seconds,
+    )

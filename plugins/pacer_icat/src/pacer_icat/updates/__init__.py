@@ -1,0 +1,1 @@
+"""Consumers that change datasets which ICAT has already: their metadata, files, and archive status."""

@@ -1,0 +1,116 @@
+"""``dataset-files``: the files in a dataset's folder that ICAT does not know yet."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import field, frozen, validators
+
+from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Retry, task
+from pacer_icat.client import Shared
+from pacer_icat.datasets.files import add_files, batches, missing_files
+from pacer_icat.datasets.options import DatasetsOptions, is_absolute
+from pacer_icat.datasets.paths import files_below
+from pacer_icat.datasets.plan import check_files, name_files, with_details
+from pacer_icat.faults import IcatFault
+from pacer_icat.integration import ICAT
+from pacer_icat.keys import dataset_key
+from pacer_icat.references import reference
+from pacer_icat.signals import looking_again
+from pacer_icat.totals.count import are_ours, files_of
+
+_TRIES = 4
+
+
+@frozen
+class DatasetFiles:
+    """A dataset, by its id in ICAT, whose folder may hold files that ICAT does not know."""
+
+    dataset_id: int
+
+
+@frozen
+class DatasetFilesOptions:
+    """The YAML options of a consumer of type ``dataset-files``.
+
+    Attributes
+    ----------
+    max_datafiles
+        The number of files that a folder may hold.
+    allowed_roots
+        Absolute folders. Where there are some, the dataset's folder and its files have to be below one of
+        them, with symbolic links and ``..`` resolved on this machine.
+    stat_files
+        Whether files are stored with their sizes and times.
+    checksums
+        The checksum that every new file is stored with; each file is read for it.
+    """
+
+    max_datafiles: int = field(default=30_000, validator=validators.ge(1))
+    allowed_roots: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(is_absolute))
+    stat_files: bool = True
+    checksums: Literal["md5", "sha1", "sha256"] | None = None
+
+
+def describe(message: DatasetFiles) -> dict[str, str]:
+    """Give the identifiers by which people look for the message."""
+    return {"dataset_id": str(message.dataset_id)}
+
+
+@task(needs=[ICAT])
+def add_datafiles(message: DatasetFiles, ctx: Context) -> None:
+    """Store the files below the dataset's folder that ICAT does not have; safe to repeat."""
+    icat = ctx[ICAT].shared
+    options: DatasetFilesOptions = ctx.options
+    investigation = looking_again(icat.catalogue, lambda: _add(message.dataset_id, options, icat))
+    ctx.emit("dataset-statistics", reference(message.dataset_id, investigation))
+
+
+def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
+    record = icat.wire.read("Dataset", dataset)
+    if record is None:
+        raise NotYet(f"ICAT has no dataset with id {dataset}")
+    folder: str | None = record["location"]
+    if not folder:
+        raise Reject("the dataset has no folder", fields=[BadField("dataset_id", "has no location in ICAT")])
+    rules = DatasetsOptions(
+        allowed_roots=options.allowed_roots, max_datafiles=options.max_datafiles, list_files=True
+    )
+    files = name_files(files_below(folder, rules), folder)
+    if options.stat_files:
+        files = tuple(map(with_details, files))
+    if bad := check_files(files, icat):
+        raise Reject("the dataset's folder holds files that ICAT does not take", fields=bad)
+    for _ in range(_TRIES):
+        missing, _sizes = missing_files(files, folder, dataset, icat)
+        try:
+            add_files(batches(missing), options.checksums, dataset, icat)
+        except IcatFault as fault:
+            if not fault.is_duplicate:
+                raise
+        else:
+            break
+    else:
+        raise Retry("others are adding files to the same dataset")
+    _count(dataset, icat)
+    return int(record["investigation"].id)
+
+
+def _count(dataset: int, icat: Shared) -> None:
+    """Keep the dataset's own counts, where that is left to us."""
+    if not are_ours("Dataset", icat):
+        return
+    counted = files_of(dataset, icat)
+    record = icat.wire.read("Dataset", dataset)
+    if record is not None and (record["fileCount"], record["fileSize"]) != counted:
+        icat.wire.update(record, fileCount=counted[0], fileSize=counted[1])
+
+
+DATASET_FILES = ConsumerType(
+    name="dataset-files",
+    message=DatasetFiles,
+    tasks=[add_datafiles],
+    options=DatasetFilesOptions,
+    key=dataset_key(lambda message: message.dataset_id),
+    describe=describe,
+)
