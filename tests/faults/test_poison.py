@@ -109,8 +109,9 @@ def test_a_plugin_that_raises_in_a_hook_harms_its_own_messages_alone(ledger: Led
         more="exchanges: [{name: nowhere, type: direct}]",
     )
     ledger.mixture(scale(50, 1000))
-    for where in ("in its parser", "in its routing"):
-        ledger.dead.update(ledger.send(scale(5, 100), other=f"fails {where}"))
+    unread = set(ledger.send(scale(5, 100), other="fails in its parser"))
+    unrouted = set(ledger.send(scale(5, 100), other="fails in its routing"))
+    ledger.dead |= unread | unrouted
     ledger.mixture(scale(50, 1000))
     running = ledger.lab.run()
     ledger.wait(running)
@@ -119,5 +120,6 @@ def test_a_plugin_that_raises_in_a_hook_harms_its_own_messages_alone(ledger: Led
     assert "lost amqp://" not in running.printed
     account = ledger.close("hooks that raise")
     assert account.excused == 0
-    tasks = {task for queue, task, name, _ in ledger.lines() if name in {"m55", "m56", "m57"}}
-    assert tasks == {"first", "second", "other"}, "routing is no reason not to do what is to be done here"
+    done = {name for _, name in ledger.done()}
+    assert unrouted <= done, "routing is no reason not to do what is to be done here"
+    assert unread.isdisjoint(done)
