@@ -176,7 +176,7 @@ class Account:
     repeated: int = 0
     """Tasks that ran to their end again, where an acknowledgement or a confirm was lost."""
     excused: int = 0
-    """Messages that the broker has delivered again, or of which a copy was never confirmed."""
+    """Messages that the broker has delivered or dead-lettered again, or of which a copy was not confirmed."""
 
 
 @define(eq=False)
@@ -191,6 +191,8 @@ class Ledger:
     sent: set[Who] = field(factory=set)
     dead: set[str] = field(factory=set)
     """The jobs that have to be dead in the end, and no others."""
+    broker_dies: bool = False
+    """Whether the broker may be stopped while it hands a copy from the ladder to its queue: it does so again."""
     recipient: tuple[Lab, Wire] | None = None
     """Where messages are forwarded to, and the wire that leads there: into a queue ``mirror``."""
     _count: int = 0
@@ -393,6 +395,8 @@ class Ledger:
                 excused.add((event.queue, event.message))
             elif event.what in ("publish", "confirm"):
                 open_[event.link, _goes_to(event)] += 1 if event.what == "publish" else -1
+        if self.broker_dies:
+            excused |= self._dead_lettered_twice()
         for event in self._at_recipient():
             if event.what in ("publish", "confirm"):
                 open_[event.link, (MIRROR, event.message)] += 1 if event.what == "publish" else -1
@@ -400,6 +404,16 @@ class Ledger:
         # What comes of a message is sent again with it.
         again = {name for queue, name in excused if queue == "jobs"}
         return excused.union(*({("children", name), (MIRROR, name)} for name in again))
+
+    def _dead_lettered_twice(self) -> set[Who]:
+        """Give the messages of which more copies came out of the ladder than went in."""
+        came, went = Counter[tuple[Who, int]](), Counter[tuple[Who, int]]()
+        for event in self.wire.events:
+            if event.what == "deliver" and not event.redelivered and event.attempt > 1:
+                came[(event.queue, event.message), event.attempt] += 1
+            elif event.what == "publish" and event.attempt:
+                went[_goes_to(event), event.attempt + 1] += 1
+        return {who for who, _ in came - went}
 
     def _ended(self) -> Counter[Who]:
         """Count how often each message was acknowledged with nothing left to do: no copy was made of it."""

@@ -96,6 +96,7 @@ def test_a_broker_that_is_restarted_and_killed_loses_nothing(
 ) -> None:
     node = start_rabbitmq()
     ledger = books(node, node.new_vhost())
+    ledger.broker_dies = True
     ledger.configure()
     running = ledger.lab.run()
     for _ in range(scale(1, 5)):
