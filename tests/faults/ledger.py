@@ -192,7 +192,7 @@ class Ledger:
     dead: set[str] = field(factory=set)
     """The jobs that have to be dead in the end, and no others."""
     broker_dies: bool = False
-    """Whether the broker may be stopped while it hands a copy from the ladder to its queue: it does so again."""
+    """Whether the broker may die while it hands a copy from the ladder to its queue: it does so again."""
     recipient: tuple[Lab, Wire] | None = None
     """Where messages are forwarded to, and the wire that leads there: into a queue ``mirror``."""
     _count: int = 0

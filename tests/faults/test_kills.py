@@ -16,7 +16,8 @@ from tests.support import Running, eventually
 
 
 def kill(running: Running, who: str) -> None:
-    """Kill a worker that reads jobs, its supervisor, or all there are."""
+    """Kill a worker, its supervisor, or all there are."""
+    eventually(lambda: any(map(alive, workers(running))), 120, lambda: running.printed[-6000:])
     if who == "all":
         os.killpg(running.process.pid, signal.SIGKILL)
     else:
