@@ -171,6 +171,7 @@ class InHand:
             if not isinstance(error, BrokerError):
                 log.exception("%s: could not be settled", job.plan.name)
             self.failure = amqp.exceptions.RecoverableConnectionError(str(error))
+            self.failure.__cause__ = error
             self._waker.wake()
             return
         if settled is not None:

@@ -219,9 +219,10 @@ class Worker:
                 hang_up(connection)
 
     def _back_off(self, failures: int, error: Exception, state: State = State.AWAY) -> int:
-        # An error of ours names the broker.
+        # An error of ours, or one that was made from it, names the broker or the queue.
         said = redact(f"{error}" or type(error).__name__)
-        why = said if isinstance(error, BrokerError) else f"lost {self._config.broker}: {said}"
+        ours = isinstance(error, BrokerError) or isinstance(error.__cause__, BrokerError)
+        why = said if ours else f"lost {self._config.broker}: {said}"
         self.board.state(state, said if state is State.REFUSED else "")
         delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
         log.warning("%s; again in %g s", why, delay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ import orjson
 from attrs import asdict
 
 from pacer_core.cli.options import config_option
-from pacer_core.config import Problem
+from pacer_core.config import ConsumerPlan, Problem
 from pacer_core.config import check as check_config
 from pacer_core.logs import redact
 
@@ -27,7 +28,9 @@ def config() -> None:
 def check(ctx: click.Context, file: Path, as_json: bool) -> None:
     """Report every problem of a configuration, with file, line and column.
 
-    Exits with 0 where it can be run, with 1 where it cannot.
+    Where it can be run, say what each consumer does: the tasks that run for its messages, and those that are
+    left out, with the integrations that they would need. Exits with 0 where it can be run, with 1 where it
+    cannot.
     """
     found, problems = check_config(file)
     if as_json:
@@ -45,7 +48,23 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
             click.echo(
                 redact(f"{file} is fine: {len(found.consumers)} consumer(s) ({names}) at {found.broker}")
             )
+            for line in (line for plan in found.consumers for line in _tell(plan)):
+                click.echo(redact(line))
     ctx.exit(0 if found is not None else 1)
+
+
+def _tell(plan: ConsumerPlan) -> Iterator[str]:
+    """Say what a consumer does with what it reads, and what it leaves out for want of an integration."""
+    runs = [task.name for task in plan.pipeline.tasks]
+    does = ", ".join(runs) or "forwards what the rules of brokers.recipients match"
+    yield f"{plan.name} reads {', '.join(plan.config.queues)}: {does}"
+    left_out: dict[str, list[str]] = {}
+    for task in plan.pipeline.type.tasks:
+        if task.name not in runs:
+            missing = ", ".join(one.name for one in task.needs if one.name not in plan.integrations)
+            left_out.setdefault(missing, []).append(task.name)
+    for missing, names in sorted(left_out.items()):
+        yield f"  left out without {missing}: {', '.join(names)}"
 
 
 def _plain(problem: Problem) -> dict[str, object]:

@@ -193,8 +193,12 @@ class _Link:
 
     def _nacked(self, tag: int, multiple: bool) -> None:
         for number in self._confirmed(tag, multiple):
-            del self.waiting[number]
-            full = BrokerError("the broker refused the message: a queue is full or unavailable")
+            message = self.waiting.pop(number)
+            where = f"exchange {message.exchange!r} with routing key " if message.exchange else "queue "
+            full = BrokerError(
+                f"the broker refused a message to {where}{message.routing_key!r}: a queue there is full or "
+                "unavailable; make room in it, raise its limit, or look at the broker's nodes"
+            )
             self.refused.setdefault(number, full)
 
     def _confirmed(self, tag: int, multiple: bool) -> list[int]:

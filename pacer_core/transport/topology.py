@@ -16,6 +16,11 @@ __all__ = ["dead_queue", "declare", "retry_exchange"]
 
 # RabbitMQ counts every return of a message, an orderly stop's as well, and 4.x drops after 20 of them.
 _NO_DELIVERY_LIMIT = 1_000_000
+_AS_IT_IS = "to use it as it is, write"
+_OURS = (
+    "this queue is PACER's own and has no line in the configuration: move its messages elsewhere and "
+    "delete it, PACER then makes it anew; limits of your own belong into a policy of the broker"
+)
 
 
 def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | None = None) -> None:
@@ -70,11 +75,11 @@ class Declarer:
                 passive=exchange.declare == "passive",
             ),
             f"exchange {exchange.name!r}",
-            f"{{name: {exchange.name}, declare: passive}}",
+            f"{_AS_IT_IS} {{name: {exchange.name}, declare: passive}} in the configuration",
         )
 
     def queue(self, queue: Queue, keyed: bool) -> None:
-        self._queue(dead_queue(queue.name), _quorum())
+        self._queue(dead_queue(queue.name), _quorum(), ours=True)
         if queue.declare == "passive":
             self._try(
                 lambda channel: channel.queue_declare(queue=queue.name, passive=True),
@@ -119,26 +124,26 @@ class Declarer:
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
         }
-        self._queue(name, arguments)
+        self._queue(name, arguments, ours=True)
         self._try(
             lambda channel: channel.queue_bind(queue=name, exchange=name), f"binding of queue {name!r}", ""
         )
 
-    def _queue(self, name: str, arguments: dict[str, Any]) -> None:
+    def _queue(self, name: str, arguments: dict[str, Any], *, ours: bool = False) -> None:
         self._try(
             lambda channel: channel.queue_declare(
                 queue=name, durable=True, auto_delete=False, arguments=arguments
             ),
             f"queue {name!r}",
-            f"{{name: {name}, declare: passive}}",
+            _OURS if ours else f"{_AS_IT_IS} {{name: {name}, declare: passive}} in the configuration",
         )
 
-    def _try(self, call: Callable[[Any], Any], what: str, line: str) -> None:
+    def _try(self, call: Callable[[Any], Any], what: str, advice: str) -> None:
         channel = self.connection.channel()
         try:
             call(channel)
         except PreconditionFailed as error:
-            hint = f"; to use it as it is, write {line} in the configuration" if line else ""
+            hint = f"; {advice}" if advice else ""
             raise BrokerError(f"{what} exists with other arguments: {error.message}{hint}") from None
         except NotFound as error:
             raise BrokerError(f"{what} does not exist: {error.message}; create it, or declare it") from None

@@ -4,7 +4,7 @@ import pytest
 
 from tests.lab import Lab
 from tests.services import RabbitMQ
-from tests.support import Site
+from tests.support import Site, eventually
 
 PRIORITIES = {"x-max-priority": 10}
 
@@ -16,6 +16,15 @@ def test_a_queue_that_exists_with_other_arguments_is_an_error_with_the_line_to_w
     assert done.err.startswith("error: queue 'jobs' exists with other arguments: ")
     assert "write {name: jobs, declare: passive} in the configuration" in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_dead_queue_with_other_arguments_is_an_error_that_says_how_to_get_rid_of_it(lab: Lab) -> None:
+    lab.channel.queue_declare("jobs.dead", durable=True, auto_delete=False, arguments=PRIORITIES)
+    done = lab.once()
+    assert done.code == 69
+    assert done.err.startswith("error: queue 'jobs.dead' exists with other arguments: ")
+    assert "delete it, PACER then makes it anew" in done.err
+    assert "declare: passive" not in done.err  # `config check` would refuse that
 
 
 def test_an_exchange_of_another_type_is_an_error_with_the_line_to_write(lab: Lab) -> None:
@@ -146,3 +155,16 @@ def test_nothing_can_be_sent_to_a_broker_in_another_process(lab: Lab) -> None:
     done = lab.site.pacer("send", "-c", lab.file, body)
     assert done.code == 69
     assert "an in-memory broker is seen by one process only" in done.err
+
+
+def test_a_dead_queue_that_is_full_is_named_and_nothing_is_lost(lab: Lab) -> None:
+    lab.declare()
+    limit = '{"max-length": 1, "overflow": "reject-publish"}'
+    lab.node.ctl("set_policy", "-p", lab.vhost, "full", "^jobs.dead$", limit, "--apply-to", "queues")
+    running = lab.run()
+    for _ in range(20):  # a quorum queue takes some more than its limit
+        lab.publish("nothing")
+    running.wait_for("refused a message to queue 'jobs.dead'")
+    assert "lost amqp" not in running.printed
+    assert running.end() == 0
+    eventually(lambda: lab.waiting("jobs") + lab.waiting("jobs.dead") >= 20, 60)

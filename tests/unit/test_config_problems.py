@@ -66,6 +66,22 @@ POST = """
     def pacer_integrations():
         return [SCALE, LORRY]
 """
+TRACK = """
+    from parcel_post.plugin import LORRY
+    from pacer_core import hookimpl, task
+
+    @task(needs=[LORRY])
+    def load(parcel, ctx):
+        pass
+
+    @task(needs=[LORRY])
+    def unload(parcel, ctx):
+        pass
+
+    @hookimpl
+    def pacer_tasks(consumer):
+        return [load, unload] if consumer == "parcels" else []
+"""
 FINE = """\
 brokers:
   main: {protocol: memory}
@@ -305,6 +321,15 @@ def test_the_command_prints_every_problem_and_their_number(post: Site) -> None:
     done = post.pacer("config", "check", "-c", file)
     assert done.code == 1
     assert done.out.splitlines() == [*map(str, check(file)[1]), "2 errors"]
+
+
+def test_the_command_says_which_tasks_run_and_what_those_left_out_would_need(post: Site) -> None:
+    post.install("parcel-track", TRACK)
+    done = post.pacer("config", "check", "-c", post.write(FINE))
+    assert done.out.splitlines()[1:] == [
+        "parcels reads parcels: weigh, stamp",
+        "  left out without lorry: load, unload",
+    ]
 
 
 def test_the_command_gives_problems_as_json(post: Site) -> None:
