@@ -170,3 +170,28 @@ def test_a_dead_queue_that_is_full_is_named_and_filled_when_its_limit_is_gone(la
     lab.node.ctl("clear_policy", "-p", lab.vhost, "full")
     eventually(lambda: lab.waiting("jobs.dead") >= 20, 120, lambda: running.printed)
     assert running.end() == 0
+
+
+OTHERS = "type: jobs, queues: [others]"
+QUEUES = "name: jobs}, {name: others"
+
+
+def test_a_consumer_with_keys_can_be_switched_off_and_on(lab: Lab) -> None:
+    for enabled in ("false", "true", "false"):
+        keyed = f"type: keyed, queues: [jobs], enabled: {enabled}"
+        lab.configure(queue=QUEUES, consumer=f"{OTHERS}}}\n  - {{{keyed}")
+        lab.declare()
+        lab.publish({"name": "a"})
+        assert lab.once().code == 0
+    assert lab.waiting() == 1  # the first two were read when it was switched on
+
+
+def test_a_queue_whose_consumer_was_removed_goes_on_gathering_messages(lab: Lab) -> None:
+    lab.configure(consumer="type: keyed, queues: [jobs]")
+    lab.declare()
+    lab.configure(queue=QUEUES, consumer=OTHERS)
+    running = lab.run()
+    lab.publish({"name": "a"})
+    assert running.end() == 0
+    assert lab.waiting() == 1
+    assert lab.site.pacer("doctor", "-c", lab.file).code == 0
