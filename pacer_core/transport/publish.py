@@ -107,6 +107,10 @@ class Publisher:
                 self._drop()
                 lost = BrokerError(f"lost {self._broker} while publishing: {error}")
             else:
+                if self._link.nacked:
+                    # A channel that RabbitMQ has refused a message of a quorum queue on goes on refusing,
+                    # also when the queue's limit is gone; a new one does not.
+                    self._drop()
                 return None
         return lost
 
@@ -144,6 +148,8 @@ class _Link:
         """By delivery tag, which of those that wait."""
         self.waiting: dict[int, Outgoing] = {}
         self.refused: dict[int, BrokerError] = {}
+        self.nacked = False
+        """Whether the broker has refused a message: a full queue, for instance."""
         self.channel.confirm_select()
         self.channel.events["basic_ack"].add(self._acked)
         self.channel.events["basic_nack"].add(self._nacked)
@@ -192,6 +198,7 @@ class _Link:
             del self.waiting[number]
 
     def _nacked(self, tag: int, multiple: bool) -> None:
+        self.nacked = True
         for number in self._confirmed(tag, multiple):
             message = self.waiting.pop(number)
             where = f"exchange {message.exchange!r} with routing key " if message.exchange else "queue "
