@@ -139,6 +139,7 @@ class _Link:
     """One connection and its confirming channel."""
 
     def __init__(self, broker: Broker) -> None:
+        self.broker = broker
         self.connection = connect(broker, "publisher")
         self.heartbeats = not broker.embedded
         self.beats = broker.heartbeat.total_seconds() / 4
@@ -185,7 +186,7 @@ class _Link:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise BrokerError(
-                    f"the broker has not confirmed {len(self.unconfirmed)} message(s) "
+                    f"{self.broker} has not confirmed {len(self.unconfirmed)} message(s) "
                     f"in {CONFIRM_TIMEOUT:g} s: look for its disk or memory alarm"
                 )
             with contextlib.suppress(socket.timeout):
