@@ -321,10 +321,10 @@ class Ledger:
         )
 
     def wait_for_share(self, running: Running, share: float) -> None:
-        """Wait until this much of all messages is done."""
+        """Wait until this much of all messages is done, or dead."""
         wanted = int(share * len(self.sent))
         # A worker that dies again and again is started after a minute.
-        eventually(lambda: len(self.done()) >= wanted, 180, lambda: running.printed[-6000:])
+        eventually(lambda: len(self.done() | self.buried()) >= wanted, 180, lambda: running.printed[-6000:])
 
     # --- at the end ------------------------------------------------------------------------------------
 

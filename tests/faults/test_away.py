@@ -136,7 +136,8 @@ def test_what_needs_no_absent_system_is_done_and_nothing_is_dead_for_its_absence
         names = set(ledger.send(scale(50, 1000)))
         eventually(
             lambda names=names: names <= {one[2] for one in ledger.lines() if one[1] == "second"},  # type: ignore[misc]  # mypy sees no default
-            what=lambda: running.printed[-6000:],
+            120,
+            lambda: running.printed[-6000:],
         )
         for _ in range(scale(0, 6)):  # messages go on coming while it is away for a minute
             time.sleep(10)

@@ -114,13 +114,13 @@ def test_a_broker_that_is_restarted_and_killed_loses_nothing(
 def test_a_work_queue_that_is_deleted_while_copies_wait_loses_none(ledger: Ledger, scale: Scale) -> None:
     ledger.configure()
     running = ledger.lab.run()
-    copies = scale(50, 5000)
-    ledger.send(copies, second="later 5")
-    eventually(lambda: len(ledger.copies("pacer.retry.5s")) == copies, 60, lambda: running.printed)
+    copies, step = scale(50, 1000), scale(5, 15)
+    ledger.send(copies, second=f"later {step}")
+    eventually(lambda: len(ledger.copies(f"pacer.retry.{step}s")) == copies, 60, lambda: running.printed)
     assert running.end() == 0
     ledger.lab.channel.queue_delete("jobs")
     # The time of the copies comes while there is no queue for them: the broker keeps them.
-    eventually(lambda: ledger.held() == copies, what=lambda: f"{ledger.held()} are held")
+    eventually(lambda: ledger.held() == copies, 60, lambda: f"{ledger.held()} are held")
     if scale(0, 1):  # and gives them back three minutes after there is one again
         running = ledger.lab.run()
         ledger.wait(running, 400)

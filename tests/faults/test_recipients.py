@@ -63,7 +63,8 @@ def test_a_recipient_that_comes_and_goes_gets_every_message_and_holds_no_task_up
         names = set(ledger.send(scale(200, 500)))
         eventually(
             lambda names=names: names <= {one[2] for one in ledger.lines() if one[1] == "other"},  # type: ignore[misc]  # mypy sees no default
-            what=lambda: running.printed[-6000:],
+            120,
+            lambda: running.printed[-6000:],
         )
         back()
     ledger.wait(running, scale(120, 600))
