@@ -73,6 +73,13 @@ class AwayError(Signal):
     """
 
 
+class IgnoreError(Signal):
+    """The body is a message that its class names in ``XML_IGNORED``: there is nothing to do with it.
+
+    The core's own: the message is acknowledged and counted.
+    """
+
+
 class NotYet(Signal):
     """Something that another message will bring is still missing: a dataset before its investigation.
 

@@ -202,7 +202,8 @@ class Handler:
         if job.failed is not None:
             if not routes:
                 return job.failed
-            return plan.pipeline.process(envelope, None, routes=routes, unread=job.failed.failures[0])
+            unread = next(iter(job.failed.failures), None)  # none where the message is passed over
+            return plan.pipeline.process(envelope, None, routes=routes, unread=unread, ignored=unread is None)
         held = None
         if job.key is not None and _ordered(plan):
             held = self._order.held(plan.config.type, job.key, envelope.correlation_id)

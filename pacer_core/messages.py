@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pacer_core.consumers import IntegrationType
 
 C = TypeVar("C")
+IGNORED = "ignored_messages"
+"""What is counted of messages that their class passes over."""
 
 
 @frozen

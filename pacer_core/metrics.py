@@ -19,7 +19,7 @@ from pathlib import Path
 from attrs import asdict, field, frozen
 
 from pacer_core.config.model import Config, ConsumerPlan
-from pacer_core.messages import Delivery, Outcome
+from pacer_core.messages import IGNORED, Delivery, Outcome
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 """The upper bounds of the histograms' buckets, in seconds; what takes longer is counted above them."""
@@ -100,7 +100,8 @@ def shape(config: Config, plans: Sequence[ConsumerPlan]) -> Shape:
 
 
 def _counts(plan: ConsumerPlan) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(what for task in plan.pipeline.tasks for what in task.counts))
+    ignores = [IGNORED] if getattr(plan.pipeline.type.message, "XML_IGNORED", ()) else []
+    return tuple(dict.fromkeys([*ignores, *(what for task in plan.pipeline.tasks for what in task.counts)]))
 
 
 @frozen

@@ -18,9 +18,9 @@ import orjson
 from attrs import frozen
 
 from pacer_core.consumers import ConsumerType, IntegrationType, Task
-from pacer_core.errors import FactsTooLargeError, PacerError, Reject, Signal, TaskError
+from pacer_core.errors import FactsTooLargeError, IgnoreError, PacerError, Reject, Signal, TaskError
 from pacer_core.failures import failure_of
-from pacer_core.messages import Clients, Context, Delivery, Envelope, FollowUp, Outcome, TaskFailure
+from pacer_core.messages import IGNORED, Clients, Context, Delivery, Envelope, FollowUp, Outcome, TaskFailure
 
 log = logging.getLogger("pacer.pipeline")
 
@@ -83,7 +83,7 @@ class Pipeline:
         return self.process(envelope, message, clients)
 
     def parse(self, envelope: Envelope) -> Any:
-        """Give the typed message, or the `Delivery` of one that cannot be read."""
+        """Give the typed message, or the `Delivery` of one that cannot be read or is passed over."""
         try:
             message = self.parse_message(envelope, self.type)
             if message is None and self.type.message is not None:
@@ -91,6 +91,9 @@ class Pipeline:
                     f"no plugin reads content type {envelope.content_type!r} "
                     f"for consumer type {self.type.name!r}"
                 )
+        except IgnoreError as ignored:
+            log.info("%s: ignored: %s", self.consumer, ignored.reason, extra=_who(envelope))
+            return self.process(envelope, None, ignored=True)
         except Exception as error:
             return self.failed(envelope, None, PARSE, error)
         return message
@@ -132,11 +135,12 @@ class Pipeline:
         *,
         routes: Sequence[Task] = (),
         unread: TaskFailure | None = None,
+        ignored: bool = False,
     ) -> Delivery:
         """Run the pending tasks of a message, each once, and say what became of it.
 
         ``routes`` run first and depend on nothing; they are all that runs where the message could not be read
-        (``unread`` says why).
+        (``unread`` says why), or is ``ignored``.
         """
         started = datetime.now(UTC)
         follow_ups: list[FollowUp] = []
@@ -149,6 +153,9 @@ class Pipeline:
         done, rejected = set(envelope.done), dict(envelope.rejected)
         failures: list[TaskFailure] = [] if unread is None else [unread]
         everything = (*routes, *self.tasks) if routes else self.tasks
+        if ignored:
+            everything = tuple(routes)
+            context.count(IGNORED)
         tasks = everything if unread is None else routes
         timings: dict[str, float] = {}
         blocked: set[str] = set(rejected)

@@ -55,6 +55,8 @@ class Shape:
     members: dict[str, Member]
     """By the name in snake case, in the spelling of JSON as well as of XML."""
     names: frozenset[str]
+    ignored: frozenset[str] = frozenset()
+    """Other roots, in Clark notation, of messages that come the same way and are passed over."""
     tags: dict[str, Member | None] = field(factory=dict)
     """What `pacer_core.parsing.xml` has learnt: members by an element's tag with its namespace."""
 
@@ -71,7 +73,12 @@ def shape_of(cls: type) -> Shape:
         members[attribute.name] = member
         members.setdefault(snake(attribute.metadata.get(_ELEMENT, attribute.name)), member)
     root = getattr(cls, "XML_ROOT", cls.__name__)
-    return Shape(snake(root), members, frozenset(attribute.name for attribute in attrs.fields(cls)))
+    return Shape(
+        snake(root),
+        members,
+        frozenset(attribute.name for attribute in attrs.fields(cls)),
+        frozenset(getattr(cls, "XML_IGNORED", ())),
+    )
 
 
 def _inner(hint: Any) -> tuple[Any, bool]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from pacer_core.errors import BadField, Reject
+from pacer_core.errors import BadField, IgnoreError, Reject
 from pacer_core.parsing.types import Member, Shape, shape_of, snake
 
 _TAGS = 1024  # those that are remembered for one class, namespaces and all
@@ -23,6 +23,8 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[di
     ------
     Reject
         Where the body is not well-formed, brings a DOCTYPE, or has another root.
+    IgnoreError
+        Where its root is one that the class passes over.
     """
     # Made anew each time: a parser shared between threads serialises them, and costs no less.
     parser = etree.XMLParser(
@@ -43,6 +45,8 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[di
         raise Reject("the body has a DOCTYPE, which is not accepted")
     shape = shape_of(cls)
     found = etree.QName(root).localname
+    if root.tag in shape.ignored:
+        raise IgnoreError(f"<{found}> is nothing for this consumer")
     if snake(found) != shape.root:
         raise Reject(
             f"the root element is not <{shape.root}>", fields=[BadField("$", f"expected <{shape.root}>")]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from attrs import define, field
+from ruamel.yaml import YAML
 
 from pacer_http.testing import CUT, LOST, RESET, StandIn, refusal
 from pacer_sandbox import IcatSandbox
@@ -22,59 +25,15 @@ from tests.e2e.postgres_wire import PostgresWire
 from tests.lab import Lab
 from tests.support import Running, eventually
 
-CONFIG = """
-brokers:
-  main: {{host: 127.0.0.1, port: {rabbitmq}, vHost: {vhost}}}
-exchanges: [{{name: ingest}}, {{name: board}}]
-queues:
-  - {{name: users, exchange: ingest, routingKey: user}}
-  - {{name: investigations, exchange: ingest, routingKey: investigation}}
-  - {{name: datasets, exchange: ingest, routingKey: dataset}}
-  - {{name: operations, exchange: ingest, routingKey: operation}}
-  - {{name: links}}
-  - {{name: statistics}}
-integrations:
-  icat:
-    url: "{icat}"
-    authenticator: simple
-    username: root
-    password: !env TEST_ICAT
-    timeZone: Europe/Berlin
-  visa:
-    host: 127.0.0.1
-    port: {visa}
-    database: {database}
-    username: pacer
-    password: !env TEST_VISA
-    timeZone: Europe/Madrid
-    sslMode: disable
-  datacite:
-    system: {datacite}
-    repository: ALBA.DATA
-    password: !env TEST_DATACITE
-    prefix: "10.5072"
-    landingPage: https://data.example.org/doi/{{doi}}
-    state: findable
-    publisher: {{name: ALBA Synchrotron}}
-  panosc: {{searchUrl: "{search}/api", scoringUrl: "{scoring}", recomputeAfter: 0}}
-  elastic: {{url: "{elastic}"}}
-  icatPlus: {{url: "{icatplus}", apiKey: !env TEST_ICATPLUS, allowedRoots: ["{root}"]}}
-  dashboard: {{exchange: board, routingKey: record, format: json}}
-consumers:
-  - {{type: users, queues: [users], integrations: [icat, visa, dashboard], {more}}}
-  - {{type: investigations, queues: [investigations], integrations: [icat, visa, dashboard], {more}}}
-  - {{type: datasets, queues: [datasets], integrations: [icat, icatPlus, elastic, dashboard], {more}}}
-  - {{type: dataset-links, queues: [links], integrations: [icat, dashboard], {more}}}
-  - {{type: dataset-statistics, queues: [statistics], integrations: [icat, dashboard], {more}}}
-  - type: investigation-operations
-    queues: [operations]
-    integrations: [icat, datacite, visa, panosc, elastic, dashboard]
-    options: {{operations: [mint-proposal, create-panosc-item, reindex]}}
-    retries: {{limit: 100, delay: 0, maxDelay: 1s}}
-health: {{enabled: false}}
-processes: {{stateFolder: {state}, shutdownGrace: 5s}}
-"""
-MORE = "retries: {limit: 100, delay: 0, maxDelay: 1s}"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "facility" / "pacer.yaml"
+EXCHANGES = {"user": "user-office", "investigation": "user-office", "dataset": "dataset-ingest-exchange"}
+KEYS = {
+    "user": "user.changed",
+    "investigation": "investigation.changed",
+    "operation": "investigation.operations",
+    "dataset": "dataset.ingest",
+}
+BOARD, RECORD = "dashboard-logging-exchange", "message.logging"
 FAULTS = (refusal(503), RESET, refusal(429), CUT, refusal(500), LOST)
 NOT_DONE = (refusal(503), RESET, refusal(429), refusal(500))
 """For ICAT+, which does not know an image again: an answer that is lost doubles it, as its page says."""
@@ -124,17 +83,17 @@ class Facility:
         """Let the dashboard's queue take records, or not."""
         channel = self.lab.channel
         channel.queue_declare("board", durable=True, auto_delete=False)
-        (channel.queue_bind if bound else channel.queue_unbind)("board", "board", "record")
+        (channel.queue_bind if bound else channel.queue_unbind)("board", BOARD, RECORD)
         channel.close()
 
-    def send(self, key: str, messages: list[dict[str, Any]], **expected: int) -> None:
+    def send(self, kind: str, messages: list[dict[str, Any]], **expected: int) -> None:
         """Send messages, and wait until the dashboard has heard of as many as are expected to be done."""
         before = Counter(self.done)
         complaints = self.printed.count(COMPLAINT)
         if self.fails:
             self.board(bound=False)
         for message in messages:
-            self.lab.publish(message, to=key, exchange="ingest")
+            self.lab.publish(message, to=KEYS[kind], exchange=EXCHANGES.get(kind, "user-office"))
         if self.fails:
             # As a rule it complains at once; not where it has not yet got over the time before.
             until = time.monotonic() + 3
@@ -193,6 +152,28 @@ class Facility:
         self.visa.loses = False
         for service in self.services.values():
             service.behave()
+
+
+def configure(
+    broker: Mapping[str, Any], ends: Mapping[str, Mapping[str, Any]], root: Path, state: Path
+) -> str:
+    """Give the example of a facility, with other addresses and without its delays."""
+    yaml = YAML()
+    config = yaml.load(EXAMPLE)
+    config["brokers"]["main"] = dict(broker)
+    for name, changes in ends.items():
+        config["integrations"][name].update(changes)
+    config["integrations"]["icatPlus"]["allowedRoots"] = [str(root)]
+    for consumer in config["consumers"]:
+        consumer["retries"] = {"limit": 100, "delay": 0, "maxDelay": "1s"}
+        if consumer["type"] == "datasets":
+            consumer["options"]["allowedRoots"] = [str(root)]
+    config["logging"] = {"logLevel": "INFO"}
+    config["health"] = {"enabled": False}  # its port is one for all tests of a machine
+    config["processes"] = {"stateFolder": str(state), "shutdownGrace": "5s"}
+    text = io.StringIO()
+    yaml.dump(config, text)
+    return text.getvalue()
 
 
 def in_icat(icat: Any, name: str, root: Path) -> dict[str, Any]:

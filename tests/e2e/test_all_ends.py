@@ -1,10 +1,11 @@
-"""One facility with all ends on: users, an investigation, its datasets, a DOI, a PaNOSC item.
+"""The example of a facility, with all ends on: users, an investigation, its datasets, a DOI, a PaNOSC item.
 
 Once with every end well, and once with every second call to every end failing: the end is the same.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from pacer_http.testing import StandIn
+from pacer_core.config import load
+from pacer_http.testing import EXPIRED, StandIn
 from pacer_icat.client import Shared
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_datacite.tests.lupo import Lupo, Repository
@@ -24,17 +26,19 @@ from plugins.pacer_icatplus.tests.support import KEY, content_of, prepare
 from plugins.pacer_icatplus.tests.vendor import Proxy, vendor_mock
 from plugins.pacer_panosc.tests.services import Pss, SearchApi
 from plugins.pacer_visa.tests.schema import VARIANTS
-from tests.e2e.facility import CONFIG, MORE, Facility, in_icat, in_visa
+from tests.e2e.facility import Facility, configure, in_icat, in_visa
 from tests.e2e.postgres_wire import PostgresWire
 from tests.lab import Lab
 from tests.services import PostgreSQL, RabbitMQ
 from tests.support import Site
 
 SECRETS = {
-    "TEST_ICAT": "secret",
-    "TEST_VISA": "of-visa",
-    "TEST_DATACITE": "of-datacite",
-    "TEST_ICATPLUS": KEY,
+    "PACER_RABBIT_PASSWORD": "of-the-broker",
+    "PACER_ICAT_PASSWORD": "secret",
+    "PACER_VISA_PASSWORD": "of-visa",
+    "PACER_DATACITE_PASSWORD": "of-datacite",
+    "PACER_ELASTIC_PASSWORD": "of-elastic",
+    "PACER_ICATPLUS_KEY": KEY,
 }
 NAME, VISIT = "20250900001", "bl06"
 DOI = "10.5072/20250900001-bl06-7q3jnzwq"
@@ -126,7 +130,9 @@ def facility(
     """A facility with all ends, well or not."""
     for name, secret in SECRETS.items():
         monkeypatch.setenv(name, secret)
-    lupo = Lupo(Repository("ALBA.DATA", SECRETS["TEST_DATACITE"], ("10.5072",), ("example.org",)))
+    lupo = Lupo(
+        Repository("EXAMPLE.DATA", SECRETS["PACER_DATACITE_PASSWORD"], ("10.5072",), ("example.org",))
+    )
     search, pss, node, images = SearchApi(), Pss(), Node(), Proxy(vendor)
     with closing(Shared(options_for(icat_server))) as shared:
         prepare(shared)
@@ -143,12 +149,26 @@ def facility(
         }
         services = {name: stack.enter_context(StandIn(answer)) for name, answer in answers.items()}
         urls = {name: service.url for name, service in services.items()}
-        site.write(
-            CONFIG.format(
-                rabbitmq=rabbitmq.port, vhost=rabbitmq_vhost, icat=icat_server.url, visa=visa.port,
-                database=visa_database, root=root, more=MORE, state=site.folder / "state", **urls,
-            )
-        )  # fmt: skip
+        here = "127.0.0.1"
+        ends: dict[str, dict[str, Any]] = {
+            "icat": {
+                "url": icat_server.url,
+                "authenticator": "simple",
+                "username": "root",
+                "timeZone": "Europe/Berlin",
+            },
+            "visa": {"host": here, "port": visa.port, "database": visa_database, "sslMode": "disable"},
+            "datacite": {"system": urls["datacite"]},
+            "panosc": {
+                "searchUrl": f"{urls['search']}/api",
+                "scoringUrl": urls["scoring"],
+                "recomputeAfter": 0,
+            },
+            "elastic": {"url": urls["elastic"]},
+            "icatPlus": {"url": urls["icatplus"]},
+        }
+        broker = {"host": here, "port": rabbitmq.port, "vHost": rabbitmq_vhost}
+        site.write(configure(broker, ends, root, site.folder / "state"))
         stack.callback(lab.close)
         stack.callback(site.close)  # before what it talks to
         yield Facility(
@@ -186,14 +206,49 @@ def test_messages_reach_every_end_that_they_concern_once(facility: Facility) -> 
         ("raw", DOI),
     ]
     assert [content_of(body) for body, _ in facility.images.stored] == [b"a.png", b"b.png"]
-    for queue in ("users", "investigations", "datasets", "links", "statistics", "operations"):
-        assert facility.lab.waiting(queue) == facility.lab.waiting(f"{queue}.dead") == 0
+    for queue in load(facility.lab.file).queues:
+        assert facility.lab.waiting(queue.name) == facility.lab.waiting(f"{queue.name}.dead") == 0
     assert facility.failed == (set(facility.ends) if facility.fails else set())
     assert [secret for secret in SECRETS.values() if secret in facility.printed] == []
 
 
+@pytest.mark.parametrize("facility", [False], indirect=True, ids=["well"])
+def test_the_doctor_finds_all_ends_well(facility: Facility) -> None:
+    ran = facility.lab.site.pacer("doctor", "-c", facility.lab.file)
+    assert (ran.code, ran.err) == (0, ""), ran.both
+    assert "all 8 are well" in ran.out
+    assert [secret for secret in SECRETS.values() if secret in ran.both] == []
+
+
+@pytest.mark.parametrize("facility", [False], indirect=True, ids=["well"])
+def test_the_doctor_names_the_ends_that_do_not_let_it_in(
+    facility: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "out-of-date")
+    facility.sandbox.misbehave.fail("internal", every=1)
+    for service in facility.services.values():
+        service.fail(*[EXPIRED] * 3)
+    ran = facility.lab.site.pacer("doctor", "--json", "-c", facility.lab.file)
+    found = {one["name"]: one for one in json.loads(ran.out)["findings"]}
+    assert ran.code == 69
+    failing = {name for name, one in found.items() if not one["well"]}
+    # The broker's password is not from the environment here, and the private PostgreSQL trusts everybody.
+    assert failing == {"icat", "datacite", "panosc", "elastic", "icatPlus"}
+    for name in ("datacite", "panosc", "elastic", "icatPlus"):
+        assert "the credentials are wrong or have expired; renew them" in found[name]["detail"]
+        assert f"integrations.{name}" in found[name]["advice"]
+    assert "out-of-date" not in ran.both
+
+
 def dataset(name: str, location: Path, *parameters: Mapping[str, str]) -> dict[str, Any]:
-    return dataset_message(investigation=NAME, name=name, location=str(location), parameters=[*parameters])
+    return dataset_message(
+        investigation=NAME,
+        name=name,
+        location=str(location),
+        parameters=[*parameters],
+        datafiles=[{"location": f"{location}/{file}"} for file in ("a.h5", "b.h5")],
+    )
 
 
 def gallery(root: Path, name: str, *images: str) -> Path:

@@ -28,6 +28,7 @@ PLUGIN = """
 
     @frozen
     class Sample:
+        XML_IGNORED = ("greeting",)
         name: Text
 
     @task
@@ -136,6 +137,14 @@ def test_a_message_that_cannot_be_read_is_forwarded_and_dead(configure: Any) -> 
     send(config, b"nonsense")
     assert Worker(config, config.consumers).run(once=True) == {Outcome.DEAD: 1}
     assert [message.body for message in arrived(config.recipients[0])] == [b"nonsense"]
+
+
+def test_a_message_that_is_passed_over_is_forwarded_all_the_same(configure: Any) -> None:
+    config = configure()
+    bind(config.recipients[0])
+    send(config, b"<greeting/>")
+    assert Worker(config, config.consumers).run(once=True) == {Outcome.ACKED: 1}
+    assert [message.body for message in arrived(config.recipients[0])] == [b"<greeting/>"]
 
 
 def test_a_recipient_without_a_queue_delays_its_own_copy_alone(configure: Any) -> None:

@@ -130,7 +130,8 @@ class Facility:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
             text = answer.read().decode()
         samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-        return {one.labels["consumer"]: one.value for one in samples if one.name == "pacer_counted_total"}
+        counted = [one for one in samples if one.name == "pacer_counted_total"]
+        return {f"{one.labels['consumer']} {one.labels['what']}": one.value for one in counted}
 
     def waiting(self, queue: str, vhost: str = "") -> int:
         """Give how many messages are ready in a queue."""
@@ -194,6 +195,7 @@ def test_an_unmodified_pyicat_plus_stores_datasets_updates_them_and_adds_files(f
     running.wait_for("reading ")
 
     facility.call(
+        ("start_investigation", {"proposal": "hg123", "beamline": "bm00"}),
         ("store_dataset", dataset(raw)),
         ("store_processed_data", dataset(processed, raw=[str(raw)])),
     )
@@ -243,7 +245,11 @@ def test_an_unmodified_pyicat_plus_stores_datasets_updates_them_and_adds_files(f
         60,
         lambda: str(facility.parameters("ds1")),
     )
-    ignored = {"datasets": 4.0, "dataset-metadata": 1.0}  # machine and software, twice
+    ignored = {
+        "datasets ignored_messages": 1.0,  # the start of the investigation
+        "datasets unknown_parameters": 4.0,  # machine and software, twice
+        "dataset-metadata unknown_parameters": 1.0,
+    }
     eventually(lambda: facility.counted() == ignored, 60, lambda: str(facility.counted()))
     assert running.end() == 0
     for queue in facility.queues:

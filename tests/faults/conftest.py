@@ -25,7 +25,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ACCOUNTS] = []
-    config.addinivalue_line("markers", "long: a variant that only nox -s faults-long runs")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

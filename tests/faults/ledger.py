@@ -310,7 +310,7 @@ class Ledger:
         )
         return int(answer)
 
-    def wait(self, running: Running, seconds: float = 60) -> None:
+    def wait(self, running: Running, seconds: float = 120) -> None:
         """Wait until every message is done, or dead."""
 
         def left() -> set[Who]:
@@ -323,7 +323,8 @@ class Ledger:
     def wait_for_share(self, running: Running, share: float) -> None:
         """Wait until this much of all messages is done."""
         wanted = int(share * len(self.sent))
-        eventually(lambda: len(self.done()) >= wanted, 60, lambda: running.printed[-6000:])
+        # A worker that dies again and again is started after a minute.
+        eventually(lambda: len(self.done()) >= wanted, 180, lambda: running.printed[-6000:])
 
     # --- at the end ------------------------------------------------------------------------------------
 

@@ -131,7 +131,7 @@ def test_what_needs_no_absent_system_is_done_and_nothing_is_dead_for_its_absence
     running = ledger.lab.run()
     for _ in range(scale(1, 3)):
         ledger.send(scale(50, 1000))
-        ledger.wait(running, scale(60, 300))
+        ledger.wait(running, scale(120, 300))
         flag.touch()
         names = set(ledger.send(scale(50, 1000)))
         eventually(
@@ -142,7 +142,7 @@ def test_what_needs_no_absent_system_is_done_and_nothing_is_dead_for_its_absence
             time.sleep(10)
             ledger.mixture(100)
         flag.unlink()
-    ledger.wait(running, scale(60, 300))
+    ledger.wait(running, scale(120, 300))
 
     assert "integration shelf is away" in running.printed
     assert running.end() == 0

@@ -124,7 +124,7 @@ def test_kills_at_random_lose_nothing(ledger: Ledger, scale: Scale) -> None:
         who = chance.choice(["worker", "worker", "worker", "supervisor", "all"])
         kill(running, who)
         running = restarted(ledger, running, who)
-    ledger.wait(running, 180)
+    ledger.wait(running, 240)
 
     assert running.end() == 0
     ledger.close(f"kill -9 at random, {kills} times")

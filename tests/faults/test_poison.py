@@ -16,7 +16,7 @@ def test_a_message_that_kills_its_worker_dies_alone(ledger: Ledger, scale: Scale
     ledger.dead.add(poison)
     ledger.send(scale(900, 9900))
     running = ledger.lab.run()
-    ledger.wait(running, scale(60, 300))
+    ledger.wait(running, scale(120, 300))
 
     assert running.end() == 0
     assert "dead in jobs.dead: worker: worker died 3 times" in running.printed
@@ -34,7 +34,7 @@ def test_what_cannot_be_read_is_dead_and_holds_nobody_up(ledger: Ledger, scale: 
         ledger.dead |= set(bodies)
         ledger.send(100)
     running = ledger.lab.run()
-    ledger.wait(running, scale(60, 600))
+    ledger.wait(running, scale(120, 600))
 
     assert running.end() == 0
     account = ledger.close(f"{many} unparsable messages among {many}")
@@ -47,7 +47,7 @@ def test_a_task_that_hangs_is_settled_and_its_worker_replaced(ledger: Ledger, sc
     ledger.send(scale(1, 3), first="hang once")
     ledger.send(50)
     running = ledger.lab.run()
-    ledger.wait(running, scale(60, 300))
+    ledger.wait(running, scale(120, 300))
 
     assert "has not ended in 1 s" in running.printed
     assert running.end() == 0
@@ -72,7 +72,7 @@ def test_a_task_that_leaks_memory_gets_a_fresh_process(ledger: Ledger, scale: Sc
     ledger.send(scale(4, 12), first="leak 1500")
     ledger.send(50)
     running = ledger.lab.run()
-    ledger.wait(running, scale(60, 600))
+    ledger.wait(running, scale(120, 600))
 
     assert "a task that finds no memory" in running.printed
     assert running.end() == 0
@@ -109,8 +109,9 @@ def test_a_plugin_that_raises_in_a_hook_harms_its_own_messages_alone(ledger: Led
         more="exchanges: [{name: nowhere, type: direct}]",
     )
     ledger.mixture(scale(50, 1000))
-    for where in ("in its parser", "in its routing"):
-        ledger.dead.update(ledger.send(scale(5, 100), other=f"fails {where}"))
+    unread = set(ledger.send(scale(5, 100), other="fails in its parser"))
+    unrouted = set(ledger.send(scale(5, 100), other="fails in its routing"))
+    ledger.dead |= unread | unrouted
     ledger.mixture(scale(50, 1000))
     running = ledger.lab.run()
     ledger.wait(running)
@@ -119,5 +120,6 @@ def test_a_plugin_that_raises_in_a_hook_harms_its_own_messages_alone(ledger: Led
     assert "lost amqp://" not in running.printed
     account = ledger.close("hooks that raise")
     assert account.excused == 0
-    tasks = {task for queue, task, name, _ in ledger.lines() if name in {"m55", "m56", "m57"}}
-    assert tasks == {"first", "second", "other"}, "routing is no reason not to do what is to be done here"
+    done = {name for _, name in ledger.done()}
+    assert unrouted <= done, "routing is no reason not to do what is to be done here"
+    assert unread.isdisjoint(done)

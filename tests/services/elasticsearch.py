@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ from tests.services.base import Nest, ServiceFailedError, ServiceMissingError, p
 VERSION = "7.10.2"
 POM = Path(__file__).with_name("elasticsearch.pom.xml")
 RUNNER = "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner"
-FIRST = "9200"
-"""The runner takes the first free port after this one, up to 9299."""
+FIRST, LAST = 9200, 9290
+"""The runner takes the first free port after the one that it is given, up to 9299; nodes begin apart."""
 _PORT = re.compile(r"publish_address \{127\.0\.0\.1:(92\d\d)\}")
 
 
@@ -84,7 +85,8 @@ class Elasticsearch:
         self._log = self._nest.folder / f"{name}.log"
         self._process = self._nest.start(
             *self._command, "-basePath", str(self._nest.folder / name), "-numOfNode", "1",
-            "-baseHttpPort", FIRST, "-clusterName", name, env=dict(os.environ), log=self._log.name,
+            "-baseHttpPort", str(random.randint(FIRST, LAST)), "-clusterName", name,
+            env=dict(os.environ), log=self._log.name,
         )  # fmt: skip
         try:
             wait_until(self._answers, seconds=60, what="Elasticsearch answers")

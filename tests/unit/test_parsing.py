@@ -237,3 +237,31 @@ def test_an_empty_optional_element_is_as_good_as_none(empty: str) -> None:
 @pytest.mark.parametrize("empty", ['""', "null", '" "'])
 def test_an_empty_optional_value_is_as_good_as_none(empty: str) -> None:
     assert scan(JSON.replace('"comment":null', f'"comment":{empty}')).comment is None
+
+
+@frozen
+class Notice:
+    """A message that shares its queue with another."""
+
+    XML_IGNORED = ("{http://example.org}greeting",)
+
+    name: Text
+
+
+NOTICES = ConsumerType(name="notices", message=Notice, tasks=[see])
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_root_that_the_class_passes_over_is_acked_and_counted(twice: bool) -> None:
+    body = '<a:greeting xmlns:a="http://example.org"><name>hello</name></a:greeting>'
+    delivery = deliver(NOTICES, body, twice=twice)
+    assert (delivery.outcome, delivery.message, delivery.failures) == (Outcome.ACKED, None, ())
+    assert delivery.timings == {}
+    assert delivery.counts == {"ignored_messages": 1}
+
+
+@pytest.mark.parametrize("root", ["greeting", 'greeting xmlns="http://example.com"'])
+def test_the_same_root_of_another_namespace_is_not_passed_over(root: str) -> None:
+    delivery = deliver(NOTICES, f"<{root}><name>hello</name></greeting>")
+    assert delivery.outcome is Outcome.DEAD
+    assert delivery.counts == {}

@@ -186,3 +186,8 @@ def test_a_facility_may_keep_bodies_out_of_records(record: Record, format_: str)
             attrs.evolve(parcel('{"name": "Ada Lovelace"}'), description={}), format=format_, payload=False
         )
     )
+
+
+def test_a_buffer_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 or more"):
+        DashboardOptions(buffer_m_bytes=0)

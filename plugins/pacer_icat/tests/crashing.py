@@ -12,6 +12,7 @@ from pacer_icat.client import Shared
 from pacer_icat.http import Http
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
+from pacer_sandbox.misbehave import WRITES
 from pacer_sandbox.store import connect
 from plugins.pacer_icat.tests.support import options_for
 
@@ -93,6 +94,14 @@ class Expiring(Crashing):
 
 
 FAULTS = ("lost-request", "lost-answer", "session", "deadlock")
+
+
+def places(server: IcatSandbox, how: str, work: Callable[[], Shared]) -> range:
+    """Do some work without a fault; give at which of its calls one may be met, or which of its writes."""
+    before = server.misbehave.calls.copy()
+    calls = work().wire.calls
+    writes = server.misbehave.calls - before
+    return range(1, 1 + (sum(writes[one] for one in WRITES) if how == "deadlock" else calls))
 
 
 def faulty(server: IcatSandbox, entities: list[Entity], how: str, at: int) -> Shared:

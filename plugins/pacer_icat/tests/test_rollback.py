@@ -257,6 +257,33 @@ def test_what_others_have_put_below_is_not_deleted(
     assert icat.one("DatasetTechnique").technique.name == "used"
 
 
+def test_what_others_have_put_far_below_keeps_the_tree(
+    icat: IcatClient, others: IcatClient, rows: list[Row]
+) -> None:
+    with failing(icat) as rb:
+        dataset = icat.new(
+            "Dataset",
+            name="new",
+            complete=True,
+            investigation=icat.one("Investigation", name="hg123"),
+            type=icat.one("DatasetType", name="acquisition"),
+            datafiles=[icat.new("Datafile", name=name) for name in "ab"],
+        )
+        dataset.create()
+        icat.new("Datafile", name="later", dataset=dataset).create()
+        file = others.one("Datafile", name="a")
+        for name in ("f0", "f1"):
+            there = others.one("Datafile", name=name, dataset=rows[2].id)
+            others.new("RelatedDatafile", relation="x", sourceDatafile=file, destDatafile=there).create()
+    (report,) = rb.unrestored
+    first, _ = icat.search("RelatedDatafile", attributes="id")
+    assert str(report) == (
+        f"Dataset {dataset.id}: is still there, and 2 that were created below it: "
+        f"this block did not create RelatedDatafile {first} and 1 more below it"
+    )
+    assert [file.name for file in icat.one("Dataset", name="new").datafiles] == ["a", "b"]
+
+
 def test_what_others_have_changed_since_is_left_alone(
     icat: IcatClient, others: IcatClient, rows: list[Row]
 ) -> None:

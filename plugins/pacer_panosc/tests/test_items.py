@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -154,6 +155,24 @@ def test_documents_that_were_not_asked_for_are_not_taken(
     assert pss.items == {}
 
 
+@pytest.mark.parametrize("content", [b"{}", b'["10.5072/x"]', b"null"])
+def test_an_answer_that_is_no_list_of_documents_proves_nothing(
+    facility: Facility, pss: Pss, content: bytes
+) -> None:
+    facility.search.fail(refusal(200, content=content))
+    delivery = facility.send(twice=False)
+    assert delivery.outcome is Outcome.RETRIED
+    assert "no list of documents" in str(delivery.error)
+    assert pss.items == {}
+
+
+def test_an_investigation_that_is_not_released_is_told_from_one_without_a_document(
+    facility: Facility, search_api: SearchApi
+) -> None:
+    search_api.documents.clear()
+    assert "release date" not in str(facility.send().error)
+
+
 def test_another_who_creates_the_item_first_is_no_harm(facility: Facility, pss: Pss) -> None:
     # The item is there when it is to be created, and was not when it was looked for.
     pss.items[DOI] = ITEM
@@ -214,10 +233,11 @@ def test_both_services_are_checked(facility: Facility) -> None:
         ({"pid": "fixed"}, "should hold some of"),
         ({"pid": "{doi"}, "brace"),
         ({"username": "pacer"}, "go together"),
+        ({"recompute_after": timedelta(seconds=-1)}, "negative"),
     ],
 )
-def test_options_that_cannot_work_are_refused(option: dict[str, str], why: str) -> None:
+def test_options_that_cannot_work_are_refused(option: dict[str, Any], why: str) -> None:
     good = {"search_url": "https://x/api", "scoring_url": "https://y"}
     with pytest.raises(ValueError, match=why) as caught:
-        PanoscOptions(**{**good, **option})  # type: ignore[arg-type] # as YAML gives them
+        PanoscOptions(**{**good, **option})
     assert "geheim" not in str(caught.value)

@@ -58,9 +58,10 @@ class Sender:
     def _send_until_the_end(self, spool: Spool) -> None:
         failures = 0
         while True:
+            ending = self._ending.is_set()  # asked before it looks: what comes until then is sent
             self._some.clear()
             try:
-                wait = None if self._send(spool) else TURN
+                wait = None if self._send(spool, 1 if failures else TOGETHER) else TURN
             except PacerError as error:
                 wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
                 if not failures:
@@ -70,17 +71,21 @@ class Sender:
                 if failures:
                     log.warning("the dashboard takes records again")
                 failures = 0
-            if self._ending.is_set():
+            if ending:
                 return
             if failures:
                 self._ending.wait(wait)  # new records wait with the others
             else:
                 self._some.wait(wait)
 
-    def _send(self, spool: Spool) -> bool:
-        """Publish everything; ``False`` where another process does."""
+    def _send(self, spool: Spool, together: int) -> bool:
+        """Publish everything, so many at once; ``False`` where another process does.
+
+        After a failure that is one by one: a queue with little room takes some of many and refuses the rest,
+        and which these were is not known.
+        """
         with spool.alone() as alone:
-            while alone and (records := spool.oldest(TOGETHER, TOGETHER_BYTES)):
+            while alone and (records := spool.oldest(together, TOGETHER_BYTES)):
                 first = records[0]
                 self._publish(first.exchange, first.routing_key, *(record.body for record in records))
                 spool.forget(records)

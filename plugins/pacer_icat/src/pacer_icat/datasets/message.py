@@ -38,6 +38,9 @@ class Datafile:
 class Dataset:
     """One dataset of an investigation, which is given by its name or by its id in ICAT."""
 
+    # What pyicat-plus's start_investigation sends to the queue of its datasets: who is at the beamline now.
+    XML_IGNORED = ("{http://www.esrf.fr/icat}investigation",)
+
     instrument: Text
     name: Text
     location: Text

@@ -102,7 +102,7 @@ def _uncreate(state: State, entries: Sequence[Created]) -> None:
     foreign = _foreign(state, keys)
     kept = [key for key in keys if key in foreign]
     for key in kept:
-        state.add(key, f"is still there: this block did not create {foreign[key]} below it")
+        state.add(key, f"is still there{foreign[key]}")
     gone: list[Key] = [key for key in keys if key not in foreign]
     for start in range(0, len(gone), _IN_ONE_CALL):
         for key in _delete(state, gone[start : start + _IN_ONE_CALL]):
@@ -111,16 +111,19 @@ def _uncreate(state: State, entries: Sequence[Created]) -> None:
 
 
 def _foreign(state: State, keys: Sequence[Key]) -> dict[Key, str]:
-    """Give those below which there is something that the block did not create, and what it is."""
+    """Give those below which there is something that the block did not create, in words."""
     everything = trees.below(state.wire, keys)
     if everything <= state.mine:
         return {}
     found: dict[Key, str] = {}
     for key in keys:
-        others = sorted(trees.below(state.wire, [key]) - state.mine)
+        there = trees.below(state.wire, [key])
+        others = sorted(there - state.mine)
         if others:
+            mine = len((there & state.mine) - set(keys))
+            along = f", and {mine} that were created below it" if mine else ""
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-            found[key] = f"{others[0][0]} {others[0][1]}{more}"
+            found[key] = f"{along}: this block did not create {others[0][0]} {others[0][1]}{more} below it"
     return found
 
 
