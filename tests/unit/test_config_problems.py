@@ -366,6 +366,13 @@ def test_the_command_says_which_tasks_run_and_what_those_left_out_would_need(pos
     ]
 
 
+def test_the_command_says_which_consumers_are_switched_off(post: Site) -> None:
+    text = FINE.replace("queues:\n", "queues:\n  - {name: attic}\n", 1)
+    text += "  - {type: parcels, name: old, enabled: false, queues: [attic], integrations: [scale]}\n"
+    done = post.pacer("config", "check", "-c", post.write(text))
+    assert done.out.splitlines()[-1] == "old is switched off: messages gather in attic"
+
+
 def test_the_command_gives_problems_as_json(post: Site) -> None:
     file = post.write(FINE.replace("memory", "mqtt"))
     (problem,) = json.loads(post.pacer("config", "check", "-c", file, "--json").out)
