@@ -12,7 +12,7 @@ from attrs import define
 
 from pacer_core.config.model import ConsumerPlan, Integration
 from pacer_core.consumers import Task
-from pacer_core.errors import NotYet
+from pacer_core.errors import NotYet, PacerError
 from pacer_core.integrations import CannotOpen
 from pacer_core.logs import redact
 from pacer_core.tracebacks import label
@@ -105,7 +105,7 @@ class Breakers:
         log.warning(
             "integration %s is away, what needs it waits: %s",
             breaker.integration.name,
-            redact(label(error)),
+            redact(str(error) if isinstance(error, PacerError) else label(error)),
         )
 
     def _fruitless(self, breaker: Breaker) -> None:

@@ -56,6 +56,7 @@ class _Cli(click.Group):
             ctx.exit(EX_CONFIG)
         except BrokerError as error:
             _complain(error)
+            click.echo("`pacer doctor` looks further, and says what to do", err=True)
             ctx.exit(EX_UNAVAILABLE)
         except PacerError as error:
             _complain(error)

@@ -50,6 +50,9 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
             )
             for line in (line for plan in found.consumers for line in _tell(plan)):
                 click.echo(redact(line))
+            for plan in found.disabled:
+                gathers = ", ".join(plan.config.queues)
+                click.echo(redact(f"{plan.name} is switched off: messages gather in {gathers}"))
     ctx.exit(0 if found is not None else 1)
 
 

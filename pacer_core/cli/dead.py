@@ -82,7 +82,7 @@ def _acts(command: Callable[..., None]) -> Callable[..., None]:
     return _filters(command)
 
 
-@dead.command(name="list")
+@dead.command(name="list", short_help="Show what is in the dead queues.")
 @_filters
 @click.option("--limit", "-l", default=30, show_default=True, help="Show so many, the latest; 0 shows all.")
 @click.option("--json", "as_json", is_flag=True, help="Print all of them as JSON.")
@@ -128,7 +128,7 @@ def _list_json(config: Config, wanted: Wanted, tally: Tally) -> None:
         shutil.copyfileobj(spool, sys.stdout.buffer)
 
 
-@dead.command(name="show")
+@dead.command(name="show", short_help="Show one letter whole.")
 @config_option
 @click.argument("letter_id", metavar="ID")
 @click.option("--body", is_flag=True, help="Show the body as well; it may hold personal data.")
@@ -160,7 +160,7 @@ def show_(ctx: click.Context, file: Path, letter_id: str, body: bool, as_json: b
         show(console, letter, body=body)
 
 
-@dead.command()
+@dead.command(short_help="Send letters back to the queues they came from.")
 @_acts
 @click.option(
     "--from-start/--pending-only",
@@ -195,7 +195,7 @@ def discard(ctx: click.Context, /, **choice: Any) -> None:
     ctx.exit(act.run(lambda _: None, "Discard {count} for good?", "discarded"))
 
 
-@dead.command()
+@dead.command(short_help="Write letters to files.")
 @_acts
 @click.option("--remove", is_flag=True, help="Remove each letter once it is safely on the disk.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")

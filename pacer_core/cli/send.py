@@ -22,7 +22,7 @@ from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
 
 
-@click.command()
+@click.command(short_help="Publish files as messages.")
 @config_option
 @click.option("--consumer", "-n", help="The consumer that is to read it; its first queue's exchange is used.")
 @click.option("--exchange", "-e", help="Publish to this exchange instead.")

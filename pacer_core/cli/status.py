@@ -29,7 +29,7 @@ _VERSION = 1
 _WELL = ("reading", "stand-by")
 
 
-@click.command()
+@click.command(short_help="Show the broker, its queues and the workers.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context

@@ -71,6 +71,8 @@ def read(file: Path) -> Document:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
         why = error.strerror or type(error).__name__
+        if isinstance(error, FileNotFoundError):
+            why += "; name another file with --config, or in PACER_CONFIG"
         return Document(name, {}, [Problem(name, 1, 1, f"cannot be read: {why}", Code.UNREADABLE_FILE)])
     except UnicodeDecodeError:
         return Document(name, {}, [Problem(name, 1, 1, "is not UTF-8 text", Code.SYNTAX)])
@@ -113,6 +115,20 @@ class _Constructor(RoundTripConstructor):
         return False
 
 
+# By what ruamel says, what somebody who does not know YAML's grammar may look for; no value is quoted.
+_HINTS = (
+    ("'\\t'", "this is a tab; indent with blanks"),
+    ("expected ',' or '}'", "a comma is missing before this, or the '}}' of line {}"),
+    ("expected ',' or ']'", "a comma is missing before this, or the ']' of line {}"),
+    (
+        "mapping values are not allowed",
+        "indent the line as its neighbours are; a text with ': ' wants quotes",
+    ),
+    ("expected <block end>", "indent this as the other lines of the block that begins in line {}"),
+    ("found unexpected end of stream", "the quotes that begin in line {} have no end"),
+)
+
+
 def _note(document: Document, error: YAMLError) -> None:
     line, column, what = 1, 1, "is not YAML"
     if isinstance(error, MarkedYAMLError):
@@ -120,6 +136,8 @@ def _note(document: Document, error: YAMLError) -> None:
         if mark is not None:
             line, column = mark.line + 1, mark.column + 1
         what = (error.problem or error.context or what).partition(" with value")[0]
+        begun = error.context_mark.line + 1 if error.context_mark is not None else line
+        what += next((f": {hint.format(begun)}" for words, hint in _HINTS if words in what), "")
     document.problems.append(Problem(document.file, line, column, what, Code.SYNTAX))
 
 

@@ -128,6 +128,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
         exchanges=exchanges,
         queues=queues,
         consumers=tuple(plan for plan in plans if plan is not None and plan.config.enabled),
+        disabled=tuple(plan for plan in plans if plan is not None and not plan.config.enabled),
         logging=logging,
         log_handlers=log_handlers,
         health=_section(document, "health", Health) or Health(),

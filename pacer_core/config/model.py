@@ -501,6 +501,8 @@ class Config:
     listeners: Mapping[str, Callable[..., Any]] = field(factory=dict)
     """By plugin, its ``pacer_message_settled``."""
     log_handlers: tuple[LogHandler, ...] = ()
+    disabled: tuple[ConsumerPlan, ...] = ()
+    """The consumers that are switched off: their queues go on gathering messages."""
 
     @property
     def state_folder(self) -> Path:

@@ -70,7 +70,8 @@ def _note(document: Document, path: Path_, leaf: BaseException) -> None:
     elif isinstance(leaf, Bad):
         code = Code.BAD_VALUE if isinstance(leaf, _Value) else Code.WRONG_TYPE
         label = f"item {name}" if isinstance(path[-1], int) else repr(name)
-        document.report(path, f"{label} {leaf}", code)
+        said = str(leaf).replace("is not an object with fields", "should be a mapping of keys to values")
+        document.report(path, f"{label} {said}", code)
     else:
         # A validator of an options class: its text is the plugin author's, who is asked to name no value.
         document.report(path, redact(f"{name!r} is not accepted: {leaf}"), Code.BAD_VALUE)

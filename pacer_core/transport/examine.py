@@ -15,7 +15,7 @@ from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 from pacer_core.transport.status import counts, losses
-from pacer_core.transport.topology import Declarer, keyed
+from pacer_core.transport.topology import Declarer, reader
 
 
 @frozen
@@ -97,7 +97,7 @@ def _queues(connection: Any, config: Config, missing: list[str]) -> Iterator[Tro
     declarer = Declarer(connection)
     for queue in config.queues:
         if counts(connection, queue.name) is not None:
-            if queue.declare == "active":
+            if queue.declare == "active" and reader(config, queue.name) is not None:
                 yield from _refusals(declarer, queue, config)
         elif queue.declare == "passive":
             yield Trouble(
@@ -110,7 +110,7 @@ def _queues(connection: Any, config: Config, missing: list[str]) -> Iterator[Tro
 
 def _refusals(declarer: Declarer, queue: Queue, config: Config) -> Iterator[Trouble]:
     try:
-        declarer.work_queue(queue, keyed(config.consumers, queue.name))
+        declarer.work_queue(queue, reader(config, queue.name))
     except AccessRefused as error:
         yield _refused(config.broker, error, f"may not declare queue {queue.name!r}")
     except BrokerError as error:

@@ -107,6 +107,10 @@ class Publisher:
                 self._drop()
                 lost = BrokerError(f"lost {self._broker} while publishing: {error}")
             else:
+                if self._link.nacked:
+                    # A channel that RabbitMQ has refused a message of a quorum queue on goes on refusing,
+                    # also when the queue's limit is gone; a new one does not.
+                    self._drop()
                 return None
         return lost
 
@@ -135,6 +139,7 @@ class _Link:
     """One connection and its confirming channel."""
 
     def __init__(self, broker: Broker) -> None:
+        self.broker = broker
         self.connection = connect(broker, "publisher")
         self.heartbeats = not broker.embedded
         self.beats = broker.heartbeat.total_seconds() / 4
@@ -144,6 +149,8 @@ class _Link:
         """By delivery tag, which of those that wait."""
         self.waiting: dict[int, Outgoing] = {}
         self.refused: dict[int, BrokerError] = {}
+        self.nacked = False
+        """Whether the broker has refused a message: a full queue, for instance."""
         self.channel.confirm_select()
         self.channel.events["basic_ack"].add(self._acked)
         self.channel.events["basic_nack"].add(self._nacked)
@@ -179,7 +186,7 @@ class _Link:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise BrokerError(
-                    f"the broker has not confirmed {len(self.unconfirmed)} message(s) "
+                    f"{self.broker} has not confirmed {len(self.unconfirmed)} message(s) "
                     f"in {CONFIRM_TIMEOUT:g} s: look for its disk or memory alarm"
                 )
             with contextlib.suppress(socket.timeout):
@@ -192,6 +199,7 @@ class _Link:
             del self.waiting[number]
 
     def _nacked(self, tag: int, multiple: bool) -> None:
+        self.nacked = True
         for number in self._confirmed(tag, multiple):
             message = self.waiting.pop(number)
             where = f"exchange {message.exchange!r} with routing key " if message.exchange else "queue "

@@ -41,7 +41,7 @@ def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | Non
         if plans is None or exchange.name in exchanges:
             broker.exchange(exchange)
     for queue in queues:
-        broker.queue(queue, keyed(config.consumers, queue.name))
+        broker.queue(queue, reader(config, queue.name))
     for step in LADDER:
         broker.step(step)
 
@@ -54,9 +54,10 @@ def _needed(config: Config, plans: Sequence[ConsumerPlan]) -> Iterator[Queue]:
             yield queue
 
 
-def keyed(plans: tuple[ConsumerPlan, ...], queue: str) -> bool:
-    """Tell whether a consumer whose messages have keys reads a queue."""
-    return any(plan.pipeline.type.key is not None for plan in plans if queue in plan.config.queues)
+def reader(config: Config, queue: str) -> ConsumerPlan | None:
+    """Give the consumer that reads a queue, or would where it were not switched off."""
+    plans = (*config.consumers, *config.disabled)
+    return next((plan for plan in plans if queue in plan.config.queues), None)
 
 
 class Declarer:
@@ -78,7 +79,7 @@ class Declarer:
             f"{_AS_IT_IS} {{name: {exchange.name}, declare: passive}} in the configuration",
         )
 
-    def queue(self, queue: Queue, keyed: bool) -> None:
+    def queue(self, queue: Queue, reader: ConsumerPlan | None) -> None:
         self._queue(dead_queue(queue.name), _quorum(), ours=True)
         if queue.declare == "passive":
             self._try(
@@ -87,7 +88,9 @@ class Declarer:
                 "",
             )
             return
-        self.work_queue(queue, keyed)
+        # What nobody reads may have been declared for somebody who did: it only has to be there.
+        if reader is not None or not self._exists(queue.name):
+            self.work_queue(queue, reader)
         if queue.exchange is not None:
             key = queue.routing_key if queue.routing_key is not None else queue.name
             self._try(
@@ -98,11 +101,11 @@ class Declarer:
                 "",
             )
 
-    def work_queue(self, queue: Queue, keyed: bool) -> None:
+    def work_queue(self, queue: Queue, reader: ConsumerPlan | None) -> None:
         """Declare a queue of ours by itself; where it is there already, that changes nothing."""
         arguments: dict[str, Any] = _quorum() if queue.type == "quorum" else {}
         arguments |= {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead_queue(queue.name)}
-        if keyed:
+        if reader is not None and reader.pipeline.type.key is not None:
             arguments["x-single-active-consumer"] = True
         if queue.priority_enabled:
             arguments["x-max-priority"] = queue.max_priority_level
@@ -137,6 +140,16 @@ class Declarer:
             f"queue {name!r}",
             _OURS if ours else f"{_AS_IT_IS} {{name: {name}, declare: passive}} in the configuration",
         )
+
+    def _exists(self, name: str) -> bool:
+        channel = self.connection.channel()
+        try:
+            channel.queue_declare(queue=name, passive=True)
+        except NotFound:
+            return False
+        finally:
+            channel.close()
+        return True
 
     def _try(self, call: Callable[[Any], Any], what: str, advice: str) -> None:
         channel = self.connection.channel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
 from pacer_core.transport.topology import declare
+from pacer_http.testing import Reply, StandIn
 from pacer_sandbox import IcatSandbox
 from tests.services import RabbitMQ
-from tests.services.base import free_port
+from tests.services.base import free_port, program
+from tests.services.fixtures import skip_without_program
 from tests.support import Ran, Site
 
 CONFIG = """
@@ -120,11 +123,34 @@ def test_each_failure_comes_with_what_to_do_about_it_and_without_secrets(
 
 
 def test_what_does_not_answer_holds_up_nothing(doctor: Doctor, deaf: int) -> None:
-    found = findings(doctor("--json", "--timeout", "2", port=deaf, icat=f"http://127.0.0.1:{deaf}"))
+    found = findings(doctor("--json", "--timeout", "4", port=deaf, icat=f"http://127.0.0.1:{deaf}"))
     for name in ("main", "icat"):
-        assert found[name]["detail"] == "it did not answer in time: 2 s"
+        assert found[name]["detail"] == "it did not answer in time: 4 s"
         assert "see that it runs" in found[name]["advice"]
     assert found["dashboard"]["well"]
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_by_its_name(doctor: Doctor, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    made = ("-keyout", str(key), "-out", str(certificate))
+    with skip_without_program():
+        openssl = program("openssl", package="openssl")
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *made],
+        check=True,
+        capture_output=True,
+    )
+    with StandIn(lambda _: Reply(), certificate=(certificate, key)) as stranger:
+        port = stranger.url.rpartition(":")[2]
+        found = findings(doctor("--json", port=f"{port}, protocol: amqps", icat=stranger.url))
+    for name in ("main", "icat"):
+        assert "certificate verify failed" in found[name]["detail"]
+    assert (
+        "give the authority of the broker's certificate as tls.caFile of brokers.main"
+        in found["main"]["advice"]
+    )
+    assert "certificates and account in integrations.icat" in found["icat"]["advice"]
 
 
 def test_queues_and_exchanges_that_are_not_as_they_should_be_are_named(

@@ -69,6 +69,7 @@ def test_a_broker_that_is_not_there_is_an_error_of_a_single_run(lab: Lab) -> Non
     done = lab.once()
     assert done.code == 69
     assert done.err.startswith("error: cannot connect to amqp://127.0.0.1:1,nowhere.invalid:5/test-")
+    assert done.err.endswith("`pacer doctor` looks further, and says what to do\n")
 
 
 def test_wrong_credentials_are_an_error_that_names_none(lab: Lab) -> None:
@@ -157,7 +158,7 @@ def test_nothing_can_be_sent_to_a_broker_in_another_process(lab: Lab) -> None:
     assert "an in-memory broker is seen by one process only" in done.err
 
 
-def test_a_dead_queue_that_is_full_is_named_and_nothing_is_lost(lab: Lab) -> None:
+def test_a_dead_queue_that_is_full_is_named_and_filled_when_its_limit_is_gone(lab: Lab) -> None:
     lab.declare()
     limit = '{"max-length": 1, "overflow": "reject-publish"}'
     lab.node.ctl("set_policy", "-p", lab.vhost, "full", "^jobs.dead$", limit, "--apply-to", "queues")
@@ -166,5 +167,31 @@ def test_a_dead_queue_that_is_full_is_named_and_nothing_is_lost(lab: Lab) -> Non
         lab.publish("nothing")
     running.wait_for("refused a message to queue 'jobs.dead'")
     assert "lost amqp" not in running.printed
+    lab.node.ctl("clear_policy", "-p", lab.vhost, "full")
+    eventually(lambda: lab.waiting("jobs.dead") >= 20, 120, lambda: running.printed)
     assert running.end() == 0
-    eventually(lambda: lab.waiting("jobs") + lab.waiting("jobs.dead") >= 20, 60)
+
+
+OTHERS = "type: jobs, queues: [others]"
+QUEUES = "name: jobs}, {name: others"
+
+
+def test_a_consumer_with_keys_can_be_switched_off_and_on(lab: Lab) -> None:
+    for enabled in ("false", "true", "false"):
+        keyed = f"type: keyed, queues: [jobs], enabled: {enabled}"
+        lab.configure(queue=QUEUES, consumer=f"{OTHERS}}}\n  - {{{keyed}")
+        lab.declare()
+        lab.publish({"name": "a"})
+        assert lab.once().code == 0
+    assert lab.waiting() == 1  # the first two were read when it was switched on
+
+
+def test_a_queue_whose_consumer_was_removed_goes_on_gathering_messages(lab: Lab) -> None:
+    lab.configure(consumer="type: keyed, queues: [jobs]")
+    lab.declare()
+    lab.configure(queue=QUEUES, consumer=OTHERS)
+    running = lab.run()
+    lab.publish({"name": "a"})
+    assert running.end() == 0
+    assert lab.waiting() == 1
+    assert lab.site.pacer("doctor", "-c", lab.file).code == 0

@@ -43,7 +43,7 @@ def test_a_message_stays_unacknowledged_while_the_broker_confirms_nothing(
     try:
         lab.node.ctl("set_vm_memory_high_watermark", "0.000001")
         lab.open_gate()
-        running.wait_for("lost amqp://")
+        running.wait_for("has not confirmed")
         assert "first a 1" in lab.effects
         assert "dead in jobs.dead" not in running.printed
     finally:

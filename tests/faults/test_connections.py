@@ -145,7 +145,7 @@ def test_a_disk_alarm_delays_what_leaves_a_copy_and_loses_nothing(ledger: Ledger
     try:
         ledger.lab.node.ctl("set_disk_free_limit", full)
         ledger.lab.open_gate()
-        running.wait_for("lost amqp://")
+        running.wait_for("has not confirmed")
         assert ("jobs", *good) in ledger.done()
         assert ("children", *good) not in ledger.done()
     finally:

@@ -290,8 +290,42 @@ def test_each_capability_that_a_configuration_needs_is_asked_for(post: Site) -> 
 def test_a_file_that_is_not_there_is_a_problem(site: Site) -> None:
     _, problems = check(site.folder / "none.yaml")
     assert [(one.code, one.message) for one in problems] == [
-        (Code.UNREADABLE_FILE, "cannot be read: No such file or directory")
+        (
+            Code.UNREADABLE_FILE,
+            "cannot be read: No such file or directory; name another file with --config, or in PACER_CONFIG",
+        )
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "hint"),
+    [
+        ("brokers:\n\tmain: {}\n", "2:1", "this is a tab"),
+        (
+            "brokers:\n  main: {host: a\nqueues:\n",
+            "3:7",
+            "a comma is missing before this, or the '}' of line 2",
+        ),
+        ("consumers:\n  - {queues: [a b: c}\n", "2:21", "or the ']' of line 2"),
+        (
+            "brokers:\n  main:\n    host: a\n   port: 3\n",
+            "4:4",
+            "as the other lines of the block that begins in line 2",
+        ),
+        ("password: p4ss: word\n", "1:15", "a text with ': ' wants quotes"),
+        ('host: "a\nport: 3\n', "3:1", "the quotes that begin in line 1 have no end"),
+    ],
+)
+def test_what_is_no_yaml_is_told_with_what_to_look_for(post: Site, text: str, place: str, hint: str) -> None:
+    (problem,) = found(post, text)
+    assert problem.startswith(f"{place}: error: ")
+    assert hint in problem
+    assert "p4ss" not in problem
+
+
+def test_a_word_where_keys_belong_is_told_so_in_the_words_of_yaml(post: Site) -> None:
+    (problem,) = found(post, FINE.replace("[scale]}", "[scale], notYet: 2d}"))
+    assert problem == "10:71: error: 'notYet' should be a mapping of keys to values [wrong-type]"
 
 
 def test_a_file_that_is_no_text_is_a_problem(site: Site) -> None:
@@ -330,6 +364,13 @@ def test_the_command_says_which_tasks_run_and_what_those_left_out_would_need(pos
         "parcels reads parcels: weigh, stamp",
         "  left out without lorry: load, unload",
     ]
+
+
+def test_the_command_says_which_consumers_are_switched_off(post: Site) -> None:
+    text = FINE.replace("queues:\n", "queues:\n  - {name: attic}\n", 1)
+    text += "  - {type: parcels, name: old, enabled: false, queues: [attic], integrations: [scale]}\n"
+    done = post.pacer("config", "check", "-c", post.write(text))
+    assert done.out.splitlines()[-1] == "old is switched off: messages gather in attic"
 
 
 def test_the_command_gives_problems_as_json(post: Site) -> None:

@@ -58,6 +58,7 @@ class Sender:
     def _send_until_the_end(self, spool: Spool) -> None:
         failures = 0
         while True:
+            ending = self._ending.is_set()  # asked before it looks: what comes until then is sent
             self._some.clear()
             try:
                 wait = None if self._send(spool, 1 if failures else TOGETHER) else TURN
@@ -70,7 +71,7 @@ class Sender:
                 if failures:
                     log.warning("the dashboard takes records again")
                 failures = 0
-            if self._ending.is_set():
+            if ending:
                 return
             if failures:
                 self._ending.wait(wait)  # new records wait with the others

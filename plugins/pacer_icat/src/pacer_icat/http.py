@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -60,7 +61,8 @@ class Http:
                 "POST", self._path, body=body, headers=_HEADERS, retries=False, redirect=False
             )
         except urllib3.exceptions.HTTPError as error:
-            raise IcatAway(f"ICAT does not answer: {_why(error)}") from error
+            where = f"{self._pool.host}:{self._pool.port}"
+            raise IcatAway(f"ICAT does not answer at {where}: {_why(error)}") from error
         return answer.status, answer.data
 
     def close(self) -> None:
@@ -68,6 +70,11 @@ class Http:
         self._pool.close()
 
 
+# urllib3 begins with where it was connected to, in its own classes' words.
+_POOL = re.compile(r"^HTTPS?Connection(Pool)?\(host=[^)]*\): ")
+
+
 def _why(error: urllib3.exceptions.HTTPError) -> str:
     text = str(error)
-    return f"{type(error).__name__}: {text.rpartition('>: ')[2] or text}"
+    text = _POOL.sub("", text.rpartition(">: ")[2] or text)
+    return f"{type(error).__name__}: {text}"
