@@ -77,13 +77,14 @@ def test_workers_end_when_their_supervisor_is_killed(lab: Lab) -> None:
     assert lab.waiting("jobs") == 0
 
 
-def test_a_run_that_its_broker_refuses_ends_at_once_in_one_line(lab: Lab) -> None:
+def test_a_run_that_its_broker_refuses_ends_at_once_and_says_where_to_look(lab: Lab) -> None:
     lab.channel.queue_declare("jobs", durable=True, auto_delete=False)
     running = lab.site.start("run", "-c", lab.file)
     assert running.process.wait(30) == 69
     assert running.printed.startswith("error: queue 'jobs' exists with other arguments")
     assert "write {name: jobs, declare: passive} in the configuration" in running.printed
-    assert len(running.printed.splitlines()) == 1
+    assert len(running.printed.splitlines()) == 2
+    assert "pacer doctor" in running.printed.splitlines()[1]
 
 
 def test_a_queue_that_somebody_removes_stops_those_alone_who_read_it(lab: Lab) -> None:
