@@ -21,7 +21,7 @@ def config() -> None:
     """Look at a configuration file."""
 
 
-@config.command()
+@config.command(short_help="Report every problem of a configuration.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
 @click.pass_context

@@ -25,7 +25,7 @@ _VERSION = 1
 EX_UNAVAILABLE = 69
 
 
-@click.command()
+@click.command(short_help="Look whether brokers and integrations can be worked with.")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.option(
