@@ -185,10 +185,9 @@ class Wire:
         said = _Frames()
         confirmed: list[Event] = []
         for data in self._through(link.broker, link.client):
-            # What a cut has kept from its publisher is not confirmed: it will publish again.
-            if not link.left:
-                self.events += [_like(publish, "confirm") for publish in confirmed]
-            confirmed.clear()
+            if not data:  # everything before has been passed on, and is confirmed if somebody is there
+                self.events += [] if link.left else [_like(publish, "confirm") for publish in confirmed]
+                confirmed.clear()
             for kind, number, payload in said.take(data):
                 if event := _received(link, kind, number, payload):
                     self._pass(event)
