@@ -155,13 +155,15 @@ class InHand:
 
     def _handle_together(self, jobs: Sequence[Job]) -> None:
         try:
-            self._handler.forward(jobs)
-        except Exception:  # a plugin's, from its hook: which message it is about shows in handling each
-            log.debug("messages are forwarded one by one", exc_info=True)
-        for job in jobs:
-            self._handle(job)
-        self._forwarding = False
-        self._waker.wake()
+            try:
+                self._handler.forward(jobs)
+            except Exception:  # ours: a hook that fails has its own message fail, and that one alone
+                log.exception("forwarding together failed; messages are forwarded one by one")
+            for job in jobs:
+                self._handle(job)
+        finally:  # or nothing would be forwarded ever again
+            self._forwarding = False
+            self._waker.wake()
 
     def _handle(self, job: Job) -> None:
         try:
