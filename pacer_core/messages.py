@@ -21,7 +21,7 @@ IGNORED = "ignored_messages"
 """What is counted of messages that their class passes over."""
 
 
-@frozen
+@frozen(slots=False)  # one for each message: with slots, setting frozen fields takes twice as long
 class Envelope:
     """A message as the broker delivered it: raw bytes, and everything known about its way so far.
 

@@ -19,7 +19,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct
 from typing import Any
@@ -29,7 +29,7 @@ from amqp.exceptions import RecoverableConnectionError, UnexpectedFrame
 from amqp.transport import SSLTransport, TCPTransport
 from kombu.transport import pyamqp
 
-from pacer_core.transport.deliver import AROUND, END, FRAME, Contents, Take, whole_delivery
+from pacer_core.transport.deliver import AROUND, END, FRAME, Deliveries, Opener, Take
 from pacer_core.transport.lenient import frame_handler
 
 _CHUNK = 64 * 1024
@@ -75,13 +75,13 @@ class _Buffered:
         self._at = end + 1
         return kind, channel, buffer[end - size : end]
 
-    def take_delivery(self, taker: Callable[[int, bytes], Take | None]) -> tuple[Take, Contents] | None:
-        """Give the delivery that comes next, where it is one and is here in full."""
-        found = whole_delivery(self._buffer, self._at, taker)
+    def take_delivery(self, deliveries: Deliveries) -> tuple[Take, int, bytes] | None:
+        """Give the delivery that comes next, where it is one and is here in full: whose it is, tag, body."""
+        found = deliveries.read(self._buffer, self._at)
         if found is None:
             return None
-        self._at, take, contents = found
-        return take, contents
+        self._at, take, tag, body = found
+        return take, tag, body
 
     def read_frame(self) -> Frame:
         """Give the next frame, waiting for it where it is not here; a timeout loses nothing."""
@@ -131,7 +131,7 @@ class Channel(pyamqp.Channel):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.takers: dict[bytes, Take] = {}
+        self.openers: dict[bytes, Opener] = {}
         """By consumer tag, who takes what `Connection.drain_ready` finds; the rest goes to callbacks."""
 
     def ack_all(self, acks: Iterable[tuple[int, bool]]) -> None:
@@ -208,6 +208,7 @@ class Connection(pyamqp.Connection):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, frame_handler=frame_handler, **options)
+        self._deliveries = Deliveries(self._opener)
 
     def Transport(  # noqa: N802 - the name that py-amqp calls
         self,
@@ -240,16 +241,16 @@ class Connection(pyamqp.Connection):  # type: ignore[misc]
 
         For the outermost loop, after ``select`` or `ready`; never for a call that waits for an answer.
         """
-        transport, handle = self.transport, self.on_inbound_frame
+        transport, handle, deliveries = self.transport, self.on_inbound_frame, self._deliveries
         if not transport.ready():
             transport.read_ready()
         count = 0
         while count < limit:
-            delivery = transport.take_delivery(self._taker)
+            delivery = transport.take_delivery(deliveries)
             if delivery is not None:
                 self.bytes_recv += 3  # frames; what heartbeats go by
-                take, contents = delivery
-                take(contents)
+                take, tag, body = delivery
+                take(tag, body)
                 count += 1
                 continue
             frame = transport.take()
@@ -259,9 +260,9 @@ class Connection(pyamqp.Connection):  # type: ignore[misc]
                 count += 1
         return count
 
-    def _taker(self, channel: int, consumer_tag: bytes) -> Take | None:
+    def _opener(self, channel: int, consumer_tag: bytes) -> Opener | None:
         found = self.channels.get(channel)
-        return None if found is None or found.is_closing else found.takers.get(consumer_tag)
+        return None if found is None or found.is_closing else found.openers.get(consumer_tag)
 
 
 class Transport(pyamqp.Transport):  # type: ignore[misc]

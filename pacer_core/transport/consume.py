@@ -7,24 +7,24 @@ import math
 import os
 import select
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from amqp.exceptions import AccessRefused
-from attrs import frozen
+from attrs import define
 
 from pacer_core.config.model import Queue
 from pacer_core.messages import Envelope
 from pacer_core.transport.buffered import Channel
 from pacer_core.transport.connection import contents
-from pacer_core.transport.deliver import Contents
-from pacer_core.transport.headers import read_envelope
+from pacer_core.transport.deliver import Take
+from pacer_core.transport.headers import reader
 
 BATCH = 64
 """Messages that are handed out, and acknowledged, between two looks at anything else."""
 
 
-@frozen(eq=False)
+@define(eq=False)  # never changed; not frozen, since that costs more than all else here
 class Received:
     """A message in hand: what it is, and what it takes to acknowledge it."""
 
@@ -118,21 +118,25 @@ class Subscription:
         self._channel.basic_qos(0, count, False)
 
     def _subscribe(self, queue: Queue, *, exclusive: bool) -> None:
-        def take(content: Contents) -> None:
-            envelope = read_envelope(
-                content.body, queue.name, content.delivery_info, content.properties, content.headers
-            )
-            self._on_message(Received(envelope, self, content.tag))
+        def opener(
+            delivery_info: Mapping[str, Any], properties: Mapping[str, Any], headers: Mapping[str, Any]
+        ) -> Take:
+            envelope = reader(queue.name, delivery_info, properties, headers)
+            return lambda tag, body: self._on_message(Received(envelope(body), self, tag))
+
+        def take(message: Any) -> None:
+            content = contents(message)
+            opener(content.delivery_info, content.properties, content.headers)(content.tag, content.body)
 
         arguments = {"exclusive": True} if exclusive else {}
         tag = f"pacer-{queue.name}"
         # Known before the first delivery: the embedded broker's channel takes all through the callback.
-        getattr(self._channel, "takers", {})[tag.encode()] = take
+        getattr(self._channel, "openers", {})[tag.encode()] = opener
         try:
             self._channel.basic_consume(
                 queue=queue.name,
                 no_ack=False,
-                callback=lambda message: take(contents(message)),
+                callback=take,
                 consumer_tag=tag,
                 **arguments,
             )
@@ -164,6 +168,10 @@ class Subscription:
         if not self.open:
             return
         fresh = sorted(tags)
+        if not self._early and fresh and fresh[0] == self._low + 1 and fresh[-1] == self._low + len(fresh):
+            self._low = fresh[-1]  # as they came, which is nearly always
+            self._channel.ack_all([(self._low, True)])
+            return
         finished = self._early.union(fresh)
         while self._low + 1 in finished:
             self._low += 1

@@ -16,11 +16,11 @@ from typing import Any
 from amqp import spec
 from amqp.basic_message import Message
 from amqp.exceptions import FrameSyntaxError, UnexpectedFrame
+from amqp.serialization import decode_properties_basic
 
 METHOD, HEADER, HEARTBEAT = 1, 2, 8  # AMQP 0-9-1, section 2.3.5
 
 _CONTENT = frozenset({spec.Basic.Deliver, spec.Basic.GetOk, spec.Basic.Return})
-_BASIC = 60
 _METHOD = Struct(">HH")
 _LENGTH = Struct(">I")
 _TIME = Struct(">Q")
@@ -44,9 +44,11 @@ class _Lenient(Message):  # type: ignore[misc]  # py-amqp has no types
 
 def read_properties(listed: bytes) -> dict[str, Any]:
     """Read the flags and list of a content header (section 4.2.6.1), repaired where they have to be."""
-    message = _Lenient()
-    message._load_properties(_BASIC, bytes(_FLAGS_AT) + listed, _FLAGS_AT)
-    properties: dict[str, Any] = message.properties
+    properties: dict[str, Any]
+    try:
+        properties, _ = decode_properties_basic(listed, 0)
+    except _DECODING:
+        properties, _ = decode_properties_basic(repaired(bytes(_FLAGS_AT) + listed), _FLAGS_AT)
     return properties
 
 

@@ -256,6 +256,42 @@ def test_a_body_of_many_frames_arrives_as_it_was_sent(connect: Connect, fill: An
     assert got[0].body == body
 
 
+def test_deliveries_of_two_queues_on_a_channel_go_to_whoever_takes_them_now(
+    connect: Connect, fill: Any
+) -> None:
+    for number in range(20):
+        looking = fill([b"%d" % number, b""], queue=f"queue {number % 3 % 2}")
+    connection = connect()
+    for who in ("first", "second"):  # the second channel has the number and the consumer tags of the first
+        got: list[tuple[str, str, bytes]] = []
+        channel = connection.channel()
+        for number in range(2):
+            queue = f"queue {number}"
+            channel.openers[queue.encode()] = _opener(who, got)
+            channel.basic_consume(queue, callback=_one_by_one(got), consumer_tag=queue)
+        _drain(connection, got, 40)
+        assert {one for one, _, _ in got} - {"frame by frame"} == {who}
+        for queue, rest in (("queue 0", (0, 2)), ("queue 1", (1,))):
+            numbers = [number for number in range(20) if number % 3 in rest]
+            bodies = [body for _, key, body in got if key == queue]
+            assert bodies == [body for number in numbers for body in (b"%d" % number, b"")]
+        channel.close()  # all go back
+    assert looking.queue_declare("queue 1", passive=True).message_count == 14
+
+
+def _one_by_one(got: list[tuple[str, str, bytes]]) -> Callable[[Any], None]:
+    """Take what comes before ConsumeOk, or in pieces."""
+    open_ = _opener("frame by frame", got)
+    return lambda message: open_(message.delivery_info, {}, {})(0, message.body or b"")
+
+
+def _opener(who: str, got: list[tuple[str, str, bytes]]) -> Any:
+    def open_(info: Any, properties: Any, headers: Any) -> Any:
+        return lambda tag, body: got.append((who, info["routing_key"], body))
+
+    return open_
+
+
 def test_acknowledgements_in_one_write_are_all_taken(connect: Connect, fill: Any) -> None:
     looking = fill(_bodies(30))
     connection = connect()

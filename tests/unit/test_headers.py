@@ -1,9 +1,13 @@
 """What copies of a message carry: everything that is needed, nothing that harms, and never too much."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 from amqp.serialization import dumps, loads
@@ -13,7 +17,13 @@ from hypothesis import strategies as st
 
 from pacer_core import BadField, Delivery, Envelope, Outcome
 from pacer_core.messages import TaskFailure
-from pacer_core.transport.headers import copy_headers, copy_properties, dead_headers, read_envelope
+from pacer_core.transport.headers import (
+    copy_headers,
+    copy_properties,
+    dead_headers,
+    read_envelope,
+    reader,
+)
 
 FRAME = 131_064  # what RabbitMQ takes in one header frame
 SEEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -246,6 +256,62 @@ def test_forged_headers_do_no_harm(forged: dict[str, Any], versioned: bool) -> N
     )
     assert size(ours(dead_headers(again, envelope.retries, "why"))) <= 16 * 1024
     assert seen_again(copy_headers(again, envelope.retries)).facts == envelope.facts
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(NAMES), anything, max_size=5),
+    st.dictionaries(st.sampled_from(["message_id", "expiration", "priority"]), texts),
+)
+def test_messages_that_differ_in_their_bodies_alone_have_envelopes_that_do(
+    forged: dict[str, Any], properties: dict[str, Any]
+) -> None:
+    headers = FORGED | {"colour": "red"} | {f"x-pacer-{name}": value for name, value in forged.items()}
+    place: tuple[Any, ...] = ("parcels", {"exchange": "post", "redelivered": True}, properties, headers)
+    envelope = reader(*place)
+    for body in (b"one", b"two"):
+        one, same = envelope(body), read_envelope(body, *place)
+        assert one.first_seen is not None
+        assert one == evolve(same, correlation_id=one.correlation_id, first_seen=one.first_seen)
+
+
+def test_what_one_message_does_with_its_properties_headers_and_facts_no_other_sees() -> None:
+    kept: dict[str, Any] = FORGED | {"colour": "red", "x-pacer-facts": '{"a":[]}'}
+    for headers in (kept, {"colour": "red"}):
+        envelope = reader("parcels", {}, {"priority": 1}, headers)
+        one, other = envelope(b""), envelope(b"")
+        one.headers["colour"] = one.properties["priority"] = "blue"  # type: ignore[index]  # not typed code
+        for fact in one.facts.values():
+            fact.append("b")
+        assert (other.headers, other.properties) == ({"colour": "red"}, {"priority": 1})
+        assert not any(other.facts.values())
+
+
+def test_messages_without_an_id_have_one_each() -> None:
+    envelope = reader("parcels", {}, {}, {})
+    with ThreadPoolExecutor(8) as threads:
+        ids = list(threads.map(lambda _: envelope(b"").correlation_id, range(2000)))
+    assert len(set(ids)) == 2000
+    for one in ids:
+        read = UUID(one)
+        assert (str(read), read.version, read.variant) == (one, 8, RFC_4122)
+
+
+FORKING = """
+import os
+from pacer_core.transport.headers import fresh_id
+fresh_id()
+child = os.fork()
+print(fresh_id(), flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_processes_that_are_forked_off_give_other_ids() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKING], check=True, capture_output=True, text=True)
+    one, other = done.stdout.split()
+    assert one[:24] != other[:24]
 
 
 @pytest.mark.parametrize("name", ["done", "rejected", "facts", "attempt", "retries", "first-seen"])
