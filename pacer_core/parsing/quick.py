@@ -195,7 +195,8 @@ _PLAIN = {
     # {1} asks for text that is printable, which has no control character and no half of a surrogate pair.
     str: "type({0}) is str{1}",
     Text: "type({0}) is str{1} and ({0} := {0}.strip())",
-    int: f"type({{0}}) is int and {-(2**63)} <= {{0}} < {2**63}",
+    int: f"type({{0}}) is int and {-(2**63)} <= {{0}} < {2**63} or type({{0}}) is str "
+    "and len({0}) <= 18 and {0}.isascii() and {0}.isdecimal() and ({0} := int({0})) >= 0",
     float: "type({0}) is float and -inf < {0} < inf",
     bool: "{0} is True or {0} is False",
     Scalar: "type({0}) is str{1} and ({0} := {0}.strip()) "

@@ -100,7 +100,24 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
 }
 BAD = st.sampled_from(
     [
-        *(None, "", " ", "x", "\x00", "\ud800", "\u200b", "1_000", "NaN", "٣", 2**63, 1.5, -1, True),
+        *(
+            None,
+            "",
+            " ",
+            "x",
+            "\x00",
+            "\ud800",
+            "\u200b",
+            "1_000",
+            "NaN",
+            "٣",
+            "²",
+            "9" * 19,
+            2**63,
+            1.5,
+            -1,
+            True,
+        ),
         *([], [None], ["x"], [[1]], {}, {"name": ""}, {"name": "s", "count": 0}, [{"mass": 1}], "2026-01-02"),
     ]
 )
@@ -164,7 +181,7 @@ def test_a_flood_of_spellings_is_read_the_strict_way() -> None:
 VALUES: dict[Any, list[Any]] = {
     Text: ["a", " b ", "ä"],
     str: ["a", " ", "\u200b", "c\nd"],
-    int: [1, 0, -(2**63), 2**63 - 1, "12"],
+    int: [1, 0, -(2**63), 2**63 - 1, "12", "-3", "+4", " 5", "9" * 18],
     float: [1.5, 1, -0.0, "1e3"],
     bool: [True, "false"],
     Scalar: [1, 2**70, 1.5, True, "x "],
