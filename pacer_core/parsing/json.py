@@ -21,3 +21,12 @@ def read_json(body: bytes) -> Any:
         return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
     except orjson.JSONDecodeError as error:
         raise Reject(f"the body is not JSON: line {error.lineno}, column {error.colno}") from None
+
+
+def has_legal_text(body: bytes) -> bool:
+    """Tell of a JSON body, without a look at each text in it, that no text holds what XML 1.0 cannot carry.
+
+    Control characters and halves of surrogate pairs can only be there as escapes (RFC 8259, section 7; the
+    halves are no UTF-8), and U+FFFE and U+FFFF begin with the byte EF.
+    """
+    return b"\\" not in body and b"\xef" not in body

@@ -9,7 +9,7 @@ from pacer_core.consumers import ConsumerType
 from pacer_core.errors import Reject
 from pacer_core.hookspecs import hookimpl
 from pacer_core.messages import Envelope
-from pacer_core.parsing.json import read_json
+from pacer_core.parsing.json import has_legal_text, read_json
 from pacer_core.parsing.structure import structure
 from pacer_core.parsing.xml import read_xml
 
@@ -22,30 +22,28 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
     """Structure a JSON or XML body; where the content type does not tell, the first byte does."""
     if consumer.message is None:
         return None
-    first = _first_byte(envelope.body)
-    if not first:
-        raise Reject("the body is empty")
-    kind = _kind(envelope, first)
-    if kind == "xml":
-        data, problems = read_xml(envelope.body, consumer.message)
-        return structure(data, consumer.message, problems)
-    if kind == "json":
-        data = read_json(envelope.body)
-        if isinstance(data, str):  # a JSON or XML text packed into a JSON string, as older publishers do
-            packed = data.lstrip()
-            if packed.startswith("<"):
-                # What it declares is how it was encoded before it was packed.
-                data, problems = read_xml(packed.encode(), consumer.message, encoding="utf-8")
-                return structure(data, consumer.message, problems)
-            data = read_json(packed.encode())
-        return structure(data, consumer.message)
-    return None
-
-
-def _first_byte(body: bytes) -> bytes:
-    """Give the first byte that is no blank, without a copy of the body where there is no need."""
+    body = envelope.body
     first = body[:1]
-    return first if first and first not in _BLANKS else body.lstrip(_BLANKS)[:1]
+    if first in _BLANKS:  # or where there is none
+        first = body.lstrip(_BLANKS)[:1]
+        if not first:
+            raise Reject("the body is empty")
+    kind = _kind(envelope, first)
+    if kind == "json":
+        data = read_json(body)
+        if not isinstance(data, str):
+            return structure(data, consumer.message, legal=has_legal_text(body))
+        # A JSON or XML text packed into a JSON string, as older publishers do.
+        body = data.lstrip().encode()
+        if not body.startswith(b"<"):
+            return structure(read_json(body), consumer.message, legal=has_legal_text(body))
+        # What it declares is how it was encoded before it was packed.
+        data, problems = read_xml(body, consumer.message, encoding="utf-8")
+        return structure(data, consumer.message, problems, legal=True)
+    if kind == "xml":
+        data, problems = read_xml(body, consumer.message)
+        return structure(data, consumer.message, problems, legal=True)
+    return None
 
 
 def _kind(envelope: Envelope, first: bytes) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from cattrs import Converter
 
 from pacer_core.errors import BadField, Reject
-from pacer_core.parsing.quick import quick_converter
+from pacer_core.parsing.quick import Reader, Readers
 from pacer_core.parsing.types import Scalar, Text, Texts, shape_of, snake
 from pacer_core.structuring import Bad, Hook, Step, leaves, strict_converter, unknown_types
 
@@ -26,10 +26,11 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LARGEST = 2**63
 
 
-def structure(data: Any, cls: type[M], problems: Sequence[BadField] = ()) -> M:
+def structure(data: Any, cls: type[M], problems: Sequence[BadField] = (), *, legal: bool = False) -> M:
     """Make a message of class ``cls`` from plain data (dictionaries, lists, scalars).
 
     ``problems`` are those that are known already; with any, the message is rejected with all of them.
+    ``legal`` says that all text in the data is known to hold nothing but characters that XML 1.0 can carry.
 
     Keys are matched in snake case; keys that the class does not know are ignored, since publishers add
     fields before their readers learn them.
@@ -42,7 +43,7 @@ def structure(data: Any, cls: type[M], problems: Sequence[BadField] = ()) -> M:
     if not problems:
         kind: type = cls
         try:
-            message: M = _quick(kind)(data, kind)
+            message: M = _reader(kind, legal).read(data)
         except Exception:  # noqa: S110 - the strict way says what is wrong, or that nothing is
             pass
         else:
@@ -81,10 +82,14 @@ def _converter() -> Converter:
 
 
 @cache
-def _quick(cls: type) -> Hook:
+def _reader(cls: type, legal: bool) -> Reader:
     """Give the quick way into a class."""
-    hook: Hook = quick_converter(_converter(), _scalars()).get_structure_hook(cls)
-    return hook
+    return _readers(legal).of(cls)
+
+
+@cache
+def _readers(legal: bool) -> Readers:
+    return Readers(_converter(), legal)
 
 
 def _scalars() -> dict[Any, Hook]:

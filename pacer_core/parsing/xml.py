@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache
 from typing import Any
 
 from lxml import etree
@@ -26,16 +28,7 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[di
     IgnoreError
         Where its root is one that the class passes over.
     """
-    # Made anew each time: a parser shared between threads serialises them, and costs no less.
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        encoding=encoding,
-    )
+    parser = _own().parser if encoding is None else _parser(encoding)
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
@@ -44,7 +37,7 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[di
     if root.getroottree().docinfo.internalDTD is not None:
         raise Reject("the body has a DOCTYPE, which is not accepted")
     shape = shape_of(cls)
-    found = etree.QName(root).localname
+    found = root.tag.rpartition("}")[2]
     if root.tag in shape.ignored:
         raise IgnoreError(f"<{found}> is nothing for this consumer")
     if snake(found) != shape.root:
@@ -55,8 +48,33 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[di
     return _data(root, shape, None, problems), problems
 
 
-_Place = tuple["_Place | None", str, int | None]
-"""Where an element stands: inside which, as which field, and which of several."""
+def _parser(encoding: str | None = None) -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        remove_blank_text=True,  # that between elements, which nobody reads
+        encoding=encoding,
+    )
+
+
+class _Own(threading.local):
+    """The parser of a thread; one for several threads would let them wait for each other."""
+
+    def __init__(self) -> None:
+        self.parser = _parser()
+
+
+@cache
+def _own() -> _Own:
+    return _Own()
+
+
+_Place = tuple["_Place | None", Member, dict[str, Any]]
+"""Where an element stands: inside which, as which field, and the fields that came before it."""
 
 
 def _data(
@@ -70,31 +88,34 @@ def _data(
     tags = shape.tags
     for child in node:
         tag = child.tag
-        member = tags[tag] if tag in tags else _learn(shape, tag)
+        try:
+            member = tags[tag]
+        except KeyError:
+            member = _learn(shape, tag)
         if member is None:
             continue
-        items: list[Any] | None = data.setdefault(member.name, []) if member.many else None
-        here = place
-        here = (place, member.name, None if items is None else len(items))
         value: Any
-        if member.inner is not None:
-            value = _data(child, shape_of(member.inner), here, problems)
-        else:
-            value = (child.text or "").strip()
+        if member.inner is None:
+            value = child.text
+            value = value.strip() if value else ""
             if len(child):
-                problems.append(BadField(_spell(here), "holds elements where text is expected"))
-        if items is not None:
-            items.append(value)
-        elif member.name in data:
-            problems.append(BadField(_spell(here), "is given more than once"))
+                here = _spell((place, member, data))
+                problems.append(BadField(here, "holds elements where text is expected"))
         else:
-            data[member.name] = value
+            value = _data(child, shape_of(member.inner), (place, member, data), problems)
+        field = member.name
+        if field not in data:
+            data[field] = [value] if member.many else value
+        elif member.many:
+            data[field].append(value)
+        else:
+            problems.append(BadField(_spell((place, member, data)), "is given more than once"))
     return data
 
 
 def _spell(place: _Place) -> str:
-    parent, name, index = place
-    own = name if index is None else f"{name}[{index}]"
+    parent, member, before = place
+    own = f"{member.name}[{len(before.get(member.name, ()))}]" if member.many else member.name
     return own if parent is None else f"{_spell(parent)}.{own}"
 
 

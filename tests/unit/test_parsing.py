@@ -1,5 +1,6 @@
 """One message, written as JSON and as XML: both become the same instance."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -222,6 +223,39 @@ def test_publishers_may_write_the_same_in_many_ways(body: str, content_type: str
 def test_text_is_whole_where_a_comment_or_cdata_divides_it() -> None:
     body = XML.replace("<name>a</name>", "<name>a<!-- x -->b<![CDATA[<c>]]>&amp;&#100;<?p i?>e</name>", 1)
     assert scan(body).name == "ab<c>&de"
+
+
+# How a text may be divided in XML, and what each piece says.
+PIECES = {
+    **{piece: piece for piece in ("a", "ä", " ", "\n  ", " b", "c ", " " * 400, "d" * 300)},
+    "<!-- x -->": "",
+    "<?p i?>": "",
+    "<![CDATA[ ]]>": " ",
+    "<![CDATA[<e>]]>": "<e>",
+    "&#32;": " ",
+    "&amp;": "&",
+}
+
+
+@given(st.lists(st.sampled_from(sorted(PIECES)), max_size=6))
+def test_no_blank_inside_a_text_is_lost_however_it_is_divided(pieces: list[str]) -> None:
+    expected = "".join(PIECES[piece] for piece in pieces).strip()
+    body = XML.replace("<good>", f"<comment>{''.join(pieces)}</comment>\n<good>")
+    assert scan(body).comment == (expected or None)
+
+
+def test_threads_read_xml_at_the_same_time() -> None:
+    def read(number: int) -> str:
+        return scan(XML.replace("<name>a</name>", f"<name>{number}</name>", 1)).name
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(read, range(200))) == [str(number) for number in range(200)]
+
+
+def test_a_broken_body_leaves_no_trace_in_the_next() -> None:
+    for broken in (XML[:-3], "<a", "\x00", "<!DOCTYPE a><measurement/>"):
+        assert deliver(SCANS, broken, content_type="text/xml").outcome is Outcome.DEAD
+        assert scan(XML) == MINIMAL
 
 
 def test_attributes_of_other_vocabularies_are_no_fields() -> None:
