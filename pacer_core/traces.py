@@ -38,6 +38,8 @@ def trace_headers(envelope: Envelope) -> dict[str, str]:
 
 
 def _came_with(envelope: Envelope) -> dict[str, str]:
+    if not envelope.headers:
+        return {}
     given = {name: envelope.headers.get(name) for name in HEADERS}
     return {name: value for name, value in given.items() if isinstance(value, str) and len(value) <= _LONGEST}
 

@@ -36,7 +36,9 @@ _CHUNK = 64 * 1024
 _ACK = Struct(">BHIHHQBB")  # a whole frame: type, channel, size; class, method, delivery tag, multiple; end
 _ACK_SIZE = 13
 _METHOD = Struct(">HHH")  # class, method, a reserved number
-_CONTENT = Struct(">HHQ")  # of a content header: class, weight, size of the body
+_CONTENT = Struct(">BHIHHQ")  # a content header's frame: type, channel, size; class, weight, size of the body
+_CONTENT_SIZE = 12  # bytes of a content header before its properties
+_BASIC = spec.Basic.Publish[0]
 _END = bytes([END])
 
 Frame = tuple[int, int, bytes]
@@ -153,10 +155,11 @@ class Channel(pyamqp.Channel):  # type: ignore[misc]
             connection.transport.write(b"".join(frames))
             connection.bytes_sent += len(frames)  # what heartbeats go by
 
-    def publish_all(self, messages: Iterable[tuple[str, str, Any]], timeout: float) -> None:
-        """Publish messages, each to an exchange with a routing key, all mandatory, in a few writes.
+    def publish_all(self, messages: Iterable[tuple[str, str, bytes, bytes]], timeout: float) -> None:
+        """Publish messages, all mandatory, in a few writes.
 
-        ``timeout`` is in seconds, for each write: under an alarm the broker stops reading.
+        Of each: the exchange, the routing key, the properties as a `property_list`, and the body. ``timeout``
+        is in seconds, for each write: under an alarm the broker stops reading.
 
         Raises
         ------
@@ -166,17 +169,16 @@ class Channel(pyamqp.Channel):  # type: ignore[misc]
         connection = self.connection
         if connection is None:
             raise RecoverableConnectionError("connection already closed")
-        largest = connection.frame_max - AROUND
+        channel, largest = self.channel_id, connection.frame_max - AROUND
         gathered: list[bytes] = []
         size = 0
-        for exchange, routing_key, message in messages:
-            body = message.body
-            header = _CONTENT.pack(spec.Basic.Publish[0], 0, len(body)) + message._serialize_properties()
-            payloads = [(1, _publish(exchange, routing_key)), (2, header)]
-            payloads += [(3, body[at : at + largest]) for at in range(0, len(body), largest)]
-            for kind, payload in payloads:
-                gathered += (FRAME.pack(kind, self.channel_id, len(payload)), payload, _END)
-                size += len(payload) + AROUND
+        for exchange, routing_key, properties, body in messages:
+            header = _CONTENT.pack(2, channel, len(properties) + _CONTENT_SIZE, _BASIC, 0, len(body))
+            gathered += (_publish(channel, exchange, routing_key), header, properties, _END)
+            for at in range(0, len(body), largest):
+                piece = body[at : at + largest]
+                gathered += (FRAME.pack(3, channel, len(piece)), piece, _END)
+            size += len(properties) + len(body)
             if size > _CHUNK:
                 self._write(gathered, timeout)
                 gathered, size = [], 0
@@ -194,11 +196,12 @@ class Channel(pyamqp.Channel):  # type: ignore[misc]
 
 
 @lru_cache(maxsize=1024)
-def _publish(exchange: str, routing_key: str) -> bytes:
-    """Give the method of a mandatory publish (section 1.8.3.7)."""
+def _publish(channel: int, exchange: str, routing_key: str) -> bytes:
+    """Give the frame of a mandatory publish (section 1.8.3.7)."""
     names = (name.encode() for name in (exchange, routing_key))
     strings = b"".join(bytes([len(name)]) + name for name in names)
-    return _METHOD.pack(*spec.Basic.Publish, 0) + strings + b"\x01"
+    payload = _METHOD.pack(*spec.Basic.Publish, 0) + strings + b"\x01"
+    return FRAME.pack(1, channel, len(payload)) + payload + _END
 
 
 class Connection(pyamqp.Connection):  # type: ignore[misc]

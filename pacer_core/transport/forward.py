@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +25,7 @@ PAUSE = 5.0
 """Seconds between two tries to reach a recipient that is away."""
 _GLANCE = 0.1  # seconds to wait for another message's try
 Ahead = Mapping[str, Signal | None]
-"""By recipient, how publishing a message there went: ``None`` where it is confirmed."""
+"""By recipient that a message goes to, how publishing it there went: ``None`` where it is confirmed."""
 
 
 def task_name(recipient: str) -> str:
@@ -61,6 +60,8 @@ class Forwarder:
         self._types = {exchange.name: exchange.type for exchange in exchanges}
         self._recipients = {recipient.name: recipient for recipient in recipients}
         self._publishers = {recipient.name: Publisher(recipient) for recipient in recipients}
+        self._tasks = {name: Task(task_name(name), self._run(name)) for name in self._recipients}
+        self._confirmed = {name: Task(task_name(name), _nothing) for name in self._recipients}
         self._away = {name: _Away() for name in self._recipients}
         self._declared: set[tuple[str, str]] = set()
         self._lock = threading.Lock()
@@ -73,28 +74,35 @@ class Forwarder:
         Where the hook fails there is one task, which fails with its exception: the message is tried again,
         and what else is to be done with it does not wait for that.
         """
+        if ahead is not None:
+            return tuple([self._told(recipient, error) for recipient, error in ahead.items()])
         try:
-            taken = self._taken(envelope, message)
+            return tuple([self._tasks[recipient] for recipient in self._taken(envelope, message)])
         except Exception as error:
             return (Task("route", _fails(error)),)
-        return tuple(Task(task_name(recipient), self._run(recipient, ahead or {})) for recipient in taken)
 
-    def ahead(self, messages: Sequence[tuple[Envelope, Any]]) -> list[Ahead]:
-        """Publish messages together, and say of each how that went.
+    def ahead(self, messages: Sequence[tuple[Envelope, Any]]) -> list[Ahead | None]:
+        """Publish messages together, and say of each how that went; ``None`` where its hook fails.
 
         A broker confirms a hundred messages as fast as one, so this is several times faster than one by one.
         """
-        results: list[dict[str, Signal | None]] = [{} for _ in messages]
-        waiting: dict[str, list[int]] = {}
-        for number, (envelope, message) in enumerate(messages):
-            with contextlib.suppress(Exception):  # `tasks` asks again, and has this message fail alone
-                for recipient in self._taken(envelope, message):
-                    if task_name(recipient) not in envelope.done:
-                        waiting.setdefault(recipient, []).append(number)
-        for recipient, numbers in waiting.items():
-            said = self._hand_on(recipient, [messages[number][0] for number in numbers])
-            for number, error in zip(numbers, said, strict=True):
-                results[number][recipient] = error
+        results: list[dict[str, Signal | None] | None] = []
+        waiting: dict[str, list[tuple[Envelope, dict[str, Signal | None]]]] = {}
+        for envelope, message in messages:
+            try:
+                tasks = {recipient: self._tasks[recipient] for recipient in self._taken(envelope, message)}
+            except Exception:  # `tasks` asks again, and has this message fail alone
+                results.append(None)
+                continue
+            result: dict[str, Signal | None] = dict.fromkeys(tasks)
+            results.append(result)
+            for recipient, task in tasks.items():
+                if task.name not in envelope.done:
+                    waiting.setdefault(recipient, []).append((envelope, result))
+        for recipient, those in waiting.items():
+            said = self._hand_on(recipient, [envelope for envelope, _ in those])
+            for (_, result), error in zip(those, said, strict=True):
+                result[recipient] = error
         return list(results)
 
     def comes_back(self, envelope: Envelope) -> bool:
@@ -111,18 +119,19 @@ class Forwarder:
         for publisher in self._publishers.values():
             publisher.close()
 
+    def _told(self, recipient: str, error: Signal | None) -> Task:
+        """Give the task of a message that was published ahead."""
+        return self._confirmed[recipient] if error is None else Task(task_name(recipient), _fails(error))
+
     def _taken(self, envelope: Envelope, message: Any) -> list[str]:
         if not self._routes:
             return []
         taken = self._route_message(message=message, envelope=envelope, routes=self._routes) or ()
-        return [route.recipient for route in taken]
+        return list(dict.fromkeys([route.recipient for route in taken]))
 
-    def _run(self, recipient: str, ahead: Ahead) -> Callable[[Any, Context], None]:
+    def _run(self, recipient: str) -> Callable[[Any, Context], None]:
         def run(_: Any, context: Context) -> None:
-            if recipient in ahead:
-                error = ahead[recipient]
-            else:
-                (error,) = self._hand_on(recipient, [context.envelope])
+            (error,) = self._hand_on(recipient, [context.envelope])
             if error is not None:
                 raise error
 
@@ -196,6 +205,10 @@ class Forwarder:
 def _signal(recipient: str, error: BrokerError) -> Signal:
     kind = Retry if isinstance(error, UnroutableError) else AwayError
     return kind(f"recipient {recipient!r}: {error}")
+
+
+def _nothing(_: Any, __: Context) -> None:
+    """Be done: the broker has confirmed what there was to do."""
 
 
 def _fails(error: Exception) -> Callable[[Any, Context], None]:

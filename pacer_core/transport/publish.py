@@ -21,6 +21,7 @@ from pacer_core.errors import BrokerError
 from pacer_core.transport.buffered import Channel
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.headers import PREFIX
+from pacer_core.transport.properties import property_list
 
 CONFIRM_TIMEOUT = 30.0
 """Seconds to wait for the broker's confirms: under its disk or memory alarm they never come."""
@@ -162,12 +163,18 @@ class _Link:
         for number in waiting:
             self.sent += 1
             self.unconfirmed[self.sent] = number
-        prepared = [(one.exchange, one.routing_key, self._prepared(one)) for one in waiting.values()]
+        messages = waiting.values()
         if isinstance(self.channel, Channel):
-            self.channel.publish_all(prepared, CONFIRM_TIMEOUT)
+            self.channel.publish_all(
+                [
+                    (one.exchange, one.routing_key, property_list(one.properties, one.headers), one.body)
+                    for one in messages
+                ],
+                CONFIRM_TIMEOUT,
+            )
         else:
-            for exchange, routing_key, message in prepared:
-                self.channel.basic_publish(message, exchange, routing_key, mandatory=True)
+            for one in messages:
+                self.channel.basic_publish(self._prepared(one), one.exchange, one.routing_key, mandatory=True)
         self._await_confirms()
 
     def _prepared(self, message: Outgoing) -> Any:

@@ -182,6 +182,62 @@ def test_a_recipient_that_is_away_costs_no_attempt(configure: Any) -> None:
     assert "hidden-word" not in seen[0].failures[0].reason
 
 
+def test_of_messages_that_are_forwarded_together_one_whose_hook_fails_fails_alone(
+    configure: Any, site: Site
+) -> None:
+    site.install(
+        "picky-pacer",
+        """
+        from pacer_core import hookimpl
+
+        @hookimpl
+        def pacer_route_message(message, envelope, routes):
+            if envelope.body == b"2":
+                raise RuntimeError("not this one")
+        """,
+    )
+    config = configure("forward")
+    bind(config.recipients[0])
+    bodies = [b"%d" % number for number in range(20)]
+    for body in bodies:
+        send(config, body)
+    seen: list[Any] = []
+
+    Worker(config, config.consumers, observe=seen.append).run(once=True)
+
+    assert sorted(message.body for message in arrived(config.recipients[0])) == sorted({*bodies} - {b"2"})
+    failed = [delivery for delivery in seen if delivery.outcome is not Outcome.ACKED]
+    assert {(one.envelope.body, one.pending) for one in failed} == {(b"2", ("route",))}
+    assert "RuntimeError" in failed[0].error
+
+
+def test_a_message_for_two_recipients_goes_again_to_the_one_that_was_away_alone(
+    configure: Any, site: Site, rabbitmq: RabbitMQ
+) -> None:
+    with rabbitmq.vhost() as second:
+        one = configure("forward")
+        (away,) = one.recipients
+        other = evolve(away, name="other", v_host=second)
+        bind(away)
+        bind(other)
+        routes = (*one.routes, evolve(one.routes[0], recipient="other"))
+        both = evolve(one, recipients=(away, other), routes=routes)
+        bodies = [b"%d" % number for number in range(5)]
+        for body in bodies:
+            send(one, body)
+
+        seen: list[Any] = []
+        gone = evolve(both, recipients=(away, evolve(other, port=1)))
+        assert Worker(gone, gone.consumers, observe=seen.append).run(once=True) == {Outcome.RETRIED: 5}
+        assert {(delivery.done, delivery.pending) for delivery in seen} == {
+            (("forward:away",), ("forward:other",))
+        }
+        assert Worker(both, both.consumers).run(once=True, wait=True) == {Outcome.ACKED: 5}
+
+        for recipient in (away, other):
+            assert sorted(message.body for message in arrived(recipient)) == bodies
+
+
 def test_a_loop_of_rules_ends_in_the_dead_queue(configure: Any, rabbitmq_vhost: str) -> None:
     here = configure("forward")
     there = configure("forward", here=here.recipients[0].v_host, there=rabbitmq_vhost)
