@@ -11,8 +11,9 @@ import orjson
 from attrs import asdict
 
 from pacer_core.cli.options import config_option
-from pacer_core.config import ConsumerPlan, Problem
+from pacer_core.config import Problem
 from pacer_core.config import check as check_config
+from pacer_core.config.model import ConsumerPlan
 from pacer_core.logs import redact
 
 
