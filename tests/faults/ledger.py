@@ -133,6 +133,7 @@ PLUGIN = """
     @hookimpl
     def pacer_consumers():
         yield ConsumerType(name="jobs", message=Job, tasks=[first, second, other, shelve])
+        yield ConsumerType(name="shelved", message=Job, tasks=[shelve])
         yield ConsumerType(name="children", message=Job, tasks=[follow])
 """
 
@@ -142,7 +143,7 @@ CONFIG = """
       {recipients}
     queues: [{{name: jobs{queue}}}, {{name: children}}]
     consumers:
-      - {{type: jobs, queues: [jobs]{consumer}}}
+      - {{type: {kind}, queues: [jobs]{consumer}}}
       - {{type: children, queues: [children]}}
     {more}
     logging: {{logLevel: INFO}}
@@ -200,6 +201,7 @@ class Ledger:
     def configure(
         self,
         *,
+        kind: str = "jobs",
         consumer: str = ", concurrency: 4",
         queue: str = "",
         broker: str = "",
@@ -212,6 +214,7 @@ class Ledger:
             CONFIG.format(
                 port=self.wire.port,
                 vhost=self.lab.vhost,
+                kind=kind,
                 consumer=consumer,
                 queue=queue,
                 broker=broker,
