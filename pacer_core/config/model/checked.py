@@ -50,6 +50,17 @@ class ConsumerPlan:
         """The consumer's name, unique in the configuration."""
         return self.config.name
 
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """The tasks that do not run, by the names of what they need and the consumer does not name."""
+        runs = {task.name for task in self.pipeline.tasks}
+        tasks: dict[str, list[str]] = {}
+        for task in self.pipeline.type.tasks:
+            if task.name not in runs:
+                missing = ", ".join(one.name for one in task.needs if one.name not in self.integrations)
+                tasks.setdefault(missing, []).append(task.name)
+        return dict(sorted(tasks.items()))
+
 
 @frozen(eq=False)
 class Config:
