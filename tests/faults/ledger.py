@@ -153,6 +153,8 @@ TASKS = ("first", "second", "other")
 """What is done with a job when nothing goes wrong."""
 MIRROR = "mirror"
 BATCH = 500
+UNCONFIRMED = {"publish": 1, "confirm": -1, "doubt": 1}
+"""What an event adds to the copies of which a connection has brought no confirm, as far as anybody knows."""
 
 Who = tuple[str, str]
 """A queue, which stands for its consumer, and a correlation id."""
@@ -197,6 +199,10 @@ class Ledger:
     recipient: tuple[Lab, Wire] | None = None
     """Where messages are forwarded to, and the wire that leads there: into a queue ``mirror``."""
     _count: int = 0
+    # Everything that is looked at again and again only grows, and is read once.
+    _written: dict[str, tuple[int, list[list[str]]]] = field(factory=dict)
+    _runs: Counter[tuple[Who, str]] = field(factory=Counter)
+    _done: set[Who] = field(factory=set)
 
     def configure(
         self,
@@ -274,32 +280,40 @@ class Ledger:
 
     def lines(self, name: str = "effects") -> list[list[str]]:
         """Give what tasks have written: queue, task, correlation id, attempt; a half-written line is none."""
+        at, lines = self._written.get(name, (0, []))
         file = self.lab.site.folder / name
-        text = file.read_text() if file.exists() else ""
-        return [line.split() for line in text[: text.rfind("\n") + 1].splitlines()]
+        if file.exists():
+            with file.open("rb") as written:
+                written.seek(at)
+                new = written.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            lines += [line.split() for line in whole.decode().splitlines()]
+            self._written[name] = at + len(whole), lines
+        return lines
 
     def runs(self) -> Counter[tuple[Who, str]]:
         """Count how often each task has come to its end with each message."""
-        return Counter(((queue, message), task) for queue, task, message, _ in self.lines())
+        before = self._runs.total()
+        self._runs.update(((queue, message), task) for queue, task, message, _ in self.lines()[before:])
+        return self._runs
 
     def done(self) -> set[Who]:
         """Give the messages that have every effect."""
         runs = self.runs()
-        here = {who for who in self.sent if all(runs[who, task] for task in self.tasks.get(who[0], [""]))}
-        return here | {(MIRROR, one.message) for one in self._at_recipient() if one.what == "confirm"}
-
-    def _at_recipient(self) -> list[Event]:
-        return [] if self.recipient is None else list(self.recipient[1].events)
+        for who in self.sent - self._done:
+            tasks = self.tasks.get(who[0])
+            if tasks and all(runs[who, task] for task in tasks):
+                self._done.add(who)
+        mirrored = [] if self.recipient is None else list(self.recipient[1].confirmed)
+        return self._done | {(MIRROR, one.message) for one in mirrored}
 
     def buried(self) -> set[Who]:
         """Give the messages of which a dead copy was confirmed."""
-        ends = [one for one in list(self.wire.events) if one.what == "confirm"]
-        return {(one.key.removesuffix(".dead"), one.message) for one in ends if one.key.endswith(".dead")}
+        return {_goes_to(one) for one in list(self.wire.confirmed) if one.key.endswith(".dead")}
 
     def copies(self, queue: str) -> set[Who]:
         """Give the messages of which a copy was confirmed that went to a retry queue."""
-        ends = [one for one in list(self.wire.events) if one.what == "confirm"]
-        return {(one.key, one.message) for one in ends if one.exchange == queue}
+        return {_goes_to(one) for one in list(self.wire.confirmed) if one.exchange == queue}
 
     def held(self) -> int:
         """Count what retry queues keep for a queue that is gone: no consumer gets it, no depth shows it."""
@@ -396,13 +410,13 @@ class Ledger:
         for event in self.wire.events:
             if event.what == "deliver" and event.redelivered:
                 excused.add((event.queue, event.message))
-            elif event.what in ("publish", "confirm"):
-                open_[event.link, _goes_to(event)] += 1 if event.what == "publish" else -1
+            elif event.what in UNCONFIRMED:
+                open_[event.link, _goes_to(event)] += UNCONFIRMED[event.what]
         if self.broker_dies:
             excused |= self._dead_lettered_twice()
-        for event in self._at_recipient():
-            if event.what in ("publish", "confirm"):
-                open_[event.link, (MIRROR, event.message)] += 1 if event.what == "publish" else -1
+        for event in [] if self.recipient is None else self.recipient[1].events:
+            if event.what in UNCONFIRMED:
+                open_[event.link, (MIRROR, event.message)] += UNCONFIRMED[event.what]
         excused |= {who for (_, who), count in open_.items() if count > 0}
         # What comes of a message is sent again with it.
         again = {name for queue, name in excused if queue == "jobs"}
