@@ -198,6 +198,10 @@ class Ledger:
     """Whether the broker may die while it hands a copy from the ladder to its queue: it does so again."""
     recipient: tuple[Lab, Wire] | None = None
     """Where messages are forwarded to, and the wire that leads there: into a queue ``mirror``."""
+    patience: float = 30.0
+    """Seconds that a message may take from one queue to another when nothing runs any more."""
+    judged: bool = False
+    """Whether there is an account of it."""
     _count: int = 0
     # Everything that is looked at again and again only grows, and is read once.
     _written: dict[str, tuple[int, list[list[str]]]] = field(factory=dict)
@@ -362,7 +366,9 @@ class Ledger:
 
         # A copy whose time has just come is in neither queue for a moment.
         held = self.held() if missing() else 0
-        eventually(lambda: len(missing()) <= held, 30, lambda: f"lost: {sorted(missing())[:20]}")
+        with suppress(AssertionError):  # it is judged when the account is written
+            eventually(lambda: len(missing()) <= held, self.patience)
+        lost = missing()
         done, excused = self.done(), self._excused()
         endings = sum(found.values(), self._ended())
         twice = {who for who, count in endings.items() if count > 1}
@@ -371,13 +377,16 @@ class Ledger:
             fault,
             sent=len(self.sent),
             done=len(done),
-            retry=len(set(found["retry"]) & self.sent) + len(missing()),
+            retry=len(set(found["retry"]) & self.sent) + min(len(lost), held),
             dead=len(set(found["dead"]) & self.sent),
+            missing=max(len(lost) - held, 0),
             twice=len(twice),
             repeated=repeated.total(),
             excused=len(excused & self.sent),
         )
         self.record(account)
+        self.judged = True
+        assert not account.missing, f"lost: {sorted(lost)[:20]}"
         assert not twice - excused, f"two endings without a reason: {sorted(twice - excused)[:20]}"
         without = {who for who, _ in repeated} - excused
         assert not without, f"repeated without a reason: {sorted(without)[:20]}"
