@@ -11,8 +11,9 @@ import orjson
 from attrs import asdict
 
 from pacer_core.cli.options import config_option
-from pacer_core.config import ConsumerPlan, Problem
+from pacer_core.config import Problem
 from pacer_core.config import check as check_config
+from pacer_core.config.model import ConsumerPlan
 from pacer_core.logs import redact
 
 
@@ -58,15 +59,10 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
 
 def _tell(plan: ConsumerPlan) -> Iterator[str]:
     """Say what a consumer does with what it reads, and what it leaves out for want of an integration."""
-    runs = [task.name for task in plan.pipeline.tasks]
-    does = ", ".join(runs) or "forwards what the rules of brokers.recipients match"
+    runs = ", ".join(task.name for task in plan.pipeline.tasks)
+    does = runs or "forwards what the rules of brokers.recipients match"
     yield f"{plan.name} reads {', '.join(plan.config.queues)}: {does}"
-    left_out: dict[str, list[str]] = {}
-    for task in plan.pipeline.type.tasks:
-        if task.name not in runs:
-            missing = ", ".join(one.name for one in task.needs if one.name not in plan.integrations)
-            left_out.setdefault(missing, []).append(task.name)
-    for missing, names in sorted(left_out.items()):
+    for missing, names in plan.left_out.items():
         yield f"  left out without {missing}: {', '.join(names)}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -10,9 +12,12 @@ from attrs import evolve
 from pacer_core import logs, supervisor
 from pacer_core.cli.options import config_option
 from pacer_core.config import load
+from pacer_core.config.model import ConsumerPlan
 from pacer_core.messages import Outcome
 from pacer_core.signals import signals
 from pacer_core.worker import Worker
+
+log = logging.getLogger("pacer.run")
 
 
 @click.command()
@@ -38,6 +43,7 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
     config = load(file)
     settings = evolve(config.logging, log_level="DEBUG") if inline else config.logging
     logs.set_up_run(settings, config.log_handlers)
+    _warn(config.consumers)
     if not once:
         ctx.exit(supervisor.run(config, inline=inline))
     worker = Worker(config, config.consumers, inline=inline)
@@ -46,3 +52,16 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
     acked, dead, delayed = outcomes[Outcome.ACKED], outcomes[Outcome.DEAD], len(worker.delayed)
     click.echo(f"{acked} done, {dead} dead, {delayed} waiting for a retry")
     ctx.exit(1 if dead else 2 if delayed else 0)
+
+
+def _warn(plans: Iterable[ConsumerPlan]) -> None:
+    """Say which tasks a consumer leaves out: nothing tells later that they were not done."""
+    for plan in plans:
+        tasks = "; ".join(f"{', '.join(names)} (needs {missing})" for missing, names in plan.left_out.items())
+        if tasks:
+            log.warning(
+                "%s acknowledges its messages without %s: name what is needed under its integrations, or the "
+                "plugin under plugins.block",
+                plan.name,
+                tasks,
+            )

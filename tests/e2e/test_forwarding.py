@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from pacer_core.config import Broker, Config, load
+from pacer_core.config import Config, load
+from pacer_core.config.model import Broker
 from pacer_core.logs import Secret
 from pacer_core.messages import Outcome
 from pacer_core.routing import matches

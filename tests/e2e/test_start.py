@@ -10,7 +10,7 @@ import pytest
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
 from tests.services import RabbitMQ
-from tests.support import Site
+from tests.support import Site, eventually
 
 PLUGIN = """
     from attrs import frozen
@@ -23,6 +23,35 @@ PLUGIN = """
     @hookimpl
     def pacer_consumers():
         yield ConsumerType(name="samples", message=Sample, tasks=[])
+"""
+
+LORRY = """
+    from contextlib import nullcontext
+    from attrs import frozen
+    from pacer_core import IntegrationType, hookimpl, task
+
+    @frozen
+    class Options:
+        pass
+
+    LORRY = IntegrationType(name="lorry", options=Options, open=nullcontext)
+
+    @task
+    def weigh_sample(sample, ctx):
+        pass
+
+    @task(needs=[LORRY])
+    def load_sample(sample, ctx):
+        pass
+
+    @hookimpl
+    def pacer_integrations():
+        yield LORRY
+
+    @hookimpl
+    def pacer_tasks(consumer):
+        yield weigh_sample
+        yield load_sample
 """
 
 CONFIG = """
@@ -56,3 +85,14 @@ def test_a_state_folder_that_cannot_be_written_is_named(site: Site, file: Path, 
     assert running.process.wait(30) == 70
     assert "processes.stateFolder" in running.printed
     assert "Traceback" not in running.printed
+
+
+def test_the_tasks_that_a_consumer_leaves_out_are_named_once(site: Site, file: Path) -> None:
+    site.install("lorry-pacer", LORRY)
+    file.write_text(file.read_text().replace("queues: [samples]}", "queues: [samples], workers: 2}"))
+    running = site.start("run", "--config", file)
+    eventually(lambda: running.printed.count("reading samples") == 2, what=lambda: running.printed)
+    assert running.end() == 0
+    (line,) = (line for line in running.printed.splitlines() if "load_sample" in line)
+    assert "samples acknowledges its messages without load_sample (needs lorry)" in line
+    assert "WARNING" in line

@@ -133,6 +133,7 @@ PLUGIN = """
     @hookimpl
     def pacer_consumers():
         yield ConsumerType(name="jobs", message=Job, tasks=[first, second, other, shelve])
+        yield ConsumerType(name="shelved", message=Job, tasks=[shelve])
         yield ConsumerType(name="children", message=Job, tasks=[follow])
 """
 
@@ -142,7 +143,7 @@ CONFIG = """
       {recipients}
     queues: [{{name: jobs{queue}}}, {{name: children}}]
     consumers:
-      - {{type: jobs, queues: [jobs]{consumer}}}
+      - {{type: {kind}, queues: [jobs]{consumer}}}
       - {{type: children, queues: [children]}}
     {more}
     logging: {{logLevel: INFO}}
@@ -152,6 +153,8 @@ TASKS = ("first", "second", "other")
 """What is done with a job when nothing goes wrong."""
 MIRROR = "mirror"
 BATCH = 500
+UNCONFIRMED = {"publish": 1, "confirm": -1, "doubt": 1}
+"""What an event adds to the copies of which a connection has brought no confirm, as far as anybody knows."""
 
 Who = tuple[str, str]
 """A queue, which stands for its consumer, and a correlation id."""
@@ -195,11 +198,20 @@ class Ledger:
     """Whether the broker may die while it hands a copy from the ladder to its queue: it does so again."""
     recipient: tuple[Lab, Wire] | None = None
     """Where messages are forwarded to, and the wire that leads there: into a queue ``mirror``."""
+    patience: float = 30.0
+    """Seconds that a message may take from one queue to another when nothing runs any more."""
+    judged: bool = False
+    """Whether there is an account of it."""
     _count: int = 0
+    # Everything that is looked at again and again only grows, and is read once.
+    _written: dict[str, tuple[int, list[list[str]]]] = field(factory=dict)
+    _runs: Counter[tuple[Who, str]] = field(factory=Counter)
+    _done: set[Who] = field(factory=set)
 
     def configure(
         self,
         *,
+        kind: str = "jobs",
         consumer: str = ", concurrency: 4",
         queue: str = "",
         broker: str = "",
@@ -212,6 +224,7 @@ class Ledger:
             CONFIG.format(
                 port=self.wire.port,
                 vhost=self.lab.vhost,
+                kind=kind,
                 consumer=consumer,
                 queue=queue,
                 broker=broker,
@@ -271,32 +284,40 @@ class Ledger:
 
     def lines(self, name: str = "effects") -> list[list[str]]:
         """Give what tasks have written: queue, task, correlation id, attempt; a half-written line is none."""
+        at, lines = self._written.get(name, (0, []))
         file = self.lab.site.folder / name
-        text = file.read_text() if file.exists() else ""
-        return [line.split() for line in text[: text.rfind("\n") + 1].splitlines()]
+        if file.exists():
+            with file.open("rb") as written:
+                written.seek(at)
+                new = written.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            lines += [line.split() for line in whole.decode().splitlines()]
+            self._written[name] = at + len(whole), lines
+        return lines
 
     def runs(self) -> Counter[tuple[Who, str]]:
         """Count how often each task has come to its end with each message."""
-        return Counter(((queue, message), task) for queue, task, message, _ in self.lines())
+        before = self._runs.total()
+        self._runs.update(((queue, message), task) for queue, task, message, _ in self.lines()[before:])
+        return self._runs
 
     def done(self) -> set[Who]:
         """Give the messages that have every effect."""
         runs = self.runs()
-        here = {who for who in self.sent if all(runs[who, task] for task in self.tasks.get(who[0], [""]))}
-        return here | {(MIRROR, one.message) for one in self._at_recipient() if one.what == "confirm"}
-
-    def _at_recipient(self) -> list[Event]:
-        return [] if self.recipient is None else list(self.recipient[1].events)
+        for who in self.sent - self._done:
+            tasks = self.tasks.get(who[0])
+            if tasks and all(runs[who, task] for task in tasks):
+                self._done.add(who)
+        mirrored = [] if self.recipient is None else list(self.recipient[1].confirmed)
+        return self._done | {(MIRROR, one.message) for one in mirrored}
 
     def buried(self) -> set[Who]:
         """Give the messages of which a dead copy was confirmed."""
-        ends = [one for one in list(self.wire.events) if one.what == "confirm"]
-        return {(one.key.removesuffix(".dead"), one.message) for one in ends if one.key.endswith(".dead")}
+        return {_goes_to(one) for one in list(self.wire.confirmed) if one.key.endswith(".dead")}
 
     def copies(self, queue: str) -> set[Who]:
         """Give the messages of which a copy was confirmed that went to a retry queue."""
-        ends = [one for one in list(self.wire.events) if one.what == "confirm"]
-        return {(one.key, one.message) for one in ends if one.exchange == queue}
+        return {_goes_to(one) for one in list(self.wire.confirmed) if one.exchange == queue}
 
     def held(self) -> int:
         """Count what retry queues keep for a queue that is gone: no consumer gets it, no depth shows it."""
@@ -345,7 +366,9 @@ class Ledger:
 
         # A copy whose time has just come is in neither queue for a moment.
         held = self.held() if missing() else 0
-        eventually(lambda: len(missing()) <= held, 30, lambda: f"lost: {sorted(missing())[:20]}")
+        with suppress(AssertionError):  # it is judged when the account is written
+            eventually(lambda: len(missing()) <= held, self.patience)
+        lost = missing()
         done, excused = self.done(), self._excused()
         endings = sum(found.values(), self._ended())
         twice = {who for who, count in endings.items() if count > 1}
@@ -354,13 +377,16 @@ class Ledger:
             fault,
             sent=len(self.sent),
             done=len(done),
-            retry=len(set(found["retry"]) & self.sent) + len(missing()),
+            retry=len(set(found["retry"]) & self.sent) + min(len(lost), held),
             dead=len(set(found["dead"]) & self.sent),
+            missing=max(len(lost) - held, 0),
             twice=len(twice),
             repeated=repeated.total(),
             excused=len(excused & self.sent),
         )
         self.record(account)
+        self.judged = True
+        assert not account.missing, f"lost: {sorted(lost)[:20]}"
         assert not twice - excused, f"two endings without a reason: {sorted(twice - excused)[:20]}"
         without = {who for who, _ in repeated} - excused
         assert not without, f"repeated without a reason: {sorted(without)[:20]}"
@@ -393,13 +419,13 @@ class Ledger:
         for event in self.wire.events:
             if event.what == "deliver" and event.redelivered:
                 excused.add((event.queue, event.message))
-            elif event.what in ("publish", "confirm"):
-                open_[event.link, _goes_to(event)] += 1 if event.what == "publish" else -1
+            elif event.what in UNCONFIRMED:
+                open_[event.link, _goes_to(event)] += UNCONFIRMED[event.what]
         if self.broker_dies:
             excused |= self._dead_lettered_twice()
-        for event in self._at_recipient():
-            if event.what in ("publish", "confirm"):
-                open_[event.link, (MIRROR, event.message)] += 1 if event.what == "publish" else -1
+        for event in [] if self.recipient is None else self.recipient[1].events:
+            if event.what in UNCONFIRMED:
+                open_[event.link, (MIRROR, event.message)] += UNCONFIRMED[event.what]
         excused |= {who for (_, who), count in open_.items() if count > 0}
         # What comes of a message is sent again with it.
         again = {name for queue, name in excused if queue == "jobs"}

@@ -3,116 +3,34 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
-from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
-from pacer_core.config import load
-from pacer_core.transport.connection import connect
-from pacer_core.transport.publish import Outgoing, Publisher
-from pacer_core.transport.topology import declare
 from tests.faults.conftest import Scale
 from tests.faults.ledger import TASKS, Ledger
-from tests.services import RabbitMQ
-from tests.support import Site, eventually
-
-PLUGIN = """
-    import os
-    from contextlib import contextmanager
-    from pathlib import Path
-    from attrs import frozen
-    from pacer_core import ConsumerType, IntegrationType, Text, hookimpl, task
-
-    class Away(Exception):
-        pass
-
-    @frozen
-    class Options:
-        flag: str
-
-    class Shelf:
-        def __init__(self, options):
-            self.flag = Path(options.flag)
-
-        def check(self):
-            if self.flag.exists():
-                raise Away("the shelf is away")
-
-    @contextmanager
-    def open_shelf(options):
-        yield Shelf(options)
-
-    SHELF = IntegrationType(name="shelf", options=Options, open=open_shelf, check=Shelf.check,
-                            is_away=lambda error: isinstance(error, Away))
-
-    @frozen
-    class Sample:
-        name: Text
-
-    @task(needs=[SHELF])
-    def store(sample, ctx):
-        ctx[SHELF].check()
-        with open(os.environ["EFFECTS"], "a") as file:
-            file.write(f"{sample.name} {ctx.envelope.retries}\\n")
-
-    @hookimpl
-    def pacer_integrations():
-        yield SHELF
-
-    @hookimpl
-    def pacer_consumers():
-        yield ConsumerType(name="samples", message=Sample, tasks=[store])
-"""
-
-CONFIG = """
-    brokers:
-      main: {{host: 127.0.0.1, port: {port}, username: guest, password: guest, vHost: {vhost}}}
-    queues: [{{name: samples}}]
-    consumers:
-      - {{type: samples, queues: [samples], integrations: [shelf], concurrency: {threads}}}
-    integrations: {{shelf: {{flag: {flag}}}}}
-    processes: {{stateFolder: {state}}}
-"""
+from tests.support import eventually
 
 
 @pytest.mark.parametrize("threads", [1, 4])
-def test_what_needs_an_absent_system_waits_for_it(
-    site: Site,
-    rabbitmq: RabbitMQ,
-    rabbitmq_vhost: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    threads: int,
-) -> None:
-    flag, effects = tmp_path / "away", tmp_path / "effects"
+def test_what_needs_an_absent_system_waits_for_it(ledger: Ledger, threads: int) -> None:
+    flag = ledger.lab.site.folder / "away"
     flag.touch()
-    effects.touch()
-    monkeypatch.setenv("EFFECTS", str(effects))
-    site.install("shelf-pacer", PLUGIN)
-    values: dict[str, Any] = {"port": rabbitmq.port, "vhost": rabbitmq_vhost, "threads": threads}
-    file = site.write(CONFIG.format(**values, flag=flag, state=tmp_path / "state"))
-    config = load(file)
-    with closing(connect(config.broker, "test")) as connection:
-        declare(connection, config)
-    with closing(Publisher(config.broker)) as publisher:
-        publisher.publish(
-            [Outgoing("", "samples", orjson.dumps({"name": f"s{number}"})) for number in range(50)]
-        )
-
-    running = site.start("run", "--config", file)
+    ledger.tasks = {**ledger.tasks, "jobs": ("shelve",)}
+    # Only what was tried before the breaker opened counts: a few messages, once each.
+    ledger.configure(
+        kind="shelved",
+        consumer=f", concurrency: {threads}, integrations: [shelf], retries: {{limit: 1}}",
+        more=f"integrations: {{shelf: {{flag: {flag}}}}}",
+    )
+    ledger.send(50)
+    running = ledger.lab.run()
     running.wait_for("integration shelf is away")
-    assert effects.read_text() == ""
+    assert ledger.lines() == []
     flag.unlink()
-    eventually(lambda: len(effects.read_text().splitlines()) == 50, 60, lambda: running.printed)
+    ledger.wait(running, 60)
 
     assert running.end() == 0
-    done = [line.split() for line in effects.read_text().splitlines()]
-    assert sorted(name for name, _ in done) == sorted(f"s{number}" for number in range(50))
-    # Only what was tried before the breaker opened counts: a few messages, once each.
-    assert max(int(retries) for _, retries in done) <= 1
+    ledger.close(f"all that is needed away, and back, {threads} thread(s)")
 
 
 def test_what_needs_no_absent_system_is_done_and_nothing_is_dead_for_its_absence(

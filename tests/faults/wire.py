@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +20,9 @@ from attrs import define, field, frozen
 HEADER = struct.Struct(">BHI")
 METHOD, CONTENT, HEARTBEAT = 1, 2, 8
 BASIC = 60
-PUBLISH, RETURN, DELIVER, ACK, NACK = 40, 50, 60, 80, 120
+PUBLISH, DELIVER, ACK = 40, 60, 80
+UNREAD = 0.1
+"""For how many seconds a confirm may lie in the socket of a publisher that still writes."""
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST, as a machine does that knows nothing of us
 
 
@@ -28,7 +31,10 @@ class Event:
     """What a frame has said about one message."""
 
     what: str
-    """``deliver`` and ``ack`` on the way out of a queue, ``publish`` and ``confirm`` on the way into one."""
+    """``deliver`` and ``ack`` on the way out of a queue, ``publish`` and ``confirm`` on the way into one.
+
+    A confirm of which nobody knows whether its publisher has read it is followed by a ``doubt``.
+    """
     link: int
     """The number of the connection, in the order of their beginnings."""
     message: str = ""
@@ -63,6 +69,8 @@ class _Link:
     channels: dict[int, _Channel] = field(factory=dict)
     left: bool = False
     """Whether one side has hung up; what comes for it after that reaches nobody."""
+    passed: list[tuple[float, Event]] = field(factory=list)
+    """When which confirm was passed on."""
 
     def channel(self, number: int) -> _Channel:
         return self.channels.setdefault(number, _Channel())
@@ -80,8 +88,8 @@ class _Link:
 class Wire:
     """Listens at `port` and passes on what comes to a broker's port and back.
 
-    `events` is what has passed so far. `at` has something done at the very moment at which a certain event
-    passes, and before the other side hears of it.
+    `events` is what has passed so far, and `confirmed` the confirms among it. `at` has something done at
+    the very moment at which a certain event passes, and before the other side hears of it.
     """
 
     def __init__(self, broker: int) -> None:
@@ -89,6 +97,7 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.events: list[Event] = []
+        self.confirmed: list[Event] = []
         self._flows = threading.Event()
         self._flows.set()
         self._refuses = False
@@ -108,7 +117,10 @@ class Wire:
         with self._lock:
             links, self._links = self._links, []
         for link in links:
+            link.left = True
             link.close(reset=True)
+            since = time.monotonic() - UNREAD
+            self.events += [_like(confirm, "doubt") for at, confirm in list(link.passed) if at >= since]
 
     def freeze(self) -> None:
         """Pass nothing on any more, and tell nobody: every connection is half open."""
@@ -171,7 +183,7 @@ class Wire:
 
     def _from_client(self, link: _Link) -> None:
         said = _Frames(skip=8)  # the protocol header is no frame
-        for data in self._through(link.client, link.broker):
+        for data in self._through(link, link.client, link.broker):
             for kind, number, payload in said.take(data):
                 if kind == HEARTBEAT:
                     self._pass(Event("heartbeat", link.number))
@@ -184,9 +196,9 @@ class Wire:
     def _from_broker(self, link: _Link) -> None:
         said = _Frames()
         confirmed: list[Event] = []
-        for data in self._through(link.broker, link.client):
-            if not data:  # everything before has been passed on, and is confirmed if somebody is there
-                self.events += [] if link.left else [_like(publish, "confirm") for publish in confirmed]
+        for data in self._through(link, link.broker, link.client):
+            if not data:  # everything before has been passed on
+                self._confirm(link, confirmed)
                 confirmed.clear()
             for kind, number, payload in said.take(data):
                 if event := _received(link, kind, number, payload):
@@ -196,16 +208,27 @@ class Wire:
             for publish in confirmed:
                 self._see(_like(publish, "confirm"))
 
-    def _through(self, source: socket.socket, sink: socket.socket) -> Iterator[bytes]:
-        """Give what comes, and pass it on afterwards; then an empty piece follows."""
+    def _confirm(self, link: _Link, confirmed: list[Event]) -> None:
+        """Write down what was confirmed to a publisher who was there, and may have left meanwhile."""
+        confirms = [_like(publish, "confirm") for publish in confirmed]
+        link.passed += [(time.monotonic(), confirm) for confirm in confirms]
+        self.events += confirms
+        self.confirmed += confirms
+        if link.left:
+            self.events += [_like(confirm, "doubt") for confirm in confirms]
+
+    def _through(self, link: _Link, source: socket.socket, sink: socket.socket) -> Iterator[bytes]:
+        """Give what comes, and pass it on afterwards; then an empty piece follows, if somebody was there."""
         held = b""
         poll = select.poll()
         poll.register(source, select.POLLIN)
         while True:
             if held and self._flows.is_set():
+                left = link.left
                 sink.sendall(held)
                 held = b""
-                yield b""
+                if not left:
+                    yield b""
             if poll.poll(20 if held else 1000):
                 data = source.recv(1 << 16)
                 if not data:
@@ -286,8 +309,8 @@ def _received(link: _Link, kind: int, number: int, payload: bytes) -> Event | No
 def _settled(waiting: dict[int, Event], payload: bytes) -> list[Event]:
     """Take out what an acknowledgement, or a confirm, is about."""
     tag, multiple = struct.unpack_from(">QB", payload, 4)
-    # A tag of 0 means all there are.
-    tags = [one for one in waiting if one <= tag or not tag] if multiple else [tag]
+    # A tag of 0 means all there are; the other direction adds to them meanwhile.
+    tags = [one for one in list(waiting) if one <= tag or not tag] if multiple else [tag]
     return [waiting.pop(one) for one in tags if one in waiting]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pacer_core.config import Broker
+from pacer_core.config.model import Broker
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import depth, look, take
 from pacer_core.transport.letters import DeadLetter, Wanted, replayed

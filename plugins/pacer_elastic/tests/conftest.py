@@ -25,7 +25,6 @@ from pacer_elastic import (
     index_stored_dataset,
     reindex_investigation,
 )
-from pacer_elastic.options import credentials
 from pacer_http import HttpClient
 from pacer_http.testing import StandIn
 from pacer_icat import ICAT, IcatClient
@@ -59,7 +58,7 @@ class Facility:
             self.options.url,
             timeout=self.options.timeout,
             delays=(0, 0),
-            **credentials(self.options),
+            **self.options.credentials,
         )
         return Elastic(self.options, stack.enter_context(http))
 

@@ -68,6 +68,12 @@ def entities(icat: IcatClient) -> list[Entity]:
 
 
 @pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no deadlock."""
+    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
+
+
+@pytest.fixture
 def sync(icat: IcatClient) -> Sync:
     """Send a message about the new visit, with every task twice."""
 

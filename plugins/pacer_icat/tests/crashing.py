@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from threading import Thread
 from typing import Any
 
+import pytest
+
+from pacer_core import ConsumerType, Outcome
+from pacer_icat import IcatClient
 from pacer_icat.client import Shared
 from pacer_icat.http import Http
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
 from pacer_sandbox.misbehave import WRITES
 from pacer_sandbox.store import connect
-from plugins.pacer_icat.tests.support import options_for
+from plugins.pacer_icat.tests.support import deliver_to, options_for
 
 _SESSION = re.compile(rb"<sessionId>([^<]+)<")
 
@@ -130,6 +135,66 @@ def process(
     return shared
 
 
+def undisturbed(
+    server: IcatSandbox, entities: list[Entity], consumer: ConsumerType, message: Any, **options: Any
+) -> Shared:
+    """Have a new process handle a message without a fault; give what it had."""
+    shared = process(server, entities, **options)
+    delivery = deliver_to(consumer, message, IcatClient(shared), twice=False)
+    assert delivery.outcome is Outcome.ACKED, delivery.error
+    return shared
+
+
+def crash_at_any_call(
+    server: IcatSandbox,
+    entities: list[Entity],
+    consumer: ConsumerType,
+    message: Any,
+    look: Callable[[], object],
+    *,
+    after: bool,
+    **options: Any,
+) -> None:
+    """Crash before or after each call that a message takes, and deliver it again.
+
+    What ``look`` gives then has to be what it gives without a crash.
+    """
+    snapshot = Snapshot(server)
+    calls = undisturbed(server, entities, consumer, message, **options).wire.calls
+    expected = look()
+    for at in range(1, calls + 1):
+        snapshot.restore()
+        dying = process(server, entities, at, after=after, **options)
+        with pytest.raises(Crash):
+            deliver_to(consumer, message, IcatClient(dying))
+        undisturbed(server, entities, consumer, message, **options)
+        assert look() == expected, f"after a crash at call {at} of {calls}"
+
+
+def fault_at_any_call(
+    server: IcatSandbox,
+    entities: list[Entity],
+    consumer: ConsumerType,
+    message: Any,
+    look: Callable[[], object],
+    *,
+    how: str,
+) -> None:
+    """Meet a fault at each call that a message takes, and deliver it again; look as after a crash."""
+    snapshot = Snapshot(server)
+    there = places(server, how, lambda: undisturbed(server, entities, consumer, message))
+    expected = look()
+    for at in there:
+        snapshot.restore()
+        faced = IcatClient(faulty(server, entities, how, at))
+        first = deliver_to(consumer, message, faced, twice=False)
+        lost = first.outcome is Outcome.RETRIED and how.startswith("lost")
+        assert lost or first.outcome is Outcome.ACKED, first.error
+        server.misbehave.clear()
+        assert deliver_to(consumer, message, faced, twice=False).outcome is Outcome.ACKED
+        assert look() == expected, f"after a fault at {at} of {there[-1]}"
+
+
 class Snapshot:
     """What a sandbox holds now, to be there again as often as wanted."""
 
@@ -172,3 +237,18 @@ def in_threads(work: Callable[[int], None], number: int) -> None:
         thread.join()
     if errors:
         raise errors[0]
+
+
+def eight_writers(server: IcatSandbox, work: Sequence[tuple[ConsumerType, Any]]) -> list[Outcome]:
+    """Have eight threads of a process handle all messages, each in an order of its own."""
+    shared = Shared(options_for(server))
+    outcomes: list[Outcome] = []
+
+    def handle(seed: int) -> None:
+        client = IcatClient(shared)
+        shuffled = random.Random(seed).sample(work, len(work))
+        outcomes.extend(deliver_to(consumer, one, client, twice=False).outcome for consumer, one in shuffled)
+
+    in_threads(handle, 8)
+    shared.close()
+    return outcomes

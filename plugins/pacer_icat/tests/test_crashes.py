@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -19,12 +18,12 @@ from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.crashing import (
     FAULTS,
     Crash,
-    Snapshot,
-    faulty,
-    in_threads,
-    places,
+    crash_at_any_call,
+    eight_writers,
+    fault_at_any_call,
     process,
     state,
+    undisturbed,
 )
 from plugins.pacer_icat.tests.support import DATASET_STATE, dataset_message, deliver_to, options_for
 
@@ -68,12 +67,6 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pacer_icat.datasets.files.BATCH", 10)
 
 
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for no deadlock."""
-    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
-
-
 @pytest.mark.usefixtures("_small_batches")
 @pytest.mark.parametrize("after", [False, True], ids=["before-icat", "after-icat"])
 @pytest.mark.parametrize(("earlier", "message"), SCENARIOS)
@@ -85,22 +78,11 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     message: Any,
     after: bool,
 ) -> None:
-    def prepare() -> None:
-        icat_server.reset()
-        for one in earlier:
-            deliver_to(DATASETS, one, IcatClient(process(icat_server, entities)), twice=False)
-
-    prepare()
-    shared = process(icat_server, entities)
-    assert deliver_to(DATASETS, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
-    calls, expected = shared.wire.calls, state(icat.shared.wire, DATASET_STATE)
-    for at in range(1, calls + 1):
-        prepare()
-        with pytest.raises(Crash):
-            deliver_to(DATASETS, message, IcatClient(process(icat_server, entities, at, after=after)))
-        again = IcatClient(process(icat_server, entities))
-        assert deliver_to(DATASETS, message, again, twice=False).outcome is Outcome.ACKED
-        assert state(icat.shared.wire, DATASET_STATE) == expected, f"after a crash at call {at} of {calls}"
+    for one in earlier:
+        undisturbed(icat_server, entities, DATASETS, one)
+    crash_at_any_call(
+        icat_server, entities, DATASETS, message, lambda: state(icat.shared.wire, DATASET_STATE), after=after
+    )
 
 
 @pytest.mark.usefixtures("_small_batches", "_impatient")
@@ -115,26 +97,10 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
     how: str,
 ) -> None:
     for one in earlier:
-        deliver_to(DATASETS, one, IcatClient(process(icat_server, entities)), twice=False)
-    snapshot = Snapshot(icat_server)
-
-    def work() -> Shared:
-        shared = process(icat_server, entities)
-        done = deliver_to(DATASETS, message, IcatClient(shared), twice=False)
-        assert done.outcome is Outcome.ACKED, done.error
-        return shared
-
-    there = places(icat_server, how, work)
-    expected = state(icat.shared.wire, DATASET_STATE)
-    for at in there:
-        snapshot.restore()
-        faced = IcatClient(faulty(icat_server, entities, how, at))
-        first = deliver_to(DATASETS, message, faced, twice=False)
-        lost = first.outcome is Outcome.RETRIED and how.startswith("lost")
-        assert lost or first.outcome is Outcome.ACKED, first.error
-        icat_server.misbehave.clear()
-        assert deliver_to(DATASETS, message, faced, twice=False).outcome is Outcome.ACKED
-        assert state(icat.shared.wire, DATASET_STATE) == expected, f"after a fault at {at} of {there[-1]}"
+        undisturbed(icat_server, entities, DATASETS, one)
+    fault_at_any_call(
+        icat_server, entities, DATASETS, message, lambda: state(icat.shared.wire, DATASET_STATE), how=how
+    )
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -142,23 +108,14 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
 def test_counts_that_pacer_keeps_are_right_after_a_crash_at_any_call(
     icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], earlier: list[Any]
 ) -> None:
-    def client(at: int = 0) -> IcatClient:
-        return IcatClient(process(icat_server, entities, at, after=True, file_counts="pacer"))
-
     for one in earlier:
-        deliver_to(DATASETS, one, client(), twice=False)
-    snapshot = Snapshot(icat_server)
-    first = client()
-    deliver_to(DATASETS, LARGE, first, twice=False)
-    query = "SELECT d.complete, d.fileCount, d.fileSize FROM Dataset d"
-    expected = icat.shared.wire.search(query)
-    assert expected == [(True, 25 + 4 * len(earlier), sum(range(25)))]
-    for at in range(1, first.shared.wire.calls + 1):
-        snapshot.restore()
-        with pytest.raises(Crash):
-            deliver_to(DATASETS, LARGE, client(at), twice=False)
-        deliver_to(DATASETS, LARGE, client(), twice=False)
-        assert icat.shared.wire.search(query) == expected, f"after a crash at call {at}"
+        undisturbed(icat_server, entities, DATASETS, one, file_counts="pacer")
+
+    def look() -> list[Any]:
+        return icat.shared.wire.search("SELECT d.complete, d.fileCount, d.fileSize FROM Dataset d")
+
+    crash_at_any_call(icat_server, entities, DATASETS, LARGE, look, after=True, file_counts="pacer")
+    assert look() == [(True, 25 + 4 * len(earlier), sum(range(25)))]
 
 
 @pytest.mark.usefixtures("_small_batches")
@@ -192,16 +149,7 @@ def test_eight_writers_in_one_investigation_leave_everything_once(
     ]
     if deadlocks:
         icat_server.misbehave.deadlock(every=deadlocks)
-    shared = Shared(options_for(icat_server))
-    outcomes: list[Outcome] = []
-
-    def work(seed: int) -> None:
-        client = IcatClient(shared)
-        shuffled = random.Random(seed).sample(messages, len(messages))
-        outcomes.extend(deliver_to(DATASETS, one, client, twice=False).outcome for one in shuffled)
-
-    in_threads(work, 8)
-    shared.close()
+    outcomes = eight_writers(icat_server, [(DATASETS, one) for one in messages])
     assert outcomes == [Outcome.ACKED] * 64
     assert sorted(plain.search("SELECT d.name FROM Dataset d")) == [f"run{n}" for n in range(8)]
     assert sorted(plain.search("SELECT s.name FROM Sample s")) == [f"sample {n}" for n in range(3)]

@@ -16,7 +16,14 @@ from pacer_icat.links.task import DATASET_LINKS
 from pacer_icat.schema import Entity
 from pacer_icat.totals.task import DATASET_STATISTICS
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import FAULTS, Crash, Snapshot, faulty, in_threads, places, process
+from plugins.pacer_icat.tests.crashing import (
+    FAULTS,
+    Snapshot,
+    crash_at_any_call,
+    fault_at_any_call,
+    in_threads,
+    process,
+)
 from plugins.pacer_icat.tests.support import (
     dataset_message,
     deliver_to,
@@ -115,25 +122,9 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     message = {"dataset_id": prepare(icat_server, entities, linked.split(" ")[0])[name]}
     if "moved" in linked:
         move(icat)
-    snapshot = Snapshot(icat_server)
-    shared = process(icat_server, entities, file_counts=counts)
-    done = deliver_to(consumer, message, IcatClient(shared), twice=False)
-    assert done.outcome is Outcome.ACKED, done.error
-    calls, expected = shared.wire.calls, state(icat)
-    for at in range(1, calls + 1):
-        snapshot.restore()
-        dying = process(icat_server, entities, at, after=after, file_counts=counts)
-        with pytest.raises(Crash):
-            deliver_to(consumer, message, IcatClient(dying))
-        again = IcatClient(process(icat_server, entities, file_counts=counts))
-        assert deliver_to(consumer, message, again, twice=False).outcome is Outcome.ACKED
-        assert state(icat) == expected, f"after a crash at call {at} of {calls}"
-
-
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for no deadlock."""
-    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
+    crash_at_any_call(
+        icat_server, entities, consumer, message, lambda: state(icat), after=after, file_counts=counts
+    )
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -143,25 +134,7 @@ def test_a_fault_at_any_call_changes_nothing_in_the_end(
     icat_server: IcatSandbox, icat: IcatClient, entities: list[Entity], consumer: ConsumerType, how: str
 ) -> None:
     message = {"dataset_id": prepare(icat_server, entities, "abcx")["d"]}
-    snapshot = Snapshot(icat_server)
-
-    def work() -> Shared:
-        shared = process(icat_server, entities)
-        done = deliver_to(consumer, message, IcatClient(shared), twice=False)
-        assert done.outcome is Outcome.ACKED, done.error
-        return shared
-
-    there = places(icat_server, how, work)
-    expected = state(icat)
-    for at in there:
-        snapshot.restore()
-        faced = IcatClient(faulty(icat_server, entities, how, at))
-        first = deliver_to(consumer, message, faced, twice=False)
-        lost = first.outcome is Outcome.RETRIED and how.startswith("lost")
-        assert lost or first.outcome is Outcome.ACKED, first.error
-        icat_server.misbehave.clear()
-        assert deliver_to(consumer, message, faced, twice=False).outcome is Outcome.ACKED
-        assert state(icat) == expected, f"after a fault at {at} of {there[-1]}"
+    fault_at_any_call(icat_server, entities, consumer, message, lambda: state(icat), how=how)
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -14,7 +14,17 @@ from pacer_icat import IcatClient
 from pacer_icat.investigations.task import INVESTIGATIONS
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import Crash, OneWrite, Overtaken, process, state, writes
+from plugins.pacer_icat.tests.crashing import (
+    Crash,
+    OneWrite,
+    Overtaken,
+    Snapshot,
+    crash_at_any_call,
+    process,
+    state,
+    undisturbed,
+    writes,
+)
 from plugins.pacer_icat.tests.people import INVESTIGATION_STATE, SCENARIOS, investigation_message
 from plugins.pacer_icat.tests.support import deliver_to
 
@@ -31,22 +41,9 @@ def test_a_crash_at_any_call_is_mended_by_the_next_delivery(
     message: Any,
     after: bool,
 ) -> None:
-    def prepare() -> None:
-        icat_server.reset()
-        for one in earlier:
-            deliver_to(consumer, one, IcatClient(process(icat_server, entities)), twice=False)
-
-    prepare()
-    shared = process(icat_server, entities)
-    assert deliver_to(consumer, message, IcatClient(shared), twice=False).outcome is Outcome.ACKED
-    calls, expected = shared.wire.calls, state(plain, what)
-    for at in range(1, calls + 1):
-        prepare()
-        with pytest.raises(Crash):
-            deliver_to(consumer, message, IcatClient(process(icat_server, entities, at, after=after)))
-        again = IcatClient(process(icat_server, entities))
-        assert deliver_to(consumer, message, again, twice=False).outcome is Outcome.ACKED
-        assert state(plain, what) == expected, f"after a crash at call {at} of {calls}"
+    for one in earlier:
+        undisturbed(icat_server, entities, consumer, one)
+    crash_at_any_call(icat_server, entities, consumer, message, lambda: state(plain, what), after=after)
 
 
 def _is(at: int, call: int, _: bytes) -> bool:
@@ -63,22 +60,15 @@ def test_a_second_writer_at_any_moment_leaves_everything_once(
     earlier: list[Any],
     message: Any,
 ) -> None:
-    def another(one: Any) -> None:
-        client = IcatClient(process(icat_server, entities))
-        assert deliver_to(consumer, one, client, twice=False).outcome is Outcome.ACKED
-
-    def prepare() -> None:
-        icat_server.reset()
-        for one in earlier:
-            another(one)
-
-    prepare()
-    shared = process(icat_server, entities)
-    deliver_to(consumer, message, IcatClient(shared), twice=False)
-    calls, expected = shared.wire.calls, state(plain, what)
+    for one in earlier:
+        undisturbed(icat_server, entities, consumer, one)
+    snapshot = Snapshot(icat_server)
+    another = partial(undisturbed, icat_server, entities, consumer, message)
+    calls = another().wire.calls
+    expected = state(plain, what)
     for at in range(1, calls + 1):
-        prepare()
-        poster = Overtaken(icat_server, partial(_is, at), partial(another, message))
+        snapshot.restore()
+        poster = Overtaken(icat_server, partial(_is, at), another)
         client = IcatClient(process(icat_server, entities, poster=poster))
         delivery = deliver_to(consumer, message, client, twice=False)
         assert delivery.outcome is Outcome.ACKED, f"overtaken at call {at} of {calls}: {delivery.error}"
@@ -100,11 +90,11 @@ def test_a_second_writer_who_is_always_one_step_ahead_leaves_everything_once(
             client = IcatClient(process(icat_server, entities, poster=OneWrite(icat_server)))
             deliver_to(consumer, message, client, twice=False)
 
-    states = []
+    for one in earlier:
+        undisturbed(icat_server, entities, consumer, one)
+    snapshot, states = Snapshot(icat_server), []
     for poster in (None, Overtaken(icat_server, lambda _, body: writes(body), sneak)):
-        icat_server.reset()
-        for one in earlier:
-            deliver_to(consumer, one, IcatClient(process(icat_server, entities)), twice=False)
+        snapshot.restore()
         client = IcatClient(process(icat_server, entities, poster=poster))
         delivery = deliver_to(consumer, message, client, twice=False)
         assert delivery.outcome is Outcome.ACKED, delivery.error

@@ -15,7 +15,7 @@ from pacer_icat.datasets.task import DATASETS
 from pacer_icat.investigations.task import INVESTIGATIONS
 from pacer_icat.users.task import USERS
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import in_threads, state
+from plugins.pacer_icat.tests.crashing import eight_writers, state
 from plugins.pacer_icat.tests.people import (
     PARTICIPANT,
     SCENARIOS,
@@ -29,12 +29,6 @@ from plugins.pacer_icat.tests.people import (
 from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
 
 
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for no deadlock."""
-    monkeypatch.setattr("pacer_icat.wire.time.sleep", lambda _: None)
-
-
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("deadlocks", [0, 5])
 def test_eight_writers_leave_every_user_once(icat_server: IcatSandbox, plain: Any, deadlocks: int) -> None:
@@ -44,16 +38,7 @@ def test_eight_writers_leave_every_user_once(icat_server: IcatSandbox, plain: An
     ]
     if deadlocks:
         icat_server.misbehave.deadlock(every=deadlocks)
-    shared = Shared(options_for(icat_server))
-    outcomes: list[Outcome] = []
-
-    def work(seed: int) -> None:
-        client = IcatClient(shared)
-        shuffled = random.Random(seed).sample(messages, len(messages))
-        outcomes.extend(deliver_to(USERS, one, client, twice=False).outcome for one in shuffled)
-
-    in_threads(work, 8)
-    shared.close()
+    outcomes = eight_writers(icat_server, [(USERS, one) for one in messages])
     assert outcomes == [Outcome.ACKED] * 48
     found = plain.search("SELECT u.name, u.givenName FROM User u WHERE u.name LIKE 'ada%'")
     assert sorted(map(tuple, found)) == [
@@ -81,16 +66,7 @@ def test_eight_writers_in_one_investigation_lose_nothing(
     ]
     if deadlocks:
         icat_server.misbehave.deadlock(every=deadlocks)
-    shared = Shared(options_for(icat_server))
-    outcomes: list[Outcome] = []
-
-    def work(seed: int) -> None:
-        client = IcatClient(shared)
-        shuffled = random.Random(seed).sample(work_to_do, len(work_to_do))
-        outcomes.extend(deliver_to(consumer, one, client, twice=False).outcome for consumer, one in shuffled)
-
-    in_threads(work, 8)
-    shared.close()
+    outcomes = eight_writers(icat_server, work_to_do)
     assert outcomes == [Outcome.ACKED] * 48
     rows = plain.search(
         "SELECT o.visitId, o.title, p.numericValue FROM InvestigationParameter p JOIN p.investigation o "

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from pacer_core import IntegrationType
 from pacer_elastic.client import Elastic
-from pacer_elastic.options import ElasticOptions, credentials
+from pacer_elastic.options import ElasticOptions
 from pacer_http import HttpClient, is_away
 
 
@@ -19,7 +19,7 @@ def open_elastic(options: ElasticOptions) -> Iterator[Elastic]:
         options.url,
         timeout=options.timeout,
         ca_file=options.ca_file,
-        **credentials(options),
+        **options.credentials,
     ) as http:
         yield Elastic(options, http)
 

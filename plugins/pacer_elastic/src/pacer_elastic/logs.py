@@ -15,10 +15,10 @@ from uuid import uuid4
 
 from attrs import field, frozen
 
-from pacer_core import LogHandlerType, PacerError, Secret
+from pacer_core import LogHandlerType, PacerError
 from pacer_elastic.bulk import Action, send
-from pacer_elastic.options import credentials, valid_credentials, valid_index
-from pacer_http import HttpClient, is_url
+from pacer_elastic.options import Server, valid_index
+from pacer_http import HttpClient
 
 MOST, MOST_BYTES = 10_000, 16 * 1024 * 1024
 """Records, and bytes of them, that wait at most; what does not fit in is dropped and counted."""
@@ -32,39 +32,21 @@ GOODBYE = 3.0
 """Seconds that what is left may take to be sent when the process ends."""
 
 
-@frozen
-class LogOptions:
+@frozen(kw_only=True)
+class LogOptions(Server):
     """Where the log goes, and the account that PACER uses there.
 
     Attributes
     ----------
-    url
-        The server.
-    username, password
-        An account, where there are accounts.
-    api_key
-        An API key instead of them, as Elasticsearch hands it out encoded.
     index
         An index or a data stream.
     environment
         ``service.environment`` of every record, such as ``production``.
-    timeout
-        How long an answer may take.
-    ca_file
-        A file of certificates (PEM) to trust instead of the system's.
     """
 
-    url: str = field(validator=is_url)
-    username: str | None = None
-    password: Secret | None = None
-    api_key: Secret | None = None
     index: str = field(default="pacer-logs", validator=valid_index)
     environment: str | None = None
     timeout: timedelta = timedelta(seconds=10)
-    ca_file: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        valid_credentials(self)
 
 
 class ElasticHandler(logging.Handler):
@@ -84,7 +66,7 @@ class ElasticHandler(logging.Handler):
             timeout=options.timeout,
             ca_file=options.ca_file,
             delays=(),  # there is time: `BACKOFF`
-            **credentials(options),
+            **options.credentials,
         )
         self._waiting: deque[str] = deque()
         self._bytes = 0

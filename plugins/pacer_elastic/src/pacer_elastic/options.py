@@ -1,10 +1,10 @@
-"""The YAML options of the integration ``elastic``."""
+"""The YAML options of a server, and of the integration ``elastic`` there."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Any, Protocol, TypedDict
+from typing import Any, TypedDict
 
 from attrs import field, frozen
 
@@ -30,39 +30,6 @@ def valid_index(_: Any, __: Any, name: str) -> None:
         raise ValueError("is no name of an index: lower case, without blanks and most punctuation")
 
 
-class WithCredentials(Protocol):
-    """Options with an account or an API key, or without either."""
-
-    @property
-    def username(self) -> str | None:
-        """The account's name."""
-        ...
-
-    @property
-    def password(self) -> Secret | None:
-        """Its password."""
-        ...
-
-    @property
-    def api_key(self) -> Secret | None:
-        """An API key instead."""
-        ...
-
-
-def valid_credentials(options: WithCredentials) -> None:
-    """Refuse half an account, and two ways to log in.
-
-    Raises
-    ------
-    ValueError
-        Saying which.
-    """
-    if (options.username is None) != (options.password is None):
-        raise ValueError("username and password go together")
-    if options.api_key is not None and options.username is not None:
-        raise ValueError("has an account and an API key: give one of them")
-
-
 class Credentials(TypedDict):
     """What `pacer_http.HttpClient` takes."""
 
@@ -70,17 +37,8 @@ class Credentials(TypedDict):
     authorization: tuple[str, Secret] | None
 
 
-def credentials(options: WithCredentials) -> Credentials:
-    """Give the account or API key as `pacer_http.HttpClient` takes it."""
-    account = None
-    if options.username is not None and options.password is not None:
-        account = (options.username, options.password)
-    key = None if options.api_key is None else ("ApiKey", options.api_key)
-    return {"account": account, "authorization": key}
-
-
-@frozen
-class ElasticOptions:
+@frozen(kw_only=True)
+class Server:
     """An Elasticsearch or OpenSearch, and the account that PACER uses there.
 
     Attributes
@@ -91,21 +49,48 @@ class ElasticOptions:
         An account, where there are accounts.
     api_key
         An API key instead of them, as Elasticsearch hands it out encoded.
-    index
-        The index, or alias, of datasets. Where it does not exist it is created with PACER's mapping.
     timeout
         How long an answer may take.
     ca_file
         A file of certificates (PEM) to trust instead of the system's.
+
+    Raises
+    ------
+    ValueError
+        Of half an account, and of two ways to log in, saying which.
     """
 
-    url: str = field(validator=is_url)
+    url: str = field(validator=is_url, kw_only=False)
     username: str | None = None
     password: Secret | None = None
     api_key: Secret | None = None
-    index: str = field(default="datasets", validator=valid_index)
     timeout: timedelta = timedelta(seconds=30)
     ca_file: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        valid_credentials(self)
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        if self.api_key is not None and self.username is not None:
+            raise ValueError("has an account and an API key: give one of them")
+
+    @property
+    def credentials(self) -> Credentials:
+        """The account or API key as `pacer_http.HttpClient` takes it."""
+        account = None
+        if self.username is not None and self.password is not None:
+            account = (self.username, self.password)
+        key = None if self.api_key is None else ("ApiKey", self.api_key)
+        return {"account": account, "authorization": key}
+
+
+@frozen(kw_only=True)
+class ElasticOptions(Server):
+    """An Elasticsearch or OpenSearch, and the account that PACER uses there.
+
+    Attributes
+    ----------
+    index
+        The index, or alias, of datasets. Where it does not exist it is created with PACER's mapping.
+    """
+
+    index: str = field(default="datasets", validator=valid_index)

@@ -1,0 +1,44 @@
+"""The configuration as typed data; every class is one mapping of the YAML file, in camel case there.
+
+Each module has the classes of the sections that its first line names, and `checked` what becomes of them all
+once the installed plugins have been asked. Everybody else imports them from here.
+"""
+
+from pacer_core.config.model.brokers import (
+    Broker,
+    Brokers,
+    ForwardingRule,
+    Protocol,
+    Recipient,
+    Tls,
+)
+from pacer_core.config.model.checked import Config, ConsumerPlan, Integration, LogHandler
+from pacer_core.config.model.consumers import Consumer, NotYetPolicy, Retries
+from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, Tracing
+from pacer_core.config.model.processes import PluginOptions, Processes
+from pacer_core.config.model.queues import Exchange, Queue
+
+__all__ = [
+    "Broker",
+    "Brokers",
+    "Config",
+    "Consumer",
+    "ConsumerPlan",
+    "Exchange",
+    "ForwardingRule",
+    "Health",
+    "Integration",
+    "LogConsole",
+    "LogFile",
+    "LogHandler",
+    "Logging",
+    "NotYetPolicy",
+    "PluginOptions",
+    "Processes",
+    "Protocol",
+    "Queue",
+    "Recipient",
+    "Retries",
+    "Tls",
+    "Tracing",
+]

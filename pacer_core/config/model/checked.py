@@ -1,0 +1,99 @@
+"""A whole configuration, as it is once the file was checked against the installed plugins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from pacer_core.config.model.brokers import Broker, Recipient
+from pacer_core.config.model.consumers import Consumer
+from pacer_core.config.model.observability import Health, Logging, Tracing
+from pacer_core.config.model.processes import Processes
+from pacer_core.config.model.queues import Exchange, Queue
+from pacer_core.pipeline import Pipeline
+from pacer_core.routing import Route
+
+
+@frozen(eq=False)
+class Integration:
+    """One configured instance of an integration type: its name in the YAML, and its structured options."""
+
+    name: str
+    type: Any
+    options: Any
+
+
+@frozen(eq=False)
+class LogHandler:
+    """One configured place for records beside the console and the file: its type, and its options."""
+
+    type: Any
+    options: Any
+
+
+@frozen(eq=False)
+class ConsumerPlan:
+    """One consumer, ready to run: its configuration, its pipeline, and the integrations that it opens."""
+
+    config: Consumer
+    pipeline: Pipeline
+    integrations: Mapping[str, Integration]
+    """By the name of the integration type."""
+
+    @property
+    def name(self) -> str:
+        """The consumer's name, unique in the configuration."""
+        return self.config.name
+
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """The tasks that do not run, by the names of what they need and the consumer does not name."""
+        runs = {task.name for task in self.pipeline.tasks}
+        tasks: dict[str, list[str]] = {}
+        for task in self.pipeline.type.tasks:
+            if task.name not in runs:
+                missing = ", ".join(one.name for one in task.needs if one.name not in self.integrations)
+                tasks.setdefault(missing, []).append(task.name)
+        return dict(sorted(tasks.items()))
+
+
+@frozen(eq=False)
+class Config:
+    """A whole configuration, checked against the installed plugins."""
+
+    file: str
+    broker: Broker
+    recipients: tuple[Recipient, ...]
+    routes: tuple[Route, ...]
+    exchanges: tuple[Exchange, ...]
+    queues: tuple[Queue, ...]
+    consumers: tuple[ConsumerPlan, ...]
+    """The enabled ones."""
+    logging: Logging
+    health: Health
+    tracing: Tracing
+    processes: Processes
+    route_message: Callable[..., Any]
+    listeners: Mapping[str, Callable[..., Any]] = field(factory=dict)
+    """By plugin, its ``pacer_message_settled``."""
+    log_handlers: tuple[LogHandler, ...] = ()
+    disabled: tuple[ConsumerPlan, ...] = ()
+    """The consumers that are switched off: their queues go on gathering messages."""
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder of what has to outlive processes; it may not exist yet."""
+        if self.processes.state_folder is not None:
+            return Path(self.processes.state_folder)
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        file = Path(self.file).resolve()
+        return home / "pacer" / f"{file.stem}-{sha256(str(file).encode()).hexdigest()[:12]}"
+
+    def queue(self, name: str) -> Queue:
+        """Give the queue of that name."""
+        return next(queue for queue in self.queues if queue.name == name)
