@@ -170,6 +170,17 @@ def test_nothing_but_good_bodies_takes_the_quick_way(monkeypatch: pytest.MonkeyP
     assert asked == ["strict"]
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [{}, {"name": "a"}, {"count": "many"}, {"Name": "b"}, {"sample": {}}, {"sample": []}, [], None, "x"],
+)
+def test_a_good_body_takes_the_quick_way_whatever_came_before(bad: Any) -> None:
+    good = {"name": "a", "start_date": "2026-01-02T03:04:05", "count": 1, "sample": {"name": "s"}}
+    for body in (bad, good | bad if bad and isinstance(bad, dict) else bad):
+        both(body, Scan)
+        assert both(good, Scan) is not None
+
+
 def test_a_flood_of_spellings_is_read_the_strict_way() -> None:
     good = {"name": "a", "start_date": "2026-01-02T03:04:05", "count": 1}
     for number in range(200):
