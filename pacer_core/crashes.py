@@ -14,14 +14,15 @@ import os
 import threading
 import time
 from collections.abc import Iterable
-from hashlib import blake2b
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from pacer_core.messages import Envelope
 
 log = logging.getLogger("pacer.crashes")
 
-_SLOT = 16  # bytes: a fingerprint in hexadecimal
+_SLOT = 16  # bytes: a fingerprint
 _NOBODY = bytes(_SLOT)
 _SLOTS = 256
 _KEPT = 7 * 86400.0  # seconds after which a count is forgotten
@@ -29,11 +30,14 @@ ALONE = 2
 """Crashes after which a message is run with nothing else inside a task."""
 
 
-def fingerprint(envelope: Envelope) -> str:
-    """Give what a message is recognised by when it comes back: a digest of its queue and body."""
-    digest = blake2b(envelope.body, digest_size=8)
-    digest.update(envelope.queue.encode())
-    return digest.hexdigest()
+def fingerprint(envelope: Envelope) -> bytes:
+    """Give what a message is recognised by when it comes back: digests of its body and its queue."""
+    return sha256(envelope.body).digest()[: _SLOT // 2] + _of_queue(envelope.queue)
+
+
+@cache
+def _of_queue(name: str) -> bytes:
+    return sha256(name.encode()).digest()[: _SLOT // 2]
 
 
 class Notes:
@@ -55,7 +59,7 @@ class Notes:
         ):  # more threads than slots: nobody configures that, and it costs only a crash's count
             return None
         start = slot * _SLOT
-        self._map[start : start + _SLOT] = fingerprint(envelope).encode()
+        self._map[start : start + _SLOT] = fingerprint(envelope)
         return slot
 
     def leave(self, slot: int | None) -> None:
@@ -73,7 +77,7 @@ def read_notes(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     slots = (data[start : start + _SLOT] for start in range(0, len(data), _SLOT))
-    return [slot.decode("ascii", "replace") for slot in slots if slot.strip(b"\0")]
+    return [slot.hex() for slot in slots if slot.strip(b"\0")]
 
 
 class Counts:
@@ -89,7 +93,7 @@ class Counts:
         if not envelope.redelivered:
             return 0
         self._refresh()
-        return self._counts.get(fingerprint(envelope), (0, 0.0))[0]
+        return self._counts.get(fingerprint(envelope).hex(), (0, 0.0))[0]
 
     def add(self, fingerprints: Iterable[str]) -> None:
         """Count one crash for each message, and write the file whole and at once."""
@@ -128,27 +132,28 @@ class Quarantine:
     """Lets suspects run alone: many ordinary messages at a time, or one suspect."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._inside = 0
         self._alone = False
 
     def enter(self, *, alone: bool) -> None:
         """Wait for one's turn, and hold it until `leave`; a suspect that waits keeps newcomers out."""
-        with self._condition:
+        with self._lock:
             while self._alone:
-                self._condition.wait()
+                self._changed.wait()
             if alone:
                 self._alone = True
                 while self._inside:
-                    self._condition.wait()
+                    self._changed.wait()
             else:
                 self._inside += 1
 
     def leave(self, *, alone: bool) -> None:
         """Let the next one have its turn."""
-        with self._condition:
+        with self._lock:
             if not alone:
                 self._inside -= 1
             if self._alone:  # or nobody waits
                 self._alone = not alone
-                self._condition.notify_all()
+                self._changed.notify_all()

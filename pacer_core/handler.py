@@ -17,7 +17,7 @@ from pacer_core.errors import Reject
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.logs import correlation_id
 from pacer_core.messages import Context, Delivery
-from pacer_core.ordered import Held, Order, with_dependents
+from pacer_core.ordered import Order, with_dependents
 from pacer_core.pipeline import Gate
 from pacer_core.traces import Traces
 from pacer_core.transport.consume import Received
@@ -68,7 +68,6 @@ class _Gate:
 
     plan: ConsumerPlan
     breakers: Breakers
-    held: Held | None
     behind: frozenset[str]
 
     def closed(self, task: Task) -> tuple[str, str] | None:
@@ -98,10 +97,11 @@ class Handler:
     ) -> None:
         self._by_queue = by_queue
         self._settler = settler
-        self._integrations = integrations
         self._breakers = breakers
         self._forwarder = forwarder
         self._notes, self._counts, self._traces = notes, counts, traces
+        self._clients = {plan.name: integrations.clients(plan) for plan in by_queue.values()}
+        self._gated = {plan.name for plan in by_queue.values() if traces is not None or _needs_gate(plan)}
         self._quarantine = Quarantine()
         self._order = Order()
 
@@ -138,7 +138,7 @@ class Handler:
         key = plan.pipeline.type.key
         if key is not None:
             try:
-                clients = self._integrations.clients(plan)
+                clients = self._clients[plan.name]
                 context = Context(
                     received.envelope, plan.name, options=plan.pipeline.options, clients=clients
                 )
@@ -207,13 +207,13 @@ class Handler:
         held = None
         if job.key is not None and _ordered(plan):
             held = self._order.held(plan.config.type, job.key, envelope.correlation_id)
-        behind = _NONE if held is None else with_dependents(held.tasks, plan.pipeline.tasks)
-        gate: Gate = _Gate(plan, self._breakers, held, behind)
-        if self._traces is not None:
-            gate = self._traces.gate(gate)
-        delivery = plan.pipeline.process(
-            envelope, job.message, self._integrations.clients(plan), gate, routes=routes
-        )
+        gate: Gate | None = None
+        if plan.name in self._gated:
+            behind = _NONE if held is None else with_dependents(held.tasks, plan.pipeline.tasks)
+            gate = _Gate(plan, self._breakers, behind)
+            if self._traces is not None:
+                gate = self._traces.gate(gate)
+        delivery = plan.pipeline.process(envelope, job.message, self._clients[plan.name], gate, routes=routes)
         if held is not None and any(failure.kind == "behind" for failure in delivery.failures):
             # Into the step of the copy that it waits for, whatever its own tasks wished: it comes after it.
             delivery = attrs.evolve(delivery, delay=float(held.step))
@@ -229,3 +229,7 @@ class Handler:
 def _ordered(plan: ConsumerPlan) -> bool:
     key = plan.pipeline.type.key
     return key is not None and key.ordered
+
+
+def _needs_gate(plan: ConsumerPlan) -> bool:
+    return _ordered(plan) or any(task.needs for task in plan.pipeline.tasks)

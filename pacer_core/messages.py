@@ -81,6 +81,8 @@ class Outcome(Enum):
     RETRIED = "retried"
     DEAD = "dead"
 
+    __hash__ = object.__hash__  # members are themselves alone; an enumeration's own hash is Python, and slow
+
 
 @frozen
 class TaskFailure:
@@ -99,7 +101,7 @@ class TaskFailure:
     after: float | None = None
 
 
-@frozen
+@frozen(slots=False)  # as the envelope
 class Delivery:
     """One message with what became of it: the pipeline's result, and what settlement acts on."""
 

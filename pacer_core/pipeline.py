@@ -160,45 +160,44 @@ class Pipeline:
         timings: dict[str, float] = {}
         blocked: set[str] = set(rejected)
         for task in tasks:
-            if task.name in done or task.name in rejected:
+            name = task.name
+            if name in done or name in rejected:
                 continue
-            if not blocked.isdisjoint(task.after):
-                blocked.add(task.name)
+            if task.after and not blocked.isdisjoint(task.after):
+                blocked.add(name)
                 continue
-            failure = _closed(task, gate)
+            failure = None if gate is None else _closed(task, gate)
             if failure is None:
+                own = context.for_task(self.task_options[name]) if name in self.task_options else context
                 at = time.perf_counter()
-                options = self.task_options.get(task.name, self.options)
-                failure = _run(task, message, context.for_task(options), gate)
-                timings[task.name] = time.perf_counter() - at
+                failure = _run(task, message, own, gate)
+                timings[name] = time.perf_counter() - at
             if failure is None:
-                done.add(task.name)
+                done.add(name)
                 continue
-            blocked.add(task.name)
+            blocked.add(name)
             failures.append(failure)
             if failure.kind == "reject":
-                rejected[task.name] = failure.reason
+                rejected[name] = failure.reason
             elif failure.kind == "error":
                 log.warning(
-                    "task %s failed: %s\n%s", task.name, failure.reason, failure.trace, extra=_who(envelope)
+                    "task %s failed: %s\n%s", name, failure.reason, failure.trace, extra=_who(envelope)
                 )
-        if failures or rejected:
-            ended = _unfinished(failures, rejected, done, everything)
-        else:
-            ended = _Ended(Outcome.ACKED, tuple([task.name for task in everything]))
+        ended = _unfinished(failures, rejected, done, everything) if failures or rejected else _ACKED
+        outcome, pending, delay = ended
         return Delivery(
             envelope=envelope,
             consumer=self.consumer,
-            outcome=ended.outcome,
+            outcome=outcome,
             message=message,
-            done=ended.done,
-            pending=ended.pending,
+            done=tuple([task.name for task in everything if task.name in done]),
+            pending=pending,
             rejected=rejected,
             failures=tuple(failures),
             facts=dict(context.facts),
             follow_ups=tuple(follow_ups),
             description={} if message is None else self.describe(message),
-            delay=ended.delay,
+            delay=delay,
             started=started,
             finished=datetime.now(UTC),
             timings=timings,
@@ -216,23 +215,18 @@ class Pipeline:
             return {}
 
 
-@frozen
-class _Ended:
-    outcome: Outcome
-    done: tuple[str, ...]
-    pending: tuple[str, ...] = ()
-    delay: float | None = None
+_Ended = tuple[Outcome, tuple[str, ...], float | None]
+_ACKED: _Ended = (Outcome.ACKED, (), None)
 
 
 def _unfinished(
     failures: Sequence[TaskFailure], rejected: Mapping[str, str], done: set[str], tasks: Sequence[Task]
 ) -> _Ended:
-    """Say how a message ends of which not all is done."""
+    """Say how a message ends of which not all is done: the outcome, what is pending, and a wished delay."""
     transient = [failure for failure in failures if failure.kind != "reject"]
     delays = [failure.after for failure in transient if failure.after is not None]
-    return _Ended(
+    return (
         Outcome.RETRIED if transient else Outcome.DEAD,
-        tuple(task.name for task in tasks if task.name in done),
         tuple(task.name for task in tasks if task.name not in done and task.name not in rejected),
         max(delays) if delays else None,
     )
@@ -291,8 +285,8 @@ def to_json(payload: Any) -> bytes:
     return orjson.dumps(payload)
 
 
-def _closed(task: Task, gate: Gate | None) -> TaskFailure | None:
-    closed = gate.closed(task) if gate is not None else None
+def _closed(task: Task, gate: Gate) -> TaskFailure | None:
+    closed = gate.closed(task)
     return None if closed is None else TaskFailure(task.name, *closed)
 
 
@@ -311,19 +305,20 @@ def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskF
         raise
     except BaseException as raised:  # a library's SystemExit or CancelledError ends neither thread nor worker
         error = raised
-    try:
-        _check_facts(task, context.facts)
-    except Exception as problem:
-        # What cannot travel in a header would keep the message from ever being settled.
-        context.facts = orjson.loads(before)
-        error = error or problem
+    if context.facts:
+        try:
+            _check_facts(task, context.facts)
+        except Exception as problem:
+            # What cannot travel in a header would keep the message from ever being settled.
+            context.facts = orjson.loads(before)
+            error = error or problem
     if gate is not None:
         gate.ended(task, error)
     return None if error is None else failure_of(task.name, error)
 
 
 def _check_facts(task: Task, facts: Mapping[str, Any]) -> None:
-    if facts and len(orjson.dumps(dict(facts))) > FACTS_LIMIT:
+    if len(orjson.dumps(dict(facts))) > FACTS_LIMIT:
         raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
 
 

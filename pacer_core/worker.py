@@ -48,6 +48,8 @@ BACKOFF = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between attempts to reach a broker; the last one repeats."""
 HOLD = 900.0
 """Seconds that a message may wait in hand: half of RabbitMQ's consumer timeout, which closes the channel."""
+GLANCE = 0.05
+"""Seconds between looks at what threads have finished, should none of them call."""
 STAND_BY = 5.0
 """Seconds between attempts to read queues that another process reads exclusively."""
 EX_STUCK = 75
@@ -248,7 +250,7 @@ class Worker:
         self._in_hand.begin()
         queues = [self._config.queue(name) for name in self._by_queue]
         prefetch = max(plan.config.prefetch_for(self._keyed) for plan in self._plans)
-        subscription = Subscription(connection, queues, prefetch, self._in_hand.take, exclusive=self._keyed)
+        subscription = Subscription(connection, queues, prefetch, self._in_hand.arrive, exclusive=self._keyed)
         self.board.state(State.READING)
         log.info("reading %s", ", ".join(self._by_queue))
         grace = self._config.processes.shutdown_grace.total_seconds()
@@ -272,9 +274,9 @@ class Worker:
         beat = look = time.monotonic()
         quiet_since: float | None = None
         while not self._stopped:
-            subscription.poll(self._waker, wait)
-            self._in_hand.forward()
-            self._in_hand.acknowledge()
+            glance = min(wait, GLANCE) if self._in_hand else wait
+            subscription.poll(self._waker, 0.0 if self._in_hand.pressing else glance)
+            self._in_hand.work()
             if self._in_hand.failure is not None:
                 raise self._in_hand.failure
             now = time.monotonic()

@@ -47,6 +47,10 @@ PLUGIN = """
         append("effects", line)
         if word == "break":
             breakpoint()
+        if word == "end":
+            os.kill(os.getpid(), signal.SIGTERM)
+        if word == "sleep":
+            time.sleep(float(more))
         if word == "where":
             append("effects", f"in {os.getpid()} {threading.current_thread().name}\\n")
         if word == "once" and attempt > 1:

@@ -143,6 +143,19 @@ def test_a_classic_queue_has_retries_and_dead_letters_as_well(lab: Lab) -> None:
     assert len(lab.take()) == 1
 
 
+def test_a_worker_that_is_told_to_end_begins_no_further_message(lab: Lab) -> None:
+    lab.configure(consumer="type: jobs, queues: [jobs], concurrency: 1")
+    lab.declare()
+    lab.publish({"name": "a", "first": "end", "second": "sleep 0.1"})
+    for name in "bcdef":
+        lab.publish({"name": name})
+    assert lab.site.pacer("run", "--inline", "-c", lab.file).code == 0
+    assert sorted(lab.effects) == ["first a 1", "other a 1", "second a 1"]
+    assert lab.waiting() == 5
+    assert lab.once().code == 0
+    assert lab.counted["first f 1"] == 1
+
+
 def test_keyed_messages_run_in_order_and_one_at_a_time(lab: Lab) -> None:
     lab.configure(consumer="type: keyed, queues: [jobs], concurrency: 8")
     lab.declare()
