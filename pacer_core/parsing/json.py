@@ -8,6 +8,8 @@ import orjson
 
 from pacer_core.errors import Reject
 
+_BACKSLASH = ord("\\")
+
 
 def read_json(body: bytes) -> Any:
     """Give the value that a JSON body holds.
@@ -29,4 +31,4 @@ def has_legal_text(body: bytes) -> bool:
     Control characters and halves of surrogate pairs can only be there as escapes (RFC 8259, section 7; the
     halves are no UTF-8), and U+FFFE and U+FFFF begin with the byte EF.
     """
-    return b"\\" not in body and b"\xef" not in body
+    return _BACKSLASH not in body and 0xEF not in body  # numbers: bytes are sought ten times as slowly

@@ -23,12 +23,9 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
     if consumer.message is None:
         return None
     body = envelope.body
-    first = body[:1]
-    if first in _BLANKS:  # or where there is none
-        first = body.lstrip(_BLANKS)[:1]
-        if not first:
-            raise Reject("the body is empty")
-    kind = _kind(envelope, first)
+    if not body or (body[0] in _BLANKS and not body.strip(_BLANKS)):
+        raise Reject("the body is empty")
+    kind = _kind(envelope)
     if kind == "json":
         data = read_json(body)
         if not isinstance(data, str):
@@ -46,9 +43,10 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
     return None
 
 
-def _kind(envelope: Envelope, first: bytes) -> str | None:
+def _kind(envelope: Envelope) -> str | None:
     media = envelope.content_type
     if media is None or media in _UNSPECIFIC:
+        first = envelope.body.lstrip(_BLANKS)[:1]
         if first == b"<" or envelope.body.startswith((b"\xff\xfe", b"\xfe\xff")):
             return "xml"
         if first in (b"{", b"[", b'"'):

@@ -62,7 +62,7 @@ class Reader:
 
     def __init__(self, cls: type, readers: Readers) -> None:
         self._cls, self._readers = cls, readers
-        self._layouts: dict[frozenset[str], Read] = {}
+        self._layouts: dict[frozenset[str], Read | None] = {}  # None: with these keys it always hesitates
         self.read: Read = self._other
 
     def _other(self, value: Any) -> Any:
@@ -70,23 +70,22 @@ class Reader:
         if type(value) is not dict:
             raise HesitatedError
         keys = frozenset(value)
-        self.read = read = self._layouts.get(keys) or self._learn(keys)
+        read = self._layouts[keys] if keys in self._layouts else self._learn(keys)
+        if read is None:
+            raise HesitatedError
+        self.read = read
         return read(value)
 
-    def _learn(self, keys: frozenset[str]) -> Read:
+    def _learn(self, keys: frozenset[str]) -> Read | None:
         if len(self._layouts) >= _LAYOUTS or sum(map(len, keys)) > _LONGEST:
             raise HesitatedError
         source = Source(self._readers, self._other)
         try:
             text = source.of_class(self._cls, sorted(keys))
         except HesitatedError:
-            return self._layouts.setdefault(keys, _hesitate)
+            return self._layouts.setdefault(keys, None)
         exec(text, source.names)  # noqa: S102 - `Source` says what may be in it
         return self._layouts.setdefault(keys, source.names["read"])
-
-
-def _hesitate(_: Any) -> Any:
-    raise HesitatedError
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from pacer_core import Reject, Scalar, Text, Texts, element
 from pacer_core.parsing import structure as strict
 from pacer_core.parsing.json import has_legal_text, read_json
+from pacer_core.parsing.xml import read_xml
 
 
 class State(Enum):
@@ -166,6 +168,17 @@ def test_nothing_but_good_bodies_takes_the_quick_way(monkeypatch: pytest.MonkeyP
     with pytest.raises(Reject):
         strict.structure(body | {"count": "many"}, Scan)
     assert asked == ["strict"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{}, {"name": "a"}, {"count": "many"}, {"Name": "b"}, {"sample": {}}, {"sample": []}, [], None, "x"],
+)
+def test_a_good_body_takes_the_quick_way_whatever_came_before(bad: Any) -> None:
+    good = {"name": "a", "start_date": "2026-01-02T03:04:05", "count": 1, "sample": {"name": "s"}}
+    for body in (bad, good | bad if bad and isinstance(bad, dict) else bad):
+        both(body, Scan)
+        assert both(good, Scan) is not None
 
 
 def test_a_flood_of_spellings_is_read_the_strict_way() -> None:
@@ -374,3 +387,18 @@ def test_most_bodies_are_told_to_be_legal() -> None:
     assert has_legal_text('{"name": "ä😀"}'.encode())
     assert not has_legal_text(b'{"name": "\\u0000"}')
     assert not has_legal_text(b'{"name": "\xef\xbf\xbf"}')
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
+@pytest.mark.parametrize("place", ["<name>ä{}</name>", "<name><![CDATA[{}]]></name>", "<Named name='x{}ä'/>"])
+def test_no_text_out_of_xml_is_illegal(place: str, encoding: str) -> None:
+    illegal = [*range(9), 11, 12, *range(14, 32), 0xD800, 0xDBFF, 0xDC00, 0xDFFF, 0xFFFE, 0xFFFF]
+    errors = "ignore" if encoding == "iso-8859-1" else "surrogatepass"
+    for one in illegal:
+        for spelled in (chr(one), f"&#{one};", f"&#x{one:x};"):
+            text = place.format(spelled)
+            text = text if text.startswith("<Named") else f"<Named>{text}</Named>"
+            body = f'<?xml version="1.0" encoding="{encoding}"?>{text}'.encode(encoding, errors)
+            with suppress(Reject):
+                data, _ = read_xml(body, Named)
+                assert chr(one) not in data["name"], hex(one)
