@@ -42,7 +42,7 @@ _DELIVER = 60 << 16 | 60
 _BASIC = 60 << 16
 _LEAST = 45  # bytes of the shortest delivery
 _LEAST_HEADER = 14  # bytes of the shortest content header, of no properties
-_KINDS = 64  # that are remembered
+_KINDS = 16  # that are remembered
 _LONGEST = 4096  # bytes of properties that are remembered: longer ones hardly ever come twice
 
 
