@@ -32,9 +32,7 @@ AROUND = FRAME.size + 1
 """Bytes of a frame around its payload."""
 
 _METHOD = Struct(">BHIIB")  # a frame's head; class and method; the length of the consumer tag
-_HEADER = Struct(
-    ">BHIIQ"
-)  # a frame's head; class and weight; the size of the body; flags and properties follow
+_HEADER = Struct(">BHIIQ")  # a frame's head; class and weight; the size of the body; properties follow
 _NUMBER = 8  # bytes of a delivery tag, and of the size of a body
 _SIZE_AT = FRAME.size + 4  # in the frame of a content header: after class and weight
 _BODY_HEAD = 3  # bytes of a body's frame before its size
