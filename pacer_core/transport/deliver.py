@@ -32,9 +32,7 @@ AROUND = FRAME.size + 1
 """Bytes of a frame around its payload."""
 
 _METHOD = Struct(">BHIIB")  # a frame's head; class and method; the length of the consumer tag
-_HEADER = Struct(
-    ">BHIIQ"
-)  # a frame's head; class and weight; the size of the body; flags and properties follow
+_HEADER = Struct(">BHIIQ")  # a frame's head; class and weight; the size of the body; properties follow
 _NUMBER = 8  # bytes of a delivery tag, and of the size of a body
 _SIZE_AT = FRAME.size + 4  # in the frame of a content header: after class and weight
 _BODY_HEAD = 3  # bytes of a body's frame before its size
@@ -42,7 +40,7 @@ _DELIVER = 60 << 16 | 60
 _BASIC = 60 << 16
 _LEAST = 45  # bytes of the shortest delivery
 _LEAST_HEADER = 14  # bytes of the shortest content header, of no properties
-_KINDS = 64  # that are remembered
+_KINDS = 16  # that are remembered
 _LONGEST = 4096  # bytes of properties that are remembered: longer ones hardly ever come twice
 
 
