@@ -57,6 +57,22 @@ def test_other_keys_and_jobs_without_a_key_do_not_wait_for_a_slow_one() -> None:
     assert lanes.close(10)
 
 
+@pytest.mark.parametrize("keys", [[None] * 8, list("abcdefgh")])
+def test_as_many_jobs_run_at_once_as_there_are_threads(keys: list[str | None]) -> None:
+    lanes, together, passed = Lanes(8), threading.Barrier(8, timeout=30), []
+
+    def meet() -> None:
+        together.wait()
+        passed.append(1)
+
+    for _ in range(20):  # threads that have slept are woken again
+        for key in keys:
+            lanes.submit(key, meet)
+        eventually(lambda: lanes.in_hand == 0)
+    assert len(passed) == 160
+    assert lanes.close(10)
+
+
 def test_closing_drops_what_has_not_begun_and_waits_for_what_has() -> None:
     lanes, gate, begun, ran = Lanes(1), threading.Event(), threading.Event(), []
 
