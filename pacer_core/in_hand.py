@@ -160,6 +160,8 @@ class InHand:
     def _take(self) -> None:
         """Parse what came, and give each message to whoever handles it."""
         arrived, lanes = self._arrived, self._lanes
+        if self._mine:  # parsed messages are large: no more of them than there is use for
+            return
         until = time.monotonic() + _MOMENT
         while arrived and time.monotonic() < until:
             received = arrived.popleft()
