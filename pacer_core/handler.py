@@ -105,17 +105,20 @@ class Handler:
         self._quarantine = Quarantine()
         self._order = Order()
 
-    def take(self, received: Received) -> Job:
-        """Parse a message and work out its key; called by one thread, in the order of arrival."""
+    def take(self, received: Received, arrived: float) -> Job:
+        """Parse a message and work out its key; called by one thread, in the order of arrival.
+
+        ``arrived`` is when it came, on the monotonic clock.
+        """
         token = correlation_id.set(received.envelope.correlation_id)
         try:
-            return self._take(received)
+            return self._take(received, arrived)
         finally:
             correlation_id.reset(token)
 
-    def _take(self, received: Received) -> Job:
+    def _take(self, received: Received, arrived: float) -> Job:
         plan = self._by_queue[received.envelope.queue]
-        job = Job(received, plan, arrived=time.monotonic())
+        job = Job(received, plan, arrived=arrived)
         if self._forwarder.comes_back(received.envelope):
             loop = Reject(
                 f"the message comes back from {received.envelope.path[-1]}: a loop of forwarding rules"

@@ -61,7 +61,7 @@ class InHand:
     ) -> None:
         self._handler, self._threads, self._on_exit, self._waker = handler, threads, on_exit, waker
         self._settled, self._told = settled, acknowledged
-        self._arrived: deque[Received] = deque()
+        self._arrived: deque[tuple[float, Received]] = deque()
         self._jobs: dict[Received, Job] = {}
         self._mine: deque[Job] = deque()
         self._together: list[Job] = []
@@ -108,7 +108,7 @@ class InHand:
 
     def arrive(self, received: Received) -> None:
         """Take a message in hand; `work` does the rest."""
-        self._arrived.append(received)
+        self._arrived.append((time.monotonic(), received))
 
     def work(self) -> None:
         """Parse what came, have it handled, and acknowledge what is finished: as much as a moment allows."""
@@ -144,8 +144,8 @@ class InHand:
 
     def age(self, now: float) -> float:
         """Give how many seconds the oldest has been in hand."""
-        oldest = next(iter(list(self._jobs.values())), None)
-        return 0.0 if oldest is None else now - oldest.arrived
+        since = [job.arrived for job in list(self._jobs.values())[:1]] + [at for at, _ in self._arrived]
+        return now - min(since, default=now)
 
     def give_up(self, job: Job) -> None:
         """Settle a message whose task does not end: its thread cannot be killed."""
@@ -164,8 +164,8 @@ class InHand:
             return
         until = time.monotonic() + _MOMENT
         while arrived and time.monotonic() < until:
-            received = arrived.popleft()
-            job = self._handler.take(received)
+            at, received = arrived.popleft()
+            job = self._handler.take(received, at)
             self._jobs[received] = job
             if job.key is None and not job.plan.pipeline.tasks:
                 self._together.append(job)
