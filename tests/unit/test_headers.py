@@ -1,5 +1,6 @@
 """What copies of a message carry: everything that is needed, nothing that harms, and never too much."""
 
+import multiprocessing
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from pacer_core import BadField, Delivery, Envelope, Outcome
 from pacer_core.messages import TaskFailure
-from pacer_core.transport.headers import copy_headers, copy_properties, dead_headers, read_envelope
+from pacer_core.transport.headers import copy_headers, copy_properties, dead_headers, fresh_id, read_envelope
 
 FRAME = 131_064  # what RabbitMQ takes in one header frame
 SEEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -260,3 +261,9 @@ def test_a_publisher_that_knows_no_version_cannot_say_what_is_done(name: str) ->
     assert (envelope.done, envelope.rejected, envelope.facts) == ((), {}, {})
     assert (envelope.attempt, envelope.retries) == (1, 0)
     assert envelope.first_seen != SEEN
+
+
+def test_a_forked_process_gives_other_ids() -> None:
+    fresh_id()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(fresh_id) != fresh_id()
