@@ -161,7 +161,7 @@ class _Loader:
             commands=tuple(command for plugin, command in commands if self._works(plugin)),
             conflicts=tuple(self.conflicts),
             parse_message=_parser(self.manager.hook.pacer_parse_message),
-            route_message=self.manager.hook.pacer_route_message,
+            route_message=_router(self.manager.hook.pacer_route_message),
             listeners={
                 name: self._alone("pacer_message_settled", name)
                 for name, info in self.infos.items()
@@ -322,8 +322,16 @@ def _labels(command: Any) -> Iterator[str]:
 
 def _parser(hook: pluggy.HookCaller) -> Callable[[Any, ConsumerType], Any]:
     """Give what parses a message: the hook, or the core's function where no other is behind it."""
+    only = _only(hook, "envelope", "consumer")
+    return only or (lambda envelope, consumer: hook(envelope=envelope, consumer=consumer))
+
+
+def _router(hook: pluggy.HookCaller) -> Callable[..., Any]:
+    """Give what picks a message's routes: the hook, or the core's function where no other is behind it."""
+    return _only(hook, "message", "envelope", "routes") or hook
+
+
+def _only(hook: pluggy.HookCaller, *arguments: str) -> Callable[..., Any] | None:
+    """Give the function that is alone behind a hook and takes all its arguments, in this order."""
     implementations = hook.get_hookimpls()
-    if [one.argnames for one in implementations] == [("envelope", "consumer")]:
-        only: Callable[[Any, ConsumerType], Any] = implementations[0].function
-        return only
-    return lambda envelope, consumer: hook(envelope=envelope, consumer=consumer)
+    return implementations[0].function if [one.argnames for one in implementations] == [arguments] else None

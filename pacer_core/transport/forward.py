@@ -23,6 +23,7 @@ from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 RouteMessage = Callable[..., Sequence[Route] | None]
 PAUSE = 5.0
 """Seconds between two tries to reach a recipient that is away."""
+_ID, _PATH = f"{PREFIX}correlation-id", f"{PREFIX}path"
 _GLANCE = 0.1  # seconds to wait for another message's try
 Ahead = Mapping[str, Signal | None]
 """By recipient that a message goes to, how publishing it there went: ``None`` where it is confirmed."""
@@ -168,16 +169,12 @@ class Forwarder:
         return said
 
     def _outgoing(self, envelope: Envelope) -> Outgoing:
-        own: Mapping[str, Any] = {
-            f"{PREFIX}correlation-id": envelope.correlation_id,
-            f"{PREFIX}path": [*envelope.path, self.here],
-        }
+        headers = plain_headers(envelope.headers)
+        headers.update(trace_headers(envelope))
+        headers[_ID] = envelope.correlation_id
+        headers[_PATH] = [*envelope.path, self.here]
         return Outgoing(
-            exchange=envelope.exchange,
-            routing_key=envelope.routing_key,
-            body=envelope.body,
-            headers={**plain_headers(envelope.headers), **trace_headers(envelope), **own},
-            properties=copy_properties(envelope),
+            envelope.exchange, envelope.routing_key, envelope.body, headers, copy_properties(envelope)
         )
 
     def _declare(self, recipient: str, exchange: str) -> None:
