@@ -228,7 +228,8 @@ def copy_properties(envelope: Envelope) -> dict[str, Any]:
 
 
 def _text(value: Any, default: str) -> str:
-    return value if isinstance(value, str) and len(value) <= _SHORT else default
+    fits = isinstance(value, str) and len(value.encode(errors="surrogatepass")) <= _SHORT
+    return value if fits else default
 
 
 def _is_id(value: Any) -> TypeGuard[str]:
