@@ -17,6 +17,7 @@ from pacer_core.messages import Context, Envelope
 from pacer_core.routing import Route
 from pacer_core.traces import trace_headers
 from pacer_core.transport.connection import connect, hang_up
+from pacer_core.transport.fitting import together
 from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 
@@ -168,15 +169,15 @@ class Forwarder:
         return said
 
     def _outgoing(self, envelope: Envelope) -> Outgoing:
-        own: Mapping[str, Any] = {
-            f"{PREFIX}correlation-id": envelope.correlation_id,
-            f"{PREFIX}path": [*envelope.path, self.here],
-        }
+        own: dict[str, Any] = {"correlation-id": envelope.correlation_id, "path": [*envelope.path, self.here]}
+        given = {**plain_headers(envelope.headers), **trace_headers(envelope)}
+        # The publisher's may leave no room in their frame, which a broker closes the connection for.
+        headers = together(given, own, PREFIX) if given else {PREFIX + name: own[name] for name in own}
         return Outgoing(
             exchange=envelope.exchange,
             routing_key=envelope.routing_key,
             body=envelope.body,
-            headers={**plain_headers(envelope.headers), **trace_headers(envelope), **own},
+            headers=headers,
             properties=copy_properties(envelope),
         )
 
