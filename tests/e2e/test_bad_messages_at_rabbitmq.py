@@ -161,13 +161,16 @@ def test_odd_properties_stop_no_worker_and_spoil_no_body(lab: Lab) -> None:
     assert dead[bodies[4]].headers["x-pacer-dropped"] == ["a"]
 
 
+NO_TEXT: Any = 255 * b"\xff"
+
+
 def test_a_routing_key_that_is_no_utf_8_stops_no_worker_however_large_the_body(lab: Lab) -> None:
     lab.declare()
     lab.channel.exchange_declare("any", "fanout", durable=False, auto_delete=True)
     lab.channel.queue_bind("jobs", "any")
     for blanks in (0, 300_000):
         body = b'{"name": "a", "first": "reject"}' + blanks * b" "
-        lab.send(amqp.Message(body), to=255 * b"\xff", exchange="any")
+        lab.send(amqp.Message(body), to=NO_TEXT, exchange="any")
     done = lab.once()
     assert (done.code, done.out) == (1, "0 done, 2 dead, 0 waiting for a retry\n")
     assert "lost " not in done.err
