@@ -19,6 +19,9 @@ Scalar = NewType("Scalar", object)
 Texts = NewType("Texts", tuple[str, ...])
 """One `Text`, or a JSON list of at least one: for publishers who write a single one without the list."""
 
+LONGEST = 512
+"""Characters of a publisher's name that is remembered: thousands of longer ones would fill the memory."""
+
 _ELEMENT = "pacer_core.element"
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -32,9 +35,13 @@ def element(name: str, **arguments: Any) -> Any:
     return field(metadata={_ELEMENT: name}, **arguments)
 
 
-@lru_cache(maxsize=4096)
 def snake(name: str) -> str:
     """Give a publisher's name as a Python name: ``startDate`` -> ``start_date``, ``ORCID`` -> ``orcid``."""
+    return _snake(name) if len(name) <= LONGEST else _snake.__wrapped__(name)
+
+
+@lru_cache(maxsize=4096)
+def _snake(name: str) -> str:
     return _HUMP.sub("_", name).replace("-", "_").lower()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from lxml import etree
 
 from pacer_core.errors import BadField, IgnoreError, Reject
-from pacer_core.parsing.types import Member, Shape, shape_of, snake
+from pacer_core.parsing.types import LONGEST, Member, Shape, shape_of, snake
 
 _TAGS = 1024  # those that are remembered for one class, namespaces and all
 
@@ -133,7 +133,7 @@ def _learn(shape: Shape, tag: Any) -> Member | None:
     if not isinstance(tag, str):  # an entity, which nobody has expanded
         return None
     member = shape.members.get(_local(tag))
-    if len(shape.tags) < _TAGS:
+    if len(shape.tags) < _TAGS and len(tag) <= LONGEST:
         shape.tags[tag] = member
     return member
 

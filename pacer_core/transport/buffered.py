@@ -42,6 +42,8 @@ _BASIC = spec.Basic.Publish[0]
 _END = bytes([END])
 
 Frame = tuple[int, int, bytes]
+Prepared = tuple[bytes, bytes, bytes]
+"""A message to publish: the frame of its method, its `property_list`, and its body."""
 
 
 class _Buffered:
@@ -155,11 +157,23 @@ class Channel(pyamqp.Channel):  # type: ignore[misc]
             connection.transport.write(b"".join(frames))
             connection.bytes_sent += len(frames)  # what heartbeats go by
 
-    def publish_all(self, messages: Iterable[tuple[str, str, bytes, bytes]], timeout: float) -> None:
+    def prepare(self, exchange: str, routing_key: str, properties: bytes, body: bytes) -> Prepared:
+        """Make a message ready for `publish_all`; its properties are a `property_list`.
+
+        Raises
+        ------
+        ValueError
+            For a name of more than 255 bytes, and for properties that do not fit into one frame.
+        """
+        room = self.connection.frame_max - AROUND - _CONTENT_SIZE
+        if len(properties) > room:
+            raise ValueError(f"{len(properties)} bytes of properties and headers, where {room} have room")
+        return _publish(self.channel_id, exchange, routing_key), properties, body
+
+    def publish_all(self, messages: Iterable[Prepared], timeout: float) -> None:
         """Publish messages, all mandatory, in a few writes.
 
-        Of each: the exchange, the routing key, the properties as a `property_list`, and the body. ``timeout``
-        is in seconds, for each write: under an alarm the broker stops reading.
+        ``timeout`` is in seconds, for each write: under an alarm the broker stops reading.
 
         Raises
         ------
@@ -172,9 +186,9 @@ class Channel(pyamqp.Channel):  # type: ignore[misc]
         channel, largest = self.channel_id, connection.frame_max - AROUND
         gathered: list[bytes] = []
         size = 0
-        for exchange, routing_key, properties, body in messages:
+        for method, properties, body in messages:
             header = _CONTENT.pack(2, channel, len(properties) + _CONTENT_SIZE, _BASIC, 0, len(body))
-            gathered += (_publish(channel, exchange, routing_key), header, properties, _END)
+            gathered += (method, header, properties, _END)
             for at in range(0, len(body), largest):
                 piece = body[at : at + largest]
                 gathered += (FRAME.pack(3, channel, len(piece)), piece, _END)

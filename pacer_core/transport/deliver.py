@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from attrs import frozen
 
-from pacer_core.transport.lenient import read_properties
+from pacer_core.transport.lenient import read_properties, short
 
 Take = Callable[[int, bytes], None]
 """Takes a message: its delivery tag, and its body."""
@@ -168,10 +168,7 @@ def _changeable(value: Any) -> bool:
 
 def named(headers: Mapping[Any, Any]) -> dict[str, Any]:
     """Give headers by names that are text; py-amqp leaves a name that is no UTF-8 as bytes."""
-    return {
-        name if isinstance(name, str) else bytes(name).decode(errors="backslashreplace"): value
-        for name, value in headers.items()
-    }
+    return {name if isinstance(name, str) else short(bytes(name)): value for name, value in headers.items()}
 
 
 @lru_cache(maxsize=1024)
@@ -180,8 +177,4 @@ def _names(strings: bytes) -> tuple[str, str] | None:
     first = strings[0] + 1 if strings else 0
     if not first < len(strings) == first + 1 + strings[first]:
         return None
-    return _text(strings[1:first]), _text(strings[first + 1 :])
-
-
-def _text(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")
+    return short(strings[1:first]), short(strings[first + 1 :])

@@ -25,6 +25,8 @@ def size(value: Any) -> int:
         Where AMQP has no word for it.
     """
     try:
+        if isinstance(value, str):  # the array's length, a letter, and the text's length before it
+            return 9 + len(value.encode("utf-8", "surrogatepass"))
         return len(dumps("A", [[value]]))
     except (FrameSyntaxError, struct.error, ValueError, TypeError, OverflowError, RecursionError):
         raise ValueError("AMQP has no word for it") from None

@@ -17,13 +17,13 @@ from pacer_core.messages import Context, Envelope
 from pacer_core.routing import Route
 from pacer_core.traces import trace_headers
 from pacer_core.transport.connection import connect, hang_up
+from pacer_core.transport.fitting import together
 from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 
 RouteMessage = Callable[..., Sequence[Route] | None]
 PAUSE = 5.0
 """Seconds between two tries to reach a recipient that is away."""
-_ID, _PATH = f"{PREFIX}correlation-id", f"{PREFIX}path"
 _GLANCE = 0.1  # seconds to wait for another message's try
 Ahead = Mapping[str, Signal | None]
 """By recipient that a message goes to, how publishing it there went: ``None`` where it is confirmed."""
@@ -169,10 +169,11 @@ class Forwarder:
         return said
 
     def _outgoing(self, envelope: Envelope) -> Outgoing:
-        headers = plain_headers(envelope.headers)
-        headers.update(trace_headers(envelope))
-        headers[_ID] = envelope.correlation_id
-        headers[_PATH] = [*envelope.path, self.here]
+        own: dict[str, Any] = {"correlation-id": envelope.correlation_id, "path": [*envelope.path, self.here]}
+        given = plain_headers(envelope.headers)
+        given.update(trace_headers(envelope))
+        # The publisher's may leave no room in their frame, which a broker closes the connection for.
+        headers = together(given, own, PREFIX) if given else {PREFIX + name: own[name] for name in own}
         return Outgoing(
             envelope.exchange, envelope.routing_key, envelope.body, headers, copy_properties(envelope)
         )

@@ -117,7 +117,10 @@ def _with_body(model: Mapping[str, Any], body: bytes) -> Envelope:
     fields = envelope.__dict__
     fields.update(model)
     fields["body"] = body
+    # Whatever a task may do to one of these, no other message sees it.
     fields["headers"], fields["properties"] = {**model["headers"]}, {**model["properties"]}
+    fields["rejected"], fields["facts"] = {**model["rejected"]}, {**model["facts"]}
+    fields["original"] = {**model["original"]}
     if not model["correlation_id"]:
         fields["correlation_id"] = fresh_id()
     if model["first_seen"] is None:
@@ -228,7 +231,8 @@ def copy_properties(envelope: Envelope) -> dict[str, Any]:
 
 
 def _text(value: Any, default: str) -> str:
-    return value if isinstance(value, str) and len(value) <= _SHORT else default
+    fits = isinstance(value, str) and len(value.encode(errors="surrogatepass")) <= _SHORT
+    return value if fits else default
 
 
 def _is_id(value: Any) -> TypeGuard[str]:

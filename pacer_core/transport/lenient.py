@@ -20,7 +20,6 @@ from amqp.serialization import decode_properties_basic
 
 METHOD, HEADER, HEARTBEAT = 1, 2, 8  # AMQP 0-9-1, section 2.3.5
 
-_CONTENT = frozenset({spec.Basic.Deliver, spec.Basic.GetOk, spec.Basic.Return})
 _METHOD = Struct(">HH")
 _LENGTH = Struct(">I")
 _TIME = Struct(">Q")
@@ -30,6 +29,13 @@ _LATEST = 253_402_300_799  # the last second of the year 9999
 _DECODING = (FrameSyntaxError, error, ValueError, OverflowError, OSError, IndexError, RecursionError)
 # Section 4.2.6.1, from the highest bit down: s for a short string, F for a table, else a number of bytes.
 _PROPERTIES = ("s", "s", "F", 1, 1, "s", "s", "s", "s", 8, "s", "s", "s", "s")
+# Sections 1.8.3.10, 11 and 13: the arguments of methods with content, in the same words.
+_ARGUMENTS: dict[Any, tuple[str | int, ...]] = {
+    spec.Basic.Return: (2, "s", "s", "s"),
+    spec.Basic.Deliver: ("s", 9, "s", "s"),
+    spec.Basic.GetOk: (9, "s", "s", 4),
+}
+_SHORT = 255  # bytes of a short string
 # Section 4.2.1 with RabbitMQ's errata.
 _FIXED = dict(zip(b"tbBUusIiflLdDTV", (1, 1, 1, 2, 2, 2, 4, 4, 4, 8, 8, 8, 5, 8, 0), strict=True))
 
@@ -52,6 +58,11 @@ def read_properties(listed: bytes) -> dict[str, Any]:
     return properties
 
 
+def short(string: bytes) -> str:
+    """Read a short string: bytes that are no UTF-8 with backslashes, and what is too long then cut off."""
+    return string.decode(errors="backslashreplace").encode()[:_SHORT].decode(errors="ignore")
+
+
 def frame_handler(connection: Any, callback: Callable[[int, Any, bytes, Any], None]) -> Callable[[Any], bool]:
     """Give what turns frames into methods, as py-amqp's own does; ``True`` for each that was handed on."""
     expected: defaultdict[int, int] = defaultdict(lambda: METHOD)
@@ -66,10 +77,10 @@ def frame_handler(connection: Any, callback: Callable[[int, Any, bytes, Any], No
             raise UnexpectedFrame(f"received frame {kind} while expecting {expected[channel]}")
         if kind == METHOD:
             method = _METHOD.unpack_from(payload)
-            if method not in _CONTENT:
+            if method not in _ARGUMENTS:
                 callback(channel, method, payload, None)
                 return True
-            partial[channel] = _Lenient(frame_method=method, frame_args=payload)
+            partial[channel] = _Lenient(frame_method=method, frame_args=_legible(method, payload))
             expected[channel] = HEADER
             return False
         message = partial[channel]
@@ -104,9 +115,8 @@ def repaired(header: bytes) -> bytes:
             end = at + kind
             parts.append(header[at:end])
         elif kind == "s":
-            end = at + 1 + header[at]
-            text = header[at + 1 : end].decode(errors="backslashreplace").encode()[:255]
-            parts.append(bytes([len(text)]) + text)
+            text, end = _short_string(header, at)
+            parts.append(text)
         else:
             end = at + _LENGTH.size + _LENGTH.unpack_from(header, at)[0]
             try:
@@ -115,6 +125,24 @@ def repaired(header: bytes) -> bytes:
                 parts.append(_LENGTH.pack(0))
         at = end
     return b"".join(parts)
+
+
+def _legible(method: Any, payload: bytes) -> bytes:
+    """Give the payload of a method with content, with names that can be decoded."""
+    at = _METHOD.size
+    parts = [payload[:at]]
+    for kind in _ARGUMENTS[method]:
+        text, at = (
+            (payload[at : at + kind], at + kind) if isinstance(kind, int) else _short_string(payload, at)
+        )
+        parts.append(text)
+    return b"".join(parts)
+
+
+def _short_string(data: bytes, at: int) -> tuple[bytes, int]:
+    end = at + 1 + data[at]
+    text = short(data[at + 1 : end]).encode()
+    return bytes([len(text)]) + text, end
 
 
 def _table(data: bytes) -> bytes:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import amqp
+from amqp.exceptions import FrameSyntaxError
 from attrs import field, frozen
 
 from pacer_core.config.model import Broker
 from pacer_core.errors import BrokerError
-from pacer_core.transport.buffered import Channel
+from pacer_core.transport.buffered import Channel, Prepared
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.headers import PREFIX
 from pacer_core.transport.properties import property_list
@@ -27,6 +29,7 @@ CONFIRM_TIMEOUT = 30.0
 """Seconds to wait for the broker's confirms: under its disk or memory alarm they never come."""
 
 _ID = f"{PREFIX}correlation-id"
+_NO_WORD = (FrameSyntaxError, struct.error, ValueError, TypeError, OverflowError, RecursionError)
 
 
 @frozen
@@ -47,6 +50,10 @@ class UnroutableError(BrokerError):
     """The broker has no queue for a message, or no such exchange."""
 
 
+class UnsendableError(UnroutableError):
+    """AMQP cannot carry a message; no other broker could take it either."""
+
+
 class Publisher:
     """Publishes and waits for the broker's word; safe to use from several threads, one at a time.
 
@@ -65,7 +72,7 @@ class Publisher:
         Raises
         ------
         UnroutableError
-            Where no queue takes one of them: the others may have been published.
+            Where no queue takes one of them, or AMQP cannot carry it: the others may have been published.
         BrokerError
             Where the broker does not confirm in time, refuses, or cannot be reached.
         """
@@ -107,6 +114,9 @@ class Publisher:
                 # AttributeError: py-amqp raises it where its connection went away underneath it.
                 self._drop()
                 lost = BrokerError(f"lost {self._broker} while publishing: {error}")
+            except BaseException:
+                self._drop()  # or what was numbered already would take the confirms of what comes next
+                raise
             else:
                 if self._link.nacked:
                     # A channel that RabbitMQ has refused a message of a quorum queue on goes on refusing,
@@ -160,22 +170,33 @@ class _Link:
     def publish(self, waiting: dict[int, Outgoing], refused: dict[int, BrokerError]) -> None:
         """Publish what waits. What is confirmed leaves; what no queue takes, or is refused, is noted."""
         self.waiting, self.refused = waiting, refused
+        channel = self.channel
+        ready = self._ready(channel) if isinstance(channel, Channel) else ()  # what is refused gets no number
         for number in waiting:
             self.sent += 1
             self.unconfirmed[self.sent] = number
-        messages = waiting.values()
-        if isinstance(self.channel, Channel):
-            self.channel.publish_all(
-                [
-                    (one.exchange, one.routing_key, property_list(one.properties, one.headers), one.body)
-                    for one in messages
-                ],
-                CONFIRM_TIMEOUT,
-            )
+        if isinstance(channel, Channel):
+            channel.publish_all(ready, CONFIRM_TIMEOUT)
         else:
-            for one in messages:
-                self.channel.basic_publish(self._prepared(one), one.exchange, one.routing_key, mandatory=True)
+            for one in waiting.values():
+                channel.basic_publish(self._prepared(one), one.exchange, one.routing_key, mandatory=True)
         self._await_confirms()
+
+    def _ready(self, channel: Channel) -> list[Prepared]:
+        """Put what waits into bytes; what cannot be sent is refused, and waits no more."""
+        ready = []
+        for number, one in list(self.waiting.items()):
+            try:
+                listed = property_list(one.properties, one.headers)
+                ready.append(channel.prepare(one.exchange, one.routing_key, listed, one.body))
+            except _NO_WORD as error:
+                # Its text may quote a header.
+                del self.waiting[number]
+                self.refused[number] = UnsendableError(
+                    f"a message cannot be published to {one}: its names, properties or headers are longer or "
+                    f"deeper than AMQP can carry, or of a type that it does not know ({type(error).__name__})"
+                )
+        return ready
 
     def _prepared(self, message: Outgoing) -> Any:
         # kombu wants these apart from the other properties.

@@ -137,6 +137,8 @@ ODD: dict[str, Any] = {
     "the last time there is": {"headers": table((b"when", b"T" + b"\xff" * 8))},
     "headers that fill their frame": {"headers": dumps("F", [{"a": "x" * 65_000, "b": "y" * 65_000}])},
     "tables in tables": {"headers": nested(5000)},
+    "a content type that has no room for backslashes": {"content_type": b"\xff" + 127 * "é".encode()},
+    "a header whose name has none either": {"headers": table((255 * b"\xff", b"t\x01"))},
 }
 
 
@@ -157,6 +159,22 @@ def test_odd_properties_stop_no_worker_and_spoil_no_body(lab: Lab) -> None:
     assert (late["when"], late["list"]) == (1_714_559_400_000, [1_714_559_400_000, True])
     assert late["table"] == {"a": 1_714_559_400_000, "b": "b"}
     assert dead[bodies[4]].headers["x-pacer-dropped"] == ["a"]
+
+
+NO_TEXT: Any = 255 * b"\xff"
+
+
+def test_a_routing_key_that_is_no_utf_8_stops_no_worker_however_large_the_body(lab: Lab) -> None:
+    lab.declare()
+    lab.channel.exchange_declare("any", "fanout", durable=False, auto_delete=True)
+    lab.channel.queue_bind("jobs", "any")
+    for blanks in (0, 300_000):
+        body = b'{"name": "a", "first": "reject"}' + blanks * b" "
+        lab.send(amqp.Message(body), to=NO_TEXT, exchange="any")
+    done = lab.once()
+    assert (done.code, done.out) == (1, "0 done, 2 dead, 0 waiting for a retry\n")
+    assert "lost " not in done.err
+    assert [dead.headers["x-pacer-routing-key"] for dead in lab.take()] == 2 * [63 * "\\xff" + "\\xf"]
 
 
 def test_a_publisher_s_wishes_do_not_harm_a_copy(lab: Lab) -> None:

@@ -212,6 +212,27 @@ def test_of_messages_that_are_forwarded_together_one_whose_hook_fails_fails_alon
     assert "RuntimeError" in failed[0].error
 
 
+def test_headers_that_fill_their_frame_leave_room_for_ours_and_keep_no_other_message_back(
+    configure: Any,
+) -> None:
+    config = configure("forward")
+    bind(config.recipients[0])
+    send(config, b"before")
+    with closing(Publisher(config.broker)) as publisher:
+        full = Outgoing("user-office", "sample.new", b"full", {"large": 131_000 * "x", "small": 1})
+        publisher.publish([full])
+    send(config, b"behind")
+    seen: list[Any] = []
+
+    Worker(config, config.consumers, observe=seen.append).run(once=True)
+
+    assert {delivery.outcome for delivery in seen} == {Outcome.ACKED}
+    there = {message.body: message.headers for message in arrived(config.recipients[0])}
+    assert set(there) == {b"before", b"full", b"behind"}
+    assert (there[b"full"]["small"], there[b"full"]["x-pacer-dropped"]) == (1, ["large"])
+    assert "large" not in there[b"full"]
+
+
 def test_a_message_for_two_recipients_goes_again_to_the_one_that_was_away_alone(
     configure: Any, site: Site, rabbitmq: RabbitMQ
 ) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -83,6 +84,28 @@ def test_what_no_queue_takes_is_told_from_what_one_takes_when_they_go_together(l
         said = publisher.publish_each(messages)
     assert [isinstance(one, UnroutableError) for one in said] == [number % 7 == 3 for number in range(200)]
     assert lab.waiting() == sum(one is None for one in said)
+
+
+def test_what_amqp_cannot_carry_is_refused_alone_and_costs_others_no_confirm(lab: Lab) -> None:
+    lab.declare()
+    config = load(lab.file)
+    deep: dict[str, Any] = {}
+    for _ in range(2000):
+        deep = {"a": deep}
+    hidden = 131_064 * "x"
+    headers: list[dict[str, Any]] = [{hidden[:256]: 1}, {"a": deep}, {"a": hidden}, {"a": {"b": object()}}]
+    bad = [Outgoing("", "jobs", b"bad", one) for one in headers] + [Outgoing("", 128 * "é", b"bad")]
+    good = Outgoing("", "jobs", b"good")
+    with closing(Publisher(config.broker)) as publisher:
+        for one in bad:
+            said = publisher.publish_each([good, one, good])
+            assert [said[0], said[2]] == [None, None]
+            assert isinstance(said[1], UnroutableError)
+            assert "cannot be published" in str(said[1])
+            assert hidden[:200] not in str(said[1])
+            assert publisher.publish_each([one])[0] is not None
+        assert publisher.publish_each([good] * 10) == [None] * 10
+    assert lab.waiting() == 2 * len(bad) + 10
 
 
 def test_bytes_stay_bytes_whatever_a_publisher_says_of_their_encoding(lab: Lab) -> None:

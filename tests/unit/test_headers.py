@@ -287,6 +287,15 @@ def test_what_one_message_does_with_its_properties_headers_and_facts_no_other_se
         assert not any(other.facts.values())
 
 
+@pytest.mark.parametrize("headers", [{}, {"colour": "red"}, {"x-first-death-queue": "q"}])
+def test_no_mapping_of_an_envelope_is_another_message_s_as_well(headers: dict[str, Any]) -> None:
+    envelope = reader("parcels", {}, {"priority": 1}, headers)
+    one = envelope(b"")
+    for name in ("headers", "properties", "facts", "rejected", "original"):
+        getattr(one, name)["spoilt"] = True
+        assert "spoilt" not in getattr(envelope(b""), name), name
+
+
 def test_messages_without_an_id_have_one_each() -> None:
     envelope = reader("parcels", {}, {}, {})
     with ThreadPoolExecutor(8) as threads:

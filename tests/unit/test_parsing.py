@@ -1,5 +1,6 @@
 """One message, written as JSON and as XML: both become the same instance."""
 
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -299,3 +300,25 @@ def test_the_same_root_of_another_namespace_is_not_passed_over(root: str) -> Non
     delivery = deliver(NOTICES, f"<{root}><name>hello</name></greeting>")
     assert delivery.outcome is Outcome.DEAD
     assert delivery.counts == {}
+
+
+SAMPLES = ConsumerType(name="samples", message=Sample, tasks=[see])
+
+
+@pytest.mark.parametrize(
+    "spell", [b'{"name": "a", "%s": 1}', b"<sample><name>a</name><%s/></sample>"], ids=["json", "xml"]
+)
+def test_long_names_that_never_come_again_are_not_kept(spell: bytes) -> None:
+    def read(number: int) -> None:
+        body = spell % (b"x%d" % number + 40_000 * b"y")
+        assert deliver(SAMPLES, body).outcome is Outcome.ACKED
+
+    read(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 50):
+            read(number)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 500_000

@@ -9,12 +9,14 @@ from weakref import WeakSet
 
 import pytest
 from amqp.basic_message import Message
-from amqp.serialization import dumps
+from amqp.serialization import dumps, loads
 from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacer_core.transport.deliver import Contents, Deliveries, Opener, Take
+from pacer_core.transport.lenient import frame_handler
+from pacer_core.transport.properties import property_list
 
 names = st.text(max_size=20).filter(lambda name: len(name.encode()) <= 200)
 properties = st.fixed_dictionaries(
@@ -274,3 +276,33 @@ def test_names_that_are_no_utf_8_are_shown_as_they_can() -> None:
     assert found is not None
     assert found[1].delivery_info["exchange"] == r"caf\xe9"
     assert found[1].delivery_info["routing_key"] == r"\xff"
+
+
+@pytest.mark.parametrize(
+    "name", [b"k", b"caf\xe9", 255 * b"\xff", b"\xff" + 127 * "é".encode(), b"\xed\xa0\x80"]
+)
+def test_names_are_the_same_and_short_whichever_way_a_delivery_is_read(name: bytes) -> None:
+    spelled = Message(content_type=name, application_headers={name: True})
+    frames = delivery(exchange=name, routing_key=name, properties=dict(spelled.properties))
+    found = read(b"".join(frames))
+    assert found is not None
+    contents = found[1]
+    names = [contents.delivery_info["exchange"], contents.delivery_info["routing_key"]]
+    assert names[0] == names[1]
+    assert len(names[0].encode()) <= 255
+    assert property_list(contents.properties, contents.headers), "a copy can be written"
+
+    handed: list[Any] = []
+    handle = frame_handler(Counting(), lambda *call: handed.append(call))
+    for one in frames:
+        handle((one[0], 1, one[7:-1]))
+
+    ((_, _, arguments, message),) = handed
+    assert loads("sLbss", arguments, 4)[0][3:] == names
+    assert message.properties["content_type"] == contents.properties["content_type"]
+
+
+class Counting:
+    """What a frame handler needs of a connection."""
+
+    bytes_recv = 0
