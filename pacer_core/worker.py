@@ -280,13 +280,14 @@ class Worker:
         while not self._stopped:
             glance = min(wait, GLANCE) if self._in_hand else wait
             subscription.poll(self._waker, 0.0 if self._in_hand.pressing else glance)
+            now = time.monotonic()
+            if now >= beat:  # after reading: a task may have taken longer than the broker may be silent
+                subscription.heartbeat()
+                beat = now + heartbeat
             self._in_hand.work()
             if self._in_hand.failure is not None:
                 raise self._in_hand.failure
             now = time.monotonic()
-            if now >= beat:
-                subscription.heartbeat()
-                beat = now + heartbeat
             if now >= look:
                 look = now + 1.0
                 if self._should_give_back(now):
