@@ -229,9 +229,14 @@ class InHand:
             self._note(job, settled)
 
     def _note(self, job: Job, settled: Delivery) -> None:
-        self._settled(settled)
-        if log.isEnabledFor(logging.DEBUG):
-            _tell(settled)
+        try:
+            self._settled(settled)
+            if log.isEnabledFor(logging.DEBUG):
+                _tell(settled)
+        except (
+            Exception
+        ):  # a number of a plugin's that cannot be counted, for instance: it is settled all the same
+            log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)
         self._finished.append((job.received, settled))
         if self._threads > 1 and not self._called and self._urgent():

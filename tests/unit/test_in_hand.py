@@ -155,3 +155,22 @@ def test_each_message_is_acknowledged_once_while_threads_call_and_look(waker: Wa
     in_hand.end(GRACE)
     assert sorted(subscription.acked) == list(range(count))
     assert in_hand.outcomes[Outcome.ACKED] == count
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_message_that_cannot_be_counted_is_acknowledged_all_the_same(
+    waker: Waker, threads: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def count(settled: Delivery) -> None:
+        raise TypeError("unsupported operand type(s) for +=: 'float' and 'decimal.Decimal'")
+
+    subscription = Subscription()
+    in_hand = InHand(Handler(WITH_TASKS, nothing), threads, nothing, waker, count, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    arrive(in_hand, subscription, 1, 2)
+    in_hand.work()
+    eventually(lambda: len(in_hand) == 0)
+    in_hand.end(GRACE)
+    in_hand.acknowledge()
+    assert sorted(subscription.acked) == [1, 2]
+    assert "could not be counted" in caplog.text
