@@ -94,8 +94,8 @@ class InHand:
     def begin(self) -> None:
         """Begin with nothing: whatever was in hand is the broker's again."""
         self.failure = None
-        for held in (self._arrived, self._jobs, self._mine, self._together, self._finished):
-            held.clear()
+        self._drop()
+        self._finished.clear()
         self._forwarding = False
         if self._threads > 1:
             self._lanes = Lanes(self._threads, on_exit=self._on_exit)
@@ -105,6 +105,7 @@ class InHand:
         lanes, self._lanes = self._lanes, None
         if lanes is not None and not lanes.close(grace):
             log.warning("tasks still run after %g s; their messages go back to the queue", grace)
+        self._drop()
 
     def arrive(self, received: Received) -> None:
         """Take a message in hand; `work` does the rest."""
@@ -154,6 +155,11 @@ class InHand:
         settled = self._handler.give_up(job, delivery)
         if settled is not None:
             self._note(job, settled)
+
+    def _drop(self) -> None:
+        """Forget what is not finished: nobody is to find its task overdue while there is no connection."""
+        for held in (self._arrived, self._jobs, self._mine, self._together):
+            held.clear()
 
     # --- the stages ------------------------------------------------------------------------------
 
@@ -205,23 +211,32 @@ class InHand:
             self._waker.wake()
 
     def _handle(self, job: Job) -> None:
+        if self.failure is not None or not job.received.subscription.open:
+            return  # the connection is given up, and the broker has the message again
         try:
             settled = self._handler.finish(job)
         except Exception as error:
             # The message stays unacknowledged: the connection is given up, and everything in hand comes back.
             if not isinstance(error, BrokerError):
                 log.exception("%s: could not be settled", job.plan.name)
-            self.failure = amqp.exceptions.RecoverableConnectionError(str(error))
-            self.failure.__cause__ = error
-            self._waker.wake()
+            failure = amqp.exceptions.RecoverableConnectionError(str(error))
+            failure.__cause__ = error
+            if job.received.subscription.open:  # a task may outlive its connection; the one of today is sound
+                self.failure = failure
+                self._waker.wake()
             return
         if settled is not None:
             self._note(job, settled)
 
     def _note(self, job: Job, settled: Delivery) -> None:
-        self._settled(settled)
-        if log.isEnabledFor(logging.DEBUG):
-            _tell(settled)
+        try:
+            self._settled(settled)
+            if log.isEnabledFor(logging.DEBUG):
+                _tell(settled)
+        except (
+            Exception
+        ):  # a number of a plugin's that cannot be counted, for instance: it is settled all the same
+            log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)
         self._finished.append((job.received, settled))
         if self._threads > 1 and not self._called and self._urgent():

@@ -106,8 +106,10 @@ class Lanes:
             if self._closed:
                 return None
             self._idle += 1
-            self._more.wait()
-            self._idle -= 1
+            try:
+                self._more.wait()
+            finally:  # a thread that finds no memory here ends, and is not to be waited for
+                self._idle -= 1
             self._waking = False
         entry = self._ready.popleft()
         self._wake()

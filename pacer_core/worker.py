@@ -136,7 +136,7 @@ class Worker:
             self._settled,
             self._acknowledged,
         )
-        self._once = self._wait = False
+        self._once = self._wait = self._followed = False
         self.exit_code = 0
         self.delayed: set[tuple[str, str]] = set()
         """Consumer and correlation id of what waits for a retry; kept with ``once`` alone."""
@@ -247,17 +247,21 @@ class Worker:
             with contextlib.suppress(socket.timeout):
                 connection.drain_events(timeout=0.5)
             connection.heartbeat_check()
-        self._in_hand.begin()
         queues = [self._config.queue(name) for name in self._by_queue]
         prefetch = max(plan.config.prefetch_for(self._keyed) for plan in self._plans)
-        subscription = Subscription(connection, queues, prefetch, self._in_hand.arrive, exclusive=self._keyed)
-        self.board.state(State.READING)
-        log.info("reading %s", ", ".join(self._by_queue))
         grace = self._config.processes.shutdown_grace.total_seconds()
+        subscription: Subscription | None = None
+        self._in_hand.begin()
         try:
+            subscription = Subscription(
+                connection, queues, prefetch, self._in_hand.arrive, exclusive=self._keyed
+            )
+            self.board.state(State.READING)
+            log.info("reading %s", ", ".join(self._by_queue))
             ended = self._pump(connection, subscription)
         except BaseException:
-            subscription.abandon()
+            if subscription is not None:
+                subscription.abandon()
             self._in_hand.end(grace)
             raise
         if self._stopped:
@@ -276,22 +280,24 @@ class Worker:
         while not self._stopped:
             glance = min(wait, GLANCE) if self._in_hand else wait
             subscription.poll(self._waker, 0.0 if self._in_hand.pressing else glance)
+            now = time.monotonic()
+            if now >= beat:  # after reading: a task may have taken longer than the broker may be silent
+                subscription.heartbeat()
+                beat = now + heartbeat
             self._in_hand.work()
             if self._in_hand.failure is not None:
                 raise self._in_hand.failure
             now = time.monotonic()
-            if now >= beat:
-                subscription.heartbeat()
-                beat = now + heartbeat
             if now >= look:
                 look = now + 1.0
                 if self._should_give_back(now):
                     return False
             if self._once:
-                if self._in_hand or self._something_left(connection):
+                # Looking what is left reads what has come meanwhile, and that is in hand then.
+                if self._in_hand or self._something_left(connection) or self._in_hand:
                     quiet_since = None
-                elif quiet_since is None:
-                    quiet_since = now
+                elif quiet_since is None or self._followed:
+                    quiet_since, self._followed = now, False
                 elif now - quiet_since >= _QUIET:
                     return True
         return True
@@ -337,6 +343,7 @@ class Worker:
         """Take note of a message, in the connection's thread, after the broker has been answered."""
         if self._once:
             who = (settled.consumer, settled.envelope.correlation_id)
+            self._followed |= bool(settled.follow_ups)  # which may be on their way, in no queue
             (self.delayed.add if settled.outcome is Outcome.RETRIED else self.delayed.discard)(who)
         self._listeners.tell(settled)
 

@@ -169,3 +169,17 @@ def test_keyed_messages_run_in_order_and_one_at_a_time(lab: Lab) -> None:
         assert mine == [(what, number) for number in range(20) for what in ("begin", "end")]
     begun = [key for what, key, _ in lines]
     assert len(set(pairwise(begun))) > 4, "different keys overlap"
+
+
+def test_a_task_that_takes_longer_than_two_heartbeats_does_not_cost_the_connection(lab: Lab) -> None:
+    lab.configure(broker=", heartbeat: 1s", consumer="type: jobs, queues: [jobs], concurrency: 1")
+    lab.declare()
+    for name in ("a", "b"):  # read together, and a short task before a long one: nothing comes in between
+        lab.publish({"name": name, "first": "sleep 0.3"})
+        lab.publish({"name": name, "first": "sleep 3"})
+    running = lab.run()
+    eventually(lambda: lab.counted["other b 1"] == 2, 30, lambda: running.printed)
+    lab.publish({"name": "c"})
+    eventually(lambda: "other c 1" in lab.effects, what=lambda: running.printed)
+    assert running.end() == 0
+    assert "lost amqp" not in running.printed

@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,12 +94,31 @@ def test_a_single_run_that_gives_messages_back_goes_on(
     assert len([line for line in effects(site) if line.startswith("second")]) == 61
 
 
+def test_a_single_run_handles_the_follow_up_of_what_took_longer_than_the_quiet(
+    site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_QUIET", 0.2)
+    depth, late = worker._depth, ['{"name": "a", "first": "sleep 0.5", "second": "emit follow-ups"}']
+
+    def deep(*given: Any) -> int:
+        found = depth(*given)
+        if late and not found:  # the message comes when everything has been found empty
+            publish(file, late.pop())
+        return found
+
+    monkeypatch.setattr(worker, "_depth", deep)
+    done = site.pacer("run", "--once", "--inline", "-c", file)
+    assert (done.code, done.out) == (0, "2 done, 0 dead, 0 waiting for a retry\n")
+    assert [line for line in effects(site) if line.startswith("follow a-child ")]
+
+
 def test_patience_alone_is_refused(site: Site, file: Path) -> None:
     done = site.pacer("run", "--wait", "-c", file)
     assert (done.code, "--wait goes with --once" in done.err) == (2, True)
 
 
 def test_a_debugger_gets_the_terminal_of_an_inline_run(site: Site, file: Path) -> None:
+    file.write_text(file.read_text().replace("delay: 1s", "delay: 2s"))  # a step of 5 seconds
     publish(file, '{"name": "ada", "first": "break"}', '{"name": "b", "first": "error", "other": "where"}')
     process = subprocess.Popen(
         [sys.executable, "-c", MAIN, "run", "--inline", "--once", "-c", str(file)],

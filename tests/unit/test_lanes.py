@@ -133,3 +133,36 @@ def test_a_job_that_fails_ends_neither_its_thread_nor_its_lane(
     eventually(lambda: len(ran) == 2)
     assert lanes.close(10)
     assert "a job failed outside its task" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_finds_no_memory_to_wait_with_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[str] = []
+
+    class Condition(threading.Condition):
+        def wait(self, timeout: float | None = None) -> bool:
+            name = threading.current_thread().name
+            if name.startswith("lane-"):
+                waits.append(name)
+                if len(waits) == 2:
+                    raise MemoryError
+            return super().wait(timeout)
+
+    monkeypatch.setattr(threading, "Condition", Condition)
+    lanes = Lanes(2)
+    monkeypatch.undo()
+    eventually(lambda: len(waits) == 2)
+    gate, ran = threading.Event(), []
+
+    def slow() -> None:
+        gate.wait()
+
+    lanes.submit(None, slow)
+    lanes.submit(None, lambda: ran.append(2))  # nobody is there for it
+    gate.set()
+    eventually(lambda: ran == [2] and lanes.in_hand == 0)
+    lanes.submit(None, lambda: ran.append(3))
+    eventually(lambda: ran == [2, 3], 10)
+    assert lanes.close(10)

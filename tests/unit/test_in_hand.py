@@ -1,0 +1,176 @@
+"""What a worker has in hand: nothing is handled for a connection that is given up."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from pacer_core.config.model import Consumer, ConsumerPlan
+from pacer_core.consumers import ConsumerType, Task
+from pacer_core.errors import BrokerError
+from pacer_core.handler import Job
+from pacer_core.in_hand import InHand
+from pacer_core.messages import Delivery, Envelope, Outcome
+from pacer_core.pipeline import Pipeline
+from pacer_core.transport.consume import Received, Waker
+from tests.support import eventually
+
+GRACE = 10.0
+
+
+class Subscription:
+    """Notes what is acknowledged."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.acked: list[int] = []
+
+    def ack(self, tags: Sequence[int]) -> None:
+        """Acknowledge."""
+        self.acked += tags
+
+
+class Handler:
+    """Has each message done by a function of its tag."""
+
+    def __init__(self, plan: ConsumerPlan, do: Callable[[int], None]) -> None:
+        self.plan, self.do = plan, do
+        self.begun: list[int] = []
+
+    def take(self, received: Received, arrived: float) -> Job:
+        """Parse nothing."""
+        return Job(received, self.plan, arrived=arrived)
+
+    def forward(self, jobs: Sequence[Job]) -> None:
+        """Forward nothing."""
+
+    def finish(self, job: Job) -> Delivery:
+        """Do it."""
+        job.began = time.monotonic()
+        self.begun.append(job.received.tag)
+        self.do(job.received.tag)
+        return Delivery(job.received.envelope, job.plan.name, Outcome.ACKED)
+
+
+def nothing(*_: Any) -> None:
+    """Do nothing."""
+
+
+def plan(*tasks: Task) -> ConsumerPlan:
+    type_ = ConsumerType(name="jobs", message=None, tasks=list(tasks))
+    return ConsumerPlan(Consumer("jobs", ("q",)), Pipeline("jobs", type_, nothing, tasks), {})
+
+
+WITH_TASKS, FORWARDED = plan(Task("work", nothing)), plan()
+
+
+@pytest.fixture
+def waker() -> Iterator[Waker]:
+    with closing(Waker()) as waker:
+        yield waker
+
+
+def arrive(in_hand: InHand, subscription: Any, *tags: int) -> None:
+    for tag in tags:
+        in_hand.arrive(Received(Envelope(b"", queue="q", correlation_id=str(tag)), subscription, tag))
+
+
+def lose(tag: int) -> None:
+    """Fail as a broker that confirms nothing."""
+    raise BrokerError(f"message {tag} is not confirmed")
+
+
+@pytest.mark.parametrize("plan", [WITH_TASKS, FORWARDED], ids=["tasks", "forwarded"])
+def test_after_one_that_could_not_be_settled_no_other_is_begun(plan: ConsumerPlan, waker: Waker) -> None:
+    handler, subscription = Handler(plan, lose), Subscription()
+    in_hand = InHand(handler, 1, nothing, waker, nothing, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    arrive(in_hand, subscription, 1, 2, 3)
+    in_hand.work()
+    assert isinstance(in_hand.failure, Exception)
+    assert (handler.begun, subscription.acked) == ([1], [])
+
+
+def test_nothing_is_overdue_while_there_is_no_connection(waker: Waker) -> None:
+    handler = Handler(WITH_TASKS, lose)
+    in_hand = InHand(handler, 1, nothing, waker, nothing, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    arrive(in_hand, Subscription(), 1, 2)
+    in_hand.work()
+    late = time.monotonic() + WITH_TASKS.config.task_timeout.total_seconds() + 1
+    assert [job.received.tag for job in in_hand.overdue(late)] == [1]
+    in_hand.end(GRACE)
+    assert in_hand.overdue(late) == []
+    assert (len(in_hand), in_hand.pressing) == (0, False)
+
+
+def test_a_task_that_outlives_its_connection_does_not_cost_the_next_one(waker: Waker) -> None:
+    gate, handled = threading.Event(), threading.Event()
+
+    def do(tag: int) -> None:
+        if tag == 1:
+            gate.wait()
+            lose(tag)
+        handled.set()
+
+    handler, first, second = Handler(FORWARDED, do), Subscription(), Subscription()
+    in_hand = InHand(handler, 2, nothing, waker, nothing, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    arrive(in_hand, first, 1, 2)
+    in_hand.work()
+    eventually(lambda: handler.begun == [1])
+    first.open = False
+    in_hand.end(0)
+    in_hand.begin()
+    before = threading.active_count()
+    gate.set()
+    eventually(lambda: threading.active_count() < before)  # the task has ended, and the old threads with it
+    assert in_hand.failure is None
+    arrive(in_hand, second, 3)
+    in_hand.work()
+    assert handled.wait(10)
+    in_hand.end(GRACE)
+    in_hand.acknowledge()
+    assert second.acked == [3]
+    assert (handler.begun, first.acked) == ([1, 3], [])
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_each_message_is_acknowledged_once_while_threads_call_and_look(waker: Waker, threads: int) -> None:
+    count, subscription = 300, Subscription()
+    handler = Handler(WITH_TASKS, lambda tag: time.sleep(tag % 7 / 10_000))
+    in_hand = InHand(handler, threads, nothing, waker, nothing, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    for first in range(0, count, 10):
+        arrive(in_hand, subscription, *range(first, first + 10))
+        while in_hand:
+            in_hand.work()
+            if in_hand and not in_hand.pressing:
+                waker.wait(0.05)
+    in_hand.end(GRACE)
+    assert sorted(subscription.acked) == list(range(count))
+    assert in_hand.outcomes[Outcome.ACKED] == count
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_message_that_cannot_be_counted_is_acknowledged_all_the_same(
+    waker: Waker, threads: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def count(settled: Delivery) -> None:
+        raise TypeError("unsupported operand type(s) for +=: 'float' and 'decimal.Decimal'")
+
+    subscription = Subscription()
+    in_hand = InHand(Handler(WITH_TASKS, nothing), threads, nothing, waker, count, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    arrive(in_hand, subscription, 1, 2)
+    in_hand.work()
+    eventually(lambda: len(in_hand) == 0)
+    in_hand.end(GRACE)
+    in_hand.acknowledge()
+    assert sorted(subscription.acked) == [1, 2]
+    assert "could not be counted" in caplog.text
