@@ -24,8 +24,8 @@ from pacer_core.transport.consume import Received, Subscription, Waker
 
 log = logging.getLogger("pacer.worker")
 
-_MANY = 16  # of them do not wait: the broker sends no more than the prefetch before it hears of these
 _MOMENT = 0.01  # seconds that a stage may take, and that an acknowledgement waits for others
+_MANY = 16  # acknowledgements do not wait: the broker sends no more than the prefetch before it has them
 
 Observer = Callable[[Delivery], None]
 
@@ -235,7 +235,7 @@ class InHand:
                 _tell(settled)
         except (
             Exception
-        ):  # a number of a plugin's that cannot be counted, for instance: it is settled all the same
+        ):  # a plugin's number that cannot be counted, say: the message is settled all the same
             log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)
         self._finished.append((job.received, settled))
