@@ -70,7 +70,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(name="faults-long")
 def faults_long(session: nox.Session) -> None:
-    """Run the tests of faults at full length, and print what became of every message (some forty minutes)."""
+    """Run the tests of faults at full length, and print what became of every message (half an hour)."""
     install(session, "test")
     # The table comes last, and is what this is run for.
     session.run("pytest", "tests/faults", "--long", "--durations=10", *session.posargs)
