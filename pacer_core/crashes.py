@@ -54,10 +54,8 @@ class Notes:
         """Note a message that goes into a task; give the slot to `leave` afterwards."""
         try:
             slot = self._free.pop()
-        except (
-            IndexError
-        ):  # more threads than slots: nobody configures that, and it costs only a crash's count
-            return None
+        except IndexError:
+            return None  # more threads than slots: nobody configures that, and it costs only a crash's count
         start = slot * _SLOT
         self._map[start : start + _SLOT] = fingerprint(envelope)
         return slot

@@ -233,9 +233,8 @@ class InHand:
             self._settled(settled)
             if log.isEnabledFor(logging.DEBUG):
                 _tell(settled)
-        except (
-            Exception
-        ):  # a plugin's number that cannot be counted, say: the message is settled all the same
+        except Exception:
+            # A plugin's number that cannot be counted, for instance: the message is settled all the same.
             log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)
         self._finished.append((job.received, settled))
