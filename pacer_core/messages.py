@@ -89,8 +89,8 @@ class TaskFailure:
     """What one task had to say when it did not finish.
 
     ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected; ``trace``
-    is its traceback, shortened). A task that was not even tried is ``away`` (the system it needs is) or
-    ``behind`` (an earlier message of its key still waits for the same task).
+    is its traceback, shortened). ``away`` is a task whose system says so itself, or that was not even tried
+    since it is; ``behind`` one that was not tried either (an earlier message of its key still waits for it).
     """
 
     task: str
