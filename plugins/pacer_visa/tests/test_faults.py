@@ -200,7 +200,7 @@ def test_what_postgresql_says_decides_what_becomes_of_a_message(
 
 
 def test_a_database_that_is_read_only_for_a_while_is_held_against_no_message(
-    visa: Visa, templates: PostgreSQL, database: str, read: Read
+    visa: Visa, templates: PostgreSQL, database: str
 ) -> None:
     assert send(visa, USERS, user(), twice=False).outcome is Outcome.ACKED
     with psycopg.connect(templates.url(), autocommit=True) as admin:
@@ -216,7 +216,8 @@ def test_a_database_that_is_read_only_for_a_while_is_held_against_no_message(
     visa.check()
     # A connection of before, which is read-only for its whole life, is used once more at most.
     eventually(lambda: send(visa, USERS, user(last_name="New"), twice=False).outcome is Outcome.ACKED)
-    assert read("SELECT last_name FROM users") == [("New",)]
+    with psycopg.connect(templates.url(database)) as connection:
+        assert connection.execute("SELECT last_name FROM visa.users").fetchall() == [("New",)]
 
 
 def test_a_check_says_why_there_is_no_connection(options: VisaOptions) -> None:
