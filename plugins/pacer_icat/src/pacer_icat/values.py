@@ -108,7 +108,7 @@ def _real(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal | str):
         raise _unfit("a number", value)
     if isinstance(value, str) and (value := read_number(value)) is None:
-        raise ValueError("takes a finite number, not a text that is none")
+        raise ValueError("takes a number, not a text that is none")
     try:
         number = float(value)
     except OverflowError:
