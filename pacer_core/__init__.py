@@ -5,6 +5,7 @@ from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
+from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.types import Scalar, Text, Texts, element
 from pacer_core.settled import SettledContext
 
@@ -30,6 +31,9 @@ __all__ = [
     "Texts",
     "element",
     "hookimpl",
+    "read_integer",
+    "read_number",
+    "read_truth",
     "redact",
     "task",
 ]

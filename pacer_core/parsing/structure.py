@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from cattrs import Converter
 
 from pacer_core.errors import BadField, Reject
+from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.quick import Reader, Readers
 from pacer_core.parsing.types import Scalar, Text, Texts, shape_of, snake
 from pacer_core.structuring import Bad, Hook, Step, leaves, strict_converter, unknown_types
@@ -21,9 +22,6 @@ M = TypeVar("M")
 
 # What XML 1.0 (section 2.2) cannot carry: whatever is stored in a catalogue must survive SOAP.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_LARGEST = 2**63
 
 
 def structure(data: Any, cls: type[M], problems: Sequence[BadField] = (), *, legal: bool = False) -> M:
@@ -178,30 +176,24 @@ def _scalar(value: Any, _: Any) -> Any:
 
 
 def _integer(value: Any, _: Any) -> int:
-    """Read a whole number of 64 bits: no catalogue stores a larger one, and JSON's readers round it."""
-    # Far longer ones are refused before Python spends quadratic time on them.
-    if isinstance(value, str) and len(value) <= 40 and _INTEGER.fullmatch(value.strip()):
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and -_LARGEST <= value < _LARGEST:
-        return value
-    raise Bad("is not a whole number")
+    number = read_integer(value)
+    if number is None:
+        raise Bad("is not a whole number")
+    return number
 
 
 def _number(value: Any, _: Any) -> float:
-    # Python alone would take 1_000, infinity, and the digits of other scripts.
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    raise Bad("is not a number")
+    number = read_number(value)
+    if number is None:
+        raise Bad("is not a number")
+    return number
 
 
 def _truth(value: Any, _: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in ("true", "1", "false", "0"):
-        return value.strip().lower() in ("true", "1")
-    raise Bad("is neither true nor false")
+    truth = read_truth(value)
+    if truth is None:
+        raise Bad("is neither true nor false")
+    return truth
 
 
 def _datetime(value: Any, _: Any) -> datetime:

@@ -64,7 +64,7 @@ def publish(session: Session, message: Outgoing) -> int:
     if queues is None:
         raise no_exchange(message.exchange, BASIC_PUBLISH)
     expiration = message.properties.get(EXPIRATION)
-    if expiration is not None and not str(expiration).isdecimal():
+    if expiration is not None and not (str(expiration).isascii() and str(expiration).isdecimal()):
         raise precondition(f"invalid expiration '{expiration}'", BASIC_PUBLISH)
     for queue in queues:
         stored = session.db.execute(

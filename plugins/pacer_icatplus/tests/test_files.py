@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pacer_core import NotYet, Reject, Secret
+from pacer_core import NotYet, Reject, Retry, Secret
 from pacer_icat import Dataset
 from pacer_icat.datasets.task import DATASETS
 from pacer_icatplus import IcatPlusOptions
@@ -190,3 +191,25 @@ def test_options_that_cannot_serve_are_refused(changes: dict[str, Any], problem:
     IcatPlusOptions(**given)
     with pytest.raises(ValueError, match=problem):
         IcatPlusOptions(**{**given, **changes})
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO, errno.EACCES, errno.ENOTCONN, errno.EMFILE])
+def test_a_drive_in_trouble_is_held_against_no_file(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    file = visit.write("a.png")
+
+    def refuse(*_: Any, **more: Any) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    for call, work in (
+        ("open", lambda: read(str(file), options(visit))),
+        ("stat", lambda: gallery_of(message_of(visit, str(file)), options(visit))),
+        ("stat", lambda: gallery_of(message_of(visit), options(visit))),
+        ("scandir", lambda: gallery_of(message_of(visit), options(visit))),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"pacer_icatplus.files.os.{call}", refuse)
+            with pytest.raises(Retry, match="for now"):
+                work()
+    assert read(str(file), options(visit))

@@ -3,6 +3,7 @@
 from pacer_icat.client import IcatClient, connect
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
+from pacer_icat.datasets.paths import is_of_the_path
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investigation, Member
@@ -42,6 +43,7 @@ __all__ = [
     "connect",
     "fold",
     "investigation_key",
+    "is_of_the_path",
     "parameter_type",
     "ref",
     "settled",

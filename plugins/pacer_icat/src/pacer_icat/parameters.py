@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from pacer_core import BadField
+from pacer_core import BadField, read_number
 from pacer_icat.catalogue import ParameterType
 from pacer_icat.collation import fold
 from pacer_icat.schema import Schema
@@ -159,13 +158,8 @@ def _choose(candidates: tuple[ParameterType, ...], units: str | None, owner: str
 
 
 def _number(kind: ParameterType, given: Any) -> tuple[float | None, str]:
-    number = math.nan
-    if isinstance(given, int | float | str) and not isinstance(given, bool):
-        try:
-            number = float(given)
-        except (ValueError, OverflowError):
-            number = math.nan
-    if not math.isfinite(number):
+    number = read_number(given)
+    if number is None:
         return None, "is not a number"
     if kind.enforced:
         if kind.minimum is not None and number < kind.minimum:

@@ -20,7 +20,13 @@ DEADLOCK = (
     " java.sql.SQLTransactionRollbackException: Deadlock found when trying to get lock; try restarting"
     " transaction\nError Code: 1213"
 )
-How = Literal["internal", "deadlock", "lost-request", "lost-answer"]
+READ_ONLY = (
+    "Unexpected DB response class jakarta.persistence.PersistenceException Exception [EclipseLink-4002]:"
+    " org.eclipse.persistence.exceptions.DatabaseException\nInternal Exception:"
+    " java.sql.SQLException: The MariaDB server is running with the --read-only option so it cannot execute"
+    " this statement\nError Code: 1290"
+)
+How = Literal["internal", "deadlock", "read-only", "lost-request", "lost-answer"]
 OPERATIONS = WRITES | {
     *("login", "logout", "refresh", "getUserName", "getRemainingMinutes", "get", "search", "isAccessAllowed"),
     *("getApiVersion", "getVersion", "getEntityNames", "getEntityInfo", "getAuthenticatorInfo"),
@@ -94,7 +100,8 @@ class Misbehaviour:
     ) -> None:
         """Let the n-th call from now fail, or every n-th; ``operation="writes"`` means all that write.
 
-        ``lost-answer`` does what is asked and cuts the connection instead of answering.
+        ``lost-answer`` does what is asked and cuts the connection instead of answering; ``read-only`` says
+        what a database does after a failover.
         """
         _check(operation if operation != "writes" else "*", entity)
         if how not in get_args(How):
@@ -155,6 +162,8 @@ class Misbehaviour:
             raise IcatError("INTERNAL", "the sandbox was told to fail here")
         if "deadlock" in hows:
             raise IcatError("INTERNAL", DEADLOCK)
+        if "read-only" in hows:
+            raise IcatError("INTERNAL", READ_ONLY)
         return "lost-answer" in hows
 
 

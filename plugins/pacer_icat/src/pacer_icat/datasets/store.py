@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from pacer_core import Reject, Retry
+from pacer_core import Reject, Retry, read_number
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.datasets.files import add_files, batches, datafile, missing_files
@@ -212,11 +212,10 @@ def _is_newer(sequence: Parameter | None, there: dict[int, Record], *, unknown_i
     if sequence is None:
         return False
     record = there.get(sequence.type.id)
-    try:
-        old = None if record is None else float(record[sequence.field])
-        new = float(sequence.value) if isinstance(sequence.value, str | float) else None
-    except (TypeError, ValueError):
+    old = None if record is None else read_number(record[sequence.field])
+    if old is None and record is not None:
         return False
+    new = read_number(sequence.value)
     return new is not None and (unknown_is_older if old is None else new > old)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from attrs import frozen
 
+from pacer_core import read_integer
 from pacer_icat import kept
 from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
@@ -211,7 +212,8 @@ def clean(folder: str) -> str:
 
 def numbers(text: str) -> set[int]:
     """Give the ids in a list of them."""
-    return {int(one) for one in text.split() if one.isdecimal()}
+    found = map(read_integer, text.split())
+    return {one for one in found if one is not None and one >= 0}
 
 
 def _pattern(folder: str) -> str:
