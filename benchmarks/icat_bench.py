@@ -41,7 +41,7 @@ class Recorder:
 
     def post(self, body: bytes) -> tuple[int, bytes]:
         """Carry one."""
-        if b'xsi:type="i:dataset"' in body:
+        if b"i:create>" in body and b'xsi:type="i:dataset"' in body:
             self.envelope = body
         return self._http.post(body)
 
