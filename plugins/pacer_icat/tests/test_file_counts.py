@@ -45,7 +45,7 @@ def ours(server: IcatSandbox) -> Iterator[Callable[..., IcatClient]]:
         one.close()
 
 
-def datasets(plain: Any) -> list[tuple[int, int]]:
+def datasets(plain: Any) -> list[tuple[str, int, int]]:
     """Give the counts of all datasets."""
     return sorted(
         map(tuple, plain.search("SELECT d.name, d.fileCount, d.fileSize FROM Dataset d ORDER BY d.name"))
