@@ -78,8 +78,9 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
                 cachingpolicy=0,
             )
         except (OSError, suds.transport.TransportError) as error:
-            if getattr(error, "fp", None) is not None:
-                error.fp.close()  # the page that came instead: suds leaves its connection open
+            page = getattr(error, "fp", None)
+            if page is not None:
+                page.close()  # the page that came instead: suds leaves its connection open
             raise IcatAway(
                 f"ICAT does not give its WSDL at {options.endpoint}?wsdl: {type(error).__name__}: {error}"
             ) from error
