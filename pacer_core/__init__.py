@@ -1,6 +1,15 @@
 """PACER, the Python Asynchronous Catalogue Entry Router: what a plugin may import, and nothing else."""
 
-from pacer_core.consumers import ConsumerType, IntegrationType, Key, LogHandlerType, Task, task
+from pacer_core.consumers import (
+    ConsumerType,
+    IntegrationType,
+    Key,
+    LogHandlerType,
+    Seen,
+    Task,
+    Use,
+    task,
+)
 from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
@@ -25,10 +34,12 @@ __all__ = [
     "Retry",
     "Scalar",
     "Secret",
+    "Seen",
     "SettledContext",
     "Task",
     "Text",
     "Texts",
+    "Use",
     "element",
     "hookimpl",
     "read_integer",

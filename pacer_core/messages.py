@@ -191,7 +191,7 @@ class Context:
         options: Any = None,
         clients: Clients | None = None,
         facts: dict[str, Any] | None = None,
-        emit: Callable[[str, Any], None] | None = None,
+        emit: Callable[[str, Any], bool] | None = None,
     ) -> None:
         self.envelope = envelope
         self.consumer = consumer
@@ -224,15 +224,14 @@ class Context:
         """Give the opened client of an integration: ``ctx[ICAT]``."""
         return self._clients.get(integration)
 
-    def emit(self, consumer_type: str, payload: Any) -> None:
-        """Send a follow-up message to another consumer type.
+    def emit(self, consumer_type: str, payload: Any) -> bool:
+        """Send a follow-up message to another consumer type; give whether a consumer takes it.
 
         It is published and confirmed when this message settles, in whichever way, before the copy and the
         ack. Where no consumer of that type is configured nothing is sent. ``payload`` is an attrs instance,
         or anything JSON has a word for.
         """
-        if self._emit is not None:
-            self._emit(consumer_type, payload)
+        return self._emit is not None and self._emit(consumer_type, payload)
 
     def count(self, what: str, number: int = 1) -> None:
         """Count something for the metrics: one of the names in the task's ``counts=``.

@@ -145,9 +145,11 @@ class Pipeline:
         started = datetime.now(UTC)
         follow_ups: list[FollowUp] = []
 
-        def emit(consumer_type: str, payload: Any) -> None:
-            if self.accepts(consumer_type):
+        def emit(consumer_type: str, payload: Any) -> bool:
+            taken = self.accepts(consumer_type)
+            if taken:
                 follow_ups.append(FollowUp(consumer_type, to_json(payload)))
+            return taken
 
         context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
         done, rejected = set(envelope.done), dict(envelope.rejected)

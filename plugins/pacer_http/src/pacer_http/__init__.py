@@ -50,7 +50,7 @@ within ten seconds; what was not even sent, whatever its method. After that the 
 
 from pacer_http.answers import Answer
 from pacer_http.client import HttpClient
-from pacer_http.failures import Away, Conflict, Forbidden, HttpProblem, Missing, Refused, is_away
+from pacer_http.failures import Away, Conflict, Forbidden, HttpProblem, Missing, Refused, addressed, is_away
 from pacer_http.urls import is_url, segment
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "HttpProblem",
     "Missing",
     "Refused",
+    "addressed",
     "is_away",
     "is_url",
     "segment",

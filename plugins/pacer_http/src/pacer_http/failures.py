@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pacer_core import NotYet, Reject, Retry, redact
@@ -83,6 +85,33 @@ PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed in a moment."""
 _OF_THE_REQUEST = frozenset({400, 413, 414, 422})
 """Statuses that speak of what was sent; others may be a proxy's, a maintenance page's, or of a setting."""
+
+
+@contextmanager
+def addressed(option: str, address: str, meaning: str) -> Iterator[None]:
+    """Say which option is wrong where a check finds nothing, or something else, at an address.
+
+    Parameters
+    ----------
+    option
+        The option that holds the address, as YAML spells it.
+    address
+        What was asked: its value.
+    meaning
+        What the option has to be.
+
+    Raises
+    ------
+    Away
+        In the place of `Missing`, of a redirection and of an answer without JSON.
+    """
+    try:
+        yield
+    except (Away, Missing) as problem:
+        status = problem.status
+        if status is None or (status >= 400 and status not in (404, 410)):
+            raise
+        raise Away(f"{problem} (at {address}); {option!r} has to be {meaning}", problem.answer) from None
 
 
 def judge(answer: Answer, after: float | None) -> Problem:

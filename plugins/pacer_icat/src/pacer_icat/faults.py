@@ -105,6 +105,22 @@ class IcatAway(Retry):
     """ICAT does not answer, answers as no ICAT does, or lets us not in: the message waits."""
 
 
+def no_icat(endpoint: str, status: int, call: str = "") -> IcatAway:
+    """Give what a page, or anything else that is no SOAP, stands for: it names the address that was asked."""
+    said = f"ICAT does not answer{f' {call}' if call else ''} in SOAP at {endpoint}: HTTP status {status}"
+    if 300 <= status < 400:
+        said += "; the server sends us elsewhere, and PACER follows no redirection"
+    elif status == 404:
+        said += "; ICAT is not there: not deployed yet, or somewhere else"
+    elif status in (401, 403, 407):
+        said += "; something before ICAT wants to know who asks"
+    elif status < 300:
+        said += ", and something else"
+    if 200 <= status < 500:
+        said += "; 'url' has to be the server's root (https://icat.example.org) or the address of its WSDL"
+    return IcatAway(said)
+
+
 def without_values(message: str) -> str:
     """Give the first line of an ICAT message with everything between quotes left out, and not too long."""
     line = _QUOTED.sub("'...'", message.strip().partition("\n")[0])

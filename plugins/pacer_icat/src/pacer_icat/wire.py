@@ -181,7 +181,7 @@ class Wire:
     def _ask(self, operation: str, arguments: Sequence[tuple[str, Any]]) -> list[etree._Element]:
         body = soap.write(operation, arguments, self.schema)
         status, answer = self.post(body)
-        return soap.read(answer, status, operation)
+        return soap.read(answer, status, operation, self.options.endpoint)
 
     def _entity(self, name: str) -> Entity:
         return soap.entity_of(name, self._about("getEntityInfo", [("beanName", name)])[0])

@@ -86,6 +86,7 @@ class Misbehaviour:
 
     calls: Counter[str] = field(factory=Counter)
     is_away: bool = False
+    is_undeployed: bool = False
     _slow: list[Slow] = field(factory=list)
     _fail: list[Fail] = field(factory=list)
     _lock: threading.Lock = field(factory=threading.Lock, repr=False)
@@ -114,7 +115,11 @@ class Misbehaviour:
 
     def away(self, is_away: bool = True) -> None:
         """Answer nothing but 503, as a proxy before a stopped catalogue does."""
-        self.is_away = is_away
+        self.is_away, self.is_undeployed = is_away, False
+
+    def undeployed(self) -> None:
+        """Answer as Payara does while it is up and ICAT is not deployed yet: 404, with a page in HTML."""
+        self.is_away = self.is_undeployed = True
 
     def clear(self) -> None:
         """Behave again, and count from nought."""
@@ -122,10 +127,12 @@ class Misbehaviour:
             self._slow.clear()
             self._fail.clear()
             self.calls.clear()
-            self.is_away = False
+            self.is_away = self.is_undeployed = False
 
     def tell(self, wishes: Any) -> None:
         """Do what a JSON object says: ``clear``, ``away``, and lists ``slow`` and ``fail`` of arguments.
+
+        ``away`` is true, false or ``"undeployed"``.
 
         Raises ValueError for a wish that is not understood.
         """
@@ -141,7 +148,10 @@ class Misbehaviour:
         except TypeError as exc:
             raise ValueError(str(exc)) from exc
         if "away" in wishes:
-            self.away(bool(wishes["away"]))
+            if wishes["away"] == "undeployed":
+                self.undeployed()
+            else:
+                self.away(bool(wishes["away"]))
 
     def before(self, operation: str, entity: str) -> bool:
         """Misbehave before a call; return whether its answer is to be lost.

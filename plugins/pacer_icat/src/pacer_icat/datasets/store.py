@@ -19,7 +19,7 @@ from pacer_icat.datasets.plan import Plan
 from pacer_icat.faults import IcatFault
 from pacer_icat.parameters import Parameter
 from pacer_icat.soap import Bean, Record, ref
-from pacer_icat.totals.count import are_ours, files_of
+from pacer_icat.totals.count import files_of
 
 log = logging.getLogger("pacer.icat.datasets")
 
@@ -150,12 +150,15 @@ def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
         values["datasetInstruments"] = [
             Bean("DatasetInstrument", {"instrument": ref("Instrument", plan.instrument)})
         ]
-    if are_ours("Dataset", icat):
+    sent = icat.counts.are_sent("Dataset")
+    if sent:
         values["fileCount"] = len(first)
         values["fileSize"] = sum(file.size or 0 for file in first)
     id_ = icat.wire.create(Bean("Dataset", values))
-    if not whole:
-        add_files(rest, plan.checksums, id_, icat)
+    if not sent:
+        icat.counts.look(id_, len(first))
+    add_files(rest, plan.checksums, id_, icat)
+    if not whole or (plan.files and not sent and icat.counts.are_ours("Dataset")):
         _finish(plan, id_, icat)
     return id_
 
@@ -257,7 +260,7 @@ def _finish(
     changes = {name: references.get(name, wanted[name]) for name in changed}
     if not record["complete"]:
         changes["complete"] = True
-    if are_ours("Dataset", icat):
+    if icat.counts.are_ours("Dataset"):
         counted = files_of(dataset, icat)
         if counted != (record["fileCount"], record["fileSize"]):
             changes |= {"fileCount": counted[0], "fileSize": counted[1]}
