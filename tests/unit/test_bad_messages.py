@@ -1,5 +1,7 @@
 """Messages that cannot be accepted: each is dead, with every bad field named and no value quoted."""
 
+import json
+import math
 from datetime import datetime
 from enum import Enum
 from typing import Any, Literal
@@ -237,8 +239,11 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "half a surrogate in XML": ("<scan><name>c4n4ry&#xD800;</name></scan>", None, "the body is not XML"),
     "NUL in XML": ("<scan><name>c4n4ry&#0;</name></scan>", None, "the body is not XML"),
     "control in XML": (b"<scan><name>c4n4ry\x01</name></scan>", None, "the body is not XML"),
-    "NaN": ('{"ratio": NaN}', None, "the body is not JSON"),
-    "Infinity": ('{"ratio": -Infinity}', None, "the body is not JSON"),
+    "NaN": (json.dumps(GOOD | {"ratio": math.nan}), None, "the message has bad fields: ratio: is not a"),
+    "Infinity": (json.dumps(GOOD | {"ratio": math.inf}), None, "the message has bad fields: ratio: is n"),
+    "NaN and no JSON": ('{"name": "c4n4ry", NaN}', None, "the body is not JSON: line 1"),
+    "NaN and no UTF-8": (b'{"name": "c4n4ry\xff", "ratio": NaN}', None, "the body is not JSON: line 1"),
+    "NaN too deep": ("[" * 100_000 + "NaN", None, "the body is not JSON"),
     "a comment in JSON": ('{"name": "a" /* c4n4ry */}', None, "the body is not JSON"),
     "wrong root": (
         "<c4n4ry><name>a</name></c4n4ry>",

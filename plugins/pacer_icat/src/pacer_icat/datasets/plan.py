@@ -91,7 +91,8 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
             BadField(f"parameters[{place}].name", f"{name!r} is no parameter type in ICAT")
             for place, name in checked.unknown
         ]
-    elif checked.unknown:
+    parameters.log_empty(checked, f"dataset {message.name}")
+    if checked.unknown and options.unknown_parameters != "reject":
         log.info(
             "dataset %s: %d parameters without a type in ICAT are left out: %s",
             message.name,
@@ -105,7 +106,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
     if bad:
         raise Reject("the dataset has bad fields", fields=bad)
     start, end = stored(message.start_date, zone), stored(message.end_date, zone)
-    processed = any(fold(one.name) == fold(INPUTS) for one in message.parameters)
+    processed = any(fold(one.name) == fold(INPUTS) and one.value is not None for one in message.parameters)
     catalogue = icat.catalogue
     missing: list[str] = []
 

@@ -222,6 +222,7 @@ def _checked(
         zone=icat.zone,
         path=path,
     )
+    parameters.log_empty(checked, "an investigation")
     bad += checked.bad
     bad += [
         BadField(f"{path}[{place}].name", f"{name!r} is no parameter type in ICAT")

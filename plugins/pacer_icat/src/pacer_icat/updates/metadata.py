@@ -26,7 +26,7 @@ class MetadataUpdate:
     beamline: Text
     dataset_paths: Texts
     metadata_name: Text
-    metadata_value: Scalar
+    metadata_value: Scalar | None
 
 
 def describe(message: MetadataUpdate) -> dict[str, str]:
@@ -36,7 +36,10 @@ def describe(message: MetadataUpdate) -> dict[str, str]:
 
 @task(needs=[ICAT], counts=[parameters.UNKNOWN_PARAMETERS])
 def update_metadata(message: MetadataUpdate, ctx: Context) -> None:
-    """Set the parameter on each dataset that is there, and wait for the others; safe to repeat."""
+    """Set the parameter on each dataset that is there, and wait for the others; safe to repeat.
+
+    An empty value changes nothing: ICAT has none, and whether the old one was meant to go nobody has said.
+    """
     icat = ctx[ICAT].shared
     changed = looking_again(icat.catalogue, lambda: _update(message, icat))
     if changed is None:
@@ -56,6 +59,9 @@ def _update(message: MetadataUpdate, icat: Shared) -> list[tuple[int, int]] | No
         raise Reject("the update has bad fields", fields=list(map(_renamed, checked.bad)))
     if checked.unknown:
         return None
+    if checked.empty:
+        parameters.log_empty(checked, f"the update of investigation {message.proposal}")
+        return []
     found = _datasets(message, icat)
     (parameter,) = checked.good
     name = parameter.type.name
