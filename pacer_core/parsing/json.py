@@ -16,8 +16,8 @@ _NO_JSON = (b"NaN", b"Infinity")
 def read_json(body: bytes) -> Any:
     """Give the value that a JSON body holds.
 
-    RFC 8259 knows no ``NaN`` and no ``Infinity``, but Python writes them unless told otherwise. They are read:
-    whether a field takes them says its type, and of a hundred values one that is none costs no message.
+    RFC 8259 knows no ``NaN`` and no ``Infinity``, but Python writes them unless told otherwise. They are
+    read: whether a field takes them says its type, and one value of a hundred that is none costs no message.
 
     Raises
     ------
