@@ -11,7 +11,7 @@ from pacer_core import Outcome
 from plugins.pacer_icat.tests.people import Sync
 from plugins.pacer_icat.tests.support import Send, dataset_message, parameters_of
 
-XML = """<?xml version="1.0" encoding="UTF-8"?><tns:dataset xmlns:tns="http://www.esrf.fr/icat" complete="true">
+XML = """<?xml version="1.0"?><tns:dataset xmlns:tns="http://www.esrf.fr/icat" complete="true">
 <tns:investigation>20250330096</tns:investigation><tns:instrument>bl06</tns:instrument><tns:name>e1</tns:name>
 <tns:location>/data/e1</tns:location><tns:startDate>2025-07-15T10:00:00.1+02:00</tns:startDate>
 <tns:endDate>2025-07-15T11:00:00Z</tns:endDate><tns:sample><tns:name>s1</tns:name></tns:sample>

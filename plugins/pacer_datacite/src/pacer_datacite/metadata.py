@@ -56,6 +56,7 @@ def document_of(proposal: Proposal, doi: str, options: DataciteOptions) -> Docum
         *(() if proposal.start else ("startDate",)),
         *(() if proposal.end else ("endDate",)),
         *(() if proposal.release else ("releaseDate",)),
+        *(("endDate that is not before its startDate",) if _is_reversed(proposal) else ()),
     ]
     if missing or proposal.start is None or proposal.end is None or proposal.release is None:
         raise NotYet(
@@ -162,6 +163,10 @@ def _subjects(proposal: Proposal) -> Iterator[Document]:
             yield {"subject": name, "subjectScheme": "Instrument"}
     for keyword in proposal.keywords:
         yield {"subject": keyword}
+
+
+def _is_reversed(proposal: Proposal) -> bool:
+    return proposal.start is not None and proposal.end is not None and proposal.end < proposal.start
 
 
 def _dates(start: date, end: date, release: date) -> list[Document]:

@@ -9,6 +9,7 @@ from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investi
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
+from pacer_icat.periods import check_period
 from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
 from pacer_icat.signals import settled
@@ -39,6 +40,7 @@ __all__ = [
     "QueryError",
     "Sample",
     "User",
+    "check_period",
     "connect",
     "fold",
     "investigation_key",

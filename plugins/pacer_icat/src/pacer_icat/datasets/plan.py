@@ -19,7 +19,8 @@ from pacer_icat.datasets.message import Datafile, Dataset
 from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.paths import Details, details_of, on_disk, path_of
 from pacer_icat.parameters import Parameter
-from pacer_icat.times import local, storable, stored
+from pacer_icat.periods import check_dates, kept_period
+from pacer_icat.times import local
 
 log = logging.getLogger("pacer.icat.datasets")
 
@@ -105,7 +106,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
     bad += check_files(files, icat)
     if bad:
         raise Reject("the dataset has bad fields", fields=bad)
-    start, end = stored(message.start_date, zone), stored(message.end_date, zone)
+    start, end = kept_period(message.start_date, message.end_date, zone, f"dataset {message.name}")
     processed = any(fold(one.name) == fold(INPUTS) and one.value is not None for one in message.parameters)
     catalogue = icat.catalogue
     missing: list[str] = []
@@ -253,9 +254,7 @@ def _check(message: Dataset, options: DatasetsOptions, icat: Shared) -> list[Bad
         longest = schema.length(entity, field.rpartition(".")[2])
         if longest is not None and len(text) > longest:
             bad.append(BadField(field, f"is longer than {longest} characters"))
-    for field, time in (("start_date", message.start_date), ("end_date", message.end_date)):
-        if not storable(time):
-            bad.append(BadField(field, "is a date that ICAT cannot store"))
+    bad += check_dates(message.start_date, message.end_date)
     if options.require_sample_type and message.sample.type is None:
         bad.append(BadField("sample.type", "is missing"))
     if options.require_datafiles and not message.datafiles:

@@ -16,6 +16,7 @@ from pacer_icat.collation import fold
 from pacer_icat.investigations.message import Investigation, Member
 from pacer_icat.investigations.options import InvestigationsOptions
 from pacer_icat.parameters import Given, Parameter
+from pacer_icat.periods import check_period, kept_period
 from pacer_icat.times import LATEST_YEAR, storable, stored
 
 log = logging.getLogger("pacer.icat.investigations")
@@ -96,6 +97,8 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
         raise NotYet("; ".join(missing))
     industrial = message.is_industrial or fold(message.type) == fold(options.industrial_type)
     release = None if industrial else message.release_date(options.embargo_years)
+    whose = f"investigation {message.name}"
+    start, end = kept_period(message.start_date, message.end_date, icat.zone, whose)
     return Plan(
         facility=facility,
         name=message.name,
@@ -103,8 +106,8 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
         values={
             "title": message.title,
             "summary": message.summary,
-            "startDate": stored(message.start_date, icat.zone),
-            "endDate": stored(message.end_date, icat.zone),
+            "startDate": start,
+            "endDate": end,
             "releaseDate": None if release is None else stored(release, icat.zone),
         },
         type=type_,
@@ -132,15 +135,9 @@ def _check(message: Investigation, options: InvestigationsOptions, icat: Shared)
         longest = icat.wire.schema.length("Investigation", field)
         if longest is not None and len(text) > longest:
             bad.append(BadField(path, f"is longer than {longest} characters"))
-    dates = [("start_date", message.start_date), ("end_date", message.end_date)]
-    unstorable = [path for path, time in dates if not storable(time)]
-    bad += [BadField(path, "is a date that ICAT cannot store") for path in unstorable]
-    if not unstorable:
-        start, end = (stored(time, icat.zone) for _, time in dates)
-        if end < start:
-            bad.append(BadField("end_date", "is before start_date"))
-        if message.end_date.year + options.embargo_years > LATEST_YEAR:
-            bad.append(BadField("end_date", "gives a release date that ICAT cannot store"))
+    bad += check_period(message.start_date, message.end_date, icat.zone)
+    if storable(message.end_date) and message.end_date.year + options.embargo_years > LATEST_YEAR:
+        bad.append(BadField("end_date", "gives a release date that ICAT cannot store"))
     if message.is_industrial and fold(message.type) != fold(options.industrial_type):
         bad.append(BadField("type", f"is not {options.industrial_type}, but is_industrial is true"))
     known = set(map(fold, options.roles))
