@@ -14,6 +14,7 @@ from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
 from pacer_icat.signals import settled
 from pacer_icat.soap import Bean, ref
+from pacer_icat.spellings import folder, orcid, user_name
 from pacer_icat.users.message import Account, Affiliation, User
 from pacer_icat.wire import parameter_type
 
@@ -43,8 +44,11 @@ __all__ = [
     "check_period",
     "connect",
     "fold",
+    "folder",
     "investigation_key",
+    "orcid",
     "parameter_type",
     "ref",
     "settled",
+    "user_name",
 ]

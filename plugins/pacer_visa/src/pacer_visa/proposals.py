@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Connection
 
 from pacer_core import BadField, Context, NotYet, Reject, task
-from pacer_icat import Investigation, Member, check_period, fold
+from pacer_icat import Investigation, Member, check_period, fold, user_name
 from pacer_visa.client import Visa
 from pacer_visa.columns import cut, whole
 from pacer_visa.integration import VISA
@@ -142,7 +142,7 @@ def _user_of(connection: Connection[Any], place: int, member: Member) -> str | N
     found = connection.execute(
         "SELECT users.id FROM pacer_username JOIN users ON users.id = pacer_username.user_id "
         "WHERE pacer_username.username = %s",
-        [fold(member.username)],
+        [fold(user_name(member.username))],
     ).fetchall()
     if not found:
         found = connection.execute(

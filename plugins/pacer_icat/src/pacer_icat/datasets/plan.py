@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from attrs import evolve, frozen
 
-from pacer_core import BadField, NotYet, Reject
+from pacer_core import BadField, NotYet, Reject, Text
 from pacer_icat import parameters
 from pacer_icat.catalogue import Investigation
 from pacer_icat.client import Shared
@@ -20,6 +20,7 @@ from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.paths import Details, details_of, on_disk, path_of
 from pacer_icat.parameters import Parameter
 from pacer_icat.periods import check_dates, kept_period
+from pacer_icat.spellings import folder
 from pacer_icat.times import local
 
 log = logging.getLogger("pacer.icat.datasets")
@@ -82,7 +83,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         Naming everything that is not in ICAT.
     """
     zone = icat.zone
-    message, bad = on_disk(message, options)
+    message, bad = on_disk(_spelt(message), options)
     bad += _check(message, options, icat)
     types = icat.catalogue.parameter_types(one.name for one in message.parameters)
     checked = parameters.check(message.parameters, types, owner="Dataset", schema=icat.wire.schema, zone=zone)
@@ -143,6 +144,12 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         checksums=options.checksums,
         unknown=len(checked.unknown),
     )
+
+
+def _spelt(message: Dataset) -> Dataset:
+    """Give a message with its paths in their normal form."""
+    files = tuple(evolve(one, location=Text(folder(one.location))) for one in message.datafiles)
+    return evolve(message, location=Text(folder(message.location)), datafiles=files)
 
 
 def find_investigation(
@@ -220,17 +227,17 @@ def _holds(
     return (one.start is None or one.start <= start) and (last is None or end <= last)
 
 
-def name_files(datafiles: Sequence[Datafile], folder: str) -> tuple[File, ...]:
+def name_files(datafiles: Sequence[Datafile], home: str) -> tuple[File, ...]:
     """Give each file its name: the last part of its path, or what is below the folder where two share it."""
     names = [posixpath.basename(one.location.rstrip("/")) or one.location for one in datafiles]
     shared = Counter(map(fold, names))
-    prefix = f"{folder.rstrip('/')}/"
+    prefix = f"{home.rstrip('/')}/"
     return tuple(
         File(
             name=name if shared[fold(name)] == 1 else one.location.removeprefix(prefix).lstrip("/"),
             location=one.location,
             size=one.size,
-            path=path_of(one.location, folder),
+            path=path_of(one.location, home),
         )
         for name, one in zip(names, datafiles, strict=True)
     )
