@@ -106,8 +106,10 @@ def test_what_happened_in_order_is_stored_in_order_whatever_the_clock_did(
     start = change + timedelta(seconds=begin)
     times = (start, start + timedelta(seconds=seconds))
     by_clock = (one.astimezone(BERLIN) for one in times)
-    given = (one if keep else one.replace(tzinfo=None) for one, keep in zip(by_clock, keeps, strict=True))
-    first, last = period(*given, BERLIN)
+    began, ended = (
+        one if keep else one.replace(tzinfo=None) for one, keep in zip(by_clock, keeps, strict=True)
+    )
+    first, last = period(began, ended, BERLIN)
     assert first <= last
     assert (stored(first, BERLIN), stored(last, BERLIN)) == (first, last), "ICAT gives back something else"
 
