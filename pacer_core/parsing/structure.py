@@ -16,7 +16,16 @@ from pacer_core.errors import BadField, Reject
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.quick import Reader, Readers
 from pacer_core.parsing.types import Scalar, Text, Texts, shape_of, snake
-from pacer_core.structuring import Bad, Hook, Step, leaves, strict_converter, unknown_types
+from pacer_core.structuring import (
+    Bad,
+    Hook,
+    Step,
+    is_optional,
+    item_type,
+    leaves,
+    strict_converter,
+    unknown_types,
+)
 
 M = TypeVar("M")
 
@@ -76,6 +85,7 @@ def _spell(path: tuple[Step, ...]) -> str:
 def _converter() -> Converter:
     converter = strict_converter(_scalars(), _rename)
     converter.register_structure_hook_factory(_is_choice, _choice_hook)
+    converter.register_structure_hook_factory(_may_be_no_scalar, lambda _: _scalar_or_none)
     return converter
 
 
@@ -173,6 +183,15 @@ def _scalar(value: Any, _: Any) -> Any:
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     raise Bad("is neither text nor a number")
+
+
+def _may_be_no_scalar(hint: Any) -> bool:
+    return is_optional(hint) and item_type(hint)[0] is Scalar
+
+
+def _scalar_or_none(value: Any, _: Any) -> Any:
+    empty = value is None or value in ([], [None]) or (isinstance(value, float) and not math.isfinite(value))
+    return None if empty or (isinstance(value, str) and not value.strip()) else _scalar(value, _)
 
 
 def _integer(value: Any, _: Any) -> int:

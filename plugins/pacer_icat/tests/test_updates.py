@@ -95,12 +95,32 @@ def test_a_parameter_that_icat_does_not_know_is_ignored_and_counted(icat: IcatCl
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Sample_description", ""),
+        ("Sample_description", None),
+        ("exposure_time", "nan"),
+        ("exposure_time", ""),
+    ],
+)
+def test_an_empty_value_changes_nothing_and_the_log_says_so(
+    icat: IcatClient, plain: Any, caplog: pytest.LogCaptureFixture, name: str, value: Any
+) -> None:
+    stored(icat)
+    assert updated(icat, metadataName=name, metadataValue="1").error is None
+    before = parameters_of(plain)
+    with caplog.at_level("INFO"):
+        assert updated(icat, metadataName=name, metadataValue=value).outcome is Outcome.ACKED
+    assert parameters_of(plain) == before
+    assert f"1 parameters without a value are left out: {name}" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"metadataName": "exposure_time", "metadataValue": "long"}, "metadata_value"),
         ({"metadataName": "reimbursedParcels"}, "metadata_name"),
         ({"datasetPaths": []}, "dataset_paths"),
-        ({"metadataValue": ""}, "metadata_value"),
     ],
 )
 def test_a_value_that_icat_does_not_take_makes_the_update_dead(

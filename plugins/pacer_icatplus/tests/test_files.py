@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from pacer_core import NotYet, Reject, Retry, Secret
 from pacer_icat import Dataset
 from pacer_icat.datasets.task import DATASETS
 from pacer_icatplus import IcatPlusOptions
 from pacer_icatplus.files import FileRefusedError, Gallery, gallery_of, read
-from plugins.pacer_icatplus.tests.support import Visit, options_of
+from plugins.pacer_icatplus.tests.support import PATHS, Visit, options_of
 
 
 def message_of(visit: Visit, *named: object) -> Dataset:
@@ -58,6 +59,14 @@ def ways_out(visit: Visit, secret: Path) -> dict[str, str]:
         "linked folder": str(folder / "secret.png"),
         "back and forth": f"folder/../../{secret.parent.name}/secret.png",
     }
+
+
+def test_an_empty_list_of_files_is_none(visit: Visit) -> None:
+    visit.write("a.png")
+    dataset = message_of(visit, "none")
+    empty = tuple(evolve(one, value=None) if one.name == PATHS else one for one in dataset.parameters)
+    found = gallery_of(evolve(dataset, parameters=empty), options(visit))
+    assert [os.path.basename(path) for path in found.paths] == ["a.png"]
 
 
 def test_no_path_leads_out_of_the_allowed_folders(visit: Visit, secret: Path) -> None:

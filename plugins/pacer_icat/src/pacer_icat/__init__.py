@@ -10,10 +10,12 @@ from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investi
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
+from pacer_icat.periods import check_period
 from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
 from pacer_icat.signals import settled
 from pacer_icat.soap import Bean, ref
+from pacer_icat.spellings import folder, orcid, user_name
 from pacer_icat.users.message import Account, Affiliation, User
 from pacer_icat.wire import parameter_type
 
@@ -40,11 +42,15 @@ __all__ = [
     "QueryError",
     "Sample",
     "User",
+    "check_period",
     "connect",
     "fold",
+    "folder",
     "investigation_key",
     "is_of_the_path",
+    "orcid",
     "parameter_type",
     "ref",
     "settled",
+    "user_name",
 ]

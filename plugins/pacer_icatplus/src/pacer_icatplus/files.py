@@ -39,7 +39,7 @@ def gallery_of(dataset: Dataset, options: IcatPlusOptions) -> Gallery:
         Where a file that it names is not there.
     """
     for index, parameter in enumerate(dataset.parameters):
-        if fold(parameter.name) == fold(PATHS):
+        if fold(parameter.name) == fold(PATHS) and parameter.value is not None:
             named = tuple(dict.fromkeys(split(str(parameter.value))))
             if named:
                 return Gallery(_named(named, dataset.location, options, f"parameters[{index}].value"))

@@ -27,7 +27,8 @@ class Visa:
 
     def __init__(self, options: VisaOptions) -> None:
         self.options = options
-        self._zone = ZoneInfo(options.time_zone)
+        self.zone = ZoneInfo(options.time_zone)
+        """That of VISA's server, by whose clock its database has all times."""
         self._pool: ConnectionPool[Connection[Row]] = ConnectionPool(
             make_conninfo("", **_parameters(options)),
             kwargs={"password": options.password.reveal()},
@@ -91,7 +92,7 @@ class Visa:
         """Give a time as VISA stores it: by the clock of its server, without an offset."""
         if time is None or time.tzinfo is None:
             return time
-        return time.astimezone(self._zone).replace(tzinfo=None)
+        return time.astimezone(self.zone).replace(tzinfo=None)
 
 
 def _parameters(options: VisaOptions) -> dict[str, Any]:

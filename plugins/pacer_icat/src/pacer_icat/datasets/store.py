@@ -19,6 +19,7 @@ from pacer_icat.datasets.plan import Plan
 from pacer_icat.faults import IcatFault
 from pacer_icat.parameters import Parameter
 from pacer_icat.soap import Bean, Record, ref
+from pacer_icat.spellings import folder
 from pacer_icat.totals.count import files_of
 
 log = logging.getLogger("pacer.icat.datasets")
@@ -91,7 +92,7 @@ def find(plan: Plan, icat: Shared) -> list[Found]:
         Found(
             id=id_,
             name=name,
-            same=location == plan.location and start == plan.start,
+            same=location is not None and folder(location) == plan.location and start == plan.start,
             processed=plan.processed and type_ == plan.type,
         )
         for id_, name, location, start, type_ in rows
@@ -249,6 +250,8 @@ def _finish(
         raise Retry(f"dataset {dataset} was deleted meanwhile")
     wanted: dict[str, Any] = {"location": plan.location, "startDate": plan.start, "endDate": plan.end}
     there: dict[str, Any] = {name: record[name] for name in wanted}
+    if there["location"] is not None and folder(there["location"]) == plan.location:
+        there["location"] = plan.location  # the same in another spelling
     references: dict[str, Bean] = {"type": ref("DatasetType", plan.type)}
     if sample is not None:
         references["sample"] = ref("Sample", sample)

@@ -29,10 +29,10 @@ from pacer_icat.links.graph import (
     WALKED,
     Graph,
     Reach,
-    clean,
     numbers,
     split,
 )
+from pacer_icat.spellings import folder
 
 log = logging.getLogger("pacer.icat.links")
 
@@ -112,7 +112,7 @@ def _link(dataset: int, graph: Graph) -> set[int]:
     removed &= graph.nodes.keys()
     around = [graph.nodes[one] for one in {dataset, *inputs, *removed} if one in graph.nodes]
     everywhere = any(one.investigation != node.investigation for one in around)
-    users = graph.users_of([one for one in around if clean(one.location)], everywhere=everywhere)
+    users = graph.users_of([one for one in around if folder(one.location)], everywhere=everywhere)
     graph.load(one for several in users.values() for one in several)
     _link_users(dataset, users.get(dataset, set()), graph)
     for one in (one.id for one in around):
