@@ -115,7 +115,7 @@ def _send(http: HttpClient, part: Sequence[tuple[Action, bytes]]) -> list[Refusa
         part = again
         if pause is not None:
             time.sleep(pause)
-    raise Away(f"Elasticsearch is too busy: it puts off {len(part)} documents again and again", answer)
+    raise Away(f"Elasticsearch is too busy: it puts documents off again and again ({len(part)})", answer)
 
 
 def _halved(http: HttpClient, part: Sequence[tuple[Action, bytes]]) -> list[Refusal]:
