@@ -160,7 +160,5 @@ def test_a_missing_program_fails_where_services_are_required(monkeypatch: pytest
 
 def test_a_system_named_for_rabbitmq_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "OTHER_ROOT", "/nowhere")
-    with pytest.raises(
-        ServiceMissingError, match="PACER_RABBITMQ names /nowhere, where /proc is not mounted"
-    ):
+    with pytest.raises(ServiceMissingError, match="names /nowhere, where /proc is not mounted"):
         RabbitMQ()
