@@ -37,12 +37,11 @@ def screen() -> Console:
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print a table. In a window that is too narrow for its longest words the terminal breaks the lines.
+    """Print a table; where a window is too narrow for it, names and numbers go on in the next line.
 
-    rich alone would cut them, and a name or a number that is cut is a wrong one.
+    rich alone would cut them, and a name or a number that is cut is a wrong one. The widest column gives way
+    first.
     """
-    least = console.measure(table).minimum
-    if least <= console.width:
-        console.print(table)
-    else:
-        console.print(table, width=least, crop=False)
+    for column in table.columns:
+        column.no_wrap, column.overflow = False, "fold"
+    console.print(table)
