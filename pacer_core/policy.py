@@ -8,6 +8,7 @@ from attrs import frozen
 
 from pacer_core.config.model import NotYetPolicy, Retries
 from pacer_core.messages import Delivery, Outcome
+from pacer_core.words import counted
 
 LADDER = (1, 5, 15, 60, 300, 900, 3600, 21600)
 """The steps of the ladder of retry queues, in seconds; a wished delay is rounded up to one of them."""
@@ -43,7 +44,7 @@ def decide(
     count = envelope.retries + (1 if failed else 0)
     if failed:
         if count > retries.limit:
-            return Verdict(Outcome.DEAD, count, reason=f"{error} (gave up after {retries.limit} retries)")
+            return Verdict(Outcome.DEAD, count, reason=f"{error} ({_gave_up(retries.limit)})")
         wished = _grown(retries, count) if delivery.delay is None else delivery.delay
         return Verdict(Outcome.RETRIED, count, step=round_up(wished))
     patience = LADDER[min(envelope.attempt, len(LADDER) - 1)]
@@ -54,6 +55,12 @@ def decide(
             return Verdict(Outcome.DEAD, count, reason=f"{error} (waited {_spell(not_yet.for_)} for it)")
         return Verdict(Outcome.RETRIED, count, step=round_up(min(patience, _LONGEST_WAIT, left)))
     return Verdict(Outcome.RETRIED, count, step=round_up(delivery.delay or min(patience, _LONGEST_AWAY)))
+
+
+def _gave_up(limit: int) -> str:
+    return (
+        f"gave up after {counted(limit, 'retry', 'retries')}" if limit else "not retried: retries.limit is 0"
+    )
 
 
 def round_up(seconds: float) -> int:

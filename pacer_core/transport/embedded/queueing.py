@@ -158,6 +158,14 @@ def ready(session: Session, queue: Queue) -> int:
     return number
 
 
+def held(session: Session, queue: Queue) -> int:
+    """Count the messages of a queue that somebody has leased."""
+    number: int = session.db.execute(
+        "SELECT count(*) FROM entries WHERE queue = ? AND owner > 0", (queue.id,)
+    ).fetchone()[0]
+    return number
+
+
 def purge(session: Session, queue: Queue, *, leased: bool = False) -> int:
     """Remove the messages of a queue that nobody has leased, or all of them; give their number."""
     which = "queue = ?" if leased else f"queue = ? AND owner <= {READY}"

@@ -73,7 +73,7 @@ def test_a_folder_that_is_not_there_is_waited_for_and_the_others_are_not(
     stored(icat)
     delivery = updated(icat, datasetPaths=["/data/visit/later", RUN])
     assert [failure.kind for failure in delivery.failures] == ["not-yet"]
-    assert "in 1 folders: dataset_paths[0]" in (delivery.error or "")
+    assert "in these folders (1): dataset_paths[0]" in (delivery.error or "")
     assert parameters_of(plain)["run1"]["Sample_description"] == "changed <&>"
     stored(icat, name="later", location="/data/visit/later")
     assert updated(icat, datasetPaths=["/data/visit/later", RUN]).outcome is Outcome.ACKED

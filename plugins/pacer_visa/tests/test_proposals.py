@@ -110,7 +110,7 @@ def test_unknown_members_are_awaited_and_never_replaced_by_anybody(visa: Visa, r
     )
     assert delivery.outcome is Outcome.RETRIED
     assert delivery.failures[0].kind == "not-yet"
-    assert "1 of 1 members are not in VISA yet" in delivery.failures[0].reason
+    assert "members are not in VISA yet: 1 of 1" in delivery.failures[0].reason
     assert members(read) == ["7"], "nobody goes while somebody is not known"
     send(visa, USERS, user(**BOB, user_list=[{"username": "bob"}]))
     send(visa, INVESTIGATIONS, investigation(user_list=[member("bob", "bob@example.org")]))

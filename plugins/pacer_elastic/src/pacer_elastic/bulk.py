@@ -137,8 +137,8 @@ def _send(http: HttpClient, part: Sequence[tuple[Action, bytes]]) -> list[Refusa
         if pause is not None:
             time.sleep(pause)
     raise Away(
-        f"Elasticsearch is too busy, or in trouble: it puts off {len(part)} documents again and again "
-        f"({', '.join(sorted(why)[:3])})",
+        f"Elasticsearch is too busy, or in trouble: it puts documents off again and again "
+        f"({len(part)}; {', '.join(sorted(why)[:3])})",
         answer,
         counted=not all(_BLOCKED in one for one in why),
     )

@@ -103,7 +103,7 @@ def _named(named: Sequence[str], location: str, options: IcatPlusOptions, field_
     if bad:
         raise Reject("files of the gallery may not be uploaded", fields=bad)
     if missing:
-        raise NotYet(f"{missing} of {len(paths)} files of the gallery are not there")
+        raise NotYet(f"files of the gallery are not there: {missing} of {len(paths)}")
     return paths
 
 

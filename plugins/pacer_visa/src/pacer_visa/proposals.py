@@ -44,7 +44,7 @@ def sync_visa_proposal(investigation: Investigation, ctx: Context) -> None:
         _write_experiment(connection, experiment, proposal, investigation, visa, ctx)
         missing = _write_members(connection, experiment, investigation.user_list)
     if missing:
-        raise NotYet(f"{missing} of {len(investigation.user_list)} members are not in VISA yet")
+        raise NotYet(f"members are not in VISA yet: {missing} of {len(investigation.user_list)}")
 
 
 def _write_proposal(
@@ -84,7 +84,7 @@ def _write_experiment(
         "SELECT id FROM instrument WHERE name = %s LIMIT 2", [investigation.instrument.name]
     ).fetchall()
     if not found:
-        raise NotYet("VISA has no instrument of the name in instrument.name")
+        raise NotYet(f"VISA has no instrument {investigation.instrument.name!r}")
     if len(found) > 1:
         problem = "is the name of several instruments in VISA"
         raise Reject("the instrument is not clear", fields=[BadField("instrument.name", problem)])

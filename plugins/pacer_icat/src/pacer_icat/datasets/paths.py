@@ -184,7 +184,7 @@ def _listed(folder: str, limit: int, rules: _Rules) -> Sequence[str]:
             )
         found.append(path)
     if outside:
-        log.warning("%d links out of the folders that allowedRoots permits are left out", outside)
+        log.warning("links out of the folders that allowedRoots permits are left out: %d", outside)
     return found
 
 

@@ -96,7 +96,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
     parameters.log_empty(checked, f"dataset {message.name}")
     if checked.unknown and options.unknown_parameters != "reject":
         log.info(
-            "dataset %s: %d parameters without a type in ICAT are left out: %s",
+            "dataset %s: parameters without a type in ICAT are left out (%d): %s",
             message.name,
             len(checked.unknown),
             ", ".join(name for _, name in checked.unknown[:20]),

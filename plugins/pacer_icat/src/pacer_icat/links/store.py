@@ -63,7 +63,7 @@ def store_links(dataset: int, icat: Shared) -> None:
             if text or (id_, name) in graph.stored:
                 wanted[id_, name] = text
             if dataset in (id_, *linked[fit:]) and fit < len(linked):
-                cut.setdefault(id_, []).append(f"{len(linked) - fit} entries of {name}")
+                cut.setdefault(id_, []).append(f"{name} ({len(linked) - fit})")
         # Where it tells of inputs that are no more, it goes last: a repetition after a crash needs it.
         last = {place: wanted.pop(place) for place in [(dataset, INPUT_IDS)] if removed and place in wanted}
         try:

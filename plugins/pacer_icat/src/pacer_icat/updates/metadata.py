@@ -76,7 +76,10 @@ def _update(message: MetadataUpdate, icat: Shared) -> list[tuple[int, int]] | No
     missing = [place for place, path in enumerate(message.dataset_paths) if folder(path) not in there]
     if missing:
         names = ", ".join(f"dataset_paths[{place}]" for place in missing[:20])
-        raise NotYet(f"ICAT has no dataset of this proposal and beamline in {len(missing)} folders: {names}")
+        raise NotYet(
+            f"ICAT has no dataset of investigation {message.proposal!r} at instrument {message.beamline!r} "
+            f"in these folders ({len(missing)}): {names}"
+        )
     return [(dataset, investigation) for dataset, _, investigation in found]
 
 
