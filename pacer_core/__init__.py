@@ -1,7 +1,7 @@
 """PACER, the Python Asynchronous Catalogue Entry Router: what a plugin may import, and nothing else."""
 
 from pacer_core.consumers import ConsumerType, IntegrationType, Key, LogHandlerType, Task, task
-from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
+from pacer_core.errors import BadField, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
@@ -20,6 +20,7 @@ __all__ = [
     "NotYet",
     "Outcome",
     "PacerError",
+    "RefusedError",
     "Reject",
     "Retry",
     "Scalar",

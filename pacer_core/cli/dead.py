@@ -33,7 +33,8 @@ from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import dead_queue
 
 _SPOOL = 4 << 20
-Copy = Callable[[Sequence[DeadLetter]], None]
+Copy = Callable[[Sequence[DeadLetter]], Sequence[BrokerError | None] | None]
+"""Says of each letter why it is not done, or ``None``; or nothing, where all are."""
 
 
 @click.group()
@@ -178,8 +179,10 @@ def replay(ctx: click.Context, /, from_start: bool, **choice: Any) -> None:
     act = _prepare("replay", **choice)
     with closing(Publisher(act.config.broker)) as publisher:
 
-        def copy(letters: Sequence[DeadLetter]) -> None:
-            publisher.publish([replayed(one.envelope, pending_only=not from_start) for one in letters])
+        def copy(letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
+            return publisher.publish_each(
+                [replayed(one.envelope, pending_only=not from_start) for one in letters]
+            )
 
         how = "from the start" if from_start else "with what is pending"
         ctx.exit(act.run(copy, f"Replay {{count}} to {{targets}}, {how}?", "replayed"))
@@ -251,10 +254,11 @@ class _Act:
             click.confirm(clean(question.format(count=count, targets=targets)), abort=True)
         finished = 0
 
-        def counting(letters: Sequence[DeadLetter]) -> None:
+        def counting(letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
             nonlocal finished
-            copy(letters)
-            finished += len(letters)
+            said = copy(letters) or [None] * len(letters)
+            finished += sum(error is None for error in said)
+            return said
 
         left: dict[str, int] = {}
         try:
