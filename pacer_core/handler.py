@@ -22,7 +22,7 @@ from pacer_core.pipeline import Gate
 from pacer_core.traces import Traces
 from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Ahead, Forwarder
-from pacer_core.transport.settle import Settler
+from pacer_core.transport.settle import NotSettledError, Settler, Unsettled
 
 Observer = Callable[[Delivery], None]
 _NONE: frozenset[str] = frozenset()
@@ -47,6 +47,8 @@ class Job:
     """How forwarding it went, where that was done together with other messages."""
     began: float | None = None
     """When a thread took it up, on the monotonic clock."""
+    rejected: bool = False
+    """Whether it is settled by rejecting it, and not by an acknowledgement: the broker takes no copy."""
     _claimed: bool = False
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
@@ -163,6 +165,8 @@ class Handler:
 
         Raises
         ------
+        NotSettledError
+            Where the broker does not take what it leaves behind; `resume` tries again.
         BrokerError
             Where it could not be settled; the message has to stay unacknowledged.
         """
@@ -184,6 +188,20 @@ class Handler:
     def give_up(self, job: Job, delivery: Delivery) -> Delivery | None:
         """Settle a message whose task does not end; ``None`` where it just did."""
         return self._settle(job, delivery) if job.claim() else None
+
+    def resume(self, job: Job, unsettled: Unsettled) -> Delivery:
+        """Settle a message whose tasks have run, and whose end the broker did not take.
+
+        Raises
+        ------
+        NotSettledError, BrokerError
+            As `finish`.
+        """
+        token = correlation_id.set(unsettled.delivery.envelope.correlation_id)
+        try:
+            return self._noted(job, lambda: self._settler.resume(unsettled))
+        finally:
+            correlation_id.reset(token)
 
     def _in_quarantine(self, job: Job) -> Delivery:
         self._quarantine.enter(alone=job.alone)
@@ -223,10 +241,21 @@ class Handler:
         return delivery
 
     def _settle(self, job: Job, delivery: Delivery) -> Delivery:
-        settled, step = self._settler.settle(delivery)
+        return self._noted(job, lambda: self._settler.settle(delivery))
+
+    def _noted(self, job: Job, settle: Callable[[], Unsettled]) -> Delivery:
+        try:
+            settled = settle()
+        except NotSettledError as error:
+            self._keep_order(job, error.unsettled)
+            raise
+        job.rejected = settled.rejected
+        self._keep_order(job, settled)
+        return settled.delivery
+
+    def _keep_order(self, job: Job, settled: Unsettled) -> None:
         if job.key is not None and _ordered(job.plan):
-            self._order.settled(job.plan.config.type, job.key, settled, step)
-        return settled
+            self._order.settled(job.plan.config.type, job.key, settled.delivery, settled.verdict.step)
 
 
 def _ordered(plan: ConsumerPlan) -> bool:

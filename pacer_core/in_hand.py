@@ -12,15 +12,17 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import amqp
 
+from pacer_core.aside import Aside
 from pacer_core.errors import BrokerError, Retry
 from pacer_core.handler import Handler, Job
 from pacer_core.lanes import Lanes
+from pacer_core.logs import redact
 from pacer_core.messages import Delivery, Outcome
 from pacer_core.transport.consume import Received, Subscription, Waker
+from pacer_core.transport.settle import NotSettledError
 
 log = logging.getLogger("pacer.worker")
 
@@ -65,7 +67,8 @@ class InHand:
         self._jobs: dict[Received, Job] = {}
         self._mine: deque[Job] = deque()
         self._together: list[Job] = []
-        self._finished: deque[tuple[Received, Delivery]] = deque()
+        self._finished: deque[tuple[Job, Delivery]] = deque()
+        self._aside = Aside()
         self._lanes: Lanes | None = None
         self._forwarding = self._called = False
         self._acknowledged = 0.0
@@ -75,10 +78,20 @@ class InHand:
         """How many messages were settled in which way; a retried one counts again when it comes back."""
 
     def __len__(self) -> int:
-        return len(self._jobs) + len(self._arrived)
+        return len(self._jobs) + len(self._arrived) + len(self._aside)
 
     def __bool__(self) -> bool:
         return bool(self._jobs or self._finished or self._arrived)
+
+    @property
+    def aside(self) -> tuple[int, str]:
+        """How many messages are set aside, for which nobody waits, and what the broker says of one."""
+        number = len(self._aside)
+        return number, self._aside.why if number else ""
+
+    def full(self, prefetch: int) -> bool:
+        """Say whether what is set aside leaves little room for others, and may still become more."""
+        return self._aside.full(prefetch)
 
     @property
     def pressing(self) -> bool:
@@ -116,6 +129,7 @@ class InHand:
         self._take()
         self._handle_mine()
         self._forward()
+        self._settle_aside()
         self.acknowledge()
 
     def acknowledge(self) -> None:
@@ -125,12 +139,14 @@ class InHand:
             return
         self._acknowledged = time.monotonic()
         # A task may outlive its connection: its tag means another message on the channel of today.
-        by_channel: dict[Subscription, list[tuple[Any, Delivery]]] = {}
-        for one, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
-            by_channel.setdefault(one.subscription, []).append((one.tag, settled))
+        by_channel: dict[Subscription, list[tuple[Job, Delivery]]] = {}
+        for job, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
+            by_channel.setdefault(job.received.subscription, []).append((job, settled))
         for subscription, finished in by_channel.items():
             if subscription.open:
-                subscription.ack([tag for tag, _ in finished])
+                for tag in [job.received.tag for job, _ in finished if job.rejected]:
+                    subscription.reject(tag)
+                subscription.ack([job.received.tag for job, _ in finished if not job.rejected])
                 for _, settled in finished:
                     self.outcomes[settled.outcome] += 1
                     self._told(settled)
@@ -146,13 +162,18 @@ class InHand:
     def age(self, now: float) -> float:
         """Give how many seconds the oldest has been in hand."""
         since = [job.arrived for job in list(self._jobs.values())[:1]] + [at for at, _ in self._arrived]
+        since += self._aside.arrived
         return now - min(since, default=now)
 
     def give_up(self, job: Job) -> None:
         """Settle a message whose task does not end: its thread cannot be killed."""
         late = Retry(f"the tasks did not end in {job.time_limit:g} s")
         delivery = job.plan.pipeline.failed(job.received.envelope, job.message, "timeout", late)
-        settled = self._handler.give_up(job, delivery)
+        try:
+            settled = self._handler.give_up(job, delivery)
+        except NotSettledError as error:
+            self._set_aside(job, error)
+            return
         if settled is not None:
             self._note(job, settled)
 
@@ -160,6 +181,7 @@ class InHand:
         """Forget what is not finished: nobody is to find its task overdue while there is no connection."""
         for held in (self._arrived, self._jobs, self._mine, self._together):
             held.clear()
+        self._aside.give_back()
 
     # --- the stages ------------------------------------------------------------------------------
 
@@ -172,6 +194,10 @@ class InHand:
         while arrived and time.monotonic() < until:
             at, received = arrived.popleft()
             job = self._handler.take(received, at)
+            left = self._aside.known(received.envelope)
+            if left is not None:
+                self._aside.add(job, left, self._aside.why)
+                continue
             self._jobs[received] = job
             if job.key is None and not job.plan.pipeline.tasks:
                 self._together.append(job)
@@ -215,18 +241,57 @@ class InHand:
             return  # the connection is given up, and the broker has the message again
         try:
             settled = self._handler.finish(job)
+        except NotSettledError as error:
+            self._set_aside(job, error)
+            return
         except Exception as error:
-            # The message stays unacknowledged: the connection is given up, and everything in hand comes back.
-            if not isinstance(error, BrokerError):
-                log.exception("%s: could not be settled", job.plan.name)
-            failure = amqp.exceptions.RecoverableConnectionError(str(error))
-            failure.__cause__ = error
-            if job.received.subscription.open:  # a task may outlive its connection; the one of today is sound
-                self.failure = failure
-                self._waker.wake()
+            self._fail(job, error)
             return
         if settled is not None:
             self._note(job, settled)
+
+    def _set_aside(self, job: Job, error: NotSettledError) -> None:
+        who = {"correlation_id": job.received.envelope.correlation_id}
+        log.error(
+            "%s: set aside, unacknowledged in %s, its tasks are not run again: %s",
+            job.plan.name,
+            job.received.envelope.queue,
+            redact(str(error)),
+            extra=who,
+        )
+        self._jobs.pop(job.received, None)
+        if job.received.subscription.open:
+            self._aside.add(job, error.unsettled, redact(str(error)))
+        else:
+            self._aside.remember(job, error.unsettled)
+
+    def _settle_aside(self) -> None:
+        """Try the ends of those that are set aside, until the first that is not taken."""
+        held = self._aside.due()
+        while held:
+            job, unsettled = held.pop(0)
+            try:
+                settled = self._handler.resume(job, unsettled)
+            except NotSettledError as error:
+                self._aside.put_off([*held, (job, error.unsettled)], redact(str(error)))
+                return
+            except Exception as error:
+                self._aside.put_off([*held, (job, unsettled)], self._aside.why)
+                self._fail(job, error)
+                return
+            who = {"correlation_id": job.received.envelope.correlation_id}
+            log.info("%s: no longer set aside", job.plan.name, extra=who)
+            self._note(job, settled)
+
+    def _fail(self, job: Job, error: Exception) -> None:
+        """Give up the connection: the message stays unacknowledged, and everything in hand comes back."""
+        if not isinstance(error, BrokerError):
+            log.exception("%s: could not be settled", job.plan.name)
+        failure = amqp.exceptions.RecoverableConnectionError(str(error))
+        failure.__cause__ = error
+        if job.received.subscription.open:  # a task may outlive its connection; the one of today is sound
+            self.failure = failure
+            self._waker.wake()
 
     def _note(self, job: Job, settled: Delivery) -> None:
         try:
@@ -237,7 +302,7 @@ class InHand:
             # A plugin's number that cannot be counted, for instance: the message is settled all the same.
             log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)
-        self._finished.append((job.received, settled))
+        self._finished.append((job, settled))
         if self._threads > 1 and not self._called and self._urgent():
             # Acknowledging is for the connection's thread alone, and waking it costs more than most tasks.
             self._called = True

@@ -114,7 +114,7 @@ class Worker:
         self._traces = Traces() if config.tracing.enabled else None
         handler = Handler(
             self._by_queue,
-            Settler(config, self._publisher),
+            Settler(config, self._publisher, self._declare),
             self._integrations,
             self._breakers,
             self._forwarder,
@@ -138,6 +138,8 @@ class Worker:
         )
         self._once = self._wait = self._followed = False
         self.exit_code = 0
+        self.aside = 0
+        """How many messages were left in their queue, although their tasks have run; see `aside.Aside`."""
         self.delayed: set[tuple[str, str]] = set()
         """Consumer and correlation id of what waits for a retry; kept with ``once`` alone."""
 
@@ -220,6 +222,14 @@ class Worker:
                 self._connection = None
                 hang_up(connection)
 
+    def _declare(self) -> None:
+        """Declare what is needed once more: somebody may have removed it."""
+        connection = connect(self._config.broker, "declare")
+        try:
+            declare(connection, self._config, self._plans)
+        finally:
+            hang_up(connection)
+
     def _back_off(self, failures: int, error: Exception, state: State = State.AWAY) -> int:
         # An error of ours, or one that was made from it, names the broker or the queue.
         said = redact(f"{error}" or type(error).__name__)
@@ -258,7 +268,7 @@ class Worker:
             )
             self.board.state(State.READING)
             log.info("reading %s", ", ".join(self._by_queue))
-            ended = self._pump(connection, subscription)
+            ended = self._pump(connection, subscription, prefetch)
         except BaseException:
             if subscription is not None:
                 subscription.abandon()
@@ -267,16 +277,18 @@ class Worker:
         if self._stopped:
             self.board.state(State.STOPPING)
             log.info("%s: stopping", self._stopped.by)
+        self.aside, _ = self._in_hand.aside
         self._in_hand.end(grace)
         self._in_hand.acknowledge()
         subscription.close()
         return ended
 
-    def _pump(self, connection: Any, subscription: Subscription) -> bool:
+    def _pump(self, connection: Any, subscription: Subscription, prefetch: int) -> bool:
         heartbeat = self._config.broker.heartbeat.total_seconds() / 4
         wait = min(heartbeat, 0.1 if self._once else 1.0)
         beat = look = time.monotonic()
         quiet_since: float | None = None
+        room = prefetch
         while not self._stopped:
             glance = min(wait, GLANCE) if self._in_hand else wait
             subscription.poll(self._waker, 0.0 if self._in_hand.pressing else glance)
@@ -292,6 +304,9 @@ class Worker:
                 look = now + 1.0
                 if self._should_give_back(now):
                     return False
+                if not self._keyed and self._in_hand.full(room):
+                    subscription.widen()
+                    room += prefetch
             if self._once:
                 # Looking what is left reads what has come meanwhile, and that is in hand then.
                 if self._in_hand or self._something_left(connection) or self._in_hand:
@@ -353,6 +368,7 @@ class Worker:
         while not self._ended.wait(1.0):
             if (line := minutes.line()) is not None:
                 log.info("%s", line)
+            self.board.aside(*self._in_hand.aside)
             breakers = self._breakers.all
             self.board.gauges(
                 len(self._in_hand),

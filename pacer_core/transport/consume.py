@@ -109,27 +109,36 @@ class Subscription:
             for queue in queues
             if queue.type == "quorum" and queue.declare == "active" and isinstance(self._channel, Channel)
         ]
+        self._queues, self._widened = queues, 0
         self._prefetch(prefetch)
         for queue in queues:
             # Keyed queues of ours have a single active consumer; for somebody else's, exclusiveness serves.
-            self._subscribe(queue, exclusive=exclusive and queue.declare == "passive")
+            self._subscribe(queue, f"pacer-{queue.name}", exclusive=exclusive and queue.declare == "passive")
+
+    def widen(self) -> None:
+        """Take as many messages in hand once more; of no use where one consumer alone may be active.
+
+        A consumer cannot be given a larger prefetch later on, so there is one more for each queue.
+        """
+        self._widened += 1
+        for queue in self._queues:
+            self._subscribe(queue, f"pacer-{queue.name}-{self._widened}", exclusive=False)
 
     def _prefetch(self, count: int) -> None:
         self._channel.basic_qos(0, count, False)
 
-    def _subscribe(self, queue: Queue, *, exclusive: bool) -> None:
+    def _subscribe(self, queue: Queue, tag: str, *, exclusive: bool) -> None:
         def opener(
             delivery_info: Mapping[str, Any], properties: Mapping[str, Any], headers: Mapping[str, Any]
         ) -> Take:
             envelope = reader(queue.name, delivery_info, properties, headers)
-            return lambda tag, body: self._on_message(Received(envelope(body), self, tag))
+            return lambda number, body: self._on_message(Received(envelope(body), self, number))
 
         def take(message: Any) -> None:
             content = contents(message)
             opener(content.delivery_info, content.properties, content.headers)(content.tag, content.body)
 
         arguments = {"exclusive": True} if exclusive else {}
-        tag = f"pacer-{queue.name}"
         # Known before the first delivery: the embedded broker's channel takes all through the callback.
         getattr(self._channel, "openers", {})[tag.encode()] = opener
         try:
@@ -168,6 +177,9 @@ class Subscription:
         if not self.open:
             return
         fresh = sorted(tags)
+        while self._low + 1 in self._early:  # rejected
+            self._low += 1
+            self._early.discard(self._low)
         if not self._early and fresh and fresh[0] == self._low + 1 and fresh[-1] == self._low + len(fresh):
             self._low = fresh[-1]  # as they came, which is nearly always
             self._channel.ack_all([(self._low, True)])
@@ -183,6 +195,12 @@ class Subscription:
         later = fresh[len(whole) :]
         self._early.update(later)
         self._channel.ack_all([*acks, *((tag, False) for tag in later)])
+
+    def reject(self, tag: Any) -> None:
+        """Have the broker dead-letter a message, as its queue says; where it says nothing, it is lost."""
+        if self.open:
+            self._channel.basic_reject(tag, requeue=False)
+            self._early.add(tag)  # nothing unfinished before later ones
 
     def heartbeat(self) -> None:
         """Send a heartbeat where one is due, and notice a broker that sends none."""
