@@ -13,7 +13,7 @@ from attrs import define
 
 from pacer_core.config.model import Config, Consumer
 from pacer_core.errors import BrokerError, NotTakenError, PacerError, RefusedError
-from pacer_core.logs import redact
+from pacer_core.logs import identifiers, redact
 from pacer_core.messages import Delivery, FollowUp, Outcome, TaskFailure
 from pacer_core.policy import Verdict, decide
 from pacer_core.traces import trace_headers
@@ -23,6 +23,7 @@ from pacer_core.transport.topology import dead_queue, retry_exchange
 
 log = logging.getLogger("pacer.settle")
 
+_ECS_OUTCOMES = {Outcome.ACKED: "success", Outcome.RETRIED: "unknown", Outcome.DEAD: "failure"}
 HEAL = 5.0
 """Seconds between two attempts to declare again what somebody has removed."""
 
@@ -60,6 +61,9 @@ class Settler:
         # Declared with it, and refused where it is there without; of others' queues it is not known.
         self._dead_lettering = {queue.name for queue in config.queues if queue.declare == "active"}
         self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in config.consumers}
+        self._levels = {
+            plan.name: logging.INFO if plan.logs_messages else logging.DEBUG for plan in config.consumers
+        }
         self._targets = _targets(config)
 
     def settle(self, delivery: Delivery) -> Unsettled:
@@ -76,7 +80,7 @@ class Settler:
             Where something was not confirmed: the message has to stay unacknowledged.
         """
         if delivery.outcome is Outcome.ACKED and not delivery.follow_ups:
-            _tell_done(delivery)
+            _tell_done(delivery, self._levels[delivery.consumer])
             return Unsettled(delivery, Verdict(Outcome.ACKED, delivery.envelope.retries), [], None)
         follow_ups = [
             one for follow_up in delivery.follow_ups for one in self._follow_up(delivery, follow_up)
@@ -95,7 +99,10 @@ class Settler:
                 unsettled = self._reject(unsettled, error)
             except NotTakenError as error:
                 raise NotSettledError(unsettled, error) from error
-        _tell(unsettled)
+        if unsettled.verdict.outcome is Outcome.ACKED:
+            _tell_done(unsettled.delivery, self._levels[unsettled.delivery.consumer])
+        else:
+            _tell(unsettled)
         return unsettled
 
     def _decided(self, delivery: Delivery, follow_ups: list[tuple[str, Outgoing]]) -> Unsettled:
@@ -230,28 +237,56 @@ def _targets(config: Config) -> dict[str, tuple[str, ...]]:
 
 
 def _tell(settled: Unsettled) -> None:
-    """Write one line for each message that did not simply succeed."""
+    """Write the line of a message that did not simply succeed."""
     delivery, verdict = settled.delivery, settled.verdict
-    who = {"correlation_id": delivery.envelope.correlation_id}
+    described = identifiers(delivery.description)
+    about = _about(delivery, verdict.outcome)
     if verdict.outcome is Outcome.DEAD:
         fields = "; ".join(str(field) for field in delivery.bad_fields[:20])
         log.warning(
-            "%s: dead in %s%s: %s%s",
+            "%s: dead in %s%s: %s%s%s",
             delivery.consumer,
             dead_queue(delivery.envelope.queue),
             ", put there by the broker without PACER's headers" if settled.rejected else "",
             verdict.reason,
             f" ({fields})" if fields else "",
-            extra=who,
+            f"; {described}" if described else "",
+            extra=about,
         )
-    elif verdict.outcome is Outcome.RETRIED:
-        log.info("%s: again in %s s: %s", delivery.consumer, verdict.step, delivery.error, extra=who)
     else:
-        _tell_done(delivery)
+        log.info(
+            "%s: again in %s s: %s%s",
+            delivery.consumer,
+            verdict.step,
+            delivery.error,
+            f"; {described}" if described else "",
+            extra=about,
+        )
 
 
-def _tell_done(delivery: Delivery) -> None:
-    if log.isEnabledFor(logging.DEBUG):
-        described = " ".join(f"{key}={value}" for key, value in delivery.description.items())
-        who = {"correlation_id": delivery.envelope.correlation_id}
-        log.debug("%s: done %s", delivery.consumer, described, extra=who)
+def _tell_done(delivery: Delivery, level: int) -> None:
+    if log.isEnabledFor(level):
+        described = identifiers(delivery.description)
+        log.log(
+            level,
+            "%s: done in %.1f ms%s",
+            delivery.consumer,
+            1000 * _seconds(delivery),
+            f"; {described}" if described else "",
+            extra=_about(delivery, Outcome.ACKED),
+        )
+
+
+def _about(delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
+    """Give what a record has beside its text, for a log that a program reads: ECS, labels and event."""
+    return {
+        "correlation_id": delivery.envelope.correlation_id,
+        "labels": {**delivery.description, "consumer": delivery.consumer, "outcome": outcome.value},
+        "event": {"outcome": _ECS_OUTCOMES[outcome], "duration": round(1e9 * _seconds(delivery))},
+    }
+
+
+def _seconds(delivery: Delivery) -> float:
+    if delivery.started is None or delivery.finished is None:
+        return 0.0
+    return (delivery.finished - delivery.started).total_seconds()
