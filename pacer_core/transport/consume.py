@@ -104,6 +104,7 @@ class Subscription:
         self._early: set[int] = set()
         self._low = 0
         self.open = True
+        self._tags = [f"pacer-{queue.name}" for queue in queues]
         self._pipelines = [
             queue.name
             for queue in queues
@@ -189,12 +190,18 @@ class Subscription:
         if self._connection.supports_heartbeats:
             self._connection.heartbeat_check()
 
+    def cancel(self) -> None:
+        """Take no further message; what is in hand can still be acknowledged. Not for queues with keys."""
+        for tag in self._tags:
+            self._channel.basic_cancel(tag)
+        self._tags = []
+
     def close(self) -> None:
         """Give back what is not acknowledged, and let the acknowledgements arrive first.
 
-        Never by cancelling: that lets the next process begin while this one still holds messages. Quorum
-        queues drop what is in the channel's pipeline when it closes. One more consumer makes the channel wait
-        for the queue, and the synchronous call after it has the rest of the pipeline sent.
+        With keys, never by cancelling: that lets the next process begin while this one still holds messages.
+        Quorum queues drop what is in the channel's pipeline when it closes. One more consumer makes the
+        channel wait for the queue, and the synchronous call after it has the rest of the pipeline sent.
         """
         self.open = False
         self._on_message = _ignore
