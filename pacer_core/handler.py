@@ -16,12 +16,13 @@ from pacer_core.crashes import ALONE, Counts, Notes, Quarantine
 from pacer_core.errors import Reject
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.logs import correlation_id
-from pacer_core.messages import Context, Delivery
+from pacer_core.messages import Context, Delivery, Outcome
 from pacer_core.ordered import Order, with_dependents
 from pacer_core.pipeline import Gate
 from pacer_core.traces import Traces
 from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Ahead, Forwarder
+from pacer_core.transport.renew import STEP
 from pacer_core.transport.settle import NotSettledError, Settler, Unsettled
 
 Observer = Callable[[Delivery], None]
@@ -152,6 +153,31 @@ class Handler:
             except Exception as error:
                 job.failed = plan.pipeline.failed(received.envelope, parsed, "key", error)
         return job
+
+    def is_ordered(self, queue: str) -> bool:
+        """Say whether messages of a queue may not overtake others of their key."""
+        return _ordered(self._by_queue[queue])
+
+    def consumer(self, queue: str) -> str:
+        """Give the name of the consumer that reads a queue."""
+        return self._by_queue[queue].name
+
+    def hold(self, job: Job) -> None:
+        """Let later messages of its key wait for a message that is put behind them."""
+        self._placed(job, Outcome.RETRIED, STEP)
+
+    def release(self, job: Job) -> None:
+        """Take `hold` back: the message is where it was."""
+        self._placed(job, Outcome.ACKED, None)
+
+    def _placed(self, job: Job, outcome: Outcome, step: int | None) -> None:
+        if job.key is None or not _ordered(job.plan):
+            return
+        envelope = job.received.envelope
+        ended = {*envelope.done, *envelope.rejected}
+        pending = tuple(task.name for task in job.plan.pipeline.tasks if task.name not in ended)
+        still = Delivery(envelope, job.plan.name, outcome, pending=pending)
+        self._order.settled(job.plan.config.type, job.key, still, step)
 
     def forward(self, jobs: Sequence[Job]) -> None:
         """Forward messages together, ahead of finishing each; those that need care are left for that."""

@@ -104,6 +104,7 @@ class Subscription:
         self._early: set[int] = set()
         self._low = 0
         self.open = True
+        self._tags = [f"pacer-{queue.name}" for queue in queues]
         self._pipelines = [
             queue.name
             for queue in queues
@@ -122,7 +123,9 @@ class Subscription:
         """
         self._widened += 1
         for queue in self._queues:
-            self._subscribe(queue, f"pacer-{queue.name}-{self._widened}", exclusive=False)
+            tag = f"pacer-{queue.name}-{self._widened}"
+            self._subscribe(queue, tag, exclusive=False)
+            self._tags.append(tag)
 
     def _prefetch(self, count: int) -> None:
         self._channel.basic_qos(0, count, False)
@@ -207,12 +210,18 @@ class Subscription:
         if self._connection.supports_heartbeats:
             self._connection.heartbeat_check()
 
+    def cancel(self) -> None:
+        """Take no further message; what is in hand can still be acknowledged. Not for queues with keys."""
+        for tag in self._tags:
+            self._channel.basic_cancel(tag)
+        self._tags = []
+
     def close(self) -> None:
         """Give back what is not acknowledged, and let the acknowledgements arrive first.
 
-        Never by cancelling: that lets the next process begin while this one still holds messages. Quorum
-        queues drop what is in the channel's pipeline when it closes. One more consumer makes the channel wait
-        for the queue, and the synchronous call after it has the rest of the pipeline sent.
+        With keys, never by cancelling: that lets the next process begin while this one still holds messages.
+        Quorum queues drop what is in the channel's pipeline when it closes. One more consumer makes the
+        channel wait for the queue, and the synchronous call after it has the rest of the pipeline sent.
         """
         self.open = False
         self._on_message = _ignore

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -58,13 +58,17 @@ class Settler:
     def __init__(self, config: Config, publisher: Publisher, declare: Callable[[], None]) -> None:
         self._publisher, self._declare = publisher, declare
         self._healing, self._healed = threading.Lock(), -HEAL
-        # Declared with it, and refused where it is there without; of others' queues it is not known.
+        # Declared with it, and refused where it is there without.
         self._dead_lettering = {queue.name for queue in config.queues if queue.declare == "active"}
         self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in config.consumers}
         self._levels = {
             plan.name: logging.INFO if plan.logs_messages else logging.DEBUG for plan in config.consumers
         }
         self._targets = _targets(config)
+
+    def dead_lettering(self, queues: Iterable[str]) -> None:
+        """Take note of queues of somebody else's that put what is rejected into the dead queue of ours."""
+        self._dead_lettering.update(queues)
 
     def settle(self, delivery: Delivery) -> Unsettled:
         """Publish what a delivery leaves behind; when this returns, its message may be answered for.
@@ -144,8 +148,8 @@ class Settler:
         if queue not in self._dead_lettering:
             raise NotSettledError(
                 unsettled,
-                f"{error}; PACER has not declared queue {queue!r}, which may not dead-letter: the "
-                "message stays there; raise the broker's limit, or take the message out",
+                f"{error}; queue {queue!r} is not PACER's, and is not known to dead-letter to "
+                f"{dead_queue(queue)}: the message stays there; raise the broker's limit, or take it out",
             ) from error
         delivery = _failed(unsettled.delivery, f"no copy of it can be made: {error}")
         verdict = attrs.evolve(verdict, outcome=Outcome.DEAD, step=None, reason=delivery.error or "")

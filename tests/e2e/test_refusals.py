@@ -100,6 +100,22 @@ def test_where_the_queue_is_somebody_elses_a_message_that_cannot_be_copied_stays
     assert lab.waiting("theirs.dead") == 15
 
 
+def test_a_queue_of_somebody_elses_that_dead_letters_to_ours_ends_it_as_well(lab: Lab) -> None:
+    lab.configure(queue="name: theirs, declare: passive", consumer="type: jobs, queues: [theirs]")
+    arguments = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": 1000,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": "theirs.dead",
+    }
+    lab.channel.queue_declare("theirs", durable=True, auto_delete=False, arguments=arguments)
+    lab.publish(large(first="reject"), to="theirs")
+    with limited(lab.node):
+        done = lab.once()
+    assert (done.code, done.out) == (1, "0 done, 1 dead, 0 waiting for a retry\n"), done.err
+    assert lab.waiting("theirs.dead") == 1
+
+
 def test_what_is_set_aside_is_known_again_when_the_connection_is_lost_and_its_tasks_do_not_run(
     lab: Lab,
 ) -> None:
