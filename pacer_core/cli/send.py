@@ -45,7 +45,7 @@ def send(
 
     What `pacer dead export` has written (a folder, a .jsonl file, a body with its .letter file) goes back to
     the queue that it came from, with its correlation id and headers, unless --consumer or --exchange say
-    otherwise. What the broker does not take is named, and the others are sent; the exit code is 1 then.
+    otherwise. What the broker does not take is named, and the others are sent; the exit code is 69 then.
     """
     config = load(file)
     if config.broker.protocol == "memory":
@@ -79,7 +79,7 @@ def send(
             else:
                 failed += 1
                 click.echo(f"{path}: not sent: {redact(str(error))}", err=True)
-    ctx.exit(1 if failed else 0)
+    ctx.exit(69 if failed else 0)
 
 
 def _publish(publisher: Publisher, messages: Sequence[Outgoing]) -> list[BrokerError | None]:
