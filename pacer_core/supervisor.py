@@ -15,7 +15,7 @@ from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
@@ -28,6 +28,7 @@ from pacer_core.metrics import look
 from pacer_core.signals import Stopped, signals
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Waker
+from pacer_core.transport.limits import limits, warnings
 from pacer_core.transport.topology import declare
 from pacer_core.worker import EX_STUCK, CrashFiles, Worker
 
@@ -101,6 +102,14 @@ def _declare_once(config: Config) -> None:
         return
     with contextlib.closing(connection):
         declare(connection, config)
+        warn_of_limits(connection, config)
+
+
+def warn_of_limits(connection: Any, config: Config) -> None:
+    """Say which queues of somebody else's may drop what is returned to them."""
+    read = {name for plan in config.consumers for name in plan.config.queues}
+    for one in warnings(config, limits(connection, config, read)):
+        log.warning("%s: %s", one.detail, one.advice)
 
 
 @define(eq=False)
