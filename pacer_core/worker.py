@@ -35,6 +35,7 @@ from pacer_core.minutes import Minutes
 from pacer_core.policy import LADDER
 from pacer_core.signals import Stopped
 from pacer_core.traces import Traces
+from pacer_core.transport.advice import advice_for
 from pacer_core.transport.connection import connect, hang_up, name_of
 from pacer_core.transport.consume import StandBy, Subscription, Waker
 from pacer_core.transport.forward import Forwarder
@@ -225,6 +226,8 @@ class Worker:
         said = redact(f"{error}" or type(error).__name__)
         ours = isinstance(error, BrokerError) or isinstance(error.__cause__, BrokerError)
         why = said if ours else f"lost {self._config.broker}: {said}"
+        if advice := advice_for(said, self._config.broker, "brokers.main"):
+            why = f"{why}; {advice}"
         self.board.state(state, said if state is State.REFUSED else "")
         delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
         log.warning("%s; again in %g s", why, delay)

@@ -33,7 +33,7 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
     left out, with the integrations that they would need. Exits with 0 where it can be run, with 1 where it
     cannot.
     """
-    found, problems = check_config(file)
+    found, problems = check_config(file, disk=True)
     if as_json:
         sys.stdout.buffer.write(
             orjson.dumps([_plain(one) for one in problems], option=orjson.OPT_INDENT_2) + b"\n"
@@ -64,6 +64,10 @@ def _tell(plan: ConsumerPlan) -> Iterator[str]:
     yield f"{plan.name} reads {', '.join(plan.config.queues)}: {does}"
     for missing, names in plan.left_out.items():
         yield f"  left out without {missing}: {', '.join(names)}"
+    if plan.on_purpose:
+        yield f"  left out on purpose: {', '.join(plan.on_purpose)}"
+    for name, after in plan.not_waiting.items():
+        yield f"  {name} runs without waiting for {', '.join(after)}, which it would come after"
 
 
 def _plain(problem: Problem) -> dict[str, object]:

@@ -10,11 +10,12 @@ from uuid import uuid4
 import click
 from attrs import evolve
 
-from pacer_core.cli.export import holds_letters, read
+from pacer_core.cli.export import LETTER, holds_letters, read
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError
 from pacer_core.logs import redact
+from pacer_core.suggest import did_you_mean
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import BATCH
 from pacer_core.transport.letters import replayed
@@ -37,7 +38,7 @@ def send(
     content_type: str | None,
     files: tuple[Path, ...],
 ) -> None:
-    """Publish each of FILES as one message, and wait until the broker confirms it.
+    """Publish each of FILES as one message, and wait until the broker confirms it; of a folder, each file.
 
     What `pacer dead export` has written (a folder, a .jsonl file, a body with its .letter file) goes back to
     the queue that it came from, with its correlation id and headers, unless --consumer or --exchange say
@@ -48,6 +49,7 @@ def send(
         raise BrokerError(
             "an in-memory broker is seen by one process only: configure a real one to send to it"
         )
+    files = tuple(one for path in files for one in _inside(path))
     letters = [path for path in files if holds_letters(path)]
     plain = [path for path in files if path not in letters]
     where: tuple[str, str] | None = None
@@ -73,6 +75,16 @@ def send(
             click.echo(f"{path}: confirmed, correlation id {correlation_id}")
 
 
+def _inside(path: Path) -> list[Path]:
+    """Give what a path stands for: itself, or in a folder that is no export, every file of it."""
+    if not path.is_dir() or any(path.glob(f"*{LETTER}")):
+        return [path]
+    files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+    if not files:
+        raise click.UsageError(f"{path} holds no file to send: neither messages nor an export")
+    return files
+
+
 def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None) -> None:
     count = 0
     batch: list[Outgoing] = []
@@ -88,6 +100,8 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
     if batch:
         publisher.publish(batch)
     count += len(batch)
+    if not count:
+        raise click.UsageError(f"{path} holds no letter: nothing of it was sent")
     click.echo(f"{path}: {count:,} letter{'' if count == 1 else 's'} confirmed")
 
 
@@ -96,7 +110,8 @@ def _target(config: Config, consumer: str | None) -> tuple[str, str]:
     plans = [plan for plan in config.consumers if consumer in (None, plan.name)]
     names = redact(", ".join(plan.name for plan in config.consumers))
     if not plans:
-        raise click.UsageError(f"no consumer {consumer!r} in {config.file}; there are: {names}")
+        meant = did_you_mean(consumer or "", [plan.name for plan in config.consumers])
+        raise click.UsageError(f"no consumer {consumer!r} in {config.file}{meant}; there are: {names}")
     if len(plans) > 1:
         raise click.UsageError(f"which consumer is it for? Say --consumer with one of: {names}")
     queue = config.queue(plans[0].config.queues[0])

@@ -154,7 +154,17 @@ def _advice(workers: list[Seen]) -> list[str]:
         for one in worker.snapshot.shape.integrations
         if worker.now("found_nothing", one)
     }
+    away = {
+        one
+        for worker in workers
+        if worker.snapshot is not None
+        for one in worker.snapshot.shape.integrations
+        if worker.now("open", one)
+    }
     return [
+        f"integration {one} is away: what needs it waits at the broker; `pacer doctor` says what to do"
+        for one in sorted(away)
+    ] + [
         f"integration {one}: none of the first tasks found what it needs there; look whether the account has "
         f"the rights to read"
         for one in sorted(integrations)
