@@ -17,7 +17,7 @@ from pacer_core.config.model import Broker, Config, Integration
 from pacer_core.config.places import places, unwritable
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.integrations import CannotOpen, OpenIntegrations
-from pacer_core.logs import redact
+from pacer_core.logs import redact, screen
 from pacer_core.transport.advice import advice_for
 from pacer_core.transport.examine import Examined, Trouble, examine_main, examine_recipient
 
@@ -189,10 +189,10 @@ def _finding(check: _Check, detail: str, troubles: list[Trouble], seconds: float
     return Finding(
         check.kind,
         check.name,
-        redact(check.about),
+        screen(check.about),
         check.users,
         well=not troubles,
         detail=redact("; ".join([one.detail for one in troubles] or [detail])),
-        advice=redact("; ".join(dict.fromkeys(one.advice for one in troubles))),
+        advice=screen("; ".join(dict.fromkeys(one.advice for one in troubles))),
         seconds=seconds,
     )

@@ -14,7 +14,7 @@ from pacer_core.cli.options import config_option
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.config.model import ConsumerPlan
-from pacer_core.logs import redact
+from pacer_core.logs import screen
 
 
 @click.group()
@@ -47,13 +47,14 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
         else:
             names = ", ".join(plan.name for plan in found.consumers)
             click.echo(
-                redact(f"{file} is fine: {len(found.consumers)} consumer(s) ({names}) at {found.broker}")
+                f"{file} is fine: "
+                + screen(f"{len(found.consumers)} consumer(s) ({names}) at {found.broker}")
             )
             for line in (line for plan in found.consumers for line in _tell(plan)):
-                click.echo(redact(line))
+                click.echo(screen(line))
             for plan in found.disabled:
                 gathers = ", ".join(plan.config.queues)
-                click.echo(redact(f"{plan.name} is switched off: messages gather in {gathers}"))
+                click.echo(screen(f"{plan.name} is switched off: messages gather in {gathers}"))
     ctx.exit(0 if found is not None else 1)
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.letters import dumps, line
+from pacer_core.cli.letters import dumps, line, printable
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 
@@ -61,6 +61,10 @@ def doctor(ctx: click.Context, file: Path, as_json: bool, timeout: float) -> Non
     ctx.exit(0 if all(one.well for one in findings) else EX_UNAVAILABLE)
 
 
+def _in_a_line(text: str) -> str:
+    return printable(" ".join(text.split()))  # what others said in it is redacted already
+
+
 def _show(config: Config, findings: list[Finding]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -71,14 +75,14 @@ def _show(config: Config, findings: list[Finding]) -> None:
             Text("well", style="green") if one.well else Text("fails", style="red"),
             one.kind,
             Text(line(one.name)),
-            Text(line(one.about)),
-            Text(line(one.detail)),
+            Text(_in_a_line(one.about)),
+            Text(_in_a_line(one.detail)),
         )
     console.print(table)
     failing = [one for one in findings if not one.well]
     for one in failing:
         users = f" (needed by {', '.join(one.users)})" if one.users else ""
-        console.print(Text(f"\n{one.kind} {line(one.name)}{users}: {line(one.advice)}", style="yellow"))
+        console.print(Text(f"\n{one.kind} {line(one.name)}{users}: {_in_a_line(one.advice)}", style="yellow"))
     console.print()
     if failing:
         console.print(Text(f"{len(failing)} of {len(findings)} fail", style="red"))

@@ -14,7 +14,7 @@ from pacer_core.cli.export import LETTER, holds_letters, read
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError
-from pacer_core.logs import redact
+from pacer_core.logs import screen
 from pacer_core.suggest import did_you_mean
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import BATCH
@@ -108,7 +108,7 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
 def _target(config: Config, consumer: str | None) -> tuple[str, str]:
     """Give exchange and routing key of a consumer's first queue."""
     plans = [plan for plan in config.consumers if consumer in (None, plan.name)]
-    names = redact(", ".join(plan.name for plan in config.consumers))
+    names = screen(", ".join(plan.name for plan in config.consumers))
     if not plans:
         meant = did_you_mean(consumer or "", [plan.name for plan in config.consumers])
         raise click.UsageError(f"no consumer {consumer!r} in {config.file}{meant}; there are: {names}")

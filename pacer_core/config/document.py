@@ -20,7 +20,7 @@ from ruamel.yaml.scalarfloat import ScalarFloat
 from ruamel.yaml.scalarint import ScalarInt
 
 from pacer_core.config.problems import Code, Problem
-from pacer_core.logs import Secret, redact
+from pacer_core.logs import Secret, screen
 
 Path_ = tuple[str | int, ...]
 """Where a value stands: keys and list indices from the top."""
@@ -45,7 +45,7 @@ class Document:
         if self._unresolved(path[:-1] if key else path):
             return
         line, column = self.position(path, key=key)
-        self.problems.append(Problem(self.file, line, column, redact(message), code, severity))
+        self.problems.append(Problem(self.file, line, column, screen(message), code, severity))
 
     @property
     def names(self) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _note(document: Document, path: Path_, leaf: BaseException) -> None:
         document.report(path, f"{label} {said}", code)
     else:
         # A validator of an options class: its text is the plugin author's, who is asked to name no value.
-        document.report(path, redact(f"{name!r} is not accepted: {leaf}"), Code.BAD_VALUE)
+        document.report(path, f"{name!r} is not accepted: {redact(str(leaf))}", Code.BAD_VALUE)
 
 
 _IN_YAML = {

@@ -522,7 +522,7 @@ def test_places_that_cannot_be_written_are_found_by_the_check_and_by_the_doctor(
     file = post.write(FINE + f"logging: {{file: {{enabled: true, path: {log}}}}}\n")
     done = post.pacer("config", "check", "-c", file)
     assert done.code == 1
-    assert f"pacer.yaml:11:38: error: {log} cannot be written" in done.out
+    assert f"pacer.yaml:11:39: error: {log} cannot be written" in done.out
     doctor = post.pacer("doctor", "-c", file)
     assert doctor.code == 69
     assert "name another place as logging.file.path" in doctor.out
@@ -542,4 +542,7 @@ def test_the_files_of_a_folder_are_sent(post: Site) -> None:
         (post.folder / "messages" / name).write_text("{}")
     file = post.write(FINE.replace("memory", f"sqlite, path: {post.folder / 'broker.db'}"))
     done = post.pacer("send", "-c", file, post.folder / "messages")
-    assert [line.partition(":")[0].rpartition("/")[2] for line in done.out.splitlines()] == ["a.json", "b.json"]
+    assert [line.partition(":")[0].rpartition("/")[2] for line in done.out.splitlines()] == [
+        "a.json",
+        "b.json",
+    ]
