@@ -326,3 +326,14 @@ def test_a_secret_is_read_without_what_editors_put_around_it(
     if raw.isascii() or raw.startswith(b"\xef"):
         monkeypatch.setenv("PACER_TEST_TOKEN", raw.decode())
         assert scale(post, "token: !env PACER_TEST_TOKEN").token.reveal() == "p4ss"
+
+
+@pytest.mark.parametrize("options", [{"port": 226720}, {"connect_timeout": timedelta(0)}, {"pool_size": 0}])
+def test_options_of_plugins_have_ranges_too(options: dict[str, Any]) -> None:
+    from pacer_core.plugins import load as load_plugins
+
+    visa = load_plugins().integrations.get("visa")
+    if visa is None:
+        pytest.skip("VISA's plugin is not installed")
+    with pytest.raises(ValueError, match=next(iter(options))):
+        visa.options(host="a", username="b", password="c", time_zone="UTC", **options)
