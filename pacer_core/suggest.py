@@ -31,7 +31,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
         return bare[wanted]
     if _OTHER_WORDS.get(wanted) in bare.values():
         return _OTHER_WORDS[wanted]
-    if close := get_close_matches(wanted, bare, n=1, cutoff=0.75):
+    if close := get_close_matches(wanted, bare, n=1, cutoff=0.66):
         return bare[close[0]]
     within = [
         one for one in bare if len(wanted) >= _LONG and len(one) >= _LONG and (wanted in one or one in wanted)
