@@ -79,6 +79,9 @@ def faults_long(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on embedded parts: messages in, a catalogue filled."""
+    session.warn(
+        "installing PACER and its plugins, at the first time for up to a minute; then the demo begins"
+    )
     install(session)
     session.run("python", "examples/demo/run.py", *session.posargs)
 

@@ -21,7 +21,7 @@ from pacer_core.cli import main
 from pacer_core.config import model
 from pacer_core.config.load import SECTIONS
 from pacer_core.config.problems import Code
-from pacer_core.config.structure import Positive, camel
+from pacer_core.config.structure import AnyPort, Factor, Natural, Port, Positive, Timeout, camel
 
 HERE = Path(__file__).parent
 WIDTH = 100
@@ -184,6 +184,8 @@ def spell_type(hint: Any) -> str:
     names = {
         str: "text", int: "whole number", float: "number", bool: "`true` or `false`", timedelta: "duration",
         Secret: "text, secret", Any: "mapping", Positive: "whole number, 1 or more",
+        Natural: "whole number, 0 or more", Port: "port, 1 to 65535", AnyPort: "port, 0 to 65535",
+        Factor: "number, 1 or more", Timeout: "duration, more than 0",
     }  # fmt: skip
     if hint in names:
         return names[hint]

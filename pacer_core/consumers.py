@@ -127,6 +127,9 @@ class Task:
     options: type | None = None
     counts: tuple[str, ...] = ()
     """What it may count with `Context.count`."""
+    optional: bool | None = None
+    """Whether a consumer may do without it; ``None`` leaves that to where it comes from: a consumer type
+    cannot be without its own tasks, and may be without those that other plugins add."""
 
     def __call__(self, message: Any, ctx: Context) -> Any:
         """Run the step as a plain function, as tests do."""
@@ -142,6 +145,7 @@ def task(
     after: Sequence[str | Task] = (),
     options: type | None = None,
     counts: Sequence[str] = (),
+    optional: bool | None = None,
     name: str | None = None,
 ) -> Callable[[TaskFunction], Task]: ...
 def task(
@@ -152,13 +156,17 @@ def task(
     after: Sequence[str | Task] = (),
     options: type | None = None,
     counts: Sequence[str] = (),
+    optional: bool | None = None,
     name: str | None = None,
 ) -> Task | Callable[[TaskFunction], Task]:
     """Make a function ``(message, ctx)`` a task.
 
     It runs when every integration in ``needs`` is enabled for its consumer and every task in ``after`` is
     done. It may return or raise `Retry`, `NotYet` or `Reject`; any other exception counts as a `Retry`.
-    Its name is the function's. ``counts`` names what it counts with ``ctx.count``; metrics show it.
+    A configuration without what a task needs is an error, unless the task is ``optional``, or left out in
+    the YAML on purpose; tasks that a plugin adds to another one's consumer type are optional by default, a
+    type's own are not. Its name is the function's. ``counts`` names what it counts with ``ctx.count``;
+    metrics show it.
     """
 
     def make(function: TaskFunction) -> Task:
@@ -169,6 +177,7 @@ def task(
             after=tuple(one if isinstance(one, str) else one.name for one in after),
             options=options,
             counts=tuple(counts),
+            optional=optional,
         )
 
     return make if function is None else make(function)
@@ -190,5 +199,6 @@ class ConsumerType:
     describe: Callable[[Any], Mapping[str, str]] | None = None
 
     def with_tasks(self, more: Iterable[Task]) -> ConsumerType:
-        """Give the same type with the tasks that other plugins add."""
-        return evolve(self, tasks=(*self.tasks, *more))
+        """Give the same type with the tasks that other plugins add: optional ones, where they do not say."""
+        added = (evolve(one, optional=True) if one.optional is None else one for one in more)
+        return evolve(self, tasks=(*self.tasks, *added))

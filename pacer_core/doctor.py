@@ -9,14 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from attrs import define, frozen
 
 from pacer_core.config.model import Broker, Config, Integration
+from pacer_core.config.places import places, unwritable
 from pacer_core.consumers import Use
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.integrations import CannotOpen, OpenIntegrations
-from pacer_core.logs import redact
+from pacer_core.logs import redact, screen
+from pacer_core.transport.advice import advice_for
 from pacer_core.transport.examine import Examined, Trouble, examine_main, examine_recipient
 
 LATE = "it did not answer in time"
@@ -29,7 +32,7 @@ class Finding:
     Attributes
     ----------
     kind, name
-        A ``broker`` or an ``integration``, and what the configuration calls it.
+        A ``broker``, an ``integration`` or a ``place`` on disk, and what the configuration calls it.
     about
         Its address, or its type.
     users
@@ -88,6 +91,8 @@ def diagnose(config: Config, seconds: float) -> list[Finding]:
 
 def _checks(config: Config) -> Iterator[_Check]:
     everybody = tuple(plan.name for plan in config.consumers)
+    for key, place in places(config):
+        yield _place(key, place, everybody)
     yield _broker("main", config.broker, everybody, partial(examine_main, config))
     for recipient in config.recipients:
         yield _broker(recipient.name, recipient, (), partial(examine_recipient, config, recipient))
@@ -103,6 +108,16 @@ def _checks(config: Config) -> Iterator[_Check]:
         yield _integration(config.file, integration, uses)
 
 
+def _place(key: str, place: Path, users: tuple[str, ...]) -> _Check:
+    advice = f"let the account that PACER runs as write there, or name another place as {key}"
+
+    def run() -> tuple[str, list[Trouble], list[Trouble]]:
+        why = unwritable(place)
+        return "can be written", [] if why is None else [Trouble(f"cannot be written: {why}", advice)], []
+
+    return _Check("place", key, str(place), users, run, advice)
+
+
 def _broker(name: str, broker: Broker, users: tuple[str, ...], examine: Callable[[], Examined]) -> _Check:
     where = "brokers.main" if name == "main" else f"the recipient {name}"
     away = (
@@ -114,29 +129,13 @@ def _broker(name: str, broker: Broker, users: tuple[str, ...], examine: Callable
         try:
             found = examine()
         except BrokerError as error:
-            return "", [Trouble(str(error), _advice(str(error), broker, where) or away)], []
+            return "", [Trouble(str(error), advice_for(str(error), broker, where) or away)], []
         detail = found.server
         if found.missing:
             detail += f"; not declared yet, `pacer run` does: {', '.join(found.missing)}"
         return detail, list(found.troubles), list(found.warnings)
 
     return _Check("broker", name, str(broker), users, run, away)
-
-
-def _advice(error: str, broker: Broker, where: str) -> str | None:
-    """Tell what to do about a refusal, by what brokers say (AMQP 0-9-1, reference, 1.2)."""
-    if "ACCESS_REFUSED" in error or "AccessRefused" in error:
-        more = "" if broker.username else "; RabbitMQ takes guest from its own machine alone"
-        return f"correct username and password of {where}{more}"
-    if "NOT_ALLOWED" in error or "NotAllowed" in error:
-        name, account = broker.v_host, broker.username or "guest"
-        return (
-            f"correct vHost of {where}, or at the broker: rabbitmqctl add_vhost {name}; "
-            f"rabbitmqctl set_permissions -p {name} {account} '.*' '.*' '.*'"
-        )
-    if "CERTIFICATE_VERIFY_FAILED" in error:
-        return f"give the authority of the broker's certificate as tls.caFile of {where}"
-    return "upgrade the broker" if "PACER needs" in error else None
 
 
 def _integration(file: str, integration: Integration, uses: list[Use]) -> _Check:
@@ -203,11 +202,11 @@ def _finding(
     return Finding(
         check.kind,
         check.name,
-        redact(check.about),
+        screen(check.about),
         check.users,
         well=not troubles,
         detail=redact("; ".join([one.detail for one in troubles] or [detail])),
-        advice=redact("; ".join(dict.fromkeys(one.advice for one in troubles))),
+        advice=screen("; ".join(dict.fromkeys(one.advice for one in troubles))),
         seconds=seconds,
         warning=redact("\n".join(f"{one.detail}: {one.advice}" for one in warned)),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Protocol
@@ -240,8 +240,12 @@ def _unfinished(
     )
 
 
-def in_order(tasks: tuple[Task, ...], enabled: Callable[[IntegrationType[Any]], bool]) -> tuple[Task, ...]:
+def in_order(
+    tasks: tuple[Task, ...], enabled: Callable[[IntegrationType[Any]], bool], left_out: Collection[str] = ()
+) -> tuple[Task, ...]:
     """Give the tasks whose integrations are all enabled, in an order that respects ``after=``.
+
+    Those in ``left_out`` are switched off as well.
 
     Tasks stand in the order of their registration wherever ``after=`` leaves it open. A task that is
     switched off holds nothing up: what comes after it comes after what that one would have waited for.
@@ -277,7 +281,7 @@ def in_order(tasks: tuple[Task, ...], enabled: Callable[[IntegrationType[Any]], 
     before: dict[str, tuple[str, ...]] = {}  # of those that are switched off, whom they would wait for
     for task in ordered:
         after = tuple(dict.fromkeys(name for one in task.after for name in before.get(one, (one,))))
-        if all(enabled(one) for one in task.needs):
+        if task.name not in left_out and all(enabled(one) for one in task.needs):
             runs[task.name] = task if after == task.after else attrs.evolve(task, after=after)
         else:
             before[task.name] = after

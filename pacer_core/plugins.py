@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
@@ -17,6 +18,7 @@ from pacer_core.consumers import ConsumerType, IntegrationType, LogHandlerType, 
 from pacer_core.errors import PluginError
 from pacer_core.logs import redact
 from pacer_core.parsing.structure import unreadable
+from pacer_core.suggest import did_you_mean
 
 if TYPE_CHECKING:
     import click
@@ -69,6 +71,8 @@ class Plugins:
     conflicts: tuple[str, ...]
     parse_message: Callable[[Any, ConsumerType], Any]
     route_message: Callable[..., Any]
+    leftovers: tuple[str, ...]
+    """What an interrupted upgrade has left behind; pip passes over it, and so do we."""
     listeners: Mapping[str, Callable[..., Any]]
     """The ``pacer_message_settled`` of each plugin that has one."""
 
@@ -90,10 +94,13 @@ class Plugins:
 
     def why_unknown(self, kind: str, name: str, known: Iterable[str]) -> str:
         """Say why a name of the configuration is not known, with the plugins that failed to load."""
-        hint = f"unknown {kind} {name!r}; installed: {', '.join(sorted(known)) or 'none'}"
+        names = sorted(known)
+        hint = f"unknown {kind} {name!r}{did_you_mean(name, names)}; installed: {', '.join(names) or 'none'}"
         for info in self.failed:
             last = (info.error or "").strip().splitlines()[-1]
-            hint += f"; plugin {info} failed to load: {last}"
+            place = re.findall(r'File "(.+)", line (\d+)', info.error or "")
+            where = f" ({place[-1][0]}:{place[-1][1]})" if place else ""
+            hint += f"; plugin {info} failed to load: {last}{where}"
         for info in self.infos:
             if info.state == BLOCKED:
                 hint += f"; plugin {info} is blocked"
@@ -126,6 +133,7 @@ class _Loader:
         self.infos: dict[str, PluginInfo] = {}
         self.owners: dict[tuple[str, str], str] = {}
         self.conflicts: list[str] = []
+        self.leftovers: set[str] = set()
 
     def load(self) -> Plugins:
         self.owners.update({("commands", label): "core" for label in CORE_COMMANDS})
@@ -161,6 +169,7 @@ class _Loader:
             },
             commands=tuple(command for plugin, command in commands if self._works(plugin)),
             conflicts=tuple(self.conflicts),
+            leftovers=tuple(sorted(self.leftovers)),
             parse_message=_parser(self.manager.hook.pacer_parse_message),
             route_message=_router(self.manager.hook.pacer_route_message),
             listeners={
@@ -173,6 +182,9 @@ class _Loader:
     def _import(self) -> None:
         loaded: list[tuple[str, Any]] = []
         for point in self.found:
+            if left := _leftover(point):
+                self.leftovers.add(left)
+                continue
             info = PluginInfo(
                 point.name,
                 point.dist.name if point.dist else "unknown",
@@ -298,6 +310,12 @@ class _Loader:
         plugin = self.manager.get_plugin(name)
         if plugin is not None:
             self.manager.unregister(plugin, name)
+
+
+def _leftover(point: EntryPoint) -> str | None:
+    """Give the folder of a distribution that pip has renamed in order to delete it: ``~acer_icat-0.1``."""
+    folder = getattr(point.dist, "_path", None)  # no other name tells two of one distribution apart
+    return str(folder) if folder is not None and folder.name.startswith(("~", "-")) else None
 
 
 def _check_message(consumer: ConsumerType) -> None:

@@ -28,13 +28,14 @@ from pacer_core.handler import Handler
 from pacer_core.in_hand import InHand, Observer
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.listeners import Listeners
-from pacer_core.logs import redact
+from pacer_core.logs import Clean, redact, screen
 from pacer_core.messages import Delivery, Outcome
 from pacer_core.metrics import Board, State, shape
 from pacer_core.minutes import Minutes
 from pacer_core.policy import LADDER
 from pacer_core.signals import Stopped
 from pacer_core.traces import Traces
+from pacer_core.transport.advice import advice_for
 from pacer_core.transport.connection import connect, hang_up, name_of
 from pacer_core.transport.consume import StandBy, Subscription, Waker
 from pacer_core.transport.forward import Forwarder
@@ -241,12 +242,14 @@ class Worker:
 
     def _back_off(self, failures: int, error: Exception, state: State = State.DISCONNECTED) -> int:
         # An error of ours, or one that was made from it, names the broker or the queue.
-        said = redact(f"{error}" or type(error).__name__)
         ours = isinstance(error, BrokerError) or isinstance(error.__cause__, BrokerError)
+        said = (screen if ours else redact)(f"{error}" or type(error).__name__)
         why = said if ours else f"lost {self._config.broker}: {said}"
+        if advice := advice_for(said, self._config.broker, "brokers.main"):
+            why = f"{why}; {advice}"
         self.board.state(state, said if state is State.REFUSED else "")
         delay = BACKOFF[min(failures, len(BACKOFF) - 1)]
-        log.warning("%s; again in %g s", why, delay)
+        log.warning("%s; again in %g s", Clean(why), delay)
         self._pause(delay)
         return failures + 1
 

@@ -56,12 +56,19 @@ def main() -> None:
         show_catalogue(sandbox.url)
         show_dead(folder, files)
     console.rule("Where to go next")
+    command = shlex.join([sys.executable, "-m", "pacer_core"])
+    variables = "DEMO_ICAT_URL=http://localhost:8080 DEMO_ICAT_PASSWORD=secret"
     console.print(
         "docs/tutorials/first-run.md      the same by hand, and with a RabbitMQ\n"
         "docs/tutorials/first-plugin.md   write a consumer of your own, in twelve lines\n"
-        "examples/demo/pacer.yaml         this demo's configuration; `pacer config check -c` reads it\n"
-        "pacer sandbox icat --seed demo   the same ICAT, to play with\n"
-        "pacer plugins list               what is installed, and what it registers"
+        "examples/demo/pacer.yaml         this demo's configuration; to check it:\n"
+        f"  {variables} {command} config check -c {shlex.quote(str(HERE / 'pacer.yaml'))}\n"
+        "The same ICAT, to play with:\n"
+        f"  {command} sandbox icat --seed demo\n"
+        "What is installed, and what it registers:\n"
+        f"  {command} plugins list",
+        soft_wrap=True,
+        markup=False,
     )
 
 

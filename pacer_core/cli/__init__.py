@@ -20,7 +20,7 @@ from pacer_core.cli.trace import trace
 from pacer_core.cli.waiting import waiting
 from pacer_core.config import ConfigError
 from pacer_core.errors import BrokerError, PacerError
-from pacer_core.logs import redact
+from pacer_core.logs import screen
 from pacer_core.plugins import Plugins, load
 
 PLUGINS = "pacer.plugins"
@@ -77,7 +77,7 @@ def _joined(first: click.Command | None, second: click.Command) -> click.Command
 
 
 def _complain(error: PacerError) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(redact(f"error: {error}"))
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(screen(f"error: {error}"))
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})

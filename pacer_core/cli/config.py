@@ -14,7 +14,7 @@ from pacer_core.cli.options import config_option
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.config.model import ConsumerPlan
-from pacer_core.logs import redact
+from pacer_core.logs import screen
 from pacer_core.words import counted
 
 
@@ -34,7 +34,7 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
     left out, with the integrations that they would need. Exits with 0 where it can be run, with 1 where it
     cannot.
     """
-    found, problems = check_config(file)
+    found, problems = check_config(file, disk=True)
     if as_json:
         sys.stdout.buffer.write(
             orjson.dumps([_plain(one) for one in problems], option=orjson.OPT_INDENT_2) + b"\n"
@@ -48,15 +48,14 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
         else:
             names = ", ".join(plan.name for plan in found.consumers)
             click.echo(
-                redact(
-                    f"{file} is fine: {counted(len(found.consumers), 'consumer')} ({names}) at {found.broker}"
-                )
+                f"{file} is fine: "
+                + screen(f"{counted(len(found.consumers), 'consumer')} ({names}) at {found.broker}")
             )
             for line in (line for plan in found.consumers for line in _tell(plan)):
-                click.echo(redact(line))
+                click.echo(screen(line))
             for plan in found.disabled:
                 gathers = ", ".join(plan.config.queues)
-                click.echo(redact(f"{plan.name} is switched off: messages gather in {gathers}"))
+                click.echo(screen(f"{plan.name} is switched off: messages gather in {gathers}"))
     ctx.exit(0 if found is not None else 1)
 
 
@@ -67,6 +66,10 @@ def _tell(plan: ConsumerPlan) -> Iterator[str]:
     yield f"{plan.name} reads {', '.join(plan.config.queues)}: {does}"
     for missing, names in plan.left_out.items():
         yield f"  left out without {missing}: {', '.join(names)}"
+    if plan.on_purpose:
+        yield f"  left out on purpose: {', '.join(plan.on_purpose)}"
+    for name, after in plan.not_waiting.items():
+        yield f"  {name} runs without waiting for {', '.join(after)}, which it would come after"
 
 
 def _plain(problem: Problem) -> dict[str, object]:

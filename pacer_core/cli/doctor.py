@@ -13,7 +13,7 @@ from attrs import asdict
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.letters import dumps, line
+from pacer_core.cli.letters import dumps, line, printable
 from pacer_core.cli.options import config_option
 from pacer_core.cli.screen import print_table, screen
 from pacer_core.config import Config, load
@@ -61,6 +61,10 @@ def doctor(ctx: click.Context, file: Path, as_json: bool, timeout: float) -> Non
     ctx.exit(0 if all(one.well for one in findings) else EX_UNAVAILABLE)
 
 
+def _in_a_line(text: str) -> str:
+    return printable(" ".join(text.split()))  # what others said in it is redacted already
+
+
 def _show(config: Config, findings: list[Finding]) -> None:
     console = screen()
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -71,17 +75,18 @@ def _show(config: Config, findings: list[Finding]) -> None:
             Text("well", style="green") if one.well else Text("fails", style="red"),
             one.kind,
             Text(line(one.name)),
-            Text(line(one.about)),
-            Text(line(one.detail)),
+            Text(_in_a_line(one.about)),
+            Text(_in_a_line(one.detail)),
         )
     print_table(console, table)
     failing = [one for one in findings if not one.well]
     for one in failing:
         users = f" (needed by {', '.join(one.users)})" if one.users else ""
-        console.print(Text(f"\n{one.kind} {line(one.name)}{users}: {line(one.advice)}", style="yellow"))
+        console.print(Text(f"\n{one.kind} {line(one.name)}{users}: {_in_a_line(one.advice)}", style="yellow"))
     for one in findings:
         for warning in one.warning.splitlines():
-            console.print(Text(f"\n{one.kind} {line(one.name)}, a warning: {line(warning)}", style="yellow"))
+            said = f"\n{one.kind} {line(one.name)}, a warning: {_in_a_line(warning)}"
+            console.print(Text(said, style="yellow"))
     console.print()
     if failing:
         console.print(Text(f"{len(failing)} of {len(findings)} fail", style="red"))

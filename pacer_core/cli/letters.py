@@ -30,7 +30,12 @@ _SHOWN_CAUSES = 10
 
 def clean(text: str) -> str:
     """Give a text that a terminal only shows: publishers could send what moves its cursor, or worse."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", redact(text))
+    return printable(redact(text))
+
+
+def printable(text: str) -> str:
+    """Give a text that is redacted already as one line, without what controls a terminal."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def line(text: str) -> str:

@@ -28,6 +28,7 @@ def list_(as_json: bool) -> None:
     found = load()
     if as_json:
         data = {"plugins": [asdict(info) for info in found.infos], "conflicts": found.conflicts}
+        data["leftovers"] = found.leftovers
         sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
         return
     _show(found)
@@ -45,6 +46,9 @@ def _show(found: Plugins) -> None:
     for info in found.failed:
         console.print(f"\nwarning: plugin {info} failed and is left out:", style="yellow", markup=False)
         console.print((info.error or "").rstrip(), markup=False, soft_wrap=True)
+    for folder in found.leftovers:
+        text = f"\nwarning: {folder} is passed over: pip left it behind; delete it"
+        console.print(text, style="yellow", markup=False, soft_wrap=True)
     for conflict in found.conflicts:
         console.print(f"\nerror: {conflict}", style="red", markup=False, soft_wrap=True)
 

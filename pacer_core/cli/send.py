@@ -12,11 +12,12 @@ from uuid import uuid4
 import click
 from attrs import evolve
 
-from pacer_core.cli.export import holds_letters, read
+from pacer_core.cli.export import LETTER, holds_letters, read
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError, NotTakenError
-from pacer_core.logs import redact
+from pacer_core.logs import redact, screen
+from pacer_core.suggest import did_you_mean
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import BATCH
 from pacer_core.transport.letters import replayed
@@ -42,7 +43,7 @@ def send(
     content_type: str | None,
     files: tuple[Path, ...],
 ) -> None:
-    """Publish each of FILES as one message, and wait until the broker confirms it.
+    """Publish each of FILES as one message, and wait until the broker confirms it; of a folder, each file.
 
     What `pacer dead export` has written (a folder, a .jsonl file, a body with its .letter file) goes back to
     the queue that it came from, with its correlation id and headers, unless --consumer or --exchange say
@@ -53,6 +54,7 @@ def send(
         raise BrokerError(
             "an in-memory broker is seen by one process only: configure a real one to send to it"
         )
+    files = tuple(one for path in files for one in _inside(path))
     letters = [path for path in files if holds_letters(path)]
     plain = [path for path in files if path not in letters]
     where: tuple[str, str] | None = None
@@ -92,6 +94,16 @@ def _publish(publisher: Publisher, messages: Sequence[Outgoing]) -> list[BrokerE
     return said
 
 
+def _inside(path: Path) -> list[Path]:
+    """Give what a path stands for: itself, or in a folder that is no export, every file of it."""
+    if not path.is_dir() or any(path.glob(f"*{LETTER}")):
+        return [path]
+    files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+    if not files:
+        raise click.UsageError(f"{path} holds no file to send: neither messages nor an export")
+    return files
+
+
 def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None) -> int:
     """Send the letters of one file or folder; give how many the broker did not take."""
     count, left = 0, Counter[str]()
@@ -116,9 +128,7 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
             flush()
     flush()
     if not count and not left:
-        raise click.ClickException(
-            f"{path}: there are no letters of `pacer dead export` in it; name files to send"
-        )
+        raise click.UsageError(f"{path} holds no letter: nothing of it was sent")
     click.echo(f"{path}: {counted(count, 'letter')} confirmed")
     for reason, number in left.items():
         click.echo(f"{path}: {counted(number, 'letter')} not sent: {reason}", err=True)
@@ -128,9 +138,10 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
 def _target(config: Config, consumer: str | None) -> tuple[str, str]:
     """Give exchange and routing key of a consumer's first queue."""
     plans = [plan for plan in config.consumers if consumer in (None, plan.name)]
-    names = redact(", ".join(plan.name for plan in config.consumers))
+    names = screen(", ".join(plan.name for plan in config.consumers))
     if not plans:
-        raise click.UsageError(f"no consumer {consumer!r} in {config.file}; there are: {names}")
+        meant = did_you_mean(consumer or "", [plan.name for plan in config.consumers])
+        raise click.UsageError(f"no consumer {consumer!r} in {config.file}{meant}; there are: {names}")
     if len(plans) > 1:
         raise click.UsageError(f"which consumer is it for? Say --consumer with one of: {names}")
     queue = config.queue(plans[0].config.queues[0])

@@ -25,7 +25,8 @@ from pacer_core.config.model import (
     Queue,
     Tracing,
 )
-from pacer_core.config.problems import Code, ConfigError, Problem, did_you_mean
+from pacer_core.config.places import places, unwritable
+from pacer_core.config.problems import Code, ConfigError, Problem
 from pacer_core.config.references import check_references, type_and_instance
 from pacer_core.config.structure import structure
 from pacer_core.config.transports import check_transports
@@ -34,6 +35,7 @@ from pacer_core.logs import Secret
 from pacer_core.pipeline import Pipeline, TaskOrderError, in_order
 from pacer_core.plugins import Plugins
 from pacer_core.routing import Route
+from pacer_core.suggest import hint
 
 T = TypeVar("T")
 
@@ -65,15 +67,18 @@ def load(file: Path) -> Config:
     return config
 
 
-def check(file: Path) -> tuple[Config | None, list[Problem]]:
-    """Give the configuration, or ``None`` where it has errors, and all its problems in the file's order."""
+def check(file: Path, *, disk: bool = False) -> tuple[Config | None, list[Problem]]:
+    """Give the configuration, or ``None`` where it has errors, and all its problems in the file's order.
+
+    With ``disk``, also whether PACER could write where it is to, if this account ran it.
+    """
     document = read(file)
     config = None
     if document.data:
         for key in document.data:
             if key not in SECTIONS:
-                hint = did_you_mean(key, SECTIONS) or f" (there are: {', '.join(SECTIONS)})"
-                document.report((key,), f"unknown key {key!r}{hint}", Code.UNKNOWN_KEY, key=True)
+                meant = hint(key, SECTIONS)
+                document.report((key,), f"unknown key {key!r}{meant}", Code.UNKNOWN_KEY, key=True)
         options = _section(document, "plugins", PluginOptions) or PluginOptions()
         plugins = plugins_module.load(block=options.block)
         _check_blocks(document, options.block, plugins)
@@ -82,6 +87,9 @@ def check(file: Path) -> tuple[Config | None, list[Problem]]:
         check_references(document, plugins)
         check_transports(document)
         config = _build(document, plugins)
+        for key, place in places(config) if disk else ():
+            if why := unwritable(place):
+                document.report(tuple(key.split(".")), f"{place} cannot be written: {why}", Code.BAD_VALUE)
     problems = sorted(set(document.problems))
     return (None if any(one.severity == "error" for one in problems) else config), problems
 
@@ -90,10 +98,10 @@ def _check_blocks(document: Document, names: tuple[str, ...], plugins: Plugins) 
     known = [info.name for info in plugins.infos if info.name != "core"]
     for index, name in enumerate(names):
         if name not in known:
-            hint = did_you_mean(name, known) or f" (there are: {', '.join(known) or 'none'})"
+            meant = hint(name, known)
             document.report(
                 ("plugins", "block", index),
-                f"no plugin {name!r} is there to be blocked{hint}",
+                f"no plugin {name!r} is there to be blocked{meant}",
                 Code.UNUSED,
                 severity="warning",
             )
@@ -204,7 +212,7 @@ def _plan(
         return None
     enabled = {one.type.name: one for one in _enabled(consumer, integrations)}
     try:
-        tasks = in_order(type_.tasks, lambda one: one.name in enabled)
+        tasks = in_order(type_.tasks, lambda one: one.name in enabled, consumer.leave_out)
     except TaskOrderError as error:
         document.report((*path, "type"), str(error), Code.PLUGIN)
         return None
@@ -215,7 +223,10 @@ def _plan(
             f"raise 'concurrency' instead",
             Code.BAD_VALUE,
         )
-    if type_.tasks and not tasks and len(enabled) == len(consumer.integrations):
+    kinds = [type_and_instance(name)[0] for name in consumer.integrations]
+    all_there = len(enabled) == len(consumer.integrations) and all(kind in (None, *enabled) for kind in kinds)
+    missing = _check_tasks(document, path, consumer, type_, enabled) if all_there else 0
+    if type_.tasks and not tasks and all_there and not missing:
         needed = ", ".join(sorted({one.name for task in type_.tasks for one in task.needs}))
         document.report(
             (*path, "type"),
@@ -233,6 +244,35 @@ def _plan(
         accepts=types.__contains__,
     )
     return ConsumerPlan(attrs.evolve(consumer, name=name), pipeline, enabled)
+
+
+def _check_tasks(
+    document: Document,
+    path: Path_,
+    consumer: Consumer,
+    type_: ConsumerType,
+    enabled: Mapping[str, Integration],
+) -> int:
+    """Note each task that the type cannot be without and that would not run, unless the file says so."""
+    names = [one.name for one in type_.tasks]
+    for index, name in enumerate(consumer.leave_out):
+        if name not in names:
+            what = f"consumer type {type_.name!r} has no task {name!r}{hint(name, names)}"
+            document.report((*path, "leaveOut", index), what, Code.UNKNOWN_NAME)
+    lacking: dict[str, list[str]] = {}
+    for task in type_.tasks:
+        missing = ", ".join(one.name for one in task.needs if one.name not in enabled)
+        if missing and not task.optional and task.name not in consumer.leave_out:
+            lacking.setdefault(missing, []).append(task.name)
+    for missing, tasks in lacking.items():
+        named = ", ".join(tasks)
+        document.report(
+            (*path, "integrations" if consumer.integrations else "type"),
+            f"messages would be acknowledged without {named}: name {missing} under 'integrations', or write "
+            f"leaveOut: [{named}]",
+            Code.MISSING,
+        )
+    return len(lacking)
 
 
 def _enabled(consumer: Consumer, integrations: Mapping[str, Integration]) -> Iterator[Integration]:
@@ -263,10 +303,10 @@ def _task_options(
     tasks: dict[str, Task] = {task.name: task for task in type_.tasks if task.options is not None}
     for name in given:
         if name not in tasks:
-            hint = did_you_mean(name, list(tasks)) or f" (there are: {', '.join(tasks) or 'none'})"
+            meant = hint(name, tasks)
             document.report(
                 (*path, "taskOptions", name),
-                f"no task {name!r} has options{hint}",
+                f"no task {name!r} has options{meant}",
                 Code.UNKNOWN_NAME,
                 key=True,
             )

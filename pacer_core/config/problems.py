@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from enum import Enum
 
 from attrs import frozen
@@ -51,9 +50,3 @@ class ConfigError(PacerError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
-
-
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Give `` (did you mean 'x'?)`` where a known word is close, else nothing."""
-    close = get_close_matches(word, known, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pacer_core.config.document import Document, Path_
-from pacer_core.config.problems import Code, did_you_mean
+from pacer_core.config.problems import Code
 from pacer_core.names import DEAD, RETRY
 from pacer_core.plugins import Plugins
+from pacer_core.suggest import hint
 
 
 def check_references(document: Document, plugins: Plugins) -> None:
@@ -59,9 +60,9 @@ def _unique(document: Document, section: str) -> None:
         name = name_of(item)
         if name in seen and counts[name] > 1:
             key = "name" if "name" in item else "type"
-            hint = "" if key == "name" else ": give each a 'name'"
+            more = "" if key == "name" else ": give each a 'name'"
             document.report(
-                (*path, key), f"{section[:-1]} {name!r} is there twice{hint}", Code.DUPLICATE_NAME
+                (*path, key), f"{section[:-1]} {name!r} is there twice{more}", Code.DUPLICATE_NAME
             )
         if name:
             seen.add(name)
@@ -79,8 +80,8 @@ def _queues(document: Document) -> None:
     for path, queue in entries(document, "queues"):
         exchange, name = queue.get("exchange"), name_of(queue)
         if isinstance(exchange, str) and exchange not in exchanges:
-            hint = did_you_mean(exchange, exchanges)
-            document.report((*path, "exchange"), f"unknown exchange {exchange!r}{hint}", Code.UNKNOWN_NAME)
+            meant = hint(exchange, exchanges)
+            document.report((*path, "exchange"), f"unknown exchange {exchange!r}{meant}", Code.UNKNOWN_NAME)
         if queue.get("priorityEnabled") is True and queue.get("type", "quorum") == "quorum":
             document.report(
                 (*path, "priorityEnabled"),
@@ -90,7 +91,7 @@ def _queues(document: Document) -> None:
         if name and (taken := _taken(name, names)):
             document.report((*path, "name"), taken, Code.DUPLICATE_NAME)
         level = queue.get("maxPriorityLevel")
-        if isinstance(level, int) and not 1 <= level <= 255:
+        if isinstance(level, int) and not isinstance(level, bool) and not 1 <= level <= 255:
             document.report((*path, "maxPriorityLevel"), "should be between 1 and 255", Code.BAD_VALUE)
         if name and name not in read:
             document.report(
@@ -151,8 +152,8 @@ def _recipients(document: Document) -> None:
                 if key == "fromExchange" and name == "":
                     continue  # the default exchange, by which a message came that was sent to its queue
                 if isinstance(name, str) and name not in known:
-                    hint = did_you_mean(name, known)
-                    document.report((*here, key), f"unknown {what} {name!r}{hint}", Code.UNKNOWN_NAME)
+                    meant = hint(name, known)
+                    document.report((*here, key), f"unknown {what} {name!r}{meant}", Code.UNKNOWN_NAME)
 
 
 def _integrations(document: Document, plugins: Plugins) -> None:
@@ -177,8 +178,8 @@ def _consumer(document: Document, plugins: Plugins, path: Path_, consumer: dict[
     known = _names(document, "queues")
     for index, queue in enumerate(queues if isinstance(queues, list) else ()):
         if isinstance(queue, str) and queue not in known:
-            hint = did_you_mean(queue, known)
-            document.report((*path, "queues", index), f"unknown queue {queue!r}{hint}", Code.UNKNOWN_NAME)
+            meant = hint(queue, known)
+            document.report((*path, "queues", index), f"unknown queue {queue!r}{meant}", Code.UNKNOWN_NAME)
     _consumer_integrations(document, path, consumer)
 
 
@@ -193,10 +194,10 @@ def _consumer_integrations(document: Document, path: Path_, consumer: dict[str, 
         if instance is None:
             continue
         if instance not in configured:
-            hint = did_you_mean(instance, list(configured))
+            meant = hint(instance, configured)
             document.report(
                 here,
-                f"integration {instance!r} is not configured under 'integrations'{hint}",
+                f"integration {instance!r} is not configured under 'integrations'{meant}",
                 Code.UNKNOWN_NAME,
             )
             continue

@@ -13,14 +13,33 @@ import attrs
 from cattrs import Converter
 
 from pacer_core.config.document import UNRESOLVED, Document, Path_
-from pacer_core.config.problems import Code, did_you_mean
+from pacer_core.config.problems import Code
 from pacer_core.logs import Secret, redact
 from pacer_core.structuring import Bad, Hook, Missing, UnknownKey, leaves, strict_converter
+from pacer_core.suggest import did_you_mean, hint
 
 T = TypeVar("T")
 
 Positive = NewType("Positive", int)
 """A whole number from 1 on."""
+
+Natural = NewType("Natural", int)
+"""A whole number from 0 on."""
+
+Port = NewType("Port", int)
+"""A port of TCP."""
+
+AnyPort = NewType("AnyPort", int)
+"""A port of TCP, or 0 for one that is free."""
+
+Factor = NewType("Factor", float)
+"""A number from 1 on."""
+
+Timeout = NewType("Timeout", timedelta)
+"""A duration of more than nothing."""
+
+_LONGEST = timedelta(days=3650)
+_MOST = 2**53  # what JSON, RabbitMQ and PostgreSQL take alike
 
 _UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
@@ -63,18 +82,24 @@ def _note(document: Document, path: Path_, leaf: BaseException) -> None:
         return
     name = str(path[-1]) if path else "the file"
     if isinstance(leaf, UnknownKey):
-        hint = did_you_mean(str(leaf.key), leaf.known) or f" (there are: {', '.join(leaf.known)})"
-        document.report((*path, leaf.key), f"unknown key {leaf.key!r}{hint}", Code.UNKNOWN_KEY, key=True)
+        meant = hint(str(leaf.key), leaf.known)
+        document.report((*path, leaf.key), f"unknown key {leaf.key!r}{meant}", Code.UNKNOWN_KEY, key=True)
     elif isinstance(leaf, Missing):
         document.report(path, f"{name!r} is missing", Code.MISSING)
     elif isinstance(leaf, Bad):
         code = Code.BAD_VALUE if isinstance(leaf, _Value) else Code.WRONG_TYPE
         label = f"item {name}" if isinstance(path[-1], int) else repr(name)
-        said = str(leaf).replace("is not an object with fields", "should be a mapping of keys to values")
+        said = _IN_YAML.get(str(leaf), str(leaf))
         document.report(path, f"{label} {said}", code)
     else:
         # A validator of an options class: its text is the plugin author's, who is asked to name no value.
-        document.report(path, redact(f"{name!r} is not accepted: {leaf}"), Code.BAD_VALUE)
+        document.report(path, f"{name!r} is not accepted: {redact(str(leaf))}", Code.BAD_VALUE)
+
+
+_IN_YAML = {
+    "is not an object with fields": "should be a mapping of keys to values",
+    "is not a list": "should be a list: write [...], also around a single one",
+}
 
 
 @cache
@@ -82,7 +107,12 @@ def _converter() -> Converter:
     scalars: dict[Any, Hook] = {
         str: _unveil(_text),
         int: _unveil(_integer),
-        Positive: _unveil(_positive),
+        Positive: _unveil(_from_to(1)),
+        Natural: _unveil(_from_to(0)),
+        Port: _unveil(_from_to(1, 65_535)),
+        AnyPort: _unveil(_from_to(0, 65_535)),
+        Factor: _unveil(_factor),
+        Timeout: _unveil(_timeout),
         float: _unveil(_number),
         bool: _unveil(_truth),
         timedelta: _unveil(_duration),
@@ -122,13 +152,14 @@ def _rename(cls: type, value: dict[Any, Any]) -> tuple[dict[str, Any], list[Bad]
 
 def _unveil(hook: Callable[[Any], Any]) -> Hook:
     """Let ``!env`` and ``!file`` stand for any scalar, and pass over what was reported already."""
+    hook_takes_text = hook in (_text, _duration, _timeout)
 
     def unveiled(value: Any, _: Any) -> Any:
         if value is UNRESOLVED:
             raise _Reported
         if isinstance(value, Secret):
             text = value.reveal()
-            if hook in (_integer, _positive, _number, _truth):
+            if not hook_takes_text:
                 return hook({"true": True, "false": False}.get(text.lower(), _number_in(text)))
             return hook(text)
         return hook(value)
@@ -157,16 +188,30 @@ def _integer(value: Any) -> int:
     raise Bad("should be a whole number")
 
 
-def _positive(value: Any) -> int:
-    if _integer(value) < 1:
-        raise _Value("should be 1 or more")
-    return int(value)
+def _from_to(least: int, most: int = _MOST) -> Callable[[Any], int]:
+    def whole(value: Any) -> int:
+        number = _integer(value)
+        if number < least:
+            raise _Value(f"should be {least} or more" if most == _MOST else f"should be {least} to {most}")
+        if number > most:
+            raise _Value(f"should be {most} or less" if most == _MOST else f"should be {least} to {most}")
+        return number
+
+    return whole
 
 
 def _number(value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) <= _MOST:  # neither is what is no number at all
+            raise _Value("is too large a number" if value == value else "should be a number")
         return float(value)
     raise Bad("should be a number")
+
+
+def _factor(value: Any) -> float:
+    if _number(value) < 1:
+        raise _Value("should be 1 or more")
+    return float(value)
 
 
 def _truth(value: Any) -> bool:
@@ -176,13 +221,28 @@ def _truth(value: Any) -> bool:
 
 
 def _duration(value: Any) -> timedelta:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if value < 0:
-            raise _Value("should not be negative")
-        return timedelta(seconds=value)
-    found = parse_duration(value) if isinstance(value, str) else None
-    if found is None:
-        raise Bad("should be a duration such as 500ms, 30s, 15min, 24h or 7d")
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            if value < 0:
+                raise _Value("should not be negative")
+            found = timedelta(seconds=value)
+        else:
+            given = parse_duration(value) if isinstance(value, str) else None
+            if given is None:
+                raise Bad("should be a duration such as 500ms, 30s, 15min, 24h or 7d")
+            found = given
+    except (OverflowError, ValueError) as error:
+        if isinstance(error, Bad):
+            raise
+        raise _Value("should be a duration of ten years at most") from None
+    if found > _LONGEST:
+        raise _Value("should be a duration of ten years at most")
+    return found
+
+
+def _timeout(value: Any) -> timedelta:
+    if not (found := _duration(value)):
+        raise _Value("should be more than 0")
     return found
 
 
@@ -205,7 +265,8 @@ def _choice_hook(hint: Any, _: Converter) -> Hook:
         try:
             return choices[word]
         except (KeyError, TypeError):
-            raise _Value(f"should be one of {', '.join(map(str, choices))}") from None
+            meant = did_you_mean(value, map(str, choices)) if isinstance(value, str) else ""
+            raise _Value(f"should be one of {', '.join(map(str, choices))}{meant}") from None
 
     return hook
 

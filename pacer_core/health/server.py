@@ -160,11 +160,26 @@ def _advice(workers: list[Seen]) -> list[str]:
         for one in workers
         if one.snapshot is not None and (number := one.now("aside"))
     ]
-    return aside + [
-        f"integration {one}: none of the first tasks found what it needs there; look whether the account has "
-        f"the rights to read"
-        for one in sorted(integrations)
+    away = {
+        one
+        for worker in workers
+        if worker.snapshot is not None
+        for one in worker.snapshot.shape.integrations
+        if worker.now("open", one)
+    }
+    gone = [
+        f"integration {one} is away: what needs it waits at the broker; `pacer doctor` says what to do"
+        for one in sorted(away)
     ]
+    return (
+        aside
+        + gone
+        + [
+            f"integration {one}: none of the first tasks found what it needs there; look whether the account has "
+            f"the rights to read"
+            for one in sorted(integrations)
+        ]
+    )
 
 
 def _messages(number: int) -> str:

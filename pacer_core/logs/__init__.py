@@ -10,13 +10,24 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pacer_core.logs.formats import Ecs, Plain, correlation_id, identifiers
-from pacer_core.logs.secrets import HIDDEN, Secret, hide, redact
+from pacer_core.logs.secrets import HIDDEN, Clean, Secret, hide, redact, screen
 from pacer_core.logs.writers import Console, SharedFile
 
 if TYPE_CHECKING:
     from pacer_core.config.model import Logging, LogHandler
 
-__all__ = ["HIDDEN", "Secret", "correlation_id", "hide", "identifiers", "redact", "set_up", "set_up_run"]
+__all__ = [
+    "HIDDEN",
+    "Clean",
+    "Secret",
+    "correlation_id",
+    "hide",
+    "identifiers",
+    "redact",
+    "screen",
+    "set_up",
+    "set_up_run",
+]
 
 log = logging.getLogger("pacer")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import re
@@ -13,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from pacer_core.logs.secrets import redact
+from pacer_core.logs.secrets import Clean, Redacted, redact, screen
 from pacer_core.tracebacks import label, outline
 
 correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
@@ -50,6 +51,21 @@ def _outline(info: Any) -> str:
     return outline(info[1]).rstrip("\n") if info[1] is not None else ""
 
 
+def said(record: logging.LogRecord) -> str:
+    """Give what a record says, without secrets: of our own, the words stay; what is put in is searched."""
+    if record.name.partition(".")[0] != "pacer":
+        return redact(record.getMessage())
+    if isinstance(record.args, Mapping):
+        return screen(str(record.msg) % {name: _shown(value) for name, value in record.args.items()})
+    if not record.args:
+        return screen(record.getMessage())
+    return screen(str(record.msg) % tuple(_shown(value) for value in record.args))
+
+
+def _shown(value: object) -> object:
+    return value if value is None or isinstance(value, int | float | Clean) else Redacted(value)
+
+
 def _message_of(record: logging.LogRecord) -> str | None:
     """Give the correlation id of the message that a record is about: its own, or the thread's."""
     return getattr(record, "correlation_id", None) or correlation_id.get()
@@ -64,17 +80,19 @@ class Plain(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
         """Give a traceback: what its exceptions say is left out, unless the format is ``full``."""
-        return super().formatException(ei) if self._full else _outline(ei)
+        return redact(super().formatException(ei) if self._full else _outline(ei))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """Give the line without a traceback."""
         text = super().formatMessage(record)
         message = _message_of(record)
-        return f"{text} [{message}]" if message else text
+        return f"{text} [{redact(message)}]" if message else text
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the text of a record, with its traceback below."""
-        return redact(super().format(record))
+        ours = copy.copy(record)  # other handlers get it as it is
+        ours.msg, ours.args, ours.exc_text = said(record), (), None
+        return screen(super().format(ours))
 
 
 class Ecs(logging.Formatter):
@@ -95,7 +113,7 @@ class Ecs(logging.Formatter):
         fields: dict[str, Any] = {
             "@timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "log.level": record.levelname.lower(),
-            "message": redact(record.getMessage()),
+            "message": said(record),
             "ecs.version": ECS,
             "log": {
                 "logger": record.name,

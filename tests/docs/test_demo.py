@@ -28,3 +28,15 @@ def test_the_demo_shows_what_the_readme_says_and_leaves_nothing_behind(tmp_path:
     )
     for line in re.sub(r"done in [\d.]+ ms", "done", promised).splitlines():
         assert line.rstrip() in shown[0]
+
+
+def test_every_command_that_the_demo_prints_in_the_end_works_word_for_word(tmp_path: Path) -> None:
+    env = {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+    demo = [sys.executable, str(ROOT / "examples/demo/run.py")]
+    shown = subprocess.run(demo, stdout=subprocess.PIPE, cwd=tmp_path, env=env, text=True).stdout
+    commands = [line.strip() for line in shown.splitlines() if re.match("  .*-m pacer_core", line)]
+    assert len(commands) == 3
+    for command in commands:
+        if "sandbox" not in command:  # which would serve until it is stopped
+            done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True)
+            assert done.returncode == 0, done.stdout + done.stderr

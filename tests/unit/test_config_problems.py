@@ -131,10 +131,10 @@ consumers:
 """
     assert found(post, text) == [
         "2:26: error: unknown key 'prot' (did you mean 'port'?) [unknown-key]",
-        "4:31: error: unknown exchange 'post' [unknown-name]",
+        "4:31: error: unknown exchange 'post' (there are: none) [unknown-name]",
         "6:16: error: 'url' should be text: put it in quotes [wrong-type]",
         "8:11: error: " + found_unknown(post),
-        "11:14: error: unknown queue 'leters' [unknown-name]",
+        "11:14: error: unknown queue 'leters' (there are: parcels) [unknown-name]",
     ]
 
 
@@ -143,7 +143,7 @@ def found_unknown(post: Site) -> str:
     from pacer_core.plugins import load
 
     installed = ", ".join(sorted(load().consumers))
-    return f"unknown consumer type 'parcles'; installed: {installed} [unknown-name]"
+    return f"unknown consumer type 'parcles' (did you mean 'parcels'?); installed: {installed} [unknown-name]"
 
 
 CODES = {
@@ -198,7 +198,47 @@ CODES = {
     "unknown integration": (FINE.replace("[scale]", "[scale, sclae]"), Code.UNKNOWN_NAME, "10:62"),
     "unknown integration type": (FINE.replace("scale", "sclae"), Code.UNKNOWN_NAME, "8:3"),
     "integration twice": (FINE.replace("[scale]", "[scale, scale]"), Code.DUPLICATE_NAME, "10:62"),
-    "no task": (FINE.replace(", integrations: [scale]", ""), Code.BAD_VALUE, "10:12"),
+    "no task": (FINE.replace(", integrations: [scale]", ""), Code.MISSING, "10:12"),
+    "all tasks left out": (
+        FINE.replace("integrations: [scale]", "leaveOut: [weigh, stamp]"),
+        Code.BAD_VALUE,
+        "10:12",
+    ),
+    "an unknown task left out": (
+        FINE.replace("[scale]}", "[scale], leaveOut: [wiegh]}"),
+        Code.UNKNOWN_NAME,
+        "10:74",
+    ),
+    "no port": (FINE.replace("memory", "amqp, port: 226720"), Code.BAD_VALUE, "2:32"),
+    "no port of a host": (FINE.replace("memory", "amqp, hosts: ['a:226720']"), Code.BAD_VALUE, "2:33"),
+    "fewer than no retries": (
+        FINE.replace("[scale]}", "[scale], retries: {limit: -1}}"),
+        Code.BAD_VALUE,
+        "10:80",
+    ),
+    "a factor that shortens": (
+        FINE.replace("[scale]}", "[scale], retries: {factor: 0.5}}"),
+        Code.BAD_VALUE,
+        "10:81",
+    ),
+    "endless": (FINE.replace("[scale]}", "[scale], taskTimeout: .inf}"), Code.BAD_VALUE, "10:76"),
+    "no number": (FINE.replace("[scale]}", "[scale], taskTimeout: .nan}"), Code.BAD_VALUE, "10:76"),
+    "no time at all": (FINE.replace("[scale]}", "[scale], taskTimeout: 0}"), Code.BAD_VALUE, "10:76"),
+    "a long time": (FINE.replace("[scale]}", "[scale], taskTimeout: 9999999999d}"), Code.BAD_VALUE, "10:76"),
+    "a port of health": (FINE + "health: {port: 65536}\n", Code.BAD_VALUE, "11:16"),
+    "one queue without a list": (FINE.replace("[parcels]", "parcels"), Code.WRONG_TYPE, "10:29"),
+    "a variable of the shell": (FINE.replace("parcel.sent", '"${KEY}"'), Code.BAD_VALUE, "6:49"),
+    "part of a text from the shell": (FINE.replace("parcel.sent", '"a.${KEY}"'), Code.BAD_VALUE, "6:49"),
+    "an ordered mapping": (FINE + "processes: !!omap [a: 1]\n", Code.SYNTAX, "11:12"),
+    "a set": (FINE + "processes: !!set {a, b}\n", Code.SYNTAX, "11:12"),
+    "pairs": (FINE + "processes: !!pairs [a: 1]\n", Code.SYNTAX, "11:12"),
+    "somebody's tag before a mapping": (FINE + "processes: !vault {a: 1}\n", Code.SYNTAX, "11:12"),
+    "bytes": (FINE.replace("parcel.sent", "!!binary aGVsbG8="), Code.SYNTAX, "6:49"),
+    "no whole number": (FINE + "processes: {shutdownGrace: !!int abc}\n", Code.SYNTAX, "11:28"),
+    "no truth": (FINE + "processes: {shutdownGrace: !!bool abc}\n", Code.SYNTAX, "11:28"),
+    "no day of the calendar": (FINE.replace("parcel.sent", "2024-99-99"), Code.SYNTAX, "6:49"),
+    "a control character": (FINE.replace("parcel.sent", "a\x01b"), Code.SYNTAX, "6:50"),
+    "merged from a number": (FINE + "<<: 3\n", Code.SYNTAX, "11:5"),
     "unknown option": (
         FINE.replace("[scale]}", "[scale], options: {express: 1}}"),
         Code.UNKNOWN_KEY,
@@ -313,7 +353,7 @@ def test_a_file_that_is_not_there_is_a_problem(site: Site) -> None:
             "as the other lines of the block that begins in line 2",
         ),
         ("password: p4ss: word\n", "1:15", "a text with ': ' wants quotes"),
-        ('host: "a\nport: 3\n', "3:1", "the quotes that begin in line 1 have no end"),
+        ('host: "a\nport: 3\n', "1:7", "the quotes that begin in line 1 have no end"),
     ],
 )
 def test_what_is_no_yaml_is_told_with_what_to_look_for(post: Site, text: str, place: str, hint: str) -> None:
@@ -399,9 +439,110 @@ def test_a_rule_may_take_what_was_sent_to_a_queue_directly(post: Site) -> None:
     recipients = f"brokers:\n  recipients: [{{name: away, forwardingRules: {rules}}}]\n"
     text = "\n".join(line for line in FINE.splitlines() if "memory" not in line and line != "brokers:")
     (problem,) = found(post, recipients + text + "\n")
-    assert problem.endswith("error: unknown exchange 'nowhere' [unknown-name]")
+    assert problem.endswith("error: unknown exchange 'nowhere' (there are: post) [unknown-name]")
 
 
 def test_two_duplicate_keys_are_two_problems(post: Site) -> None:
     text = FINE.replace("{name: post}", "{name: post, name: a, type: topic, type: fanout}")
     assert [one.split(":")[1] for one in found(post, text)] == ["18", "40"]
+
+
+def test_mistakes_of_an_entry_that_holds_nothing_but_merges_are_told(post: Site) -> None:
+    text = FINE.replace("- {name: post}", "- &post {name: post, tpye: topic}\n  - {<<: *post}")
+    assert [one.partition(": error: ")[::2] for one in found(post, text)] == [
+        ("4:24", "unknown key 'tpye' (did you mean 'type'?) [unknown-key]"),
+        ("5:5", "exchange 'post' is there twice [duplicate-name]"),
+        ("5:5", "unknown key 'tpye' (did you mean 'type'?) [unknown-key]"),
+    ]
+
+
+def test_aliases_that_multiply_are_refused_at_once(post: Site) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    (problem,) = found(post, "\n".join(lines) + "\n" + FINE)
+    assert "aliases make more than" in problem
+
+
+def test_a_text_of_latin_1_is_told_where_it_is_none(site: Site) -> None:
+    (site.folder / "pacer.yaml").write_bytes("# für\nbrokers: {}\n".encode("latin-1"))
+    (problem,) = check(site.folder / "pacer.yaml")[1]
+    assert (problem.line, problem.column, problem.code) == (1, 4, Code.SYNTAX)
+    assert "save the file as UTF-8" in problem.message
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_problem(post: Site) -> None:
+    file = post.folder / "pacer.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + FINE.replace("\n", "\r\n").encode())
+    assert check(file)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("vhost", "vHost"),
+        ("virtualHost", "vHost"),
+        ("v_host", "vHost"),
+        ("user", "username"),
+        ("HOST", "host"),
+    ],
+)
+def test_a_key_in_other_words_or_another_case_is_suggested(post: Site, written: str, meant: str) -> None:
+    (problem,) = found(post, FINE.replace("memory", f"amqp, {written}: a"))
+    assert f"unknown key '{written}' (did you mean '{meant}'?)" in problem
+
+
+def test_a_choice_in_another_case_is_suggested(post: Site) -> None:
+    (problem,) = found(post, FINE.replace("memory", "AMQP"))
+    assert "(did you mean 'amqp'?)" in problem
+
+
+def test_what_a_type_cannot_be_without_has_to_be_named_or_left_out_on_purpose(post: Site) -> None:
+    text = FINE.replace("[scale]}", "[]}")
+    (problem,) = found(post, text)
+    assert problem == (
+        "10:12: error: messages would be acknowledged without weigh, stamp: name scale under 'integrations', "
+        "or write leaveOut: [weigh, stamp] [missing]"
+    )
+
+
+def test_a_task_that_is_left_out_is_told_with_those_that_no_longer_wait_for_it(post: Site) -> None:
+    done = post.pacer(
+        "config", "check", "-c", post.write(FINE.replace("[scale]}", "[scale], leaveOut: [weigh]}"))
+    )
+    assert done.out.splitlines()[1:] == [
+        "parcels reads parcels: stamp",
+        "  left out on purpose: weigh",
+        "  stamp runs without waiting for weigh, which it would come after",
+    ]
+
+
+def test_places_that_cannot_be_written_are_found_by_the_check_and_by_the_doctor(post: Site) -> None:
+    (post.folder / "taken").touch()
+    log = post.folder / "taken" / "pacer.log"
+    file = post.write(FINE + f"logging: {{file: {{enabled: true, path: {log}}}}}\n")
+    done = post.pacer("config", "check", "-c", file)
+    assert done.code == 1
+    assert f"pacer.yaml:11:39: error: {log} cannot be written" in done.out
+    doctor = post.pacer("doctor", "-c", file)
+    assert doctor.code == 69
+    assert "name another place as logging.file.path" in doctor.out
+
+
+def test_a_folder_without_anything_to_send_is_an_error(post: Site) -> None:
+    (post.folder / "empty").mkdir()
+    file = post.write(FINE.replace("memory", f"sqlite, path: {post.folder / 'broker.db'}"))
+    done = post.pacer("send", "-c", file, post.folder / "empty")
+    assert done.code == 2
+    assert "holds no file to send" in done.err
+
+
+def test_the_files_of_a_folder_are_sent(post: Site) -> None:
+    (post.folder / "messages").mkdir()
+    for name in ("a.json", "b.json"):
+        (post.folder / "messages" / name).write_text("{}")
+    file = post.write(FINE.replace("memory", f"sqlite, path: {post.folder / 'broker.db'}"))
+    done = post.pacer("send", "-c", file, post.folder / "messages")
+    assert [line.partition(":")[0].rpartition("/")[2] for line in done.out.splitlines()] == [
+        "a.json",
+        "b.json",
+    ]

@@ -52,7 +52,7 @@ POST = """
     @task(after=["weigh"], options=StampOptions)
     def stamp(parcel, ctx): pass
 
-    @task(needs=[SCALE, LORRY])
+    @task(needs=[SCALE, LORRY], optional=True)
     def load(parcel, ctx): pass
 
     @task(after=["turn"])
@@ -311,3 +311,29 @@ def test_a_mistake_in_a_merged_value_is_a_problem(post: Site) -> None:
 def test_a_value_that_contains_itself_is_a_problem(post: Site) -> None:
     (problem,) = problems(post, "  scale: &scale {url: *scale}")
     assert problem.severity == "error"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"p4ss", b"p4ss\n", b"p4ss\r\n", b"\xef\xbb\xbfp4ss\r\n", "p4ss\r\n".encode("utf-16")],
+    ids=["bare", "unix", "windows", "with a mark", "utf-16"],
+)
+def test_a_secret_is_read_without_what_editors_put_around_it(
+    post: Site, monkeypatch: pytest.MonkeyPatch, raw: bytes
+) -> None:
+    (post.folder / "token").write_bytes(raw)
+    assert scale(post, "token: !file token").token.reveal() == "p4ss"
+    if raw.isascii() or raw.startswith(b"\xef"):
+        monkeypatch.setenv("PACER_TEST_TOKEN", raw.decode())
+        assert scale(post, "token: !env PACER_TEST_TOKEN").token.reveal() == "p4ss"
+
+
+@pytest.mark.parametrize("options", [{"port": 226720}, {"connect_timeout": timedelta(0)}, {"pool_size": 0}])
+def test_options_of_plugins_have_ranges_too(options: dict[str, Any]) -> None:
+    from pacer_core.plugins import load as load_plugins
+
+    visa = load_plugins().integrations.get("visa")
+    if visa is None:
+        pytest.skip("VISA's plugin is not installed")
+    with pytest.raises(ValueError, match=next(iter(options))):
+        visa.options(host="a", username="b", password="c", time_zone="UTC", **options)

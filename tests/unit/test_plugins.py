@@ -1,6 +1,7 @@
 """Plugins as users install them: distributions that are found by their entry points."""
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -242,3 +243,18 @@ def test_a_plugin_that_fails_late_leaves_nothing_of_what_it_has_registered(site:
 
     (plan,) = load(file).consumers
     assert [task.name for task in plan.pipeline.tasks] == ["weigh"]
+
+
+def test_what_pip_left_behind_is_passed_over_and_named(site: Site) -> None:
+    site.install("parcel-post", PARCELS)
+    left = site.folder / "~arcel_post-1.0.dist-info"
+    shutil.copytree(site.folder / "parcel_post-1.0.dist-info", left)
+    assert site.pacer("config", "check", "-c", site.write(MEMORY)).code == 0
+    assert f"{left} is passed over" in site.pacer("plugins", "list").out
+    assert json.loads(site.pacer("plugins", "list", "--json").out)["leftovers"] == [str(left)]
+
+
+def test_a_plugin_with_a_syntax_error_is_reported_with_its_file_and_line(site: Site) -> None:
+    package = site.install("brokenpost", "import json\ndef (:\n")
+    done = site.pacer("config", "check", "-c", site.write(MEMORY))
+    assert f"SyntaxError: invalid syntax ({package / 'plugin.py'}:2)" in done.out

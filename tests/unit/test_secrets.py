@@ -1,5 +1,6 @@
 """Secrets: no command, log, error or header ever shows one, wherever in a configuration it stands."""
 
+import base64
 import json
 import logging
 import re
@@ -13,7 +14,8 @@ from pacer_core import Secret
 from pacer_core.config import load
 from pacer_core.config.model import Broker
 from pacer_core.integrations import OpenIntegrations
-from pacer_core.logs import redact
+from pacer_core.logs import redact, screen
+from pacer_core.logs.formats import Ecs, Plain
 from pacer_core.messages import Envelope
 from pacer_core.transport.connection import connect
 from pacer_core.transport.publish import Outgoing, Publisher
@@ -192,3 +194,70 @@ def test_what_is_too_short_to_be_a_secret_is_left_alone() -> None:
     Secret("")
     Secret("it")
     assert redact("it is what it is") == "it is what it is"
+
+
+@pytest.fixture
+def no_other_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pacer_core.logs import secrets
+
+    for name in ("known", "_strong"):
+        monkeypatch.setattr(secrets, name, set())
+    monkeypatch.setattr(secrets, "_patterns", {})
+
+
+@pytest.mark.usefixtures("no_other_secrets")
+def test_a_password_that_is_a_word_is_hidden_as_a_word_in_what_others_say() -> None:
+    Secret("wrong")
+    for told in (
+        "password wrong",
+        "amqp://guest:wrong@host",
+        "guest%3Awrong",
+        r"'\nwrong'",
+        "('u', 'wrong')",
+    ):
+        assert "wrong" not in redact(told), told
+    assert redact("wrongly, strongwrong, wrong2.yaml") == "wrongly, strongwrong, wrong2.yaml"
+
+
+@pytest.mark.usefixtures("no_other_secrets")
+def test_our_own_words_are_left_alone() -> None:
+    for word in ("wrong", "pacer", "5672"):
+        Secret(word)
+    text = "/etc/pacer/pacer.yaml: correct port 5672 where it is wrong"
+    assert screen(text) == text
+
+
+@pytest.mark.usefixtures("no_other_secrets")
+def test_what_is_no_word_is_hidden_wherever_it_stands() -> None:
+    Secret(CANARY)
+    basic = base64.b64encode(f"guest:{CANARY}".encode()).decode()
+    for told in (f"x{CANARY}y", f"Authorization: Basic {basic}", base64.b64encode(CANARY.encode()).decode()):
+        hidden = redact(told)
+        assert not shown(hidden)
+        assert basic not in hidden
+        assert base64.b64encode(CANARY.encode()).decode() not in hidden
+    assert not shown(screen(f"ours: x{CANARY}y"))
+
+
+@pytest.mark.usefixtures("no_other_secrets")
+@pytest.mark.parametrize("formatter", [Plain(), Ecs()], ids=["plain", "json"])
+def test_a_log_record_keeps_its_words_and_hides_what_was_put_into_them(formatter: logging.Formatter) -> None:
+    Secret("wrong")
+
+    def written(name: str, text: str, *values: Any) -> str:
+        return formatter.format(logging.LogRecord(name, logging.INFO, "", 1, text, values, None))
+
+    ours = written("pacer.worker", "%s: something is wrong %d times", ValueError("not wrong"), 3)
+    assert "not ***: something is wrong 3 times" in ours
+    assert "login ***" in written("amqp", "login wrong")
+
+
+@pytest.mark.usefixtures("no_other_secrets")
+def test_the_name_of_the_program_as_a_password_is_not_given_away(
+    post: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PACER_TEST_CANARY", "pacer")
+    file = post.write(CONFIG.replace("token: t", "token: !env PACER_TEST_CANARY"), "pacer2.yaml")
+    done = post.pacer("config", "check", "-c", file)
+    assert f"{file} is fine" in done.out
+    assert "***" not in done.out

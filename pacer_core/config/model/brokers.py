@@ -7,9 +7,11 @@ from typing import Literal
 
 from attrs import Attribute, field, frozen
 
+from pacer_core.config.structure import Port, Timeout
 from pacer_core.logs import Secret
 
 Protocol = Literal["amqp", "amqps", "sqlite", "memory"]
+_TEN_SECONDS = Timeout(timedelta(seconds=10))
 
 
 @frozen
@@ -33,6 +35,11 @@ def _whole_seconds(_: Broker, attribute: Attribute[timedelta], value: timedelta)
     # AMQP tells the other side whole seconds, and takes 0 for "never": half-open connections would stay.
     if value < timedelta(seconds=1) or value % timedelta(seconds=1):
         raise ValueError("give one second or more, in whole seconds")
+
+
+def _ports_fit(_: Broker, __: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    if any(not 1 <= _address(one, 1)[1] <= 65_535 for one in value):
+        raise ValueError("a port should be 1 to 65535")
 
 
 @frozen
@@ -67,15 +74,15 @@ class Broker:
 
     protocol: Protocol = "amqp"
     host: str = "localhost"
-    hosts: tuple[str, ...] = ()
-    port: int | None = None
+    hosts: tuple[str, ...] = field(default=(), validator=_ports_fit)
+    port: Port | None = None
     username: str | None = None
     password: Secret | None = None
     path: str | None = None
     v_host: str = "/"
     tls: Tls = field(factory=Tls)
     heartbeat: timedelta = field(default=timedelta(seconds=30), validator=_whole_seconds)
-    connect_timeout: timedelta = timedelta(seconds=10)
+    connect_timeout: Timeout = _TEN_SECONDS
 
     @property
     def embedded(self) -> bool:

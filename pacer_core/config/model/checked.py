@@ -62,10 +62,23 @@ class ConsumerPlan:
         runs = {task.name for task in self.pipeline.tasks}
         tasks: dict[str, list[str]] = {}
         for task in self.pipeline.type.tasks:
-            if task.name not in runs:
+            if task.name not in runs and task.name not in self.config.leave_out:
                 missing = ", ".join(one.name for one in task.needs if one.name not in self.integrations)
                 tasks.setdefault(missing, []).append(task.name)
         return dict(sorted(tasks.items()))
+
+    @property
+    def on_purpose(self) -> list[str]:
+        """The tasks that the configuration leaves out on purpose."""
+        return [task.name for task in self.pipeline.type.tasks if task.name in self.config.leave_out]
+
+    @property
+    def not_waiting(self) -> dict[str, list[str]]:
+        """The tasks that run although one that they come after does not, with the names of these."""
+        off = {task.name for task in self.pipeline.type.tasks} - {task.name for task in self.pipeline.tasks}
+        declared = {task.name: task.after for task in self.pipeline.type.tasks}
+        runs = {task.name: [one for one in declared[task.name] if one in off] for task in self.pipeline.tasks}
+        return {name: after for name, after in runs.items() if after}
 
 
 @frozen(eq=False)

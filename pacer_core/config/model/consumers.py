@@ -7,9 +7,10 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pacer_core.config.structure import Positive
+from pacer_core.config.structure import Factor, Natural, Positive, Timeout
 
 _ONE, _THREE, _EIGHT = map(Positive, (1, 3, 8))
+_TWENTY, _FOURFOLD, _QUARTER = Natural(20), Factor(4.0), Timeout(timedelta(minutes=15))
 
 
 @frozen
@@ -31,9 +32,9 @@ class Retries:
         How long it grows at most.
     """
 
-    limit: int = 20
+    limit: Natural = _TWENTY
     delay: timedelta = timedelta(seconds=1)
-    factor: float = 4.0
+    factor: Factor = _FOURFOLD
     max_delay: timedelta = timedelta(hours=1)
 
 
@@ -73,7 +74,9 @@ class Consumer:
         the type has keys.
     integrations
         The integrations that its tasks may use: names of ``integrations``, or ``{TYPE: NAME}``. A task whose
-        needs are not all named here does not run.
+        needs are not all named here does not run; those that the type cannot be without have to.
+    leave_out
+        The tasks that are not to run, on purpose.
     task_timeout
         How long the tasks of one message may run; then the process is replaced and the message retried.
     crashes
@@ -99,7 +102,8 @@ class Consumer:
     concurrency: Positive = _EIGHT
     prefetch: Positive | None = None
     integrations: tuple[str | dict[str, str], ...] = ()
-    task_timeout: timedelta = timedelta(minutes=15)
+    leave_out: tuple[str, ...] = ()
+    task_timeout: Timeout = _QUARTER
     crashes: Positive = _THREE
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)

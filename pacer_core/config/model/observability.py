@@ -6,9 +6,10 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from pacer_core.config.structure import Positive
+from pacer_core.config.structure import AnyPort, Positive
 
 _FIVE, _HUNDRED = map(Positive, (5, 100))
+_PORT = AnyPort(9807)
 
 
 @frozen
@@ -90,7 +91,7 @@ class Health:
 
     enabled: bool = True
     host: str = "127.0.0.1"
-    port: int = 9807
+    port: AnyPort = _PORT
 
 
 @frozen

@@ -169,7 +169,7 @@ class DataciteOptions:
     language: str | None = None
     contact: str | None = None
     requests_in_five_minutes: int = field(default=500, validator=validators.ge(10))
-    timeout: timedelta = timedelta(seconds=30)
+    timeout: timedelta = field(default=timedelta(seconds=30), validator=validators.gt(timedelta(0)))
     ca_file: str | None = None
 
     @property

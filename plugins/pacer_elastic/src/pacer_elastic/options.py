@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any, TypedDict
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from pacer_core import Secret
 from pacer_http import is_url
@@ -64,7 +64,7 @@ class Server:
     username: str | None = None
     password: Secret | None = None
     api_key: Secret | None = None
-    timeout: timedelta = timedelta(seconds=30)
+    timeout: timedelta = field(default=timedelta(seconds=30), validator=validators.gt(timedelta(0)))
     ca_file: str | None = None
 
     def __attrs_post_init__(self) -> None:

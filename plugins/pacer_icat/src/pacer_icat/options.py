@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from pacer_core import Secret
 from pacer_icat.times import zone_of
@@ -58,7 +58,7 @@ class IcatOptions:
     password: Secret
     facility: str | None = None
     time_zone: str | None = field(default=None, validator=_is_zone)
-    timeout: timedelta = timedelta(minutes=2)
+    timeout: timedelta = field(default=timedelta(minutes=2), validator=validators.gt(timedelta(0)))
     ca_file: str | None = None
     file_counts: Literal["auto", "database", "pacer"] = "auto"
 

@@ -66,5 +66,5 @@ class IcatPlusOptions:
     gallery_folder: str = field(default="gallery", validator=_is_folder)
     endings: tuple[str, ...] = field(default=IMAGES, validator=_are_endings)
     max_file_size: int = field(default=10 * 1024 * 1024, validator=validators.ge(1))
-    timeout: timedelta = timedelta(minutes=1)
+    timeout: timedelta = field(default=timedelta(minutes=1), validator=validators.gt(timedelta(0)))
     ca_file: str | None = None

@@ -6,7 +6,7 @@ import string
 from datetime import timedelta
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from pacer_core import Secret
 from pacer_http import is_url
@@ -61,7 +61,7 @@ class PanoscOptions:
     pid: str = field(default="{doi}", validator=_is_template)
     group: str = "documents"
     recompute_after: timedelta = field(default=timedelta(minutes=5), validator=_not_negative)
-    timeout: timedelta = timedelta(minutes=1)
+    timeout: timedelta = field(default=timedelta(minutes=1), validator=validators.gt(timedelta(0)))
     ca_file: str | None = None
 
     def __attrs_post_init__(self) -> None:

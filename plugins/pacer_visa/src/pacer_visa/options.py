@@ -60,14 +60,14 @@ class VisaOptions:
     username: str
     password: Secret
     time_zone: str = field(validator=_is_zone)
-    port: int = 5432
+    port: int = field(default=5432, validator=[validators.ge(1), validators.le(65_535)])
     database: str = "visa"
     schema: str = "visa"
     ssl_mode: Literal["disable", "require", "verify-ca", "verify-full"] = "verify-full"
     ca_file: str | None = None
     pool_size: int = field(default=4, validator=validators.ge(1))
-    connect_timeout: timedelta = timedelta(seconds=5)
-    statement_timeout: timedelta = timedelta(seconds=15)
+    connect_timeout: timedelta = field(default=timedelta(seconds=5), validator=validators.gt(timedelta(0)))
+    statement_timeout: timedelta = field(default=timedelta(seconds=15), validator=validators.gt(timedelta(0)))
     default_quota: int = field(default=2, validator=validators.ge(-1))
     staff_role: str | None = field(default="STAFF", validator=_is_no_administrator)
     activate_users: bool = False
