@@ -17,7 +17,7 @@ from pacer_core.cli.letters import Tally, clean, dumps, show, show_table, summar
 from pacer_core.cli.piles import DEAD, Pile, looked, open_
 from pacer_core.cli.screen import screen
 from pacer_core.config import Config
-from pacer_core.config.problems import did_you_mean
+from pacer_core.suggest import did_you_mean
 from pacer_core.transport.letters import DeadLetter, Wanted
 from pacer_core.words import counted
 
