@@ -175,8 +175,8 @@ def _advice(workers: list[Seen]) -> list[str]:
         aside
         + gone
         + [
-            f"integration {one}: none of the first tasks found what it needs there; look whether the account has "
-            f"the rights to read"
+            f"integration {one}: none of the first tasks found what it needs there; look whether the account "
+            f"has the rights to read"
             for one in sorted(integrations)
         ]
     )

@@ -1,4 +1,4 @@
-"""A private Elasticsearch node, whose jars come from Maven Central."""
+"""A private Elasticsearch or OpenSearch node, whose jars come from Maven Central."""
 
 from __future__ import annotations
 
@@ -14,17 +14,35 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from attrs import frozen
+
 from tests.services.base import Nest, ServiceFailedError, ServiceMissingError, program, wait_until
 
-VERSION = "7.10.2"
-POM = Path(__file__).with_name("elasticsearch.pom.xml")
-RUNNER = "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner"
+
+@frozen
+class Product:
+    """What runs: its name, its version, and the class that starts a node."""
+
+    name: str
+    version: str
+    runner: str
+
+    @property
+    def pom(self) -> Path:
+        """What Maven is told to fetch."""
+        return Path(__file__).with_name(f"{self.name.lower()}.pom.xml")
+
+
+ELASTICSEARCH = Product(
+    "Elasticsearch", "7.10.2", "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner"
+)
+OPENSEARCH = Product("OpenSearch", "2.19.1", "org.codelibs.opensearch.runner.OpenSearchRunner")
 FIRST, LAST = 9200, 9290
 """The runner takes the first free port after the one that it is given, up to 9299; nodes begin apart."""
 _PORT = re.compile(r"publish_address \{127\.0\.0\.1:(92\d\d)\}")
 
 
-def jars() -> Path:
+def jars(product: Product) -> Path:
     """Give the folder of the jars; they are fetched once, and kept in the user's cache.
 
     Raises
@@ -33,7 +51,7 @@ def jars() -> Path:
         Where Maven is not installed, or cannot fetch them.
     """
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = home / "pacer-tests" / f"elasticsearch-{VERSION}"
+    folder = home / "pacer-tests" / f"{product.name.lower()}-{product.version}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -44,20 +62,23 @@ def jars() -> Path:
             goal = ["dependency:copy-dependencies", f"-DoutputDirectory={half}"]
             try:
                 subprocess.run(
-                    [maven, "-q", "-B", "-f", str(POM), *goal], check=True, capture_output=True, timeout=150
+                    [maven, "-q", "-B", "-f", str(product.pom), *goal],
+                    check=True,
+                    capture_output=True,
+                    timeout=150,
                 )
             except subprocess.SubprocessError as error:
                 said = (getattr(error, "stdout", b"") or b"").decode(errors="replace")
                 why = next((line for line in said.splitlines() if "ERROR" in line), str(error))
                 raise ServiceMissingError(
-                    f"Elasticsearch cannot be fetched from Maven Central: {why}"
+                    f"{product.name} cannot be fetched from Maven Central: {why}"
                 ) from None
             half.rename(folder)
     return folder
 
 
 class Elasticsearch:
-    """An Elasticsearch 7.10.2 of one's own, with one node and without accounts; a context manager.
+    """An Elasticsearch, or an OpenSearch, of one's own: one node without accounts; a context manager.
 
     Raises
     ------
@@ -67,10 +88,19 @@ class Elasticsearch:
         Where it does not start.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, product: Product = ELASTICSEARCH) -> None:
+        self._product = product
         java = program("java", package="default-jre-headless")
-        self._command = [java, "-Xms256m", "-Xmx512m", "-cp", f"{jars()}/*", RUNNER]
-        self._nest = Nest("elasticsearch")
+        self._command = [
+            java,
+            "-Xms256m",
+            "-Xmx512m",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            f"{jars(product)}/*",
+            product.runner,
+        ]
+        self._nest = Nest(product.name.lower())
         try:
             for last in (False, True):
                 if self._starts(last):
@@ -89,7 +119,7 @@ class Elasticsearch:
             env=dict(os.environ), log=self._log.name,
         )  # fmt: skip
         try:
-            wait_until(self._answers, seconds=60, what="Elasticsearch answers")
+            wait_until(self._answers, seconds=60, what=f"{self._product.name} answers")
         except ServiceFailedError as error:
             if last:
                 raise ServiceFailedError(f"{error}\n{self._said()[-2000:]}") from None
@@ -105,12 +135,12 @@ class Elasticsearch:
         """Where it answers."""
         found = _PORT.search(self._said())
         if found is None:
-            raise ServiceFailedError("Elasticsearch has not said at which port it listens")
+            raise ServiceFailedError(f"{self._product.name} has not said at which port it listens")
         return f"http://127.0.0.1:{found[1]}"
 
     def _answers(self) -> bool:
         if self._process.poll() is not None:
-            raise ServiceFailedError("Elasticsearch has ended")
+            raise ServiceFailedError(f"{self._product.name} has ended")
         if _PORT.search(self._said()) is None:
             return False
         health = f"{self.url}/_cluster/health?wait_for_status=yellow&timeout=1s"

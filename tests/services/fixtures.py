@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.services import Elasticsearch, PostgreSQL, RabbitMQ, ServiceMissingError
+from tests.services.elasticsearch import ELASTICSEARCH, OPENSEARCH, Product
 
 
 @contextmanager
@@ -64,8 +65,18 @@ def postgresql() -> Iterator[PostgreSQL]:
 @pytest.fixture(scope="session")
 def elasticsearch() -> Iterator[Elasticsearch]:
     """An Elasticsearch node for the whole session; skipped where its jars cannot be fetched."""
+    yield from _search_node(ELASTICSEARCH)
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[Elasticsearch]:
+    """An OpenSearch node for the whole session; skipped where its jars cannot be fetched."""
+    yield from _search_node(OPENSEARCH)
+
+
+def _search_node(product: Product) -> Iterator[Elasticsearch]:
     try:
-        node = Elasticsearch()
+        node = Elasticsearch(product)
     except ServiceMissingError as missing:
         pytest.skip(str(missing))
     with node:

@@ -138,13 +138,13 @@ def facility(icat: IcatClient, service: StandIn) -> Facility:
     return Facility(icat, ElasticOptions(service.url, timeout=timedelta(seconds=20)))
 
 
-@pytest.fixture(params=["stand-in", "elasticsearch"])
+@pytest.fixture(params=["stand-in", "elasticsearch", "opensearch"])
 def either(request: pytest.FixtureRequest, icat: IcatClient) -> Facility:
-    """A facility with the stand-in, and one with a real node."""
+    """A facility with the stand-in, and one with each real node."""
     if request.param == "stand-in":
         facility: Facility = request.getfixturevalue("facility")
         return facility
-    url = request.getfixturevalue("elasticsearch").url
+    url = request.getfixturevalue(request.param).url
     return Facility(icat, ElasticOptions(url, index=f"datasets-{uuid4()}"))
 
 

@@ -95,7 +95,7 @@ def test_what_was_read_from_icat_later_stays_whichever_arrives_last(either: Faci
 
 
 def test_one_bad_document_does_not_hold_up_the_others_and_is_named_without_what_it_holds(
-    either: Facility,
+    either: Facility, request: pytest.FixtureRequest
 ) -> None:
     with HttpClient("Elasticsearch", either.options.url, timeout=either.options.timeout) as http:
         elastic = Elastic(either.options, http)
@@ -106,6 +106,9 @@ def test_one_bad_document_does_not_hold_up_the_others_and_is_named_without_what_
                 Document(3, 1, {"name": "c"}),
             ]
         )
+    if "opensearch" in request.node.name:  # its ignore_malformed covers objects as well: 2.19 refuses none
+        assert (refused, sorted(either.documents())) == ([], ["1", "2", "3"])
+        return
     assert [(one.id, one.status) for one in refused] == [("2", 400)]
     assert "mapper_parsing_exception of field" in refused[0].reason
     assert "Ada" not in refused[0].reason
@@ -131,10 +134,14 @@ def test_who_is_there_can_be_asked(either: Facility) -> None:
         Elastic(either.options, http).check()
 
 
-def test_the_template_is_accepted_as_it_is_printed(site: Site, elasticsearch: Any) -> None:
+@pytest.mark.parametrize("node", ["elasticsearch", "opensearch"])
+def test_the_template_is_accepted_as_it_is_printed(
+    site: Site, request: pytest.FixtureRequest, node: str
+) -> None:
+    url = request.getfixturevalue(node).url
     printed = json.loads(site.pacer("elastic", "template").out)
     assert printed == template()
-    with HttpClient("Elasticsearch", elasticsearch.url, timeout=timedelta(seconds=20)) as http:
+    with HttpClient("Elasticsearch", url, timeout=timedelta(seconds=20)) as http:
         http.request("PUT", "/_index_template/pacer-datasets", json=printed)
         http.request("DELETE", "/_index_template/pacer-datasets")
 

@@ -215,12 +215,10 @@ PLUGIN = """
 """
 
 
-@pytest.fixture(params=["stand-in", "elasticsearch"])
+@pytest.fixture(params=["service", "elasticsearch", "opensearch"])
 def url(request: pytest.FixtureRequest) -> str:
-    """A stand-in, and a real node."""
-    found: str = request.getfixturevalue(
-        {"stand-in": "service", "elasticsearch": "elasticsearch"}[request.param]
-    ).url
+    """A stand-in, and each real node."""
+    found: str = request.getfixturevalue(request.param).url
     return found
 
 
