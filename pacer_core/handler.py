@@ -18,7 +18,7 @@ from pacer_core.integrations import OpenIntegrations
 from pacer_core.logs import correlation_id
 from pacer_core.messages import Context, Delivery
 from pacer_core.ordered import Order, with_dependents
-from pacer_core.pipeline import Gate
+from pacer_core.pipeline import Gate, of_a_task
 from pacer_core.traces import Traces
 from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Ahead, Forwarder
@@ -147,8 +147,8 @@ class Handler:
                 )
                 value = key.of(parsed, context)
                 job.key = None if value is None else f"{key.space}:{value}"
-            except Exception as error:
-                job.failed = plan.pipeline.failed(received.envelope, parsed, "key", error)
+            except BaseException as error:
+                job.failed = plan.pipeline.failed(received.envelope, parsed, "key", of_a_task(error))
         return job
 
     def forward(self, jobs: Sequence[Job]) -> None:

@@ -202,7 +202,7 @@ class InHand:
         try:
             try:
                 self._handler.forward(jobs)
-            except Exception:  # ours: a hook that fails has its own message fail, and that one alone
+            except BaseException:  # ours: a hook that fails has its own message fail, and that one alone
                 log.exception("forwarding together failed; messages are forwarded one by one")
             for job in jobs:
                 self._handle(job)
@@ -215,7 +215,7 @@ class InHand:
             return  # the connection is given up, and the broker has the message again
         try:
             settled = self._handler.finish(job)
-        except Exception as error:
+        except BaseException as error:
             # The message stays unacknowledged: the connection is given up, and everything in hand comes back.
             if not isinstance(error, BrokerError):
                 log.exception("%s: could not be settled", job.plan.name)
@@ -233,7 +233,7 @@ class InHand:
             self._settled(settled)
             if log.isEnabledFor(logging.DEBUG):
                 _tell(settled)
-        except Exception:
+        except BaseException:
             # A plugin's number that cannot be counted, for instance: the message is settled all the same.
             log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)

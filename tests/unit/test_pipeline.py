@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import signal
 import traceback
 from typing import Any
 
@@ -198,6 +199,18 @@ def _told(record: logging.LogRecord) -> str:
 def test_an_interrupt_from_the_keyboard_is_no_business_of_tasks(diary: Diary) -> None:
     with pytest.raises(KeyboardInterrupt):
         diary.deliver(diary.task("a", KeyboardInterrupt()))
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), SystemExit(0)])
+def test_what_a_task_raises_is_its_failure_where_a_worker_minds_the_keyboard(
+    diary: Diary, error: BaseException
+) -> None:
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        delivery = diary.deliver(diary.task("a", error), diary.task("b"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert outcome(delivery) == (Outcome.RETRIED, ("b",), ("a",), [])
 
 
 @pytest.mark.parametrize("nonsense", [0, False, "done", {}, Retry, NotYet])
