@@ -103,6 +103,7 @@ def _read_model(
         first_seen=_time(copy.get("first-seen")),
         attempt=_count(copy.get("attempt")) + 1,
         retries=_count(copy.get("retries")),
+        waited=_count(copy.get("waited")),
         done=_texts(copy.get("done")),
         rejected=_table(copy.get("rejected")),
         facts=_json(copy.get("facts")),
@@ -160,9 +161,12 @@ def _original(headers: Mapping[str, Any], properties: Mapping[str, Any]) -> dict
     return kept | {name: properties[name] for name in ("expiration", "user_id") if name in properties}
 
 
-def copy_headers(delivery: Delivery, retries: int) -> dict[str, Any]:
-    """Give the headers of a copy that waits for its next attempt: the publisher's, and where PACER stands."""
-    return _headers(delivery, retries, {})
+def copy_headers(delivery: Delivery, retries: int, waited: int = 0) -> dict[str, Any]:
+    """Give the headers of a copy that waits for its next attempt: the publisher's, and where PACER stands.
+
+    ``waited`` is for how long it will have waited by then for what is still to come.
+    """
+    return _headers(delivery, retries, {"waited": waited} if waited else {})
 
 
 def _headers(delivery: Delivery, retries: int, more: dict[str, Any]) -> dict[str, Any]:
