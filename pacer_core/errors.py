@@ -19,6 +19,10 @@ class BrokerError(PacerError):
     """The broker refused something, or does not answer."""
 
 
+class PermissionRefusedError(BrokerError):
+    """The broker knows the account, and does not let it do something; others can mend that meanwhile."""
+
+
 class TaskError(PacerError, TypeError):
     """A task did what no task may: a mistake of its author, who is told which."""
 

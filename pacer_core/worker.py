@@ -112,13 +112,14 @@ class Worker:
         self._breakers = Breakers(plans, self._integrations.client)
         self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
         self._traces = Traces() if config.tracing.enabled else None
+        self._notes = Notes(crash_files.notes) if crash_files is not None else None
         handler = Handler(
             self._by_queue,
             Settler(config, self._publisher),
             self._integrations,
             self._breakers,
             self._forwarder,
-            Notes(crash_files.notes) if crash_files is not None else None,
+            self._notes,
             Counts(crash_files.counts) if crash_files is not None else None,
             self._traces,
         )
@@ -149,6 +150,8 @@ class Worker:
     def stop(self, by: str = "asked to end") -> None:
         """Let what is in hand finish, give the rest back, and end; may be called from a signal handler."""
         self._stopped.stop(by)
+        if self._notes is not None:
+            self._notes.stopping()
         self._waker.wake()
 
     def run(self, *, once: bool = False, wait: bool = False) -> Counter[Outcome]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,23 @@ class Document:
     data: dict[str, Any]
     problems: list[Problem] = field(factory=list)
     _tree: Any = None
+    given: Mapping[str, str] | None = field(default=None, repr=False)
+    """Texts that are taken instead of what is in files now."""
+    sources: dict[str, str] = field(factory=dict, repr=False)
+    """By path, the text of every file that was read: the YAML, and those of ``!file``."""
+
+    def text(self, path: Path) -> str:
+        """Read a file, or give the text that was read before in its place.
+
+        Raises
+        ------
+        OSError, UnicodeDecodeError
+            Where it cannot be read.
+        """
+        name = str(path)
+        text = None if self.given is None else self.given.get(name)
+        self.sources[name] = text = path.read_text(encoding="utf-8") if text is None else text
+        return text
 
     def report(
         self, path: Path_, message: str, code: Code, *, key: bool = False, severity: str = "error"
@@ -60,15 +78,17 @@ class Document:
         return place[0] + 1, place[1] + 1
 
 
-def read(file: Path) -> Document:
+def read(file: Path, sources: Mapping[str, str] | None = None) -> Document:
     """Read a YAML file; whatever is wrong with it is in the document's ``problems``.
 
     ``!env NAME`` becomes the value of an environment variable and ``!file PATH`` the content of a file
-    (relative to the YAML file, without the line end), both as a `Secret`.
+    (relative to the YAML file, without the line end), both as a `Secret`. With ``sources``, those of another
+    document, files that were read for that one are not read again.
     """
     name = str(file)
+    document = Document(name, {}, given=sources)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = document.text(file)
     except OSError as error:
         why = error.strerror or type(error).__name__
         if isinstance(error, FileNotFoundError):
@@ -76,7 +96,6 @@ def read(file: Path) -> Document:
         return Document(name, {}, [Problem(name, 1, 1, f"cannot be read: {why}", Code.UNREADABLE_FILE)])
     except UnicodeDecodeError:
         return Document(name, {}, [Problem(name, 1, 1, "is not UTF-8 text", Code.SYNTAX)])
-    document = Document(name, {})
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
     try:
@@ -186,7 +205,7 @@ def _resolve(document: Document, node: TaggedScalar, path: Path_, folder: Path) 
         document.report(path, f"environment variable {word!r} is not set", Code.UNSET_VARIABLE)
     elif tag == "!file":
         try:
-            return Secret((folder / word).read_text(encoding="utf-8").rstrip("\r\n"))
+            return Secret(document.text(folder / word).rstrip("\r\n"))
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "is not UTF-8 text"
             document.report(path, f"file {word!r} cannot be read: {why}", Code.UNREADABLE_FILE)

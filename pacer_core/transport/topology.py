@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from amqp.exceptions import NotFound, PreconditionFailed
+from amqp.exceptions import AccessRefused, NotFound, PreconditionFailed
 
 from pacer_core.config.model import Config, ConsumerPlan, Exchange, Queue
-from pacer_core.errors import BrokerError
+from pacer_core.errors import BrokerError, PermissionRefusedError
 from pacer_core.names import dead_queue, retry_exchange
 from pacer_core.policy import LADDER
 
@@ -158,6 +158,10 @@ class Declarer:
         except PreconditionFailed as error:
             hint = f"; {advice}" if advice else ""
             raise BrokerError(f"{what} exists with other arguments: {error.message}{hint}") from None
+        except AccessRefused as error:
+            raise PermissionRefusedError(
+                f"{what} cannot be declared: {error.message}; give the account that permission"
+            ) from None
         except NotFound as error:
             raise BrokerError(f"{what} does not exist: {error.message}; create it, or declare it") from None
         finally:
