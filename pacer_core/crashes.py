@@ -56,10 +56,10 @@ class Notes:
 
     def __init__(self, path: Path) -> None:
         allocate(path)
-        self._file = path.open("r+b")  # stays open: who holds its lock is alive
+        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # stays open: who holds its lock is alive
         with contextlib.suppress(OSError):  # a file system without locks: only leftovers are told apart by it
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        self._map = mmap.mmap(self._file.fileno(), _SIZE)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._map = mmap.mmap(file, _SIZE)
         self._map[:] = (os.urandom(_ID) + _boot()).ljust(_SIZE, b"\0")
         self._free = list(range(_SLOTS))  # its pop and append are atomic
 
