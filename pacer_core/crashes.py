@@ -80,6 +80,12 @@ class Notes:
             self._map[start : start + _SLOT] = _NOBODY
             self._free.append(slot)
 
+    def wait_for_others(self, seconds: float) -> None:
+        """Wait until no message is noted, for so long at most."""
+        deadline = time.monotonic() + seconds
+        while len(self._free) < _SLOTS and time.monotonic() < deadline:
+            time.sleep(0.002)
+
     def stopping(self) -> None:
         """Note that this process is on its way out; a signal handler may call this."""
         self._map[_LEAVING] = 1

@@ -12,7 +12,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import amqp
 
@@ -65,7 +64,8 @@ class InHand:
         self._jobs: dict[Received, Job] = {}
         self._mine: deque[Job] = deque()
         self._together: list[Job] = []
-        self._finished: deque[tuple[Received, Delivery]] = deque()
+        self._finished: deque[tuple[Job, Delivery]] = deque()
+        self._unsettled: list[Job] = []
         self._lanes: Lanes | None = None
         self._forwarding = self._called = False
         self._acknowledged = 0.0
@@ -95,6 +95,9 @@ class InHand:
         """Begin with nothing: whatever was in hand is the broker's again."""
         self.failure = None
         self._drop()
+        for job in [*self._unsettled, *(job for job, _ in self._finished)]:
+            self._release(job)
+        self._unsettled.clear()
         self._finished.clear()
         self._forwarding = False
         if self._threads > 1:
@@ -125,13 +128,15 @@ class InHand:
             return
         self._acknowledged = time.monotonic()
         # A task may outlive its connection: its tag means another message on the channel of today.
-        by_channel: dict[Subscription, list[tuple[Any, Delivery]]] = {}
-        for one, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
-            by_channel.setdefault(one.subscription, []).append((one.tag, settled))
+        by_channel: dict[Subscription, list[tuple[Job, Delivery]]] = {}
+        for job, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
+            by_channel.setdefault(job.received.subscription, []).append((job, settled))
         for subscription, finished in by_channel.items():
             if subscription.open:
-                subscription.ack([tag for tag, _ in finished])
-                for _, settled in finished:
+                subscription.ack([job.received.tag for job, _ in finished])
+            for job, settled in finished:
+                self._release(job)
+                if subscription.open:
                     self.outcomes[settled.outcome] += 1
                     self._told(settled)
 
@@ -155,6 +160,11 @@ class InHand:
         settled = self._handler.give_up(job, delivery)
         if settled is not None:
             self._note(job, settled)
+
+    def _release(self, job: Job) -> None:
+        """Strike a message off the notes that survive the process."""
+        if job.slot is not None:
+            self._handler.acknowledged(job)
 
     def _drop(self) -> None:
         """Forget what is not finished: nobody is to find its task overdue while there is no connection."""
@@ -213,6 +223,17 @@ class InHand:
     def _handle(self, job: Job) -> None:
         if self.failure is not None or not job.received.subscription.open:
             return  # the connection is given up, and the broker has the message again
+        if job.alone and self._threads == 1:
+            self.acknowledge()
+        try:
+            self._finish(job)
+        finally:
+            if job.alone:
+                if self._threads == 1 and self.failure is None:
+                    self.acknowledge()
+                self._handler.was_alone(job)
+
+    def _finish(self, job: Job) -> None:
         try:
             settled = self._handler.finish(job)
         except BaseException as error:
@@ -221,12 +242,15 @@ class InHand:
                 log.exception("%s: could not be settled", job.plan.name)
             failure = amqp.exceptions.RecoverableConnectionError(str(error))
             failure.__cause__ = error
+            self._unsettled.append(job)
             if job.received.subscription.open:  # a task may outlive its connection; the one of today is sound
                 self.failure = failure
                 self._waker.wake()
             return
         if settled is not None:
             self._note(job, settled)
+        else:
+            self._release(job)
 
     def _note(self, job: Job, settled: Delivery) -> None:
         try:
@@ -237,7 +261,7 @@ class InHand:
             # A plugin's number that cannot be counted, for instance: the message is settled all the same.
             log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)
-        self._finished.append((job.received, settled))
+        self._finished.append((job, settled))
         if self._threads > 1 and not self._called and self._urgent():
             # Acknowledging is for the connection's thread alone, and waking it costs more than most tasks.
             self._called = True

@@ -28,9 +28,9 @@ def _is_run() -> bool:
 
 if _is_run() and "multiprocessing.spawn" not in sys.modules:
     for _number, _handler in (
-        (signal.SIGTERM, _end),
-        (signal.SIGINT, _end),
         (signal.SIGHUP, _end if os.isatty(0) else _ignore),
+        (signal.SIGINT, _end),
+        (signal.SIGTERM, _end),
     ):
         if signal.getsignal(_number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(_number, _handler)

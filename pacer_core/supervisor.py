@@ -36,7 +36,7 @@ from pacer_core.state import leftovers, occupy
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Waker
 from pacer_core.transport.topology import declare
-from pacer_core.worker import EX_STUCK, CrashFiles, Worker
+from pacer_core.worker import EX_STUCK, CrashFiles, Worker, end_damaged
 
 if TYPE_CHECKING:
     from pacer_core.health import Roster
@@ -236,6 +236,7 @@ class _Supervisor:
                 self._see_off(child, now)
                 return
             self._has_ended(child, now)
+            self._count(child)  # at once: the broker gives its messages to others already
         if now >= child.due:
             self._count(child)
             self._start(child)
@@ -392,6 +393,8 @@ def _stop_with_parent(worker: Worker) -> None:
     def watch() -> None:
         if parent is not None:
             wait([parent.sentinel])
+            if os.getppid() == parent.pid:  # what ended is the descriptor
+                end_damaged()
             log.error("the supervisor is gone; stopping")
             worker.stop("the supervisor's end")
 

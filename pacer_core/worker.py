@@ -217,6 +217,7 @@ class Worker:
                     raise
                 failures = self._back_off(failures, error, State.REFUSED)
             except _LOST as error:
+                self._end_if_damaged()
                 # Only progress resets the backoff: what breaks the connection comes again at once.
                 failures = self._back_off(0 if self.outcomes.total() > settled else failures, error)
             finally:
@@ -263,6 +264,7 @@ class Worker:
             log.info("reading %s", ", ".join(self._by_queue))
             ended = self._pump(connection, subscription)
         except BaseException:
+            self._end_if_damaged()
             if subscription is not None:
                 subscription.abandon()
             self._in_hand.end(grace)
@@ -317,6 +319,11 @@ class Worker:
             log.info("giving messages back before the broker takes them: the oldest waited %g s", HOLD)
             return True
         return not self._once and self._breakers.paused(self._plans)
+
+    def _end_if_damaged(self) -> None:
+        """End at once where a task has closed this process's descriptors: that is a crash of its message."""
+        if self._supervised and self._waker.damaged:
+            end_damaged()
 
     def _replace(self, why: str) -> None:
         """End, and ask to be replaced."""
@@ -381,6 +388,12 @@ class Worker:
             if connection is not None and not self._config.broker.embedded:
                 with contextlib.suppress(*_LOST):
                     connection.connection.send_heartbeat()
+
+
+def end_damaged() -> None:
+    """End this process, whose descriptors somebody has closed; it counts as a crash."""
+    log.critical("a task has closed descriptors that are not its own; the process ends")
+    os._exit(EX_HUNG)
 
 
 def _depth(connection: Any, queues: Iterable[str]) -> int:
