@@ -57,6 +57,7 @@ EX_STUCK = 75
 EX_HUNG = 70
 """The exit code of a worker whose only thread hangs in a task; it counts as a crash of that message."""
 _QUIET = 1.0  # seconds between the two looks that find every queue empty
+_LATE = 0.2  # seconds after which the broker's answer about a queue may be none
 
 _LOST = (
     amqp.exceptions.AMQPError,
@@ -332,9 +333,11 @@ class Worker:
 
     def _something_left(self, connection: Any) -> bool:
         """Say whether there is a message in the queues that are read here, or one that is awaited."""
-        if _depth(connection, self._by_queue):
+        if _depth(connection, self._by_queue, read=True) != 0:
             return True
-        waiting = _depth(connection, map(retry_exchange, LADDER)) if self._wait else 0
+        waiting = _depth(connection, map(retry_exchange, LADDER), read=False) if self._wait else 0
+        if waiting is None:
+            return True
         if waiting != self._awaited:
             self._awaited = waiting
             log.info("%s wait for a retry", f"{waiting:,} messages" if waiting != 1 else "1 message")
@@ -396,11 +399,24 @@ def end_damaged() -> None:
     os._exit(EX_HUNG)
 
 
-def _depth(connection: Any, queues: Iterable[str]) -> int:
-    """Give how many messages are ready in some queues."""
+def _depth(connection: Any, queues: Iterable[str], *, read: bool) -> int | None:
+    """Give how many messages are ready in some queues; ``None`` where the broker does not know just now.
+
+    Of a quorum queue that does not answer it within 250 ms, RabbitMQ says that it has neither messages nor
+    consumers (3.10 and 4.0, ``rabbit_quorum_queue:stat``). A queue that is ``read`` here has a consumer; of
+    others only the time tells.
+    """
     channel = connection.channel()
     try:
-        return sum(int(channel.queue_declare(queue=name, passive=True).message_count) for name in queues)
+        ready = 0
+        for name in queues:
+            asked = time.monotonic()
+            found = channel.queue_declare(queue=name, passive=True)
+            late = time.monotonic() - asked > _LATE
+            if not found.message_count and (not found.consumer_count if read else late):
+                return None
+            ready += int(found.message_count)
+        return ready
     finally:
         channel.close()
 

@@ -16,6 +16,7 @@ from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
 from pacer_core.cli.send import send
 from pacer_core.cli.status import status
+from pacer_core.cli.trace import trace
 from pacer_core.config import ConfigError
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.logs import redact
@@ -84,5 +85,5 @@ def main() -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
 
 
-for _command in (run, send, status, dead, doctor, config, plugins):
+for _command in (run, send, status, dead, trace, doctor, config, plugins):
     main.add_command(_command)

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from pacer_core.logs.formats import Ecs, Plain, correlation_id
+from pacer_core.logs.formats import Ecs, Plain, correlation_id, identifiers
 from pacer_core.logs.secrets import HIDDEN, Secret, hide, redact
 from pacer_core.logs.writers import Console, SharedFile
 
 if TYPE_CHECKING:
     from pacer_core.config.model import Logging, LogHandler
 
-__all__ = ["HIDDEN", "Secret", "correlation_id", "hide", "redact", "set_up", "set_up_run"]
+__all__ = ["HIDDEN", "Secret", "correlation_id", "hide", "identifiers", "redact", "set_up", "set_up_run"]
 
 log = logging.getLogger("pacer")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -18,6 +21,29 @@ correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=No
 
 ECS = "8.11.0"
 """The version of the Elastic Common Schema that `Ecs` writes."""
+
+
+_LONGEST = 200  # characters of an identifier: one that a publisher has made to fill the log is cut
+_QUOTED = re.compile(r"""[\s"'=;\[\]\\]""")
+
+
+def identifiers(description: Mapping[str, str]) -> str:
+    """Give the identifiers of a message as they stand in a line: ``investigation=1 dataset="run 1"``.
+
+    A value that could be taken for something else is a string of JSON; `pacer_core.logs.reading` reads them.
+    """
+    return " ".join(f"{name}={_value(str(value))}" for name, value in description.items())
+
+
+def shortened(value: str) -> str:
+    """Give an identifier as far as a line has it."""
+    return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}..."
+
+
+def _value(value: str) -> str:
+    value = shortened(value)
+    plain = value and value.isprintable() and not _QUOTED.search(value)
+    return value if plain else json.dumps(value)
 
 
 def _outline(info: Any) -> str:
@@ -54,8 +80,9 @@ class Plain(logging.Formatter):
 class Ecs(logging.Formatter):
     """One JSON object a line, with the fields of the Elastic Common Schema.
 
-    The correlation id is ``labels.correlation_id``; exceptions are ``error.type``, ``error.message`` and
-    ``error.stack_trace``.
+    The correlation id is ``labels.correlation_id``; where a record tells what became of a message, the other
+    labels are its identifiers, and ``event`` has outcome and duration. Exceptions are ``error.type``,
+    ``error.message`` and ``error.stack_trace``.
     """
 
     def __init__(self, *, full: bool = False) -> None:
@@ -84,8 +111,13 @@ class Ecs(logging.Formatter):
             },
             "service": self._service,
         }
+        labels = {name: redact(str(value)) for name, value in getattr(record, "labels", {}).items()}
         if message := _message_of(record):
-            fields["labels"] = {"correlation_id": redact(message)}
+            labels["correlation_id"] = redact(message)
+        if labels:
+            fields["labels"] = labels
+        if event := getattr(record, "event", None):
+            fields["event"] = event
         if record.exc_info and record.exc_info[0] is not None:
             kind, error, _ = record.exc_info
             trace = self.formatException(record.exc_info) if self._full else _outline(record.exc_info)

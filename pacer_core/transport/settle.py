@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from pacer_core.config.model import Config, Consumer
+from pacer_core.logs import identifiers
 from pacer_core.messages import Delivery, FollowUp, Outcome
 from pacer_core.policy import Verdict, decide
 from pacer_core.traces import trace_headers
@@ -18,6 +19,8 @@ from pacer_core.transport.topology import dead_queue, retry_exchange
 
 log = logging.getLogger("pacer.settle")
 
+_ECS_OUTCOMES = {Outcome.ACKED: "success", Outcome.RETRIED: "unknown", Outcome.DEAD: "failure"}
+
 
 class Settler:
     """Brings deliveries to their end at one broker: first the copies, confirmed, then the ack."""
@@ -25,6 +28,9 @@ class Settler:
     def __init__(self, config: Config, publisher: Publisher) -> None:
         self._publisher = publisher
         self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in config.consumers}
+        self._levels = {
+            plan.name: logging.INFO if plan.logs_messages else logging.DEBUG for plan in config.consumers
+        }
         self._targets = _targets(config)
 
     def settle(self, delivery: Delivery) -> tuple[Delivery, int | None]:
@@ -39,7 +45,7 @@ class Settler:
             Where something was not confirmed: the message has to stay unacknowledged.
         """
         if delivery.outcome is Outcome.ACKED and not delivery.follow_ups:
-            _tell_done(delivery)
+            _tell_done(delivery, self._levels[delivery.consumer])
             return delivery, None
         consumer = self._consumers[delivery.consumer]
         verdict = decide(delivery, consumer.retries, consumer.not_yet)
@@ -50,7 +56,10 @@ class Settler:
             messages.append(self._dead(delivery, verdict))
         if messages:
             self._publisher.publish(messages)
-        _tell(delivery, verdict)
+        if verdict.outcome is Outcome.ACKED:
+            _tell_done(delivery, self._levels[delivery.consumer])
+        else:
+            _tell(delivery, verdict)
         if verdict.outcome is not delivery.outcome:
             delivery = attrs.evolve(delivery, outcome=verdict.outcome)
         return delivery, verdict.step
@@ -103,26 +112,54 @@ def _targets(config: Config) -> dict[str, tuple[str, ...]]:
 
 
 def _tell(delivery: Delivery, verdict: Verdict) -> None:
-    """Write one line for each message that did not simply succeed."""
-    who = {"correlation_id": delivery.envelope.correlation_id}
+    """Write the line of a message that did not simply succeed."""
+    described = identifiers(delivery.description)
+    about = _about(delivery, verdict.outcome)
     if verdict.outcome is Outcome.DEAD:
         fields = "; ".join(str(field) for field in delivery.bad_fields[:20])
         log.warning(
-            "%s: dead in %s: %s%s",
+            "%s: dead in %s: %s%s%s",
             delivery.consumer,
             dead_queue(delivery.envelope.queue),
             verdict.reason,
             f" ({fields})" if fields else "",
-            extra=who,
+            f"; {described}" if described else "",
+            extra=about,
         )
-    elif verdict.outcome is Outcome.RETRIED:
-        log.info("%s: again in %s s: %s", delivery.consumer, verdict.step, delivery.error, extra=who)
     else:
-        _tell_done(delivery)
+        log.info(
+            "%s: again in %s s: %s%s",
+            delivery.consumer,
+            verdict.step,
+            delivery.error,
+            f"; {described}" if described else "",
+            extra=about,
+        )
 
 
-def _tell_done(delivery: Delivery) -> None:
-    if log.isEnabledFor(logging.DEBUG):
-        described = " ".join(f"{key}={value}" for key, value in delivery.description.items())
-        who = {"correlation_id": delivery.envelope.correlation_id}
-        log.debug("%s: done %s", delivery.consumer, described, extra=who)
+def _tell_done(delivery: Delivery, level: int) -> None:
+    if log.isEnabledFor(level):
+        described = identifiers(delivery.description)
+        log.log(
+            level,
+            "%s: done in %.1f ms%s",
+            delivery.consumer,
+            1000 * _seconds(delivery),
+            f"; {described}" if described else "",
+            extra=_about(delivery, Outcome.ACKED),
+        )
+
+
+def _about(delivery: Delivery, outcome: Outcome) -> dict[str, Any]:
+    """Give what a record has beside its text, for a log that a program reads: ECS, labels and event."""
+    return {
+        "correlation_id": delivery.envelope.correlation_id,
+        "labels": {**delivery.description, "consumer": delivery.consumer, "outcome": outcome.value},
+        "event": {"outcome": _ECS_OUTCOMES[outcome], "duration": round(1e9 * _seconds(delivery))},
+    }
+
+
+def _seconds(delivery: Delivery) -> float:
+    if delivery.started is None or delivery.finished is None:
+        return 0.0
+    return (delivery.finished - delivery.started).total_seconds()

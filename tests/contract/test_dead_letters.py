@@ -49,8 +49,11 @@ def test_a_message_tells_of_its_delays(broker: Broker) -> None:
 
     (death,) = headers["x-death"]
     assert isinstance(death.pop("time"), datetime)
+    # RabbitMQ 4 begins anew for what a client publishes; PACER counts in headers of its own.
+    server = getattr(channel.connection, "server_properties", None) or {}
+    afresh = str(server.get("version", "")).startswith("4.")
     assert death == {
-        "count": 3,
+        "count": 1 if afresh else 3,
         "reason": "expired",
         "queue": "retry.20",
         "exchange": "retry",

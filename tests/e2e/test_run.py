@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import amqp
 import pytest
 
 from pacer_core import worker
@@ -100,8 +101,8 @@ def test_a_single_run_handles_the_follow_up_of_what_took_longer_than_the_quiet(
     monkeypatch.setattr(worker, "_QUIET", 0.2)
     depth, late = worker._depth, ['{"name": "a", "first": "sleep 0.5", "second": "emit follow-ups"}']
 
-    def deep(*given: Any) -> int:
-        found = depth(*given)
+    def deep(*given: Any, read: bool) -> int | None:
+        found = depth(*given, read=read)
         if late and not found:  # the message comes when everything has been found empty
             publish(file, late.pop())
         return found
@@ -143,3 +144,31 @@ def test_an_inline_run_goes_on_until_it_is_stopped(site: Site, file: Path) -> No
     eventually(lambda: "second a 2" in effects(site), what=lambda: running.printed)
     assert running.end() == 0
     assert f"in {running.process.pid} MainThread" in effects(site)
+
+
+def test_a_single_run_does_not_take_a_queue_for_empty_that_the_broker_cannot_ask(
+    site: Site, rabbitmq: RabbitMQ, rabbitmq_vhost: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.install("lab-pacer", PLUGIN)
+    broker = f"{{host: 127.0.0.1, port: {rabbitmq.port}, vHost: {rabbitmq_vhost}}}"
+    file = site.write(CONFIG.format(broker=broker, state=tmp_path / "state", port=free_port()))
+    publish(file, '{"name": "a"}')
+    monkeypatch.setattr(worker, "_QUIET", 0.2)
+    depth, looks = worker._depth, list[int | None]()
+
+    def busy(connection: Any, queues: Any, *, read: bool) -> int | None:
+        """Have the queue hang, as on a broker that has too much to do, for ten looks."""
+        if not looks:
+            rabbitmq.ctl("eval", f"sys:suspend('{rabbitmq_vhost}_jobs').")
+            channel = connection.channel()
+            channel.basic_publish(amqp.Message('{"name": "b"}', content_type="application/json"), "", "jobs")
+        found = depth(connection, queues, read=read)
+        looks.append(found)
+        if len(looks) == 10:
+            rabbitmq.ctl("eval", f"sys:resume('{rabbitmq_vhost}_jobs').")
+        return found
+
+    monkeypatch.setattr(worker, "_depth", busy)
+    done = site.pacer("run", "--once", "-c", file)
+    assert (done.code, done.out) == (0, "2 done, 0 dead, 0 waiting for a retry\n")
+    assert looks[0] is None

@@ -11,13 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from tests.services.base import Nest, ServiceFailedError, free_port, program, wait_until
+from tests.services.base import Nest, ServiceFailedError, ServiceMissingError, free_port, program, wait_until
 from tests.services.server import Server
 
 PACKAGE = "rabbitmq-server"
 # Not the wrapper in /usr/sbin, which refuses everybody but root and the user rabbitmq.
 FOLDER = "/usr/lib/rabbitmq/bin"
 NODE = "rabbit@localhost"
+
+# The root of another system, in which RabbitMQ, Erlang and epmd are taken: "PACER_RABBITMQ=/opt/trixie".
+OTHER_ROOT = os.environ.get("PACER_RABBITMQ", "")
 
 # What makes a plugin listen on a port of ours.
 LISTENERS = {
@@ -50,10 +53,10 @@ class RabbitMQ(Server):
     name = "RabbitMQ"
 
     def __init__(self, *, plugins: Sequence[str] = (), config: Mapping[str, str | int] | None = None) -> None:
-        self._server = program("rabbitmq-server", FOLDER, package=PACKAGE)
-        self._ctl = program("rabbitmqctl", FOLDER, package=PACKAGE)
-        self._epmd = program("epmd", package="erlang-base")
-        self._erl_call = program("erl_call", package="erlang-base")
+        self._server = _command("rabbitmq-server", FOLDER, package=PACKAGE)
+        self._ctl = _command("rabbitmqctl", FOLDER, package=PACKAGE)
+        self._epmd = _command("epmd", package="erlang-base")
+        self._erl_call = _command("erl_call", package="erlang-base")
         self.port = free_port()
         self.ports = {plugin: free_port() for plugin in plugins if plugin in LISTENERS}
         self._cookie = secrets.token_hex(16)
@@ -97,12 +100,12 @@ class RabbitMQ(Server):
             "RABBITMQ_PID_FILE": str(folder / "pid"),
         }
         # Erlang would start one as a daemon, and leave it behind.
-        self._nest.start(self._epmd, "-address", "127.0.0.1", env=self._env, log="epmd.log")
+        self._nest.start(*self._epmd, "-address", "127.0.0.1", env=self._env, log="epmd.log")
         port = int(self._env["ERL_EPMD_PORT"])
         wait_until(lambda: _listens(port), seconds=20, what="epmd listens")
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        return self._nest.start(self._server, env=self._env, log="output.log")
+        return self._nest.start(*self._server, env=self._env, log="output.log")
 
     def url(self, vhost: str = "/") -> str:
         """Give the AMQP URL of a virtual host, as kombu and others read it."""
@@ -141,7 +144,7 @@ class RabbitMQ(Server):
         ServiceFailedError
             Where it fails, with what it says.
         """
-        return self._run(self._ctl, "--quiet", *arguments)
+        return self._run(*self._ctl, "--quiet", *arguments)
 
     def log(self, lines: int = 100) -> str:
         """Give the last lines of what the node has printed and logged."""
@@ -152,7 +155,7 @@ class RabbitMQ(Server):
     def _evaluate(self, expression: str) -> None:
         # 16 ms for a virtual host with its permissions, where two calls of rabbitmqctl take a second, and
         # the HTTP interface 25 ms and a plugin in every node.
-        call = (self._erl_call, "-sname", NODE, "-c", self._cookie, "-timeout", "60", "-e")
+        call = (*self._erl_call, "-sname", NODE, "-c", self._cookie, "-timeout", "60", "-e")
         for last in (False,) * 20 + (True,):
             try:
                 answer = self._run(*call, text=expression + "\n")
@@ -170,12 +173,28 @@ class RabbitMQ(Server):
             command, env=self._env, cwd=self._nest.folder, input=text, capture_output=True, text=True
         )
         if done.returncode:
-            raise ServiceFailedError(f"{os.path.basename(command[0])}: {done.stderr or done.stdout}")
+            raise ServiceFailedError(f"{' '.join(command)}: {done.stderr or done.stdout}")
         return done.stdout
 
     def _responds(self) -> bool:
         # The listener for AMQP is the last thing that a node starts; plugins listen before.
         return _listens(self.port, say=b"AMQP\x00\x00\x09\x01")
+
+
+def _command(name: str, *folders: str, package: str) -> tuple[str, ...]:
+    """Give what starts a program: of this system, or, for root, of the one that ``PACER_RABBITMQ`` names."""
+    if not OTHER_ROOT:
+        return (program(name, *folders, package=package),)
+    if not os.path.ismount(os.path.join(OTHER_ROOT, "proc")):
+        raise ServiceMissingError(
+            f"PACER_RABBITMQ names {OTHER_ROOT}, where /proc is not mounted: "
+            f"tests/services/debian.sh {OTHER_ROOT} makes and mounts it"
+        )
+    paths = [f"{folder}/{name}" for folder in (*folders, "/usr/bin")]
+    there = [path for path in paths if os.path.lexists(OTHER_ROOT + path)]
+    if not there:
+        raise ServiceMissingError(f"PACER_RABBITMQ names {OTHER_ROOT}, which has no {name}")
+    return ("chroot", OTHER_ROOT, there[0])
 
 
 def _listens(port: int, say: bytes = b"") -> bool:

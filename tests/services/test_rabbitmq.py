@@ -12,7 +12,7 @@ import pytest
 
 from tests.services import RabbitMQ, ServiceFailedError
 from tests.services import rabbitmq as module
-from tests.services.base import wait_until
+from tests.services.base import ServiceMissingError, wait_until
 from tests.services.fixtures import skip_without_program
 
 StartRabbitMQ = Callable[..., RabbitMQ]
@@ -135,6 +135,7 @@ def test_a_node_that_cannot_start_shows_its_log(start_rabbitmq: StartRabbitMQ) -
 
 
 def test_a_missing_program_skips_and_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OTHER_ROOT", "")
     monkeypatch.setattr(module, "FOLDER", "/nowhere")
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.delenv("PACER_REQUIRE_SERVICES", raising=False)
@@ -146,6 +147,7 @@ def test_a_missing_program_skips_and_names_the_package(monkeypatch: pytest.Monke
 
 
 def test_a_missing_program_fails_where_services_are_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OTHER_ROOT", "")
     monkeypatch.setattr(module, "FOLDER", "/nowhere")
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setenv("PACER_REQUIRE_SERVICES", "1")
@@ -153,4 +155,10 @@ def test_a_missing_program_fails_where_services_are_required(monkeypatch: pytest
         pytest.raises(pytest.fail.Exception, match="apt-get install rabbitmq-server"),
         skip_without_program(),
     ):
+        RabbitMQ()
+
+
+def test_a_system_named_for_rabbitmq_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OTHER_ROOT", "/nowhere")
+    with pytest.raises(ServiceMissingError, match="names /nowhere, where /proc is not mounted"):
         RabbitMQ()

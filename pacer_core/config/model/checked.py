@@ -51,6 +51,12 @@ class ConsumerPlan:
         return self.config.name
 
     @property
+    def logs_messages(self) -> bool:
+        """Whether the log says of every message at ``INFO`` that it was handled."""
+        given = self.config.log_messages
+        return bool(self.integrations) if given is None else given
+
+    @property
     def left_out(self) -> dict[str, list[str]]:
         """The tasks that do not run, by the names of what they need and the consumer does not name."""
         runs = {task.name for task in self.pipeline.tasks}

@@ -82,6 +82,9 @@ class Consumer:
         What happens after a failure.
     not_yet
         What happens when something that another message brings is missing.
+    log_messages
+        Whether the log says at ``INFO`` of every message that it was handled: by default where the consumer
+        has integrations. Without, it says so at ``DEBUG``; what is retried or dead is told in any case.
     options
         The options of its type.
     task_options
@@ -100,6 +103,7 @@ class Consumer:
     crashes: Positive = _THREE
     retries: Retries = field(factory=Retries)
     not_yet: NotYetPolicy = field(factory=NotYetPolicy)
+    log_messages: bool | None = None
     options: Any = None
     task_options: Any = None
 

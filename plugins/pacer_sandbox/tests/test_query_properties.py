@@ -2,7 +2,7 @@
 
 import operator
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -62,7 +62,7 @@ ROWS: list[Row] = [
 
 
 @pytest.fixture(scope="module")
-def connection() -> sqlite3.Connection:
+def connection() -> Iterator[sqlite3.Connection]:
     store = Store(SCHEMA)
 
     def add(entity: str, **values: Any) -> int:
@@ -84,7 +84,8 @@ def connection() -> sqlite3.Connection:
     for row in ROWS:
         stored = {name: value for name, value in row.items() if name != "visit"}
         add("Dataset", **stored, type=raw, investigation=parents[row["visit"]])
-    return store.connection
+    yield store.connection
+    store.close()
 
 
 def negate(known: bool | None) -> bool | None:

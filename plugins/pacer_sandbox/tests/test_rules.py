@@ -1,5 +1,6 @@
 """Authorisation rules over a small catalogue, through ``Authoriser``, ``check_rule`` and ``search``."""
 
+from collections.abc import Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,8 +61,10 @@ class Catalogue:
 
 
 @pytest.fixture
-def catalogue() -> Catalogue:
-    return Catalogue()
+def catalogue() -> Iterator[Catalogue]:
+    made = Catalogue()
+    yield made
+    made.store.close()
 
 
 def test_nothing_is_allowed_that_no_rule_allows_except_to_root(catalogue: Catalogue) -> None:

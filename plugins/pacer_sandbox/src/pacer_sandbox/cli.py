@@ -43,9 +43,13 @@ def icat(
         logging.getLogger("pacer_sandbox.calls").setLevel(logging.INFO)
     try:
         box = IcatSandbox(data, seed, port, zone, host=host, accounts=accounts)
+    except (ValueError, KeyError, OSError) as exc:
+        raise click.ClickException(str(exc)) from exc
+    try:
         if misbehave:
             box.catalogue.tell(json.loads(misbehave))
     except (ValueError, KeyError, OSError) as exc:
+        box.catalogue.close()
         raise click.ClickException(str(exc)) from exc
     # Not what SIGINT has: a shell starts a command behind `&` with SIGINT ignored.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -43,10 +43,14 @@ class IcatSandbox:
             zone=ZoneInfo(zone),
             max_entities=max_entities,
         )
-        if seed is not None and self.catalogue.is_empty():
-            fill(self.catalogue, seed)
-        if self._in_memory:
-            self.catalogue.store.keep()
+        try:
+            if seed is not None and self.catalogue.is_empty():
+                fill(self.catalogue, seed)
+            if self._in_memory:
+                self.catalogue.store.keep()
+        except BaseException:
+            self.catalogue.close()
+            raise
         self._server: Server | None = None
 
     def __enter__(self) -> "IcatSandbox":

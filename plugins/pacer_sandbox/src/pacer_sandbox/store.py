@@ -40,10 +40,14 @@ class Store:
         self.schema = schema
         self.lock = threading.RLock()
         self.connection = connect(path)
-        if not self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sequence'").fetchone():
-            self.connection.executescript(ddl(schema))
-        self._next_id = self._stored_id()
         self._snapshot: sqlite3.Connection | None = None
+        try:
+            if not self.connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sequence'").fetchone():
+                self.connection.executescript(ddl(schema))
+            self._next_id = self._stored_id()
+        except BaseException:
+            self.connection.close()
+            raise
 
     def _stored_id(self) -> int:
         found: int = self.connection.execute("SELECT next FROM _sequence").fetchone()[0]
@@ -81,7 +85,8 @@ class Store:
     def keep(self) -> None:
         """Remember the present content as what ``reset`` returns to."""
         with self.lock:
-            self._snapshot = connect(None)
+            if self._snapshot is None:
+                self._snapshot = connect(None)
             self.connection.backup(self._snapshot)
 
     def reset(self) -> None:
