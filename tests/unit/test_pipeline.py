@@ -229,8 +229,8 @@ def test_a_very_long_reason_is_cut_and_a_very_long_trace_too(diary: Diary) -> No
 
 @pytest.mark.parametrize("reason", ["a\nb", "a\x1b[2Jb", "a\x00b", "a\udc80b", "a\u2028b", "a\r\n\r\nb"])
 def test_a_reason_is_one_line_that_controls_no_terminal(diary: Diary, reason: str) -> None:
-    for signal in (Reject(reason, fields=[BadField(reason, reason)]), Retry(reason), NotYet(reason)):
-        (failure,) = diary.deliver(diary.task("a", signal)).failures
+    for one in (Reject(reason, fields=[BadField(reason, reason)]), Retry(reason), NotYet(reason)):
+        (failure,) = diary.deliver(diary.task("a", one)).failures
         for text in (failure.reason, *(str(bad) for bad in failure.fields)):
             assert text.isprintable()
             assert text.isascii() or "\N{REPLACEMENT CHARACTER}" in text
