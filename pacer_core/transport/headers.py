@@ -166,7 +166,11 @@ def copy_headers(delivery: Delivery, retries: int, waited: int = 0) -> dict[str,
 
     ``waited`` is for how long it will have waited by then for what is still to come.
     """
-    return _headers(delivery, retries, {"waited": waited} if waited else {})
+    return _headers(delivery, retries, _waited(waited))
+
+
+def _waited(seconds: int) -> dict[str, Any]:
+    return {"waited": seconds} if seconds else {}
 
 
 def _headers(delivery: Delivery, retries: int, more: dict[str, Any]) -> dict[str, Any]:
@@ -209,7 +213,8 @@ def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any
     return _headers(
         delivery,
         retries,
-        {
+        _waited(delivery.envelope.waited)
+        | {
             "error": cut(reason, 1000),
             "fields": [cut(str(field), 200) for field in fields[:FIELDS_SHOWN]],
             "field-count": len(fields),

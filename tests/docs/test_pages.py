@@ -98,7 +98,7 @@ def test_the_two_bodies_on_the_page_about_messages_give_the_same_message() -> No
 def test_the_reference_lists_every_header_of_a_dead_copy() -> None:
     listed = re.findall(r"^\| `(x-pacer-[\w-]+)`", (REFERENCE / "headers.md").read_text(), re.MULTILINE)
     headers = {"long": "x" * 200_000}
-    envelope = Envelope(b"", "q", headers=headers, path=("here",), original={"expiration": "1"})
+    envelope = Envelope(b"", "q", headers=headers, path=("here",), original={"expiration": "1"}, waited=5)
     written = dead_headers(Delivery(envelope, "c", Outcome.DEAD), 0, "why")
     assert len(listed) == len(set(listed))
     assert set(listed) == {name for name in written if name.startswith(PREFIX)}
