@@ -7,7 +7,7 @@ import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from rich.console import Console
 from rich.table import Table
 
@@ -25,6 +25,16 @@ class Row:
     target: float
     what: str
     at_most: bool = False
+    real: str | None = None
+    """What it is on a real server, where that is something else; ``""`` where it is nothing."""
+    real_target: float | None = None
+
+    def on(self, *, sandbox: bool) -> Row | None:
+        """Give the row as it is on a sandbox, which is told to be slow, or on a real server, which is not."""
+        if sandbox or self.real is None:
+            return self
+        target = self.target if self.real_target is None else self.real_target
+        return evolve(self, what=self.real, target=target) if self.real else None
 
     def reached(self, value: float) -> bool:
         """Tell whether the target is reached."""
@@ -43,8 +53,13 @@ RATIOS = (
         "ingest1000/wire", 1.25,
         "our time against posting the ready-made envelope, at 500 ms for the create and 1 ms for a search",
         at_most=True,
+        real="our time against posting the ready-made envelope, at the server's own pace",
     ),
-    Row("parallel8", 7.2, "8 threads on 8 investigations against one thread, at 50 ms a call"),
+    Row(
+        "parallel8", 7.2, "8 threads on 8 investigations against one thread, at 50 ms a call",
+        real="8 threads on 8 investigations: our rate against that of 8 connections posting envelopes",
+        real_target=0.8,
+    ),
 )  # fmt: skip
 FIGURES = (
     Row("cpu-per-datafile", 60, "microseconds of client CPU for each of the 1 000 datafiles", at_most=True),
@@ -60,6 +75,7 @@ FIGURES = (
         "sandbox-per-object", 0.25,
         "milliseconds that the sandbox takes for each object of the envelope, HTTP included",
         at_most=True,
+        real="",
     ),
     Row(
         "calls-per-links", 20,
@@ -90,10 +106,16 @@ class Report:
     when: datetime = field(factory=lambda: datetime.now(UTC))
 
 
+def rows_of(report: Report) -> list[Row]:
+    """Give the rows as they are judged where the report was made."""
+    rows = [row.on(sandbox=report.is_sandbox) for row in ROWS]
+    return [row for row in rows if row is not None]
+
+
 def show(report: Report, console: Console) -> None:
     """Print the table."""
     table = Table("row", "value", "to reach", "", "what", title="Datasets into ICAT")
-    for row in ROWS:
+    for row in rows_of(report):
         value = report.values.get(row.name)
         if value is not None:
             mark, colour = ("reached", "green") if row.reached(value) else ("missed", "red")
@@ -129,13 +151,29 @@ writes over HTTP to a sandbox in another one on the same machine. Ours is everyt
 to the ack: parsing, checks, look-ups with warm caches, writing. The dataset of the first rows has 1 000
 datafiles and 50 parameters. Each ratio is taken within a repeat, and the median over all repeats is given.
 
+**The sandbox answers much faster than an ICAT on Java and MariaDB.** What a message costs on PACER's side
+shows there best, and for the same reason the first two ratios are far higher than a facility will see:
+python-icat's own time is most of what is compared. On a real ICAT 6.2, where storing costs the same whoever
+asks, they were:
+
+| row | on the sandbox | on a real ICAT 6.2 |
+|---|---|---|
+| `ingest1000/one-by-one` | {one_by_one:.0f} | 27 to 31 |
+| `ingest1000/createMany` | {create_many:.0f} | 12 to 13 |
+
 A real ICAT is measured with the same script: `benchmarks/icat.py --url URL --auth PLUGIN/USER:PASSWORD`. Its
 account has to be one that may create a facility: one is made for the measurement, and deleted at the end.
+Nothing there can be told to be slow: `ingest1000/wire` is measured at the server's own pace, and `parallel8`
+is our rate with eight threads against that of eight connections that post ready-made envelopes.
 """
 
 
 def _page(report: Report) -> str:
-    parts = [_INTRODUCTION, "## Figures\n", "| row | value | to reach | | what |\n|---|---|---|---|---|"]
+    values = report.values
+    introduction = _INTRODUCTION.format(
+        one_by_one=values["ingest1000/one-by-one"], create_many=values["ingest1000/createMany"]
+    )
+    parts = [introduction, "## Figures\n", "| row | value | to reach | | what |\n|---|---|---|---|---|"]
     for row in ROWS:
         value = report.values[row.name]
         mark = "reached" if row.reached(value) else "missed"

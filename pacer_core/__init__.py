@@ -2,11 +2,21 @@
 
 from pacer_core import starting as _starting  # noqa: F401, I001 - first: until then, SIGTERM is a death
 
-from pacer_core.consumers import ConsumerType, IntegrationType, Key, LogHandlerType, Task, task
+from pacer_core.consumers import (
+    ConsumerType,
+    IntegrationType,
+    Key,
+    LogHandlerType,
+    Seen,
+    Task,
+    Use,
+    task,
+)
 from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
+from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.types import Scalar, Text, Texts, element
 from pacer_core.settled import SettledContext
 
@@ -26,12 +36,17 @@ __all__ = [
     "Retry",
     "Scalar",
     "Secret",
+    "Seen",
     "SettledContext",
     "Task",
     "Text",
     "Texts",
+    "Use",
     "element",
     "hookimpl",
+    "read_integer",
+    "read_number",
+    "read_truth",
     "redact",
     "task",
 ]

@@ -44,6 +44,9 @@ class IntegrationType(Generic[C]):
         ``open`` is handed as ``shared``; without it they get ``None``.
     check
         A harmless call that fails when the system is away or refuses us.
+    examine
+        For ``pacer doctor``, after ``check``: looks, as ``examine(client, uses)``, whether the system holds
+        what its options and the consumers that use it name, and allows what they do. Changes nothing.
     is_away
         Tells "the system is away" (the message waits) from "this message is bad".
     """
@@ -54,7 +57,25 @@ class IntegrationType(Generic[C]):
     per: Literal["process", "thread"] = "process"
     share: Callable[[Any], AbstractContextManager[Any]] | None = None
     check: Callable[[C], None] | None = None
+    examine: Callable[[C, Sequence[Use]], Iterable[Seen]] | None = None
     is_away: Callable[[BaseException], bool] = _never
+
+
+@frozen
+class Use:
+    """A consumer that an integration is for; what `IntegrationType.examine` is told of it."""
+
+    consumer: str
+    type: str
+    options: Any
+
+
+@frozen
+class Seen:
+    """One thing that `IntegrationType.examine` has seen: with ``advice`` it is wrong, without it is well."""
+
+    detail: str
+    advice: str = ""
 
 
 @frozen(eq=False)

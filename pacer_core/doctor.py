@@ -13,6 +13,7 @@ from functools import partial
 from attrs import define, frozen
 
 from pacer_core.config.model import Broker, Config, Integration
+from pacer_core.consumers import Use
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.integrations import CannotOpen, OpenIntegrations
 from pacer_core.logs import redact
@@ -90,10 +91,12 @@ def _checks(config: Config) -> Iterator[_Check]:
     for plan in config.consumers:
         used |= {one.name: one for one in plan.integrations.values()}
     for name, integration in used.items():
-        users = tuple(
-            plan.name for plan in config.consumers if name in {one.name for one in plan.integrations.values()}
-        )
-        yield _integration(config.file, integration, users)
+        uses = [
+            Use(plan.name, plan.pipeline.type.name, plan.pipeline.options)
+            for plan in config.consumers
+            if name in {one.name for one in plan.integrations.values()}
+        ]
+        yield _integration(config.file, integration, uses)
 
 
 def _broker(name: str, broker: Broker, users: tuple[str, ...], examine: Callable[[], Examined]) -> _Check:
@@ -132,7 +135,7 @@ def _advice(error: str, broker: Broker, where: str) -> str | None:
     return "upgrade the broker" if "PACER needs" in error else None
 
 
-def _integration(file: str, integration: Integration, users: tuple[str, ...]) -> _Check:
+def _integration(file: str, integration: Integration, uses: list[Use]) -> _Check:
     where = f"integrations.{integration.name} in {file}"
     away = (
         f"see that it runs and that this machine reaches it (name, port, proxy, firewall); correct address, "
@@ -146,6 +149,7 @@ def _integration(file: str, integration: Integration, users: tuple[str, ...]) ->
             if integration.type.check is None:
                 return "opens; its type has nothing more to check", []
             integration.type.check(client)
+            seen = [] if integration.type.examine is None else list(integration.type.examine(client, uses))
         except CannotOpen as error:
             return "", [Trouble(str(error), f"correct {where}, or what it names on this machine")]
         except Exception as error:
@@ -155,8 +159,11 @@ def _integration(file: str, integration: Integration, users: tuple[str, ...]) ->
         finally:
             opened.close_thread()
             opened.close()
-        return "answers, and knows the account", []
+        well = ["answers, and knows the account", *(one.detail for one in seen if not one.advice)]
+        troubles = [Trouble(one.detail, f"{one.advice} ({where})") for one in seen if one.advice]
+        return "; ".join(well), troubles
 
+    users = tuple(one.consumer for one in uses)
     return _Check("integration", integration.name, integration.type.name, users, run, away)
 
 

@@ -60,14 +60,17 @@ class Retry(Signal):
     """The outside world failed; the same message may succeed later.
 
     ``after`` is a wished delay in seconds; it is rounded up to a step of the broker's ladder of retry
-    queues. Without it the consumer's retry policy decides.
+    queues. Without it the consumer's retry policy decides. ``counted=False`` is for what says itself that it
+    is away (a database that is read-only, or shutting down), whichever message asks: nothing is known against
+    this one, which waits without coming nearer to its limit of retries.
     """
 
-    def __init__(self, reason: object, *, after: float | None = None) -> None:
+    def __init__(self, reason: object, *, after: float | None = None, counted: bool = True) -> None:
         if after is not None and not (isinstance(after, int | float) and after >= 0):
             raise TaskError("after= is a number of seconds, from 0 on")
         super().__init__(reason)
         self.after = after
+        self.counted = counted
 
 
 class AwayError(Signal):

@@ -29,7 +29,8 @@ def failure_of(task: str, error: BaseException) -> TaskFailure:
         )
         return TaskFailure(task, "reject", _one_line(error.reason), fields=fields)
     if isinstance(error, Retry):
-        return TaskFailure(task, "retry", _reason(error), after=error.after)
+        kind = "retry" if error.counted else "away"
+        return TaskFailure(task, kind, _reason(error), after=error.after)
     if isinstance(error, AwayError):
         return TaskFailure(task, "away", _reason(error))
     if isinstance(error, NotYet):

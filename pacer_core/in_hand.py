@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import amqp
@@ -90,6 +90,12 @@ class InHand:
         """How many messages of each key wait for an earlier one."""
         lanes = self._lanes
         return {} if lanes is None else lanes.waiting
+
+    @property
+    def queues(self) -> Mapping[str, int]:
+        """How many there are of each queue; any thread may ask."""
+        held = [*self._jobs.copy(), *(received for _, received in self._arrived.copy())]
+        return Counter(one.envelope.queue for one in held)
 
     def begin(self) -> None:
         """Begin with nothing: whatever was in hand is the broker's again."""

@@ -20,6 +20,7 @@ from pacer_core.messages import Delivery
 from pacer_core.settled import Publish, SettledContext
 from pacer_core.tracebacks import outline
 from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.words import counted
 
 if TYPE_CHECKING:
     from pacer_core.integrations import OpenIntegrations
@@ -140,7 +141,7 @@ class _Listener:
                 self._thread = threading.Thread(target=self._run, name=f"settled-{self._name}", daemon=True)
                 self._thread.start()
         if full and (times := self._too_slow.now()):
-            log.warning("plugin %s is too slow: it was not told of %s messages", self._name, times)
+            log.warning("plugin %s is too slow: it was not told of %s", self._name, counted(times, "message"))
 
     def end(self) -> None:
         with self._some:
@@ -156,7 +157,7 @@ class _Listener:
             self._waiting.clear()
         if left:
             self._lost(self._name, left)
-            log.warning("plugin %s was not told of %s messages: it is too slow", self._name, left)
+            log.warning("plugin %s was not told of %s: it is too slow", self._name, counted(left, "message"))
 
     def _run(self) -> None:
         try:
@@ -189,7 +190,9 @@ class _Listener:
             log.debug("plugin %s failed", self._name, exc_info=error)
             if times := self._failed.now():
                 trace = redact(outline(error))
-                log.warning("plugin %s failed after %s messages, lastly\n%s", self._name, times, trace)
+                log.warning(
+                    "plugin %s failed after %s, lastly\n%s", self._name, counted(times, "message"), trace
+                )
         finally:
             correlation_id.reset(token)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pacer_core.consumers import IntegrationType
 
 C = TypeVar("C")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_SECONDS = 100_000_000_000
 IGNORED = "ignored_messages"
 """What is counted of messages that their class passes over."""
 
@@ -61,6 +63,20 @@ class Envelope:
         value = self.properties.get("content_type")
         return _media_type(value) if isinstance(value, str) else None
 
+    @property
+    def published(self) -> datetime | None:
+        """When its publisher says that it was published: the property ``timestamp``, or ``None``.
+
+        On the wire that is a whole number since 1970: of seconds by AMQP's rules, and of milliseconds from
+        publishers that know no seconds. Numbers that would be seconds after the year 5138 count as those.
+        """
+        value = self.properties.get("timestamp")
+        if isinstance(value, datetime):  # of a transport other than AMQP
+            return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 1000 * _MOST_SECONDS:
+            return None
+        return _EPOCH + (timedelta(seconds=value) if value < _MOST_SECONDS else timedelta(milliseconds=value))
+
 
 @lru_cache(maxsize=256)
 def _media_type(value: str) -> str | None:
@@ -91,8 +107,8 @@ class TaskFailure:
     """What one task had to say when it did not finish.
 
     ``kind`` is ``retry``, ``not-yet``, ``reject`` or ``error`` (an exception that nobody expected; ``trace``
-    is its traceback, shortened). A task that was not even tried is ``away`` (the system it needs is) or
-    ``behind`` (an earlier message of its key still waits for the same task).
+    is its traceback, shortened). ``away`` is a task whose system says so itself, or that was not even tried
+    since it is; ``behind`` one that was not tried either (an earlier message of its key still waits for it).
     """
 
     task: str
@@ -177,7 +193,7 @@ class Context:
         options: Any = None,
         clients: Clients | None = None,
         facts: dict[str, Any] | None = None,
-        emit: Callable[[str, Any], None] | None = None,
+        emit: Callable[[str, Any], bool] | None = None,
     ) -> None:
         self.envelope = envelope
         self.consumer = consumer
@@ -210,15 +226,14 @@ class Context:
         """Give the opened client of an integration: ``ctx[ICAT]``."""
         return self._clients.get(integration)
 
-    def emit(self, consumer_type: str, payload: Any) -> None:
-        """Send a follow-up message to another consumer type.
+    def emit(self, consumer_type: str, payload: Any) -> bool:
+        """Send a follow-up message to another consumer type; give whether a consumer takes it.
 
         It is published and confirmed when this message settles, in whichever way, before the copy and the
         ack. Where no consumer of that type is configured nothing is sent. ``payload`` is an attrs instance,
         or anything JSON has a word for.
         """
-        if self._emit is not None:
-            self._emit(consumer_type, payload)
+        return self._emit is not None and self._emit(consumer_type, payload)
 
     def count(self, what: str, number: int = 1) -> None:
         """Count something for the metrics: one of the names in the task's ``counts=``.

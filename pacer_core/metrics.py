@@ -40,7 +40,7 @@ class State(IntEnum):
     """What a worker is doing."""
 
     STARTING = 0
-    AWAY = 1
+    DISCONNECTED = 1
     """It cannot reach the broker, and tries again."""
     READING = 2
     STAND_BY = 3
@@ -65,6 +65,8 @@ class Shape:
     """The plugins that hear of settled messages."""
     counts: Mapping[str, tuple[str, ...]] = field(factory=dict)
     """By consumer, what its tasks count themselves."""
+    queues: tuple[str, ...] = ()
+    """The queues that it reads."""
 
     def series(self) -> Iterable[Series]:
         """Name every number, in its order."""
@@ -78,6 +80,7 @@ class Shape:
         yield from (("waiting", space) for space in self.spaces)
         yield from (("lost", plugin) for plugin in self.listeners)
         yield from (("counted", consumer, what) for consumer, names in self.counts.items() for what in names)
+        yield from (("held", queue) for queue in self.queues)
         yield from (("in_hand",), ("state",))
 
 
@@ -96,6 +99,7 @@ def shape(config: Config, plans: Sequence[ConsumerPlan]) -> Shape:
         tuple(sorted(spaces)),
         tuple(config.listeners),
         {plan.name: _counts(plan) for plan in plans},
+        tuple(dict.fromkeys(queue for plan in plans for queue in plan.config.queues)),
     )
 
 
@@ -164,7 +168,7 @@ class Board:
         }
         self._confirm = self._at["confirm", "0"]
         self._lock = threading.Lock()
-        self.gauges(0, {}, {}, {})
+        self.gauges({}, {}, {}, {})
         self.state(State.STARTING)
 
     def settled(self, delivery: Delivery) -> None:
@@ -204,7 +208,7 @@ class Board:
 
     def gauges(
         self,
-        in_hand: int,
+        held: Mapping[str, int],
         waiting: Mapping[str, int],
         open_: Mapping[str, bool],
         found_nothing: Mapping[str, bool],
@@ -213,15 +217,17 @@ class Board:
 
         Parameters
         ----------
-        in_hand
-            How many messages the worker holds.
+        held
+            By queue, how many of its messages the worker has in hand.
         waiting
             By ``SPACE:KEY``, how many of these wait for an earlier one of their key.
         open_, found_nothing
             By integration, whether its breaker is open, and whether none of its first look-ups has found
             anything.
         """
-        self._numbers[self._at["in_hand",]] = in_hand
+        self._numbers[self._at["in_hand",]] = sum(held.values())
+        for queue in self._shape.queues:
+            self._numbers[self._at["held", queue]] = held.get(queue, 0)
         for name in self._shape.integrations:
             self._numbers[self._at["open", name]] = open_.get(name, False)
             self._numbers[self._at["found_nothing", name]] = found_nothing.get(name, False)
@@ -295,6 +301,7 @@ def _read(data: bytes) -> Snapshot:
         tuple(names["spaces"]),
         tuple(names["listeners"]),
         {consumer: tuple(counts) for consumer, counts in names["counts"].items()},
+        tuple(names.get("queues", ())),
     )
     series = list(shape.series())
     start = len(_head(shape))

@@ -14,3 +14,8 @@ def dead_queue(queue: str) -> str:
 def retry_exchange(step: int) -> str:
     """Name the exchange (and queue) where copies wait; their routing key is their work queue."""
     return f"{RETRY}{step}s"
+
+
+def step_of(queue: str) -> int:
+    """Give the step of the ladder that has a queue of this name."""
+    return int(queue.removeprefix(RETRY).removesuffix("s"))

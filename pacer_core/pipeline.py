@@ -23,6 +23,7 @@ from pacer_core.consumers import ConsumerType, IntegrationType, Task
 from pacer_core.errors import FactsTooLargeError, IgnoreError, PacerError, Reject, Signal, TaskError
 from pacer_core.failures import failure_of
 from pacer_core.messages import IGNORED, Clients, Context, Delivery, Envelope, FollowUp, Outcome, TaskFailure
+from pacer_core.packed import is_packed, remark, unpacked
 
 log = logging.getLogger("pacer.pipeline")
 
@@ -87,7 +88,8 @@ class Pipeline:
     def parse(self, envelope: Envelope) -> Any:
         """Give the typed message, or the `Delivery` of one that cannot be read or is passed over."""
         try:
-            message = self.parse_message(envelope, self.type)
+            plain = unpacked(envelope) if is_packed(envelope) else envelope
+            message = self.parse_message(plain, self.type)
             if message is None and self.type.message is not None:
                 raise Reject(
                     f"no plugin reads content type {envelope.content_type!r} "
@@ -96,6 +98,10 @@ class Pipeline:
         except IgnoreError as ignored:
             log.info("%s: ignored: %s", self.consumer, ignored.reason, extra=_who(envelope))
             return self.process(envelope, None, ignored=True)
+        except Reject as reject:
+            more = remark(envelope)
+            reason = f"{reject.reason}; {more}" if more else reject.reason
+            return self.failed(envelope, None, PARSE, Reject(reason, fields=reject.fields))
         except BaseException as error:
             return self.failed(envelope, None, PARSE, of_a_task(error))
         return message
@@ -147,9 +153,11 @@ class Pipeline:
         started = datetime.now(UTC)
         follow_ups: list[FollowUp] = []
 
-        def emit(consumer_type: str, payload: Any) -> None:
-            if self.accepts(consumer_type):
+        def emit(consumer_type: str, payload: Any) -> bool:
+            taken = self.accepts(consumer_type)
+            if taken:
                 follow_ups.append(FollowUp(consumer_type, to_json(payload)))
+            return taken
 
         context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
         done, rejected = set(envelope.done), dict(envelope.rejected)

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from pacer_core.config.model import NotYetPolicy, Retries
 from pacer_core.messages import Delivery, Outcome
+from pacer_core.words import counted
 
 LADDER = (1, 5, 15, 60, 300, 900, 3600, 21600)
 """The steps of the ladder of retry queues, in seconds; a wished delay is rounded up to one of them."""
@@ -45,7 +46,7 @@ def decide(delivery: Delivery, retries: Retries, not_yet: NotYetPolicy) -> Verdi
     count = envelope.retries + (1 if failed else 0)
     if failed:
         if count > retries.limit:
-            reason = f"{error} (gave up after {retries.limit} retries)"
+            reason = f"{error} ({_gave_up(retries.limit)})"
             return Verdict(Outcome.DEAD, count, reason=reason, waited=waited)
         wished = _grown(retries, count) if delivery.delay is None else delivery.delay
         return Verdict(Outcome.RETRIED, count, step=round_up(wished), waited=waited)
@@ -59,6 +60,12 @@ def decide(delivery: Delivery, retries: Retries, not_yet: NotYetPolicy) -> Verdi
         return Verdict(Outcome.RETRIED, count, step=step, waited=waited + step)
     step = round_up(delivery.delay or min(patience, _LONGEST_AWAY))
     return Verdict(Outcome.RETRIED, count, step=step, waited=waited)
+
+
+def _gave_up(limit: int) -> str:
+    return (
+        f"gave up after {counted(limit, 'retry', 'retries')}" if limit else "not retried: retries.limit is 0"
+    )
 
 
 def round_up(seconds: float) -> int:

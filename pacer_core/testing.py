@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -40,7 +41,8 @@ def deliver(
     content_type
         The media type that goes with it; without one, the first byte tells.
     properties
-        Further AMQP properties that a publisher sets: ``{"timestamp": datetime.now(UTC)}``.
+        Further AMQP properties that a publisher sets. They arrive as a broker delivers them: a ``timestamp``
+        that is given as a datetime is a whole number of seconds since 1970.
     integrations
         The opened clients by integration type; tasks that need another one are left out, as they are where
         YAML does not enable it.
@@ -55,7 +57,8 @@ def deliver(
     envelope = Envelope(
         body=body.encode() if isinstance(body, str) else body,
         queue="test",
-        properties={**(properties or {}), **({} if content_type is None else {"content_type": content_type})},
+        properties=_as_delivered(properties or {})
+        | ({} if content_type is None else {"content_type": content_type}),
         correlation_id=str(uuid4()),
         attempt=1 if after is None else after.envelope.attempt + 1,
         done=() if after is None else after.done,
@@ -73,6 +76,15 @@ def deliver(
     )
     first = pipeline.handle(envelope, Clients(clients))
     return pipeline.handle(envelope, Clients(clients)) if twice else first
+
+
+def _as_delivered(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Give properties as they come off the wire, where times are whole seconds; naive ones are of UTC."""
+    stamp = properties.get("timestamp")
+    if not isinstance(stamp, datetime):
+        return dict(properties)
+    aware = stamp if stamp.tzinfo is not None else stamp.replace(tzinfo=UTC)
+    return {**properties, "timestamp": int(aware.timestamp())}
 
 
 def run_task(

@@ -41,6 +41,7 @@ from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.settle import Settler
 from pacer_core.transport.topology import declare, retry_exchange
+from pacer_core.words import counted
 
 log = logging.getLogger("pacer.worker")
 
@@ -225,7 +226,7 @@ class Worker:
                 self._connection = None
                 hang_up(connection)
 
-    def _back_off(self, failures: int, error: Exception, state: State = State.AWAY) -> int:
+    def _back_off(self, failures: int, error: Exception, state: State = State.DISCONNECTED) -> int:
         # An error of ours, or one that was made from it, names the broker or the queue.
         said = redact(f"{error}" or type(error).__name__)
         ours = isinstance(error, BrokerError) or isinstance(error.__cause__, BrokerError)
@@ -340,7 +341,8 @@ class Worker:
             return True
         if waiting != self._awaited:
             self._awaited = waiting
-            log.info("%s wait for a retry", f"{waiting:,} messages" if waiting != 1 else "1 message")
+            verb = "waits" if waiting == 1 else "wait"
+            log.info("%s %s for a retry", counted(waiting, "message"), verb)
         return bool(waiting)
 
     def _settled(self, settled: Delivery) -> None:
@@ -368,7 +370,7 @@ class Worker:
                 log.info("%s", line)
             breakers = self._breakers.all
             self.board.gauges(
-                len(self._in_hand),
+                self._in_hand.queues,
                 self._in_hand.waiting,
                 {name: breaker.open for name, breaker in breakers.items()},
                 {name: breaker.found_nothing for name, breaker in breakers.items()},

@@ -17,6 +17,7 @@ from pacer_core.cli.run import run
 from pacer_core.cli.send import send
 from pacer_core.cli.status import status
 from pacer_core.cli.trace import trace
+from pacer_core.cli.waiting import waiting
 from pacer_core.config import ConfigError
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.logs import redact
@@ -85,5 +86,5 @@ def main() -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
 
 
-for _command in (run, send, status, dead, trace, doctor, config, plugins):
+for _command in (run, send, status, waiting, dead, trace, doctor, config, plugins):
     main.add_command(_command)

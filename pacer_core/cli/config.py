@@ -15,6 +15,7 @@ from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.logs import redact
+from pacer_core.words import counted
 
 
 @click.group()
@@ -43,11 +44,13 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
             click.secho(str(problem), fg="yellow" if problem.severity == "warning" else "red")
         errors = sum(problem.severity == "error" for problem in problems)
         if found is None:
-            click.echo(f"{errors} error{'s' if errors != 1 else ''}")
+            click.echo(counted(errors, "error"))
         else:
             names = ", ".join(plan.name for plan in found.consumers)
             click.echo(
-                redact(f"{file} is fine: {len(found.consumers)} consumer(s) ({names}) at {found.broker}")
+                redact(
+                    f"{file} is fine: {counted(len(found.consumers), 'consumer')} ({names}) at {found.broker}"
+                )
             )
             for line in (line for plan in found.consumers for line in _tell(plan)):
                 click.echo(redact(line))

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 from attrs import asdict
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pacer_core.cli.letters import dumps, line
 from pacer_core.cli.options import config_option
+from pacer_core.cli.screen import print_table, screen
 from pacer_core.config import Config, load
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def doctor(ctx: click.Context, file: Path, as_json: bool, timeout: float) -> Non
 
 
 def _show(config: Config, findings: list[Finding]) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console = screen()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("", "what", "name", "is", "found"):
         table.add_column(name, overflow="fold")
@@ -74,7 +74,7 @@ def _show(config: Config, findings: list[Finding]) -> None:
             Text(line(one.about)),
             Text(line(one.detail)),
         )
-    console.print(table)
+    print_table(console, table)
     failing = [one for one in findings if not one.well]
     for one in failing:
         users = f" (needed by {', '.join(one.users)})" if one.users else ""

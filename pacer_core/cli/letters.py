@@ -1,4 +1,4 @@
-"""Dead letters on a screen, and as JSON."""
+"""Letters on a screen, and as JSON."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pacer_core.cli.screen import print_table
 from pacer_core.logs import redact
-from pacer_core.transport.letters import DeadLetter
+from pacer_core.transport.letters import DeadLetter, Waiting
+from pacer_core.words import counted
 
 NARROW = 100
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -38,14 +40,18 @@ def line(text: str) -> str:
 
 @define
 class Tally:
-    """What was seen in dead queues: how many, of whom, and why; as large as the causes are many, not more."""
+    """What was seen in queues: how many, of whom, and why; as large as the causes are many, not more."""
 
     looked: int = 0
     matching: int = 0
     queues: Counter[str] = field(factory=Counter)
-    """By dead queue, those that match."""
+    """By the queue they lie in, those that match."""
     targets: Counter[str] = field(factory=Counter)
     """By the work queue they came from, those that match."""
+    elsewhere: Counter[str] = field(factory=Counter)
+    """By work queue, those that are no business of this configuration."""
+    consumers: set[str] = field(factory=set)
+    """Whose letters were seen, whether they match or not."""
     causes: Counter[tuple[str, str]] = field(factory=Counter)
     """By consumer and error, with what varies in it left out."""
 
@@ -71,36 +77,43 @@ class Tally:
             ],
         }
 
-    def show(self, console: Console) -> None:
+    def show(self, console: Console, headline: str) -> None:
         """Print how many there are, and why."""
-        many = "letter" if self.looked == 1 else "letters"
-        of = "" if self.looked == self.matching else f" of {self.looked:,}"
-        console.print(f"{self.matching:,}{of} {many} in {', '.join(sorted(self.queues))}", style="bold")
+        console.print(Text(clean(headline), style="bold"))
+        self.show_causes(console)
+
+    def show_causes(self, console: Console) -> None:
+        """Print how many there are of each consumer and cause."""
         grid = Table.grid(padding=(0, 2))
         grid.add_column(justify="right")
         for (consumer, error), count in self.causes.most_common(_SHOWN_CAUSES):
             grid.add_row(f"  {count:,}", Text(consumer or "-"), Text(error))
         rest = len(self.causes) - _SHOWN_CAUSES
         if rest > 0:
-            grid.add_row("", "", f"and {rest:,} other causes")
-        console.print(grid)
+            grid.add_row("", "", f"and {counted(rest, 'other cause')}")
+        print_table(console, grid)
 
 
 def summary(letter: DeadLetter) -> dict[str, Any]:
     """Give a letter as plain data, without its body, headers and properties."""
-    envelope = letter.envelope
+    envelope, waiting = letter.envelope, letter.waiting
+    state: dict[str, Any]
+    if waiting is None:
+        state = {"dead_at": _iso(letter.dead_at)}
+        why = {"error": letter.error, "fields": list(letter.fields), "field_count": letter.field_count}
+    else:
+        state = {"delay": waiting.step, "waits_since": _iso(waiting.since), "due": _iso(waiting.due)}
+        why = {"waits_for": letter.error}
     return {
         "id": letter.id,
         "queue": letter.queue,
         "came_from": envelope.queue,
         "put_here_by": letter.origin,
-        "dead_at": _iso(letter.dead_at),
+        **state,
         "first_seen": _iso(envelope.first_seen) if letter.origin == "pacer" else None,
         "consumer": letter.consumer or None,
         "about": dict(letter.about),
-        "error": letter.error,
-        "fields": list(letter.fields),
-        "field_count": letter.field_count,
+        **why,
         "attempts": letter.attempts,
         "retries": envelope.retries,
         "correlation_id": envelope.correlation_id or None,
@@ -143,21 +156,41 @@ def show_table(console: Console, letters: Iterable[DeadLetter]) -> None:
     """Print letters as a table; in a narrow window each below its id instead."""
     if console.width < NARROW:
         for letter in letters:
-            head = Text("  ").join((Text(letter.id, style="cyan"), when(letter.dead_at), _consumer(letter)))
+            head = Text("  ").join((Text(letter.id, style="cyan"), *_times(letter), _consumer(letter)))
             console.print(head)
             console.print(Padding(Text("\n").join(_lines(letter)), (0, 0, 0, 2)))
         return
-    made = Table("id", "when", "consumer", "what and why", box=None, pad_edge=False, header_style="dim")
-    made.columns[0].no_wrap = made.columns[1].no_wrap = True
-    made.columns[2].max_width = 16
+    made: Table | None = None
     for letter in letters:
+        if made is None:
+            times = ("when",) if letter.waiting is None else ("since", "next")
+            made = Table(box=None, pad_edge=False, header_style="dim")
+            for name in ("id", *times):
+                made.add_column(name, no_wrap=True)
+            made.add_column("consumer", overflow="fold")
+            made.add_column("what and why", overflow="fold")
         made.add_row(
             Text(letter.id, style="cyan"),
-            when(letter.dead_at),
+            *_times(letter),
             _consumer(letter),
             Text("\n").join(_lines(letter)),
         )
-    console.print(made)
+    if made is not None:
+        print_table(console, made)
+
+
+def _times(letter: DeadLetter) -> tuple[Text, ...]:
+    if letter.waiting is None:
+        return (when(letter.dead_at),)
+    return when(letter.since), _next(letter.waiting)
+
+
+def _next(waiting: Waiting) -> Text:
+    """Say in how long a copy falls due: it is what a person who waits with it wants to know."""
+    if waiting.due is None:
+        return Text(f"within {spell(waiting.step)}")
+    left = (waiting.due - datetime.now(UTC)).total_seconds()
+    return Text("now" if left < 1 else f"in {spell(left)}")
 
 
 def _consumer(letter: DeadLetter) -> Text:
@@ -171,7 +204,7 @@ def _lines(letter: DeadLetter) -> Iterable[Text]:
     if letter.fields:
         more = letter.field_count - 1
         yield Text(f"{line(letter.fields[0])}{f'; {more:,} more' if more > 0 else ''}")
-    tries = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}, " if letter.attempts else ""
+    tries = f"{counted(letter.attempts, 'attempt')}, " if letter.attempts else ""
     yield Text(f"{tries}correlation id {line(letter.envelope.correlation_id) or 'none'}", style="dim")
 
 
@@ -181,34 +214,40 @@ def show(console: Console, letter: DeadLetter, *, body: bool) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
+    waiting = letter.waiting
 
     def row(name: str, text: str, style: str = "") -> None:
         if text:
             grid.add_row(name, Text(clean(text), style=style))
 
-    row("letter", f"{letter.id} in {letter.queue}", "bold")
-    row("when", " ".join([_local(letter.dead_at), _age(letter.dead_at)]))
+    row("letter" if waiting is None else "message", f"{letter.id} in {letter.queue}", "bold")
+    if waiting is None:
+        row("when", " ".join([_local(letter.dead_at), _age(letter.dead_at)]))
+    else:
+        row("waits since", " ".join([_local(waiting.since), _age(waiting.since)]))
+        row("next", f"{_local(waiting.due)} ({_next(waiting)})")
     if letter.origin == "pacer":
         row("first seen", _local(envelope.first_seen))
     row("consumer", letter.consumer)
     row("about", _pairs(letter.about))
-    row("error", letter.error, "red")
+    row("error" if waiting is None else "waits for", letter.error, "red")
     missing = letter.field_count - len(letter.fields)
     row("fields", "\n".join([*letter.fields, *([f"and {missing:,} more"] if missing > 0 else [])]))
     if letter.origin == "pacer":
-        row("attempts", f"{letter.attempts}, of which {envelope.retries} counted as retries")
+        row("attempts", _attempts(letter.attempts, envelope.retries))
     row("done", ", ".join(envelope.done))
     row("pending", ", ".join(letter.pending))
     row("rejected", "\n".join(f"{task}: {why}" for task, why in envelope.rejected.items()))
     row("facts", dumps(dict(envelope.facts)).decode() if envelope.facts else "")
     row("correlation id", envelope.correlation_id or "none")
-    row("came from", f"queue {envelope.queue}, {_published(envelope.exchange, envelope.routing_key)}")
+    goes = "came from" if waiting is None else "goes back to"
+    row(goes, f"queue {envelope.queue}, {_published(envelope.exchange, envelope.routing_key)}")
     row("path", " -> ".join(envelope.path))
     row("properties", _listed(envelope.properties))
     row("headers", _listed(envelope.headers))
     row("not copied", _listed({} if letter.origin == "broker" else envelope.original))
     row("body", _size(letter) + ("" if body else " (--body shows it)"))
-    console.print(grid)
+    print_table(console, grid)
     for failure in letter.failures:
         console.print()
         console.print(
@@ -237,6 +276,13 @@ def _readable(letter: DeadLetter) -> str:
         return "The body is no text: `pacer dead export` writes it to a file."
 
 
+def _attempts(number: int, failed: int) -> str:
+    """Say how often a message was tried; waiting for something, and a rejection, are no failures."""
+    if number == failed == 1:
+        return "1, which failed"
+    return f"{number:,}, of which {failed:,} failed" if failed else f"{number:,}"
+
+
 def _published(exchange: str, routing_key: str) -> str:
     if not exchange:
         return "published to the queue itself"
@@ -256,7 +302,7 @@ def _listed(table: Mapping[str, Any]) -> str:
 
 def _size(letter: DeadLetter) -> str:
     kind = letter.envelope.properties.get("content_type") or "unknown type"
-    return line(f"{letter.size:,} bytes, {kind}")
+    return line(f"{counted(letter.size, 'byte')}, {kind}")
 
 
 def _local(time: datetime | None) -> str:
@@ -266,11 +312,15 @@ def _local(time: datetime | None) -> str:
 def _age(time: datetime | None) -> str:
     if time is None:
         return ""
-    seconds = max((datetime.now(UTC) - time).total_seconds(), 0)
+    return f"({spell(max((datetime.now(UTC) - time).total_seconds(), 0))} ago)"
+
+
+def spell(seconds: float) -> str:
+    """Give a time of some seconds in the unit that fits it."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"({seconds / size:.0f} {unit} ago)"
-    return f"({seconds:.0f} s ago)"
+        if seconds >= 2 * size or seconds == size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _iso(time: datetime | None) -> str | None:

@@ -7,10 +7,10 @@ import sys
 import click
 import orjson
 from attrs import asdict
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pacer_core.cli.screen import print_table, screen
 from pacer_core.plugins import ACTIVE, FAILED, PluginInfo, Plugins, load
 
 _COLOURS = {ACTIVE: "green", FAILED: "red"}
@@ -34,12 +34,14 @@ def list_(as_json: bool) -> None:
 
 
 def _show(found: Plugins) -> None:
-    console = Console(highlight=False)
-    table = Table("plugin", "distribution", "version", "state", "registers", box=None, pad_edge=False)
+    console = screen()
+    table = Table(box=None, pad_edge=False)
+    for name in ("plugin", "distribution", "version", "state", "registers"):
+        table.add_column(name, overflow="fold")
     for info in found.infos:
         state = Text(info.state, style=_COLOURS.get(info.state, "yellow"))
         table.add_row(info.name, info.distribution, info.version, state, _registered(info))
-    console.print(table)
+    print_table(console, table)
     for info in found.failed:
         console.print(f"\nwarning: plugin {info} failed and is left out:", style="yellow", markup=False)
         console.print((info.error or "").rstrip(), markup=False, soft_wrap=True)

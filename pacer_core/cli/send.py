@@ -20,6 +20,7 @@ from pacer_core.transport.dead import BATCH
 from pacer_core.transport.letters import replayed
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
+from pacer_core.words import counted
 
 
 @click.command(short_help="Publish files as messages.")
@@ -88,7 +89,11 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
     if batch:
         publisher.publish(batch)
     count += len(batch)
-    click.echo(f"{path}: {count:,} letter{'' if count == 1 else 's'} confirmed")
+    if not count:
+        raise click.ClickException(
+            f"{path}: there are no letters of `pacer dead export` in it; name files to send"
+        )
+    click.echo(f"{path}: {counted(count, 'letter')} confirmed")
 
 
 def _target(config: Config, consumer: str | None) -> tuple[str, str]:

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from attrs import asdict
+from attrs import asdict, evolve
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pacer_core import logs
-from pacer_core.cli.letters import clean, dumps
+from pacer_core.cli.letters import Tally, clean, dumps, spell
 from pacer_core.cli.options import config_option
+from pacer_core.cli.piles import WAITING, looked
+from pacer_core.cli.screen import print_table, screen
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import connect
 from pacer_core.transport.status import BrokerStatus, read_status
+from pacer_core.words import counted
 
 if TYPE_CHECKING:
     from pacer_core.health import Asked
 
 _VERSION = 1
 _WELL = ("reading", "stand-by")
+_MOST_LOOKED_AT = 20_000  # about a second; `pacer waiting list` looks at more
 
 
 @click.command(short_help="Show the broker, its queues and the workers.")
@@ -34,7 +39,7 @@ _WELL = ("reading", "stand-by")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @click.pass_context
 def status(ctx: click.Context, file: Path, as_json: bool) -> None:
-    """Show the broker, its queues and the workers: what waits, what is being retried, what is dead.
+    """Show the broker, its queues and the workers: what waits, what is in hand, what is retried or dead.
 
     The broker says what is in its queues; the `pacer run` of this configuration on this machine, where there
     is one, says how its workers are. Exits with 69 where the broker cannot be reached.
@@ -48,23 +53,55 @@ def status(ctx: click.Context, file: Path, as_json: bool) -> None:
     asked = ask(config)
     try:
         with closing(connect(config.broker, "status")) as connection:
-            found = read_status(connection, config)
+            found = _with_held(read_status(connection, config), asked)
     except BrokerError as error:
         if as_json:
             broker = _broker(config) | {"reachable": False, "error": str(error)}
             _print(_head(config) | {"broker": broker} | _supervisor(asked))
         else:
-            console = _console()
+            console = screen()
             console.print(Text.assemble(("down", "red"), f"  {config.broker} does not answer"))
             _show_workers(console, config, asked)
             click.echo(f"error: {error}", err=True)
         ctx.exit(69)
+    waiting = _look_at_ladder(config, found)
     if as_json:
-        _print(_data(config, found) | _supervisor(asked))
+        _print(_data(config, found, waiting) | _supervisor(asked))
     else:
-        console = _console()
-        _show_broker(console, config, found)
+        console = screen()
+        _show_broker(console, config, found, waiting)
         _show_workers(console, config, asked)
+
+
+def _with_held(found: BrokerStatus, asked: Asked | None) -> BrokerStatus:
+    """Put in what the workers of this configuration hold, where the broker does not tell it."""
+    if asked is None:
+        return found
+    held: Counter[str] = Counter()
+    for worker in asked.workers:
+        held.update(worker.queues)
+    return evolve(
+        found,
+        queues=tuple(
+            evolve(one, in_hand=held[one.name]) if one.in_hand is None and one.ready is not None else one
+            for one in found.queues
+        ),
+    )
+
+
+def _look_at_ladder(config: Config, found: BrokerStatus) -> Tally | None:
+    """See who waits, and for what; ``None`` where that takes too long for a glance, or is not allowed."""
+    if _waiting(found) > _MOST_LOOKED_AT:
+        return None
+    tally = Tally()
+    if _waiting(found):
+        try:
+            for letter in looked(WAITING, config, tally):
+                tally.add(letter)
+        except BrokerError as error:  # an account that may not read there, for instance
+            click.echo(f"what waits for a retry cannot be looked at: {error}", err=True)
+            return None
+    return tally
 
 
 def _print(data: dict[str, Any]) -> None:
@@ -79,12 +116,23 @@ def _broker(config: Config) -> dict[str, Any]:
     return {"address": str(config.broker)}
 
 
-def _data(config: Config, found: BrokerStatus) -> dict[str, Any]:
+def _data(config: Config, found: BrokerStatus, waiting: Tally | None) -> dict[str, Any]:
     return _head(config) | {
         "broker": _broker(config) | {"reachable": True, "product": found.product, "version": found.version},
         "queues": [asdict(queue) for queue in found.queues],
         "retries": [asdict(step) for step in found.steps],
-        "totals": {"ready": _ready(found), "waiting": _waiting(found), "dead": _dead(found)},
+        "waiting": None
+        if waiting is None
+        else [
+            {"consumer": consumer or None, "waits_for": reason, "count": count}
+            for (consumer, reason), count in waiting.causes.most_common()
+        ],
+        "totals": {
+            "ready": _ready(found),
+            "in_hand": _in_hand(found),
+            "waiting": _waiting(found),
+            "dead": _dead(found),
+        },
     }
 
 
@@ -100,12 +148,13 @@ def _waiting(found: BrokerStatus) -> int:
     return sum(step.waiting or 0 for step in found.steps)
 
 
+def _in_hand(found: BrokerStatus) -> int | None:
+    known = [queue.in_hand for queue in found.queues if queue.in_hand is not None]
+    return sum(known) if known else None
+
+
 def _dead(found: BrokerStatus) -> int:
     return sum(queue.dead or 0 for queue in found.queues)
-
-
-def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def _table(*names: str) -> Table:
@@ -115,12 +164,12 @@ def _table(*names: str) -> Table:
     return table
 
 
-def _show_broker(console: Console, config: Config, found: BrokerStatus) -> None:
+def _show_broker(console: Console, config: Config, found: BrokerStatus, waiting: Tally | None) -> None:
     server = clean(f"{found.product} {found.version}")
     console.print(Text.assemble(("up", "green"), f"  {server} at {config.broker}"))
     console.print()
     table = _table("queue", "consumer")
-    for name in ("ready", "readers", "dead"):
+    for name in ("ready", "in hand", "readers", "dead"):
         table.add_column(name, justify="right", no_wrap=True)
     for queue in found.queues:
         unread = queue.consumers and not queue.readers and queue.ready
@@ -128,19 +177,23 @@ def _show_broker(console: Console, config: Config, found: BrokerStatus) -> None:
             Text(queue.name, style="dim" if queue.ready is None else ""),
             Text(", ".join(queue.consumers) or "-"),
             _number(queue.ready),
+            _number(queue.in_hand),
             _number(queue.readers, "yellow" if unread else ""),
             _number(queue.dead, "red" if queue.dead else ""),
         )
-    console.print(table)
+    print_table(console, table)
     missing = [queue.name for queue in found.queues if queue.ready is None]
     if missing:
         console.print(f"\nnot declared yet: {', '.join(missing)}; `pacer run` does", style="yellow")
     console.print()
     console.print(_ladder(found))
+    if waiting is not None and waiting.matching:
+        waiting.show_causes(console)
+        console.print("`pacer waiting list` shows them, `pacer waiting now` sends them back at once")
     dead = _dead(found)
     if dead:
-        verb = "message is" if dead == 1 else "messages are"
-        console.print(f"\n{dead:,} {verb} dead: `pacer dead list` tells why", style="red")
+        verb = "is" if dead == 1 else "are"
+        console.print(f"\n{counted(dead, 'message')} {verb} dead: `pacer dead list` tells why", style="red")
 
 
 def _show_workers(console: Console, config: Config, asked: Asked | None) -> None:
@@ -148,12 +201,10 @@ def _show_workers(console: Console, config: Config, asked: Asked | None) -> None
     if asked is None:
         console.print(_nobody(config), style="dim")
         return
-    number = len(asked.workers)
     console.print(
         Text.assemble(
             ("runs", "green"),
-            f"  PACER {clean(asked.version)}, process {asked.pid}, "
-            f"{number} worker{'' if number == 1 else 's'}",
+            f"  PACER {clean(asked.version)}, process {asked.pid}, {counted(len(asked.workers), 'worker')}",
         )
     )
     console.print()
@@ -172,13 +223,14 @@ def _show_workers(console: Console, config: Config, asked: Asked | None) -> None
             _number(worker.crashes, "red" if worker.crashes else ""),
             Text(away or "-", style="red" if away else "dim"),
         )
-    console.print(table)
+    print_table(console, table)
     for worker in asked.workers:
         if worker.trouble:
             console.print(Text(f"\n{clean(worker.name)}: {clean(worker.trouble)}", style="red"))
     for key in (key for worker in asked.workers for key in worker.keys):
-        waiting = f"{key.waiting:,} message{' waits' if key.waiting == 1 else 's wait'}"
-        console.print(Text(f"\n{waiting} for one before of {clean(key.space)} {clean(key.key)}"))
+        verb = "waits" if key.waiting == 1 else "wait"
+        waiting = f"{counted(key.waiting, 'message')} {verb} for one before"
+        console.print(Text(f"\n{waiting} of {clean(key.space)} {clean(key.key)}"))
     for advice in asked.advice:
         console.print(Text(f"\n{clean(advice)}", style="yellow"))
 
@@ -194,16 +246,11 @@ def _ladder(found: BrokerStatus) -> Text:
     waiting = [step for step in found.steps if step.waiting]
     if not waiting:
         return Text("nothing waits for a retry")
-    steps = ", ".join(f"{step.waiting:,} for {_spell(step.seconds)}" for step in waiting)
-    return Text(f"{_waiting(found):,} wait for a retry: {steps}", style="yellow")
+    steps = ", ".join(f"{step.waiting:,} for {spell(step.seconds)}" for step in waiting)
+    number = _waiting(found)
+    verb = "waits" if number == 1 else "wait"
+    return Text(f"{counted(number, 'message')} {verb} for a retry: {steps}", style="yellow")
 
 
 def _number(number: int | None, style: str = "") -> Text:
     return Text("-" if number is None else f"{number:,}", style=style or ("" if number else "dim"))
-
-
-def _spell(seconds: int) -> str:
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

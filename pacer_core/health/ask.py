@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import frozen
@@ -27,8 +28,8 @@ class AskedKey:
 class AskedWorker:
     """One worker: its process, what it is doing, and what it holds.
 
-    ``state`` is ``starting``, ``away`` (from the broker), ``reading``, ``stand-by``, ``paused`` (what it
-    needs is away), ``refused`` (by the broker: ``trouble`` says what), ``stopping`` or ``down``.
+    ``state`` is ``starting``, ``disconnected`` (from the broker), ``reading``, ``stand-by``, ``paused``
+    (what it needs is away), ``refused`` (by the broker: ``trouble`` says what), ``stopping`` or ``down``.
     ``open_breakers`` names the integrations that are away for it.
     """
 
@@ -42,6 +43,8 @@ class AskedWorker:
     consumers: tuple[str, ...]
     open_breakers: tuple[str, ...]
     keys: tuple[AskedKey, ...]
+    queues: Mapping[str, int]
+    """By queue, how many of its messages it holds."""
 
 
 @frozen

@@ -142,6 +142,7 @@ def _worker(seen: Seen) -> dict[str, Any]:
             for space, key in hottest.items()
             if (waiting := seen.now("waiting", space))
         ],
+        "queues": {queue: int(seen.now("held", queue)) for queue in shape.queues} if shape else {},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -9,19 +10,29 @@ import orjson
 from pacer_core.errors import Reject
 
 _BACKSLASH = ord("\\")
+_NO_JSON = (b"NaN", b"Infinity")
 
 
 def read_json(body: bytes) -> Any:
     """Give the value that a JSON body holds.
+
+    RFC 8259 knows no ``NaN`` and no ``Infinity``, but Python writes them unless told otherwise. They are
+    read: whether a field takes them says its type, and one value of a hundred that is none costs no message.
 
     Raises
     ------
     Reject
         Where it is not JSON, with the line and column and nothing of the content.
     """
+    body = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if any(word in body for word in _NO_JSON):
+            try:
+                return json.loads(body.decode())
+            except (ValueError, RecursionError):
+                pass
         raise Reject(f"the body is not JSON: line {error.lineno}, column {error.colno}") from None
 
 

@@ -9,11 +9,20 @@ from pacer_core.consumers import ConsumerType
 from pacer_core.errors import Reject
 from pacer_core.hookspecs import hookimpl
 from pacer_core.messages import Envelope
+from pacer_core.parsing.charset import codec_of, in_utf8
 from pacer_core.parsing.json import has_legal_text, read_json
 from pacer_core.parsing.structure import structure
 from pacer_core.parsing.xml import read_xml
 
-_UNSPECIFIC = frozenset({"text/plain", "application/octet-stream"})
+_UNSPECIFIC = frozenset(
+    {
+        "text/plain",
+        "application/octet-stream",
+        "binary/octet-stream",
+        "application/binary",
+        "application/data",  # kombu's label for what a publisher has written itself
+    }
+)
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -25,8 +34,13 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
     body = envelope.body
     if not body or (body[0] in _BLANKS and not body.strip(_BLANKS)):
         raise Reject("the body is empty")
-    kind = _kind(envelope)
+    kind, charset = _described(envelope)
+    if charset is not None:
+        body = in_utf8(body, charset)
+    kind = kind or _seen(body)
     if kind == "json":
+        if charset is None and (encoding := envelope.properties.get("content_encoding")) is not None:
+            body = in_utf8(body, codec_of(encoding) or "utf-8")
         data = read_json(body)
         if not isinstance(data, str):
             return structure(data, consumer.message, legal=has_legal_text(body))
@@ -38,24 +52,43 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
         data, problems = read_xml(body, consumer.message, encoding="utf-8")
         return structure(data, consumer.message, problems, legal=True)
     if kind == "xml":
-        data, problems = read_xml(body, consumer.message)
+        data, problems = read_xml(body, consumer.message, encoding=None if charset is None else "utf-8")
         return structure(data, consumer.message, problems, legal=True)
     return None
 
 
-def _kind(envelope: Envelope) -> str | None:
-    media = envelope.content_type
-    if media is None or media in _UNSPECIFIC:
-        first = envelope.body.lstrip(_BLANKS)[:1]
-        if first == b"<" or envelope.body.startswith((b"\xff\xfe", b"\xfe\xff")):
-            return "xml"
-        if first in (b"{", b"[", b'"'):
-            return "json"
-        raise Reject("the body is neither JSON nor XML, and no content type says what it is")
-    return _format(media)
+def _described(envelope: Envelope) -> tuple[str, str | None]:
+    media = envelope.properties.get("content_type")
+    return _read_media(media) if isinstance(media, str) else ("", None)
 
 
 @lru_cache(maxsize=256)
-def _format(media: str) -> str | None:
-    subtype = media.partition("/")[2].rpartition("+")[2]
-    return subtype if subtype in ("json", "xml") else None
+def _read_media(text: str) -> tuple[str, str | None]:
+    """Give the format that a content type names, none where it says nothing, and the codec of its charset."""
+    media, *parameters = (part.strip() for part in text.split(";"))
+    kind = _format(media.lower())
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        label = value.strip(" \"'")
+        if name.strip().lower() == "charset" and label.lower() not in ("", "binary"):
+            codec = codec_of(label)
+            if codec is None and kind != "other":
+                raise Reject(f"the content type names a charset that is not known: {label[:40]!r}")
+            return kind, codec
+    return kind, None
+
+
+def _format(media: str) -> str:
+    if media in _UNSPECIFIC or "/" not in media:
+        return ""
+    subtype = media.partition("/")[2].rpartition("+")[2].removeprefix("x-")
+    return subtype if subtype in ("json", "xml") else "other"
+
+
+def _seen(body: bytes) -> str:
+    first = body.lstrip(_BLANKS)[:1]
+    if first == b"<" or body.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "xml"
+    if first in (b"{", b"[", b'"'):
+        return "json"
+    raise Reject("the body is neither JSON nor XML, and no content type says what it is")

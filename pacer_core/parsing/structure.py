@@ -13,17 +13,24 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from cattrs import Converter
 
 from pacer_core.errors import BadField, Reject
+from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.quick import Reader, Readers
 from pacer_core.parsing.types import Scalar, Text, Texts, shape_of, snake
-from pacer_core.structuring import Bad, Hook, Step, leaves, strict_converter, unknown_types
+from pacer_core.structuring import (
+    Bad,
+    Hook,
+    Step,
+    is_optional,
+    item_type,
+    leaves,
+    strict_converter,
+    unknown_types,
+)
 
 M = TypeVar("M")
 
 # What XML 1.0 (section 2.2) cannot carry: whatever is stored in a catalogue must survive SOAP.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_LARGEST = 2**63
 
 
 def structure(data: Any, cls: type[M], problems: Sequence[BadField] = (), *, legal: bool = False) -> M:
@@ -78,6 +85,7 @@ def _spell(path: tuple[Step, ...]) -> str:
 def _converter() -> Converter:
     converter = strict_converter(_scalars(), _rename)
     converter.register_structure_hook_factory(_is_choice, _choice_hook)
+    converter.register_structure_hook_factory(_may_be_no_scalar, lambda _: _scalar_or_none)
     return converter
 
 
@@ -177,31 +185,34 @@ def _scalar(value: Any, _: Any) -> Any:
     raise Bad("is neither text nor a number")
 
 
+def _may_be_no_scalar(hint: Any) -> bool:
+    return is_optional(hint) and item_type(hint)[0] is Scalar
+
+
+def _scalar_or_none(value: Any, _: Any) -> Any:
+    empty = value is None or value in ([], [None]) or (isinstance(value, float) and not math.isfinite(value))
+    return None if empty or (isinstance(value, str) and not value.strip()) else _scalar(value, _)
+
+
 def _integer(value: Any, _: Any) -> int:
-    """Read a whole number of 64 bits: no catalogue stores a larger one, and JSON's readers round it."""
-    # Far longer ones are refused before Python spends quadratic time on them.
-    if isinstance(value, str) and len(value) <= 40 and _INTEGER.fullmatch(value.strip()):
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and -_LARGEST <= value < _LARGEST:
-        return value
-    raise Bad("is not a whole number")
+    number = read_integer(value)
+    if number is None:
+        raise Bad("is not a whole number")
+    return number
 
 
 def _number(value: Any, _: Any) -> float:
-    # Python alone would take 1_000, infinity, and the digits of other scripts.
-    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
-        value = float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    raise Bad("is not a number")
+    number = read_number(value)
+    if number is None:
+        raise Bad("is not a number")
+    return number
 
 
 def _truth(value: Any, _: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in ("true", "1", "false", "0"):
-        return value.strip().lower() in ("true", "1")
-    raise Bad("is neither true nor false")
+    truth = read_truth(value)
+    if truth is None:
+        raise Bad("is neither true nor false")
+    return truth
 
 
 def _datetime(value: Any, _: Any) -> datetime:

@@ -14,7 +14,11 @@ Text = NewType("Text", str)
 """Text that is not empty once blanks at both ends are cut off; a required name, for instance."""
 
 Scalar = NewType("Scalar", object)
-"""One value as the publisher wrote it: text that is not empty, a finite number, or a truth value."""
+"""One value as the publisher wrote it: text that is not empty, a finite number, or a truth value.
+
+``Scalar | None`` takes an empty value as well, in whatever form publishers write one: ``null``, blank text,
+an empty list or one of ``null`` alone, and a number that is not finite.
+"""
 
 Texts = NewType("Texts", tuple[str, ...])
 """One `Text`, or a JSON list of at least one: for publishers who write a single one without the list."""

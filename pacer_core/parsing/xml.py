@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from lxml import etree
 
@@ -14,7 +14,9 @@ from pacer_core.parsing.types import LONGEST, Member, Shape, shape_of, snake
 _TAGS = 1024  # those that are remembered for one class, namespaces and all
 
 
-def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[dict[str, Any], list[BadField]]:
+def read_xml(
+    body: bytes, cls: type, *, encoding: Literal["utf-8"] | None = None
+) -> tuple[dict[str, Any], list[BadField]]:
     """Give the plain data that an XML body holds for a message class, and what is wrong with its elements.
 
     Elements and attributes that the class does not know are passed over; an element that the class holds as
@@ -28,12 +30,12 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[di
     IgnoreError
         Where its root is one that the class passes over.
     """
-    parser = _own().parser if encoding is None else _parser(encoding)
+    parser = _own().utf8 if encoding == "utf-8" else _own().parser
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise Reject(f"the body is not XML: line {line}, column {column}") from None
+        raise Reject(f"the body {_problem(error)}: line {line}, column {column}") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise Reject("the body has a DOCTYPE, which is not accepted")
     shape = shape_of(cls)
@@ -46,6 +48,16 @@ def read_xml(body: bytes, cls: type, *, encoding: str | None = None) -> tuple[di
         )
     problems: list[BadField] = []
     return _data(root, shape, None, problems), problems
+
+
+def _problem(error: etree.XMLSyntaxError) -> str:
+    """Say what libxml2 has refused: bad XML, or good XML past its limits."""
+    said = str(error.msg)
+    if "depth" in said:
+        return "has XML elements deeper than 256, which is not read"
+    if "XML_PARSE_HUGE" in said or "huge text" in said or "too big found" in said:
+        return "has a text of more than 10 MB in its XML, which is not read"
+    return "is not XML"
 
 
 def _parser(encoding: str | None = None) -> etree.XMLParser:
@@ -62,10 +74,11 @@ def _parser(encoding: str | None = None) -> etree.XMLParser:
 
 
 class _Own(threading.local):
-    """The parser of a thread; one for several threads would let them wait for each other."""
+    """The parsers of a thread; one for several threads would let them wait for each other."""
 
     def __init__(self) -> None:
         self.parser = _parser()
+        self.utf8 = _parser("utf-8")
 
 
 @cache

@@ -1,9 +1,13 @@
-"""Dead queues: looked at without losing a letter, and emptied only of what has a confirmed copy.
+"""Dead queues, and the ladder: looked at without losing a letter, emptied only of what has a confirmed copy.
 
 A look takes every letter and acknowledges none; when it ends, in whatever way, the broker has them all back.
 Letters are consumed, and not fetched one by one: a quorum queue gives 700 a second to ``basic.get`` and
 20,000 to a consumer (RabbitMQ 3.10). They go back by closing the channel, never by rejecting them: that
 scrambles the order in a quorum queue, and 20,000 rejects keep a classic queue busy for minutes.
+
+What is on the ladder of retry queues keeps its time meanwhile, and falls due when it should, or when the look
+ends. Quorum queues count each look as a return; those that PACER declares allow a million
+(`topology.declare`).
 """
 
 from __future__ import annotations
@@ -22,10 +26,13 @@ from amqp.exceptions import AccessRefused, NotFound
 from attrs import define, field, frozen
 
 from pacer_core.errors import BrokerError
+from pacer_core.names import RETRY
 from pacer_core.transport.connection import contents
+from pacer_core.transport.deliver import Contents
 from pacer_core.transport.letters import DeadLetter, read_letter
 from pacer_core.transport.publish import UnroutableError
 from pacer_core.transport.status import counts, losses
+from pacer_core.words import counted
 
 __all__ = ["BATCH", "DeadLetter", "Taken", "among", "depth", "look", "take"]
 
@@ -40,19 +47,25 @@ _FIRST_PREFETCH, _PREFETCH, _MOST_PREFETCH = 100, 5000, 0xFFFF
 _PREFETCH_BYTES = 64 << 20
 _CONSUMERS = 24
 _SILENCE = 1.0  # seconds without a letter before the queue is asked whether it has any left
+_GLANCE = 0.2  # seconds of it on the ladder: what is held for longer falls due late
 _PATIENCE = 20.0  # seconds without a letter, when it has none, before the missing ones count as somebody's
+_SETTLED = 0.3  # seconds in which what a closed channel held comes back on a busy machine
 _BEAT = 5.0
 _SWEEPS = 3
 
 Stop = Callable[[], bool]
+Read = Callable[[Contents, str], DeadLetter]
+"""Makes a letter of a message in a queue of that name."""
 
 
 def _never() -> bool:
     return False
 
 
-def look(connection: Any, queue: str, *, stop: Stop = _never, patience: float = 60.0) -> Iterator[DeadLetter]:
-    """Give every letter that lies in a dead queue now, and leave all of them there.
+def look(
+    connection: Any, queue: str, *, read: Read = read_letter, stop: Stop = _never, patience: float = 60.0
+) -> Iterator[DeadLetter]:
+    """Give every letter that lies in a queue now, and leave all of them there.
 
     Where another PACER is looking, it waits for up to ``patience`` seconds. Gives none where there is no such
     queue; ends early where ``stop`` says so.
@@ -62,7 +75,7 @@ def look(connection: Any, queue: str, *, stop: Stop = _never, patience: float = 
     BrokerError
         Where the connection is lost, or the other one goes on looking.
     """
-    with _Look(connection, queue, patience) as held:
+    with _Look(connection, queue, patience, read) as held:
         for _, letter in held.letters(stop):
             yield letter
 
@@ -90,6 +103,7 @@ def take(
     wanted: Callable[[DeadLetter], bool],
     copy: Callable[[Sequence[DeadLetter]], None],
     *,
+    read: Read = read_letter,
     stop: Stop = _never,
     on_look: Callable[[], None] = lambda: None,
     patience: float = 60.0,
@@ -125,7 +139,7 @@ def take(
         batch.clear()
 
     removed = array("Q")
-    with _Look(connection, queue, patience) as held:
+    with _Look(connection, queue, patience, read) as held:
         size = 0
         for tag, letter in held.letters(stop):
             result.looked += 1
@@ -147,11 +161,13 @@ def take(
         if not stop():
             flush(held)
     if result.taken:
-        _sweep(connection, queue, held.there - result.taken, array("Q", sorted(removed)), patience)
+        _sweep(connection, queue, held.there - result.taken, array("Q", sorted(removed)), patience, read)
     return result
 
 
-def _sweep(connection: Any, queue: str, expected: int, removed: Sequence[int], patience: float) -> None:
+def _sweep(
+    connection: Any, queue: str, expected: int, removed: Sequence[int], patience: float, read: Read
+) -> None:
     """Remove again what has come back although it was acknowledged.
 
     A quorum queue forgets acknowledgements that it has not written when the channel closes: 4 of 100,000
@@ -160,13 +176,15 @@ def _sweep(connection: Any, queue: str, expected: int, removed: Sequence[int], p
     """
     for _ in range(_SWEEPS):
         now = depth(connection, queue) or 0
-        deadline = time.monotonic() + _SILENCE
-        while now < expected and time.monotonic() < deadline:  # not all are back yet
-            time.sleep(0.01)
+        began = time.monotonic()
+        # The channel is closed before its letters are back: not all of them, or not one too many yet.
+        while now <= expected and time.monotonic() < began + (_SILENCE if now < expected else _SETTLED):
+            time.sleep(0.02)
             now = depth(connection, queue) or 0
-        if now <= expected:
+        # From the ladder letters go by themselves, so that a number proves nothing there.
+        if not now or (now <= expected and not _moves(queue)):
             return
-        with _Look(connection, queue, patience) as held:
+        with _Look(connection, queue, patience, read) as held:
             back = [
                 tag
                 for tag, letter in held.letters(_never)
@@ -175,6 +193,11 @@ def _sweep(connection: Any, queue: str, expected: int, removed: Sequence[int], p
             held.remove(back)
         if not back:
             return
+
+
+def _moves(queue: str) -> bool:
+    """Say whether messages leave a queue by themselves."""
+    return queue.startswith(RETRY)
 
 
 def among(number: int, numbers: Sequence[int]) -> bool:
@@ -192,8 +215,8 @@ class _Held:
 class _Look:
     """All letters of one dead queue in one hand: one channel, whose end gives back what is not removed."""
 
-    def __init__(self, connection: Any, queue: str, patience: float) -> None:
-        self._connection, self._queue, self._patience = connection, queue, patience
+    def __init__(self, connection: Any, queue: str, patience: float, read: Read) -> None:
+        self._connection, self._queue, self._patience, self._read = connection, queue, patience, read
         self._locks: Any = None
         self._channel: Any = None
         self._arrived: deque[tuple[Any, DeadLetter]] | None = None
@@ -295,7 +318,7 @@ class _Look:
         self._received += 1
         self._bytes += len(content.body)
         if self._arrived is not None:
-            self._arrived.append((content.tag, read_letter(content, self._queue)))
+            self._arrived.append((content.tag, self._read(content, self._queue)))
 
     def _receive(self, arrived: deque[tuple[Any, DeadLetter]]) -> bool:
         """Wait for a letter; tell whether there was any."""
@@ -307,13 +330,15 @@ class _Look:
                 self._connection.heartbeat_check()
                 self._beat = time.monotonic() + _BEAT
             try:
-                self._connection.drain_events(timeout=_SILENCE)
+                self._connection.drain_events(timeout=_GLANCE if _moves(self._queue) else _SILENCE)
             except TimeoutError:
                 quiet = time.monotonic() - since
+                if _moves(self._queue) and not depth(self._connection, self._queue) and not arrived:
+                    return False  # what is missing fell due between the count and the look
                 if quiet >= _PATIENCE and not depth(self._connection, self._queue) and not arrived:
                     log.warning(
-                        "%d letters of %s are missing: somebody else holds them, or has removed them",
-                        self.there - self._received,
+                        "%s of %s cannot be seen: somebody else holds or has removed what is missing",
+                        counted(self.there - self._received, "letter"),
                         self._queue,
                     )
                     return False

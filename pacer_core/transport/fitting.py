@@ -104,6 +104,7 @@ _STEPS: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("about", lambda _: {}),
     ("fields", _each(80)),
     ("error", lambda error: cut(error, 300)),
+    ("waits-for", lambda reason: cut(reason, 300)),
     ("path", lambda path: path[-5:]),
     ("rejected", _each(20)),
 )

@@ -164,9 +164,26 @@ def _original(headers: Mapping[str, Any], properties: Mapping[str, Any]) -> dict
 def copy_headers(delivery: Delivery, retries: int, waited: int = 0) -> dict[str, Any]:
     """Give the headers of a copy that waits for its next attempt: the publisher's, and where PACER stands.
 
-    ``waited`` is for how long it will have waited by then for what is still to come.
+    What it waits for, since when, and what it is about is for people who look at the ladder. ``waited``
+    is for how long it will have waited by then for what is still to come.
     """
-    return _headers(delivery, retries, _waited(waited))
+    return _headers(
+        delivery,
+        retries,
+        _waited(waited)
+        | {
+            "waits-for": cut(delivery.error or "", 1000),
+            "waits-since": datetime.now(UTC).isoformat(),
+            "pending": list(delivery.pending),
+            "about": _about(delivery),
+        },
+    )
+
+
+def _about(delivery: Delivery) -> dict[str, str]:
+    return {
+        cut(str(name), 50): cut(str(value), 200) for name, value in list(delivery.description.items())[:10]
+    }
 
 
 def _waited(seconds: int) -> dict[str, Any]:
@@ -219,10 +236,7 @@ def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any
             "fields": [cut(str(field), 200) for field in fields[:FIELDS_SHOWN]],
             "field-count": len(fields),
             "pending": list(delivery.pending),
-            "about": {
-                cut(str(name), 50): cut(str(value), 200)
-                for name, value in list(delivery.description.items())[:10]
-            },
+            "about": _about(delivery),
             "dead-at": datetime.now(UTC).isoformat(),
             "failures": [
                 {"task": cut(one.task, 200), "kind": one.kind, "reason": cut(one.reason, _REASON)}

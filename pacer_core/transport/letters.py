@@ -1,7 +1,8 @@
-"""Dead letters: what the headers of one tell, which are wanted, and the fresh copy that a replay sends.
+"""Letters: what the headers of one tell, which are wanted, and the fresh copy that a replay sends.
 
 Three kinds lie in a dead queue. PACER's own carry why they are dead. Those that the broker dead-lettered
 itself have ``x-death`` alone: https://www.rabbitmq.com/docs/dlx#effects. Somebody else's have neither.
+What waits on the ladder of retry queues is read here as well: the same envelope, with what it waits for.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b32encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ import orjson
 from attrs import evolve, field, frozen
 
 from pacer_core.messages import Envelope, TaskFailure
+from pacer_core.names import step_of
 from pacer_core.transport.deliver import Contents
 from pacer_core.transport.fitting import together
 from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, plain_headers, read_envelope
@@ -35,21 +37,39 @@ _ID_LENGTH = 8
 
 
 @frozen
+class Waiting:
+    """What a copy on the ladder has that a dead letter has not."""
+
+    step: int
+    """For how many seconds the queue that it lies in keeps it."""
+    since: datetime | None
+    """When it was put there; ``None`` where an older release of PACER, or somebody else, has done it."""
+    headers: Mapping[str, Any] = field(repr=False)
+    """All of them, as they came: PACER's own, which the envelope has in other words, among them."""
+
+    @property
+    def due(self) -> datetime | None:
+        """When the broker puts it back into its queue."""
+        return None if self.since is None else self.since + timedelta(seconds=self.step)
+
+
+@frozen
 class DeadLetter:
-    """One message in a dead queue."""
+    """One message in a dead queue, or on the ladder of retry queues."""
 
     id: str
     """Eight letters and digits: the same at every look, and on every machine."""
     number: int
     """What ``id`` is the beginning of, as 64 bits."""
     queue: str
-    """The dead queue it lies in."""
+    """The queue it lies in."""
     envelope: Envelope
     """As the message came; ``queue`` is the work queue it came from. ``correlation_id`` may be empty."""
     origin: Origin
     """Who put it here: PACER, the broker by itself, or somebody else."""
     consumer: str
     error: str
+    """Why it is dead, or what it waits for."""
     attempts: int = 0
     about: Mapping[str, str] = field(factory=dict)
     """What its consumer says it is about: proposal, dataset, user. Empty where it could not be parsed."""
@@ -62,6 +82,13 @@ class DeadLetter:
     dead_at: datetime | None = None
     size: int = 0
     """Bytes of the body."""
+    waiting: Waiting | None = None
+    """Where it waits on the ladder; ``None`` where it is dead."""
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is dead; of one that waits, since when PACER has known the message."""
+        return self.dead_at if self.waiting is None else self.envelope.first_seen
 
 
 def read_letter(message: Contents, queue: str) -> DeadLetter:
@@ -112,20 +139,24 @@ class Wanted:
     error: str | None = None
     """A text or a regular expression, in the error or in one of its fields, whatever the case."""
     correlation_id: str | None = None
+    about: str | None = None
+    """What the consumer type says that it is about: ``name=value``, or the value alone, whatever the case."""
     before: datetime | None = None
     after: datetime | None = None
 
     def __call__(self, letter: DeadLetter) -> bool:
-        """Say whether a letter is meant. One whose time of death is unknown fits no limit of time."""
+        """Say whether a letter is meant. One whose time is unknown fits no limit of time."""
         if self.ids and not any(_named(letter, one) for one in self.ids):
             return False
         if self.consumer is not None and letter.consumer != self.consumer:
             return False
         if self.correlation_id is not None and letter.envelope.correlation_id != self.correlation_id:
             return False
-        if self.before is not None and not (letter.dead_at and letter.dead_at < self.before):
+        if self.about is not None and not _is_about(letter, self.about.casefold()):
             return False
-        if self.after is not None and not (letter.dead_at and letter.dead_at >= self.after):
+        if self.before is not None and not (letter.since and letter.since < self.before):
+            return False
+        if self.after is not None and not (letter.since and letter.since >= self.after):
             return False
         return self.error is None or any(_says(line, self.error) for line in (letter.error, *letter.fields))
 
@@ -158,6 +189,54 @@ def replayed(envelope: Envelope, *, pending_only: bool = False, queue: str | Non
         body=envelope.body,
         headers=together(plain_headers(envelope.headers), own, PREFIX),
         properties=copy_properties(envelope),
+    )
+
+
+def read_waiting(message: Contents, queue: str) -> DeadLetter:
+    """Make sense of a copy on the ladder; its work queue is in its routing key."""
+    own = {
+        name.removeprefix(PREFIX): value for name, value in message.headers.items() if name.startswith(PREFIX)
+    }
+    ours = own.get("version") == VERSION
+    target = str(message.delivery_info.get("routing_key") or "")
+    envelope = read_envelope(message.body, target, message.delivery_info, message.properties, message.headers)
+    if not _given_correlation_id(own, message.properties):
+        envelope = evolve(envelope, correlation_id="")
+    if not ours:  # it was seen by somebody else, who knows when
+        envelope = evolve(envelope, first_seen=None)
+    since = _time(own.get("waits-since"))
+    digest = _digest(message, f"{queue} {target}", envelope.correlation_id, own.get("waits-since"), [])
+    return DeadLetter(
+        id=b32encode(digest).decode().lower()[:_ID_LENGTH],
+        number=int.from_bytes(digest, "big"),
+        queue=queue,
+        envelope=envelope,
+        origin="pacer" if ours else "foreign",
+        consumer=str(own.get("consumer") or ""),
+        error=str(own.get("waits-for") or "what it waits for was not written down"),
+        attempts=envelope.attempt - 1,
+        about={str(name): str(value) for name, value in _dict(own.get("about")).items()},
+        pending=tuple(str(task) for task in _list(own.get("pending"))),
+        size=len(message.body),
+        waiting=Waiting(step_of(queue), since, message.headers),
+    )
+
+
+def hastened(letter: DeadLetter) -> Outgoing:
+    """Give the message that the broker itself would put into the work queue once its time is over."""
+    headers = {} if letter.waiting is None else letter.waiting.headers
+    return Outgoing(
+        exchange="",
+        routing_key=letter.envelope.queue,
+        body=letter.envelope.body,
+        headers=plain_headers(headers),
+        properties=copy_properties(letter.envelope),
+    )
+
+
+def _is_about(letter: DeadLetter, wanted: str) -> bool:
+    return any(
+        wanted in (value.casefold(), f"{name}={value}".casefold()) for name, value in letter.about.items()
     )
 
 

@@ -24,6 +24,7 @@ from pacer_core.transport.buffered import Channel, Prepared
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.headers import PREFIX
 from pacer_core.transport.properties import property_list
+from pacer_core.words import counted
 
 CONFIRM_TIMEOUT = 30.0
 """Seconds to wait for the broker's confirms: under its disk or memory alarm they never come."""
@@ -214,7 +215,7 @@ class _Link:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise BrokerError(
-                    f"{self.broker} has not confirmed {len(self.unconfirmed)} message(s) "
+                    f"{self.broker} has not confirmed {counted(len(self.unconfirmed), 'message')} "
                     f"in {CONFIRM_TIMEOUT:g} s: look for its disk or memory alarm"
                 )
             with contextlib.suppress(socket.timeout):

@@ -24,6 +24,8 @@ class QueueStatus:
     """The consumers of the configuration that read it."""
     ready: int | None
     """How many messages wait; those in the hands of a worker do not count."""
+    in_hand: int | None
+    """How many are in somebody's hand; RabbitMQ does not tell that over AMQP, the embedded broker does."""
     readers: int | None
     """How many subscriptions the broker counts; of a single active consumer, it counts the active one."""
     dead: int | None
@@ -58,6 +60,7 @@ def read_status(connection: Any, config: Config) -> BrokerStatus:
                 name=queue.name,
                 consumers=tuple(plan.name for plan in config.consumers if queue.name in plan.config.queues),
                 ready=None if work is None else work[0],
+                in_hand=None if work is None else _held(connection, queue.name),
                 readers=None if work is None else work[1],
                 dead=None if dead is None else dead[0],
             )
@@ -69,6 +72,14 @@ def read_status(connection: Any, config: Config) -> BrokerStatus:
     return BrokerStatus(
         str(server.get("product", "")), str(server.get("version", "")), tuple(queues), tuple(steps)
     )
+
+
+def _held(connection: Any, queue: str) -> int | None:
+    channel = connection.channel()
+    try:
+        return int(channel.held(queue)) if hasattr(channel, "held") else None
+    finally:
+        channel.close()
 
 
 @contextmanager

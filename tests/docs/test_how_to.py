@@ -1,6 +1,7 @@
 """The commands of the how-to guides do what they are there for."""
 
 import shlex
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from pacer_core.config import load
 from pacer_core.messages import TaskFailure
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import depth
-from pacer_core.transport.headers import dead_headers
+from pacer_core.transport.headers import copy_headers, dead_headers
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
 from tests.docs.pages import ROOT, blocks, commands
@@ -55,9 +56,29 @@ def begin(file: Path) -> None:
         publisher.publish([Outgoing("", f"{QUEUE}.dead", BODY, headers, properties)])
 
 
-def test_the_commands_of_the_guide_to_dead_queues_print_what_it_shows(site: Site, file: Path) -> None:
+def begin_waiting(file: Path) -> None:
+    """Leave one copy on the ladder, and nothing else."""
+    config = load(file)
+    envelope = Envelope(BODY, QUEUE, correlation_id="30a8-77", first_seen=datetime.now(UTC))
+    reason = "ICAT has no investigation '20250330096' with visit '1'"
+    failures = (TaskFailure("store", "not-yet", reason),)
+    delivery = Delivery(
+        envelope, "datasets", Outcome.RETRIED, failures=failures, description={"proposal": "20250330096"}
+    )
+    with (
+        closing(connect(config.broker, "test")) as connection,
+        closing(Publisher(config.broker)) as publisher,
+    ):
+        declare(connection, config)
+        for queue in (QUEUE, "pacer.retry.900s"):
+            connection.channel().queue_purge(queue=queue)
+        publisher.publish([Outgoing("pacer.retry.900s", QUEUE, BODY, copy_headers(delivery, 0))])
+
+
+def follow(page: Path, site: Site, file: Path, begin: Callable[[Path], None]) -> list[list[str]]:
+    """Run the commands of a page, each block from the beginning; what they print is what it shows."""
     ran = []
-    for block in blocks(PAGE):
+    for block in blocks(page):
         if block.language != "console":
             continue
         begin(file)
@@ -68,11 +89,21 @@ def test_the_commands_of_the_guide_to_dead_queues_print_what_it_shows(site: Site
             assert done.code == 0, done.both
             lines = iter(done.out.splitlines())
             for wanted in command.output.splitlines():
-                start = wanted.removesuffix("...").rstrip()
-                assert any(line.startswith(start) for line in lines), (command, done.out)
+                start = wanted.removesuffix("...").strip()
+                assert any(line.strip().startswith(start) for line in lines), (command, done.out)
             ran.append(arguments[:2])
+    return ran
+
+
+def test_the_commands_of_the_guide_to_what_waits_print_what_it_shows(site: Site, file: Path) -> None:
+    ran = follow(ROOT / "docs/how-to/waiting.md", site, file, begin_waiting)
+    assert [command[-1] for command in ran] == ["list", "show", "now", "now", "discard"]
+
+
+def test_the_commands_of_the_guide_to_dead_queues_print_what_it_shows(site: Site, file: Path) -> None:
+    ran = follow(PAGE, site, file, begin)
     assert [command[-1] for command in ran] == [
-        *("list", "show", "replay", "replay", "export", "letters", "discard", "discard"),
+        *("list", "show", "replay", "replay", "export", "letters", "discard"),
     ]
     config = load(file)
     with closing(connect(config.broker, "test")) as connection:

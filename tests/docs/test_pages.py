@@ -20,7 +20,7 @@ from pacer_core.config.structure import camel
 from pacer_core.messages import TaskFailure
 from pacer_core.policy import decide
 from pacer_core.testing import deliver
-from pacer_core.transport.headers import PREFIX, dead_headers
+from pacer_core.transport.headers import PREFIX, copy_headers, dead_headers
 from pacer_icat import ICAT, IcatOptions
 from pacer_sandbox import IcatSandbox
 from tests.docs.pages import PAGES, ROOT, Block, blocks, installed
@@ -95,11 +95,12 @@ def test_the_two_bodies_on_the_page_about_messages_give_the_same_message() -> No
     assert in_json.parameters[0].name == "gain"
 
 
-def test_the_reference_lists_every_header_of_a_dead_copy() -> None:
+def test_the_reference_lists_every_header_of_a_copy() -> None:
     listed = re.findall(r"^\| `(x-pacer-[\w-]+)`", (REFERENCE / "headers.md").read_text(), re.MULTILINE)
     headers = {"long": "x" * 200_000}
     envelope = Envelope(b"", "q", headers=headers, path=("here",), original={"expiration": "1"}, waited=5)
-    written = dead_headers(Delivery(envelope, "c", Outcome.DEAD), 0, "why")
+    delivery = Delivery(envelope, "c", Outcome.DEAD)
+    written = copy_headers(delivery, 0) | dead_headers(delivery, 0, "why")
     assert len(listed) == len(set(listed))
     assert set(listed) == {name for name in written if name.startswith(PREFIX)}
 

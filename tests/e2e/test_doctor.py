@@ -28,7 +28,7 @@ CONFIG = """
     exchanges: [{{name: ingest}}]
     queues: [{{name: datasets, exchange: ingest, type: {type}}}]
     integrations:
-      icat: {{url: "{icat}", authenticator: simple, username: root, password: !env ICAT_SECRET}}
+      icat: {{url: "{icat}", {facility} authenticator: simple, username: root, password: !env ICAT_SECRET}}
       dashboard: {{}}
     consumers: [{{type: datasets, queues: [datasets], integrations: [icat, dashboard]}}]
 """
@@ -50,8 +50,14 @@ def doctor(
     ) -> Ran:
         monkeypatch.setenv("BROKER_SECRET", broker_secret)
         monkeypatch.setenv("ICAT_SECRET", icat_secret)
-        well = {"port": rabbitmq.port, "user": "guest", "vhost": rabbitmq_vhost, "type": "quorum"}
-        file = site.write(CONFIG.format(**{**well, "icat": icat_server.url, **changes}) + text)
+        well: dict[str, Any] = {
+            "port": rabbitmq.port,
+            "user": "guest",
+            "vhost": rabbitmq_vhost,
+            "type": "quorum",
+        }
+        well |= {"icat": icat_server.url, "facility": ""}
+        file = site.write(CONFIG.format(**{**well, **changes}) + text)
         return site.pacer("doctor", "-c", file, *more)
 
     return doctor
@@ -120,6 +126,26 @@ def test_each_failure_comes_with_what_to_do_about_it_and_without_secrets(
         assert "1 of 3 fail" in shown.out
         assert f"{name} (needed by datasets): " in shown.out
         assert "wrong-secret" not in ran.both + shown.both
+
+
+@pytest.mark.parametrize("status", [200, 301, 302, 404])
+def test_an_address_that_is_not_the_one_is_named_with_its_option(doctor: Doctor, status: int) -> None:
+    page = Reply(b"<html><body>Not here</body></html>", status, {"Content-Type": "text/html"})
+    with StandIn(lambda _: page) as stranger:
+        found = findings(doctor("--json", icat=stranger.url))["icat"]
+        assert f"{stranger.url}/ICATService/ICAT: HTTP status {status}" in found["detail"]
+    assert "'url' has to be the server's root" in found["detail"]
+    assert "see that it runs" in found["advice"]
+
+
+def test_what_an_icat_lacks_is_named_with_what_to_do(doctor: Doctor) -> None:
+    found = findings(doctor("--json", facility="facility: ALBQ,"))["icat"]
+    assert found["detail"].startswith("ICAT has no facility 'ALBQ'; it has 'ALBA'")
+    assert "correct 'facility'" in found["advice"]
+    assert "integrations.icat in" in found["advice"]
+    well = findings(doctor("--json"))["icat"]
+    assert "facility 'ALBA'" in well["detail"]
+    assert "no dataset has files yet" in well["detail"]
 
 
 def test_what_does_not_answer_holds_up_nothing(doctor: Doctor, deaf: int) -> None:

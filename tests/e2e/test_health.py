@@ -232,7 +232,7 @@ def test_pacer_lives_but_is_not_ready_while_the_broker_is_away(
     eventually(seen.ready, 30, lambda: running.printed)
     node.kill()
     eventually(lambda: not seen.ready())
-    assert "worker key:investigation is away" in seen.why()["reasons"]
+    assert "worker key:investigation is disconnected" in seen.why()["reasons"]
     assert seen.get("/livez")[0] == 200
     eventually(lambda: seen.metrics()["pacer_broker_up",] == 0, 40)
     assert not any(name == "pacer_queue_messages_ready" for name, *_ in seen.metrics())

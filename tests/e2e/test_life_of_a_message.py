@@ -67,7 +67,7 @@ def test_what_fails_too_often_is_dead(lab: Lab) -> None:
     (dead,) = lab.take()
     own = headers_of(dead)
     assert own["x-pacer-error"].startswith("first: RuntimeError at lab_pacer.plugin:")
-    assert own["x-pacer-error"].endswith(" (gave up after 1 retries)")
+    assert own["x-pacer-error"].endswith(" (gave up after 1 retry)")
     assert own["x-pacer-attempt"] == own["x-pacer-retries"] == 2
     assert (own["x-pacer-done"], own["x-pacer-pending"]) == (["other"], ["first", "second"])
     assert "RuntimeError at lab_pacer.plugin:" in own["x-pacer-failures"][0]["trace"]

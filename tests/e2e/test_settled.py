@@ -163,7 +163,7 @@ def test_a_plugin_that_fails_harms_neither_messages_nor_other_plugins(site: Site
     assert (done.code, done.out) == (0, "3 done, 0 dead, 0 waiting for a retry\n")
     assert [one.get("name") for one in heard(site)] == ["a", None]
     assert (site.folder / "other").read_text().split() == ["acked"] * 3
-    assert "plugin listening_pacer failed after 1 messages" in done.err
+    assert "plugin listening_pacer failed after 1 message" in done.err
     assert "ValueError at listening_pacer.plugin" in done.err
     assert "Ada" not in done.err
 

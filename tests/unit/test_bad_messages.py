@@ -1,5 +1,7 @@
 """Messages that cannot be accepted: each is dead, with every bad field named and no value quoted."""
 
+import json
+import math
 from datetime import datetime
 from enum import Enum
 from typing import Any, Literal
@@ -158,11 +160,21 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"count": "9" * 19}, "count: is not a whole number"),
     ({"count": "9" * 100_000}, "count: is not a whole number"),
     ({"count": "0x1F"}, "count: is not a whole number"),
+    ({"count": "7.0"}, "count: is not a whole number"),
+    ({"count": "7e0"}, "count: is not a whole number"),
+    ({"count": "\xa07"}, "count: is not a whole number"),
+    ({"count": 1e300}, "count: is not a whole number"),
     ({"ratio": CANARY}, "ratio: is not a number"),
     ({"ratio": "nan"}, "ratio: is not a number"),
     ({"ratio": "inf"}, "ratio: is not a number"),
     ({"ratio": "-Infinity"}, "ratio: is not a number"),
     ({"ratio": "1e999"}, "ratio: is not a number"),
+    ({"ratio": "INF"}, "ratio: is not a number"),
+    ({"ratio": "NaN"}, "ratio: is not a number"),
+    ({"ratio": "0x1p3"}, "ratio: is not a number"),
+    ({"ratio": "\xa07"}, "ratio: is not a number"),
+    ({"ratio": "."}, "ratio: is not a number"),
+    ({"ratio": "1e"}, "ratio: is not a number"),
     ({"ratio": "1_0.5"}, "ratio: is not a number"),
     ({"ratio": "1,5"}, "ratio: is not a number"),
     ({"ratio": "\u0661"}, "ratio: is not a number"),
@@ -170,7 +182,12 @@ BAD_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"ratio": False}, "ratio: is not a number"),
     ({"ratio": [1]}, "ratio: is not a number"),
     ({"good": "yes"}, "good: is neither true nor false"),
-    ({"good": 1}, "good: is neither true nor false"),
+    ({"good": 2}, "good: is neither true nor false"),
+    ({"good": -1}, "good: is neither true nor false"),
+    ({"good": "on"}, "good: is neither true nor false"),
+    ({"good": "\u0661"}, "good: is neither true nor false"),
+    ({"good": None}, "good: is neither true nor false"),
+    ({"good": []}, "good: is neither true nor false"),
     ({"good": CANARY}, "good: is neither true nor false"),
     ({"parameters": {"name": CANARY}}, "parameters: is not a list"),
     ({"parameters": [CANARY]}, "parameters[0]: is not an object with fields"),
@@ -237,8 +254,11 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "half a surrogate in XML": ("<scan><name>c4n4ry&#xD800;</name></scan>", None, "the body is not XML"),
     "NUL in XML": ("<scan><name>c4n4ry&#0;</name></scan>", None, "the body is not XML"),
     "control in XML": (b"<scan><name>c4n4ry\x01</name></scan>", None, "the body is not XML"),
-    "NaN": ('{"ratio": NaN}', None, "the body is not JSON"),
-    "Infinity": ('{"ratio": -Infinity}', None, "the body is not JSON"),
+    "NaN": (json.dumps(GOOD | {"ratio": math.nan}), None, "the message has bad fields: ratio: is not a"),
+    "Infinity": (json.dumps(GOOD | {"ratio": math.inf}), None, "the message has bad fields: ratio: is n"),
+    "NaN and no JSON": ('{"name": "c4n4ry", NaN}', None, "the body is not JSON: line 1"),
+    "NaN and no UTF-8": (b'{"name": "c4n4ry\xff", "ratio": NaN}', None, "the body is not JSON: line 1"),
+    "NaN too deep": ("[" * 100_000 + "NaN", None, "the body is not JSON"),
     "a comment in JSON": ('{"name": "a" /* c4n4ry */}', None, "the body is not JSON"),
     "wrong root": (
         "<c4n4ry><name>a</name></c4n4ry>",
@@ -265,13 +285,30 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     "an unknown entity": ("<scan><name>&c4n4ry;</name></scan>", None, "the body is not XML"),
     "deep JSON": ("[" * 100_000, None, "the body is not JSON"),
     "deep JSON that closes": ('{"name": ' + "[" * 2000 + "]" * 2000 + "}", None, "the body is not JSON"),
-    "deep XML": ("<scan>" * 100_000, None, "the body is not XML"),
+    "deep XML": ("<scan>" * 100_000, None, "the body has XML elements deeper than 256"),
     "deep XML that closes": (
         "<scan>" + "<a>" * 1000 + "</a>" * 1000 + "</scan>",
         None,
-        "the body is not XML",
+        "the body has XML elements deeper than 256",
     ),
-    "huge text": ("<scan><name>" + "c4n4ry" * 2_000_000 + "</name></scan>", None, "the body is not XML"),
+    "a huge comment": (
+        "<scan><!--" + "c4n4ry" * 2_000_000 + "--></scan>",
+        None,
+        "the body has a text of more",
+    ),
+    "a charset that is none": ("{}", "application/json; charset=c4n4", "the content type names a charset"),
+    "a charset that takes long": (
+        "{}",
+        "application/json; charset=punycode",
+        "the content type names a chars",
+    ),
+    "no text in its charset": (b'{"name": "\xff"}', "application/json;charset=ascii", "the body is not JSON"),
+    "no text in UTF-16": (b"<scan/>", 'text/xml; charset="utf-16"', "the body is no text in utf-16"),
+    "huge text": (
+        "<scan><name>" + "c4n4ry" * 2_000_000 + "</name></scan>",
+        None,
+        "the body has a text of more than 10 MB",
+    ),
     "a list": ("[]", None, "the message has bad fields: $: is not an object with fields"),
     "null": ("null", "application/json", "the message has bad fields: $: is empty"),
     "text in a JSON string": ('"c4n4ry"', None, "the body is not JSON"),
@@ -284,8 +321,8 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
     ),
     "a content type that is none": (
         "{}",
-        "json",
-        "no plugin reads content type 'json' for consumer type 'scans'",
+        "application/",
+        "no plugin reads content type 'application/' for consumer type 'scans'",
     ),
     "pickle": (b"\x80\x04c4n4ry", "application/x-python-serialize", "no plugin reads content type"),
 }

@@ -335,3 +335,24 @@ def test_a_publisher_that_knows_no_version_cannot_say_what_is_done(name: str) ->
     assert (envelope.done, envelope.rejected, envelope.facts) == ((), {}, {})
     assert (envelope.attempt, envelope.retries) == (1, 0)
     assert envelope.first_seen != SEEN
+
+
+@pytest.mark.parametrize(
+    ("stamp", "published"),
+    [
+        (1_777_680_000, datetime(2026, 5, 2, tzinfo=UTC)),
+        (1_777_680_000_250, datetime(2026, 5, 2, 0, 0, 0, 250_000, tzinfo=UTC)),
+        (99_999_999_999, datetime(5138, 11, 16, 9, 46, 39, tzinfo=UTC)),
+        (datetime(2026, 5, 2), datetime(2026, 5, 2, tzinfo=UTC)),  # noqa: DTZ001 - as a transport may give it
+        (0, None),
+        (-1, None),
+        (2**63, None),
+        (True, None),
+        ("1777680000", None),
+        (None, None),
+    ],
+)
+def test_a_publisher_s_time_is_read_in_seconds_and_in_milliseconds(
+    stamp: object, published: datetime | None
+) -> None:
+    assert Envelope(b"", queue="q", properties={"timestamp": stamp}).published == published

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from rich.console import Console
 
 from benchmarks import icat_bench, icat_report
@@ -106,3 +108,30 @@ def test_a_row_is_reached_from_its_side_of_the_target() -> None:
     assert not by_name["parallel8"].reached(7.1)
     assert by_name["ingest1000/wire"].reached(1.2)
     assert not by_name["ingest1000/wire"].reached(1.3)
+
+
+def test_a_real_server_is_measured_at_its_own_pace_and_judged_so(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = evolve(server, is_sandbox=False)
+    console = Console(record=True, width=160, file=StringIO())
+    told: list[object] = []
+    monkeypatch.setattr("benchmarks.icat_server.urllib.request.urlopen", told.append)
+    report = icat_bench.measure(
+        real, {"ingest1000/wire", "parallel8", "sandbox-per-object"}, quick=True, console=console
+    )
+    assert told == []
+    assert "sandbox-per-object" not in report.values
+    icat_report.show(report, console)
+    shown = console.export_text()
+    assert "50 ms" not in shown
+    assert "500 ms" not in shown
+    assert "connections posting envelopes" in shown
+    assert "at the server's own pace" in shown
+    assert report.values["parallel8"] > 0
+
+
+def test_the_page_tells_the_sandboxs_ratios_from_a_real_servers() -> None:
+    page = icat_report.PAGE.read_text()
+    assert "| `ingest1000/one-by-one` | 216 | 27 to 31 |" in page
+    assert "| `ingest1000/createMany` | 119 | 12 to 13 |" in page

@@ -63,7 +63,7 @@ def test_a_successor_counts_on_and_says_anew_how_things_stand(file: Path) -> Non
     first = Board(SHAPE, file)
     first.settled(settled())
     first.state(State.READING)
-    first.gauges(3, {"user:ada": 2}, {"icat": True}, {"icat": True})
+    first.gauges({"q": 3}, {"user:ada": 2}, {"icat": True}, {"icat": True})
     second = Board(SHAPE, file)
     second.settled(settled())
     seen = look(file)
@@ -97,14 +97,14 @@ def test_nothing_is_seen_of_a_worker_that_has_not_begun(file: Path) -> None:
 def test_the_hottest_key_is_told_for_each_key_space(file: Path) -> None:
     board = Board(SHAPE, file)
     long = "ä" * 300
-    board.gauges(9, {"investigation:HC-1": 2, "investigation:HC-2": 5, f"user:{long}": 1}, {}, {})
+    board.gauges({"q": 9}, {"investigation:HC-1": 2, "investigation:HC-2": 5, f"user:{long}": 1}, {}, {})
     seen = look(file)
     assert seen is not None
     assert seen.hottest["investigation"] == "HC-2"
     assert seen.numbers["waiting", "investigation"] == 5
     assert long.startswith(seen.hottest["user"])
     assert len(seen.hottest["user"]) > 100
-    board.gauges(0, {}, {}, {})
+    board.gauges({}, {}, {}, {})
     seen = look(file)
     assert seen is not None
     assert seen.hottest == {"investigation": "", "user": ""}
@@ -153,7 +153,7 @@ def test_a_worker_that_is_down_says_nothing_about_the_present() -> None:
     workers = Roster()
     workers.add("datasets-1", board.look)
     workers.started("datasets-1", 7)
-    board.gauges(3, {}, {"icat": True}, {})
+    board.gauges({"q": 3}, {}, {"icat": True}, {})
     board.state(State.PAUSED)
     (seen,) = workers.workers()
     assert (seen.state, seen.ready, seen.now("in_hand"), seen.now("open", "icat")) == ("paused", True, 3, 1)

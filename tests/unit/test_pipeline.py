@@ -115,7 +115,12 @@ def test_any_retry_outweighs_any_reject(diary: Diary) -> None:
     assert delivery.error == "a: bad; b: later"
 
 
-SIGNALS = [(Retry("away"), "retry"), (NotYet("later"), "not-yet"), (Reject("bad"), "reject")]
+SIGNALS = [
+    (Retry("failed"), "retry"),
+    (Retry("away", counted=False), "away"),
+    (NotYet("later"), "not-yet"),
+    (Reject("bad"), "reject"),
+]
 
 
 @pytest.mark.parametrize(("signal", "kind"), SIGNALS, ids=[kind for _, kind in SIGNALS])

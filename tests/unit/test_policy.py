@@ -63,7 +63,8 @@ def test_whatever_the_policy_there_is_a_verdict(
     )
     if count >= limit:
         assert verdict.outcome is Outcome.DEAD
-        assert f"gave up after {limit} retries" in verdict.reason
+        gave_up = {0: "(not retried: retries.limit is 0)", 1: "(gave up after 1 retry)"}
+        assert gave_up.get(limit, f"(gave up after {limit:,} retries)") in verdict.reason
     else:
         assert (verdict.outcome, verdict.retries) == (Outcome.RETRIED, count + 1)
         assert verdict.step in LADDER

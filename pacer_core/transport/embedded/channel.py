@@ -33,6 +33,7 @@ from pacer_core.transport.embedded.queueing import (
     acknowledge,
     claim,
     give_back,
+    held,
     ready,
 )
 from pacer_core.transport.embedded.store import Session
@@ -195,6 +196,11 @@ class Channel(DeclaringChannel):
         message = self._message(leased, None if no_ack else leased.entry, None)
         message.delivery_info["message_count"] = left
         return message
+
+    def held(self, queue: str) -> int:
+        """Count the messages of a queue that somebody has unacknowledged; AMQP cannot ask for it."""
+        with self._operation() as session:
+            return held(session, declarations.expect_queue(session, queue, refusals.QUEUE_DECLARE))
 
     def deliver(self, consumer: Subscription, leased: Leased) -> None:
         """Hand a leased message to its consumer's callback; the connection calls this."""

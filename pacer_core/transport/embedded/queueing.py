@@ -64,7 +64,7 @@ def publish(session: Session, message: Outgoing) -> int:
     if queues is None:
         raise no_exchange(message.exchange, BASIC_PUBLISH)
     expiration = message.properties.get(EXPIRATION)
-    if expiration is not None and not str(expiration).isdecimal():
+    if expiration is not None and not (str(expiration).isascii() and str(expiration).isdecimal()):
         raise precondition(f"invalid expiration '{expiration}'", BASIC_PUBLISH)
     for queue in queues:
         stored = session.db.execute(
@@ -154,6 +154,14 @@ def ready(session: Session, queue: Queue) -> int:
     """Count the messages of a queue that nobody has leased."""
     number: int = session.db.execute(
         "SELECT count(*) FROM entries WHERE queue = ? AND owner <= 0", (queue.id,)
+    ).fetchone()[0]
+    return number
+
+
+def held(session: Session, queue: Queue) -> int:
+    """Count the messages of a queue that somebody has leased."""
+    number: int = session.db.execute(
+        "SELECT count(*) FROM entries WHERE queue = ? AND owner > 0", (queue.id,)
     ).fetchone()[0]
     return number
 

@@ -114,13 +114,13 @@ def test_icat_that_fails_after_datacite_is_served_by_the_copy_alone(
     assert doi_in_icat(icat.shared) == DOI
 
 
-def test_a_refusal_by_icat_is_for_a_person(
+def test_a_fault_of_icat_that_nobody_understands_is_tried_again(
     icat: IcatClient, icat_server: IcatSandbox, datacite: Datacite, lupo: Lupo
 ) -> None:
     icat_server.misbehave.fail("internal", at=1, operation="update", entity="Investigation")
     delivery = deliver_to(icat, datacite, twice=False)
-    assert delivery.outcome is Outcome.DEAD
-    assert list(delivery.rejected) == ["store_doi"]
+    assert delivery.outcome is Outcome.RETRIED
+    assert list(delivery.pending) == ["store_doi"]
     assert "ICAT refused update: INTERNAL" in str(delivery.error)
     assert list(lupo.dois) == [DOI]
 

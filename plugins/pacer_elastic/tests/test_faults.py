@@ -150,6 +150,12 @@ def test_a_document_that_is_refused_makes_its_message_dead_and_is_not_quoted(
         (429, "cluster_block_exception", "too busy"),  # later ones
         (403, "security_exception", "the right to write"),
         (503, "unavailable_shards_exception", "too busy"),
+        (503, "circuit_breaking_exception", "too busy"),
+        (429, "circuit_breaking_exception", "too busy"),
+        (429, "es_rejected_execution_exception", "too busy"),
+        (400, "index_closed_exception", "in trouble"),
+        (400, "validation_exception", "in trouble"),  # "this cluster currently has 1000 shards open"
+        (418, "gremlins_exception", "in trouble"),
     ],
 )
 def test_what_somebody_can_mend_makes_the_message_wait(
@@ -162,6 +168,24 @@ def test_what_somebody_can_mend_makes_the_message_wait(
     assert why in str(delivery.error)
     node.block = None
     assert facility.index(one, twice=False, after=delivery).outcome is Outcome.ACKED
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_full_disk_costs_no_attempt(facility: Facility, node: Node, dataset: Dataset, status: int) -> None:
+    node.block = {"status": status, "error": {"type": "cluster_block_exception", "reason": "x"}}
+    delivery = facility.index(dataset(), twice=False)
+    assert [one.kind for one in delivery.failures] == ["away"]
+
+
+def test_an_index_for_which_there_is_no_room_yet_makes_the_message_wait(
+    facility: Facility, service: StandIn, dataset: Dataset
+) -> None:
+    full = b'{"error": {"type": "validation_exception", "reason": "1000/1000 maximum shards open"}}'
+    service.fail(refusal(400, content=full), to="PUT")
+    one = dataset()
+    first = facility.index(one, twice=False)
+    assert first.outcome is Outcome.RETRIED
+    assert facility.index(one, twice=False, after=first).outcome is Outcome.ACKED
 
 
 def test_an_index_that_somebody_deletes_is_created_anew(

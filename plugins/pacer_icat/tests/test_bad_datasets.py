@@ -39,6 +39,9 @@ def parameter(name: str, value: Any, **more: Any) -> dict[str, Any]:
         (dataset_message(end_date="9999-12-31T23:59:59Z"), {"end_date": "is a date that ICAT cannot store"}),
         (parameter("nonsense", 1), {"parameters[0].name": "'nonsense' is no parameter type in ICAT"}),
         (parameter("temperature", "warm"), {"parameters[0].value": "of 'temperature' is not a number"}),
+        (parameter("temperature", "1_000"), {"parameters[0].value": "of 'temperature' is not a number"}),
+        (parameter("temperature", "\u0661"), {"parameters[0].value": "of 'temperature' is not a number"}),
+        (parameter("temperature", "0x1p3"), {"parameters[0].value": "of 'temperature' is not a number"}),
         (parameter("temperature", True), {"parameters[0].value": "of 'temperature' is not a number"}),
         (
             parameter("temperature", -0.1),

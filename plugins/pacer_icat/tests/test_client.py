@@ -18,8 +18,12 @@ from plugins.pacer_icat.tests.support import options_for
 def test_one_gives_the_entity_or_says_that_it_is_not_there_yet(icat: IcatClient) -> None:
     found = icat.one("Investigation", name="hg123", facility__name="ALBA")
     assert (found.name, found.visitId) == ("hg123", "bm00")
-    with pytest.raises(NotYet, match="ICAT has no Investigation of this name"):
-        icat.one("Investigation", name="nowhere")
+    with pytest.raises(
+        NotYet, match=r"ICAT has no Investigation of this name, visitId \('nowhere', 'bm00'\)"
+    ):
+        icat.one("Investigation", name="nowhere", visitId="bm00")
+    with pytest.raises(NotYet, match=r"ICAT has no User of this name$"):
+        icat.one("User", name="somebody")
     with pytest.raises(SeveralError):
         icat.one("Investigation", facility__name="ALBA")
 

@@ -257,11 +257,12 @@ def test_what_was_replaced_in_icat_is_looked_up_again(
     assert [len(one.parameters) for one in stored] == [1]
 
 
-def test_a_fault_that_nobody_understands_is_for_a_person(icat: IcatClient, icat_server: IcatSandbox) -> None:
+def test_a_fault_that_nobody_understands_is_tried_again(icat: IcatClient, icat_server: IcatSandbox) -> None:
     deliver_to(DATASETS, dataset_message(), icat)
     icat_server.misbehave.fail("internal", every=1, operation="create", entity="Dataset")
     delivery = deliver_to(DATASETS, dataset_message(name="run2"), icat, options=DatasetsOptions())
-    assert delivery.outcome is Outcome.DEAD
+    assert delivery.outcome is Outcome.RETRIED
+    assert [one.kind for one in delivery.failures] == ["retry"]
     assert "ICAT refused create: INTERNAL" in (delivery.error or "")
 
 

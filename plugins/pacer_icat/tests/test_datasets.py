@@ -299,3 +299,41 @@ def test_a_small_dataset_costs_two_calls_once_its_sample_is_known(
     assert icat.shared.wire.calls - before == 2
     deliver_to(DATASETS, dataset_message(name="run3", sample={"name": "new"}), icat, twice=False)
     assert icat.shared.wire.calls - before == 2 + 3
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "seconds"),
+    [
+        ("2025-10-26T02:30:00", "2025-10-26T02:10:00", 0),
+        ("2025-10-26T02:30:00+02:00", "2025-10-26T02:10:00+01:00", 0),
+        ("2025-10-26T02:10:00+02:00", "2025-10-26T02:30:00+02:00", 1200),
+        ("2025-03-30T02:30:00", "2025-03-30T03:10:00", 2400),
+    ],
+)
+def test_no_dataset_ends_before_it_begins_when_clocks_change(
+    send: Send, plain: Any, caplog: pytest.LogCaptureFixture, start: str, end: str, seconds: int
+) -> None:
+    assert send(dataset_message(start_date=start, end_date=end)).outcome is Outcome.ACKED
+    ((first, last),) = plain.search("SELECT d.startDate, d.endDate FROM Dataset d")
+    assert (last - first).total_seconds() == seconds
+    assert plain.search("SELECT COUNT(d) FROM Dataset d") == [1]
+    assert ("clocks change between its start and its end" in caplog.text) == (seconds != 1200)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2025-07-15T10:00:00Z", "2025-07-15T09:59:59Z"),
+        ("2025-07-15T10:00:00", "2025-07-14T10:00:00"),
+        ("2025-10-26T03:10:00", "2025-10-26T02:50:00"),
+        ("2025-03-30T02:50:00", "2025-03-30T02:10:00"),
+    ],
+)
+def test_a_dataset_that_ends_before_it_begins_ends_when_it_begins_and_the_log_says_so(
+    send: Send, plain: Any, caplog: pytest.LogCaptureFixture, start: str, end: str
+) -> None:
+    assert send(dataset_message(start_date=start, end_date=end)).outcome is Outcome.ACKED
+    ((first, last),) = plain.search("SELECT d.startDate, d.endDate FROM Dataset d")
+    assert first == last
+    assert "dataset run1: its end, 20" in caplog.text
+    assert "is before its start" in caplog.text

@@ -288,3 +288,20 @@ def test_all_visits_of_a_proposal_have_one_key_and_keep_their_order(icat: IcatCl
     assert INVESTIGATIONS.key.ordered
     message = deliver_to(INVESTIGATIONS, investigation_message(name="mx-1 "), icat).message
     assert INVESTIGATIONS.key.of(message, context(integrations={ICAT: icat})) == "MX-1"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "seconds"),
+    [
+        ("2025-10-26T02:30:00", "2025-10-26T02:10:00", 0),
+        ("2025-10-26T02:30:00+02:00", "2025-10-26T02:10:00+01:00", 0),
+        ("2025-10-26T02:10:00+02:00", "2025-10-26T02:30:00+02:00", 1200),
+        ("2025-03-30T02:30:00", "2025-03-30T03:10:00", 2400),
+    ],
+)
+def test_no_visit_ends_before_it_begins_when_clocks_change(
+    sync: Sync, plain: Any, start: str, end: str, seconds: int
+) -> None:
+    assert sync(start_date=start, end_date=end).outcome is Outcome.ACKED
+    one = read(plain)
+    assert (one.endDate - one.startDate).total_seconds() == seconds

@@ -190,8 +190,8 @@ def test_a_list_that_would_be_too_long_keeps_whole_entries_and_says_so(
     caplog.clear()
     facility.link(made("raw"))
     assert (
-        f"dataset {raw}: left out to stay within 4000 characters: 5 entries of __full_output_datasetNames, "
-        "5 entries of output_datasetNames, 5 entries of output_datasets"
+        f"dataset {raw}: left out to stay within 4000 characters: __full_output_datasetNames (5), "
+        "output_datasetNames (5), output_datasets (5)"
     ) in caplog.text
     caplog.clear()
     facility.link(made(names[0], "raw"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from datetime import UTC, datetime
@@ -145,7 +146,7 @@ def test_a_listing_follows_no_link_out_of_the_roots_and_none_to_folders(
     (run / "round").symlink_to(run)
     assert send(message(data), list_files=True, allowed_roots=(str(data),)).outcome is Outcome.ACKED
     assert list(files(plain)) == ["a.h5", "b.h5", "view.png", "inside"]
-    assert "1 links out of the folders that allowedRoots permits are left out" in caplog.text
+    assert "links out of the folders that allowedRoots permits are left out: 1" in caplog.text
 
 
 def test_a_folder_that_cannot_be_listed_makes_the_message_wait(send: Send, data: Path) -> None:
@@ -187,3 +188,24 @@ def test_a_file_that_cannot_be_read_for_its_checksum_makes_the_message_wait(
     assert delivery.outcome is Outcome.RETRIED
     assert "cannot be read for its checksum" in (delivery.error or "")
     assert files(plain) == {}
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EMFILE])
+@pytest.mark.parametrize("option", ["must_exist", "stat_files"])
+def test_a_drive_in_trouble_makes_the_message_wait(
+    send: Send, plain: Any, data: Path, monkeypatch: pytest.MonkeyPatch, option: str, code: int
+) -> None:
+    real = os.stat
+
+    def stale(path: Any, **more: Any) -> os.stat_result:
+        if str(path).endswith("b.h5"):
+            raise OSError(code, os.strerror(code))
+        return real(path, **more)
+
+    monkeypatch.setattr("pacer_icat.datasets.paths.os.stat", stale)
+    delivery = send(message(data, "a.h5", "b.h5"), **{option: True})
+    assert delivery.outcome is Outcome.RETRIED, delivery.error
+    assert os.strerror(code) in (delivery.error or "")
+    assert files(plain) == {}
+    monkeypatch.undo()
+    assert send(message(data, "a.h5", "b.h5"), **{option: True}).outcome is Outcome.ACKED

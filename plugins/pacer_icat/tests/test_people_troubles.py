@@ -159,10 +159,26 @@ def test_trouble_at_any_write_costs_a_repetition_and_nothing_else(
     ("consumer", "entity", "message"),
     [(USERS, "User", user_message()), (INVESTIGATIONS, "Investigation", investigation_message())],
 )
-def test_a_fault_that_nobody_understands_is_for_a_person(
+def test_a_fault_that_nobody_understands_is_tried_again(
     icat: IcatClient, icat_server: IcatSandbox, consumer: ConsumerType, entity: str, message: Any
 ) -> None:
     icat_server.misbehave.fail("internal", every=1, operation="writes", entity=entity)
     delivery = deliver_to(consumer, message, icat)
-    assert delivery.outcome is Outcome.DEAD
+    assert delivery.outcome is Outcome.RETRIED
+    assert [one.kind for one in delivery.failures] == ["retry"]
     assert "INTERNAL: the sandbox was told to fail here" in (delivery.error or "")
+
+
+@pytest.mark.parametrize(
+    ("consumer", "message"),
+    [(USERS, user_message()), (INVESTIGATIONS, investigation_message()), (DATASETS, dataset_message())],
+)
+def test_a_database_that_takes_no_writes_for_a_while_is_held_against_no_message(
+    icat: IcatClient, icat_server: IcatSandbox, consumer: ConsumerType, message: Any
+) -> None:
+    icat_server.misbehave.fail("read-only", every=1, operation="writes")
+    first = deliver_to(consumer, message, icat, twice=False)
+    assert first.outcome is Outcome.RETRIED
+    assert [one.kind for one in first.failures] == ["away"], first.error
+    icat_server.misbehave.clear()
+    assert deliver_to(consumer, message, icat, twice=False).outcome is Outcome.ACKED

@@ -123,7 +123,7 @@ def test_what_pacer_itself_has_written_is_left_out(icat: IcatClient, rebuild: Re
     names = ["scanType", "__fileCount", "output_datasetIds", "Input_datasetIds", "datasetName"]
     ingest(icat, dataset_message(parameters=[{"name": name, "value": 1} for name in names]))
     (message,) = rebuild()
-    assert [one["name"] for one in message["parameters"]] == ["scanType", "datasetName"]
+    assert [one["name"] for one in message["parameters"]] == ["datasetName", "scanType"]
 
 
 def test_what_is_left_out_is_an_option(icat: IcatClient) -> None:

@@ -125,15 +125,23 @@ def keeping(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     shared.close()
 
 
+@pytest.fixture
+def leaving(icat_server: IcatSandbox) -> Iterator[IcatClient]:
+    """Our client told that the database keeps the counts."""
+    shared = Shared(options_for(icat_server, file_counts="database"))
+    yield IcatClient(shared)
+    shared.close()
+
+
 def counts(plain: Any, entity: str) -> list[tuple[int, int]]:
     """Give ICAT's own counts, by id."""
     return [(one.fileCount, one.fileSize) for one in plain.search(f"SELECT o FROM {entity} o ORDER BY o.id")]
 
 
 def test_icats_own_counts_are_kept_where_the_database_does_not(
-    keeping: IcatClient, icat: IcatClient, plain: Any
+    keeping: IcatClient, leaving: IcatClient, plain: Any
 ) -> None:
-    deliver_to(DATASETS, RAW, icat, twice=False)  # by somebody who left the counts to the database
+    deliver_to(DATASETS, RAW, leaving, twice=False)  # by somebody who left the counts to the database
     assert counts(plain, "Dataset") == [(0, 0)]
     (before,) = plain.search("SELECT i FROM Investigation i WHERE i.name = '20250330096' INCLUDE 1")
     count(keeping, RAW, PROCESSED)
@@ -145,16 +153,17 @@ def test_icats_own_counts_are_kept_where_the_database_does_not(
     assert (after.type.id, after.facility.id) == (before.type.id, before.facility.id)
 
 
-def test_icats_own_counts_are_left_alone_where_the_database_keeps_them(icat: IcatClient, plain: Any) -> None:
-    count(icat, RAW)
+def test_icats_own_counts_are_left_alone_where_the_option_says_so(leaving: IcatClient, plain: Any) -> None:
+    count(leaving, RAW)
     assert counts(plain, "Dataset") == [(0, 0)]
     assert set(counts(plain, "Investigation")) == {(0, 0)}
 
 
 def test_the_databases_counts_are_taken_where_they_are_right(
-    keeping: IcatClient, icat: IcatClient, plain: Any, monkeypatch: pytest.MonkeyPatch
+    icat_server: IcatSandbox, icat: IcatClient, plain: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count(keeping, RAW, PROCESSED)
+    icat_server.triggers = True
+    count(icat, RAW, PROCESSED)
     queries: list[str] = []
     search = icat.shared.wire.search
 

@@ -73,7 +73,7 @@ def test_a_folder_that_is_not_there_is_waited_for_and_the_others_are_not(
     stored(icat)
     delivery = updated(icat, datasetPaths=["/data/visit/later", RUN])
     assert [failure.kind for failure in delivery.failures] == ["not-yet"]
-    assert "in 1 folders: dataset_paths[0]" in (delivery.error or "")
+    assert "in these folders (1): dataset_paths[0]" in (delivery.error or "")
     assert parameters_of(plain)["run1"]["Sample_description"] == "changed <&>"
     stored(icat, name="later", location="/data/visit/later")
     assert updated(icat, datasetPaths=["/data/visit/later", RUN]).outcome is Outcome.ACKED
@@ -95,12 +95,32 @@ def test_a_parameter_that_icat_does_not_know_is_ignored_and_counted(icat: IcatCl
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Sample_description", ""),
+        ("Sample_description", None),
+        ("exposure_time", "nan"),
+        ("exposure_time", ""),
+    ],
+)
+def test_an_empty_value_changes_nothing_and_the_log_says_so(
+    icat: IcatClient, plain: Any, caplog: pytest.LogCaptureFixture, name: str, value: Any
+) -> None:
+    stored(icat)
+    assert updated(icat, metadataName=name, metadataValue="1").error is None
+    before = parameters_of(plain)
+    with caplog.at_level("INFO"):
+        assert updated(icat, metadataName=name, metadataValue=value).outcome is Outcome.ACKED
+    assert parameters_of(plain) == before
+    assert f"1 parameters without a value are left out: {name}" in caplog.text
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"metadataName": "exposure_time", "metadataValue": "long"}, "metadata_value"),
         ({"metadataName": "reimbursedParcels"}, "metadata_name"),
         ({"datasetPaths": []}, "dataset_paths"),
-        ({"metadataValue": ""}, "metadata_value"),
     ],
 )
 def test_a_value_that_icat_does_not_take_makes_the_update_dead(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pacer_icat.collation import fold
 from pacer_icat.jpql import bind
-from pacer_icat.times import storable, stored, zone_of
+from pacer_icat.times import period, storable, stored, zone_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -51,11 +51,67 @@ def test_a_time_is_cut_to_seconds_and_not_rounded() -> None:
         ("2025-01-01 12:00", "2025-01-01 11:00Z"),
         ("2025-03-30 02:30", "2025-03-30 01:30Z"),
         ("2025-10-26 02:30", "2025-10-26 01:30Z"),
+        ("2025-10-26 02:30+02:00", "2025-10-26 01:30Z"),
+        ("2025-10-26 02:30+01:00", "2025-10-26 01:30Z"),
+        ("2025-10-26 01:30+02:00", "2025-10-25 23:30Z"),
     ],
 )
 def test_a_time_without_offset_is_read_as_icat_reads_it(naive: str, utc: str) -> None:
     """The pairs are answers of a real ICAT in Europe/Berlin, with the hours that are missing and doubled."""
     assert stored(datetime.fromisoformat(naive), BERLIN) == datetime.fromisoformat(utc)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        # An hour that the clock shows twice: ICAT keeps the second of them only.
+        ("2025-10-26 02:10", "2025-10-26 02:30", ("01:10Z", "01:30Z")),
+        ("2025-10-26 02:30", "2025-10-26 02:10", ("01:10Z", "01:10Z")),
+        ("2025-10-26 02:30+02:00", "2025-10-26 02:10+01:00", ("01:10Z", "01:10Z")),
+        ("2025-10-26 02:30", "2025-10-26 02:30", ("01:30Z", "01:30Z")),
+        ("2025-10-26 02:30", "2025-10-26 02:10+02:00", ("01:30Z", "01:10Z")),
+        ("2025-10-26 02:30", "2025-10-26 00:50Z", ("01:30Z", "01:50Z")),
+        ("2025-10-26 00:50Z", "2025-10-26 02:10", ("01:10Z", "01:10Z")),
+        ("2025-10-26 03:10", "2025-10-26 02:50", ("02:10Z", "01:50Z")),
+        # An hour that it leaves out.
+        ("2025-03-30 02:30", "2025-03-30 03:10", ("00:30Z", "01:10Z")),
+        ("2025-03-30 02:30", "2025-03-30 03:40", ("01:30Z", "01:40Z")),
+        ("2025-03-30 02:10", "2025-03-30 02:30", ("01:10Z", "01:30Z")),
+        ("2025-03-30 02:30", "2025-03-30 02:10", ("01:30Z", "01:10Z")),
+        ("2025-03-30 01:50", "2025-03-30 02:10", ("00:50Z", "01:10Z")),
+        ("2025-03-30 02:30", "2025-03-30 00:40Z", ("00:30Z", "00:40Z")),
+        # Plainly the wrong way round.
+        ("2025-06-01 02:30", "2025-06-01 02:10", ("00:30Z", "00:10Z")),
+    ],
+)
+def test_a_start_is_read_so_that_it_is_not_behind_its_end(
+    start: str, end: str, expected: tuple[str, str]
+) -> None:
+    found = period(datetime.fromisoformat(start), datetime.fromisoformat(end), BERLIN)
+    assert found == tuple(datetime.fromisoformat(f"{start[:10]} {one}") for one in expected)
+
+
+CHANGES = [datetime(2025, 3, 30, 1, tzinfo=UTC), datetime(2025, 10, 26, 1, tzinfo=UTC)]
+
+
+@given(
+    change=st.sampled_from(CHANGES),
+    begin=st.integers(-10_000, 10_000),
+    seconds=st.integers(0, 10_000),
+    keeps=st.tuples(st.booleans(), st.booleans()),
+)
+def test_what_happened_in_order_is_stored_in_order_whatever_the_clock_did(
+    change: datetime, begin: int, seconds: int, keeps: tuple[bool, bool]
+) -> None:
+    start = change + timedelta(seconds=begin)
+    times = (start, start + timedelta(seconds=seconds))
+    by_clock = (one.astimezone(BERLIN) for one in times)
+    began, ended = (
+        one if keep else one.replace(tzinfo=None) for one, keep in zip(by_clock, keeps, strict=True)
+    )
+    first, last = period(began, ended, BERLIN)
+    assert first <= last
+    assert (stored(first, BERLIN), stored(last, BERLIN)) == (first, last), "ICAT gives back something else"
 
 
 def test_a_time_without_offset_is_of_this_machines_zone_where_none_is_configured() -> None:

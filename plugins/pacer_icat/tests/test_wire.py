@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from lxml import etree
 
-from pacer_core import Retry, Secret
-from pacer_icat import IcatAway, IcatFault, IcatOptions
+from pacer_core import Reject, Retry, Secret
+from pacer_icat import IcatAway, IcatFault, IcatOptions, settled
 from pacer_icat.schema import Entity, Field, UnknownFieldError
 from pacer_icat.session import Session
 from pacer_icat.soap import Bean, ref
@@ -214,12 +214,83 @@ def test_whoever_answers_without_soap_is_taken_for_an_icat_that_is_away(
         made.search("SELECT d FROM Dataset d")
 
 
-def test_an_icat_without_its_database_is_away() -> None:
-    made, _ = wire(
-        lambda *_: fault("INTERNAL", "Error in allocating a connection. Communications link failure")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Error in allocating a connection. Communications link failure",
+        "The MariaDB server is running with the --read-only option so it cannot execute this statement",
+        "Cannot execute statement in a READ ONLY transaction.\nError Code: 1792\nCall: INSERT INTO X",
+        "WSREP has not yet prepared node for application use",
+        "Lost connection to MySQL server during query",
+        "Server shutdown in progress",
+        "Too many connections",
+        "The table 'DATASETPARAMETER' is full",
+        'Got error 28 "No space left on device" from storage engine InnoDB',
+        "Connect to icat-lucene:8181 failed: Connection timed out",
+        "java.net.ConnectException: Connection refused (Connection refused)",
+        "Unexpected JMS error: cannot create connection",
+        "This connection has been closed.",
+        "FATAL: terminating connection due to administrator command",
+        "ORA-03113: end-of-file on communication channel",
+        "ORA-01653: unable to extend table ICAT.DATAFILE by 8192 in tablespace ICAT",
+    ],
+)
+def test_an_icat_whose_database_takes_nothing_is_away_and_no_attempt_is_counted(words: str) -> None:
+    made, _ = wire(lambda *_: fault("INTERNAL", words.replace("&", "&amp;")))
+    with pytest.raises(IcatAway) as raised:
+        made.create(Bean("Datafile", {"name": "x"}))
+    assert not raised.value.counted
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "javax.persistence.QueryTimeoutException",
+        "Transaction aborted",
+        "Client's transaction aborted",
+        "java.lang.OutOfMemoryError: Java heap space",
+        "Read timed out",
+        "class jakarta.ejb.EJBException null",
+        "",
+        "Investigation[id:1213]",
+    ],
+)
+def test_words_that_nobody_knows_are_tried_again_within_the_limit(words: str) -> None:
+    meant = settled(IcatFault("INTERNAL", words, call="create"))
+    assert isinstance(meant, Retry)
+    assert meant.counted
+
+
+@pytest.mark.parametrize(
+    ("type_", "words"),
+    [
+        ("INTERNAL", "Unexpected DB response ... Duplicate entry 'run is read only-1213' for key 'UNQ'"),
+        ("INTERNAL", "Data too long for column 'NAME' at row 1"),
+        ("INTERNAL", "(conn=7) Column 'NAME' cannot be null"),
+        ("INTERNAL", "Cannot add or update a child row: a foreign key constraint fails (`icat`.`DATASET`)"),
+        ("INTERNAL", "a new object was found through a relationship that was not marked cascade PERSIST"),
+        ("INTERNAL", "VALIDATION org.icatproject.core.IcatException: Attempt to set field name to null"),
+        ("INTERNAL", "ORA-12899: value too large for column"),
+        ("VALIDATION", "Server shutdown in progress"),
+        ("BAD_PARAMETER", ""),
+        ("OBJECT_ALREADY_EXISTS", "Dataset exists"),
+    ],
+)
+def test_what_is_known_to_be_about_what_was_sent_is_for_a_person(type_: str, words: str) -> None:
+    assert isinstance(settled(IcatFault(type_, words, call="create")), Reject)
+
+
+def test_a_type_of_fault_that_nobody_knows_is_tried_again() -> None:
+    assert isinstance(settled(IcatFault("MAINTENANCE", "come back later", call="create")), Retry)
+
+
+def test_unknown_words_are_named_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(3):
+        settled(IcatFault("INTERNAL", f"gremlins in 'Jane Doe' [id:{number}]", call="update"))
+    (said,) = [one.getMessage() for one in caplog.records]
+    assert (
+        "ICAT refuses update with words that PACER does not know: INTERNAL: gremlins in '...' [id:N]" in said
     )
-    with pytest.raises(IcatAway):
-        made.search("SELECT d FROM Dataset d")
 
 
 def test_the_session_is_renewed_before_it_ends_and_logged_out_at_the_end() -> None:

@@ -157,11 +157,11 @@ def test_icat_plus_out_of_sorts_delays_the_message_and_loses_nothing(
     assert site.shown() == WHOLE
 
 
-def test_a_refusal_by_icat_is_for_a_person(site: Site, icat_server: IcatSandbox) -> None:
+def test_a_fault_of_icat_that_nobody_understands_is_tried_again(site: Site, icat_server: IcatSandbox) -> None:
     site.reset()
     icat_server.misbehave.fail("internal", at=1, operation="createMany", entity="DatasetParameter")
     delivery = site.run(Bomb(), site.visit.message())
-    assert delivery.outcome is Outcome.DEAD
+    assert delivery.outcome is Outcome.RETRIED
     assert "ICAT refused createMany: INTERNAL" in str(delivery.error)
 
 

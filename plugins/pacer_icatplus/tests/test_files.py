@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from pacer_core import NotYet, Reject, Secret
+from pacer_core import NotYet, Reject, Retry, Secret
 from pacer_icat import Dataset
 from pacer_icat.datasets.task import DATASETS
 from pacer_icatplus import IcatPlusOptions
 from pacer_icatplus.files import FileRefusedError, Gallery, gallery_of, read
-from plugins.pacer_icatplus.tests.support import Visit, options_of
+from plugins.pacer_icatplus.tests.support import PATHS, Visit, options_of
 
 
 def message_of(visit: Visit, *named: object) -> Dataset:
@@ -57,6 +59,14 @@ def ways_out(visit: Visit, secret: Path) -> dict[str, str]:
         "linked folder": str(folder / "secret.png"),
         "back and forth": f"folder/../../{secret.parent.name}/secret.png",
     }
+
+
+def test_an_empty_list_of_files_is_none(visit: Visit) -> None:
+    visit.write("a.png")
+    dataset = message_of(visit, "none")
+    empty = tuple(evolve(one, value=None) if one.name == PATHS else one for one in dataset.parameters)
+    found = gallery_of(evolve(dataset, parameters=empty), options(visit))
+    assert [os.path.basename(path) for path in found.paths] == ["a.png"]
 
 
 def test_no_path_leads_out_of_the_allowed_folders(visit: Visit, secret: Path) -> None:
@@ -190,3 +200,25 @@ def test_options_that_cannot_serve_are_refused(changes: dict[str, Any], problem:
     IcatPlusOptions(**given)
     with pytest.raises(ValueError, match=problem):
         IcatPlusOptions(**{**given, **changes})
+
+
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO, errno.EACCES, errno.ENOTCONN, errno.EMFILE])
+def test_a_drive_in_trouble_is_held_against_no_file(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    file = visit.write("a.png")
+
+    def refuse(*_: Any, **more: Any) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    for call, work in (
+        ("open", lambda: read(str(file), options(visit))),
+        ("stat", lambda: gallery_of(message_of(visit, str(file)), options(visit))),
+        ("stat", lambda: gallery_of(message_of(visit), options(visit))),
+        ("scandir", lambda: gallery_of(message_of(visit), options(visit))),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"pacer_icatplus.files.os.{call}", refuse)
+            with pytest.raises(Retry, match="for now"):
+                work()
+    assert read(str(file), options(visit))

@@ -74,12 +74,12 @@ def test_properties_are_three(wire: Any, root: str) -> None:
     assert told == ["maxEntities 10000", "lifetimeMinutes 120", "rootUserNames simple/root"]
 
 
-def test_children_get_ids_in_the_order_sent(wire: Any, root: str) -> None:
+def test_children_get_ids_in_the_reverse_of_the_order_sent(wire: Any, root: str) -> None:
     names = ["c", "a", "b"]
 
     dataset(wire, root, "d", "".join(f"<datafiles><name>{name}</name></datafiles>" for name in names))
 
-    assert wire.values(root, "SELECT f.name FROM Datafile f ORDER BY f.id") == names
+    assert wire.values(root, "SELECT f.name FROM Datafile f ORDER BY f.id") == names[::-1]
 
 
 def test_an_entity_beside_a_value_is_internal(wire: Any, root: str) -> None:

@@ -56,6 +56,21 @@ def test_away_means_503_until_it_is_back(icat_server: IcatSandbox, wire: Any) ->
     assert wire.http("GET", "/icat/version")[0] == 200
 
 
+def test_undeployed_means_payaras_page_until_it_is_back(icat_server: IcatSandbox, wire: Any) -> None:
+    icat_server.misbehave.tell({"away": "undeployed"})
+
+    for method, path in (
+        ("POST", "/ICATService/ICAT"),
+        ("GET", "/ICATService/ICAT?wsdl"),
+        ("GET", "/icat/version"),
+    ):
+        status, body = wire.http(method, path, _login() if method == "POST" else None)
+        assert (status, b"Payara" in body) == (404, True)
+
+    icat_server.misbehave.away(False)
+    assert wire.http("GET", "/icat/version")[0] == 200
+
+
 def test_the_nth_call_fails_and_no_other(icat_server: IcatSandbox, wire: Any, root: str) -> None:
     icat_server.misbehave.fail(at=2, operation="create")
 

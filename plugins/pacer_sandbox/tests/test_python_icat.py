@@ -1,11 +1,16 @@
 """python-icat, unmodified, does its daily work."""
 
 from datetime import UTC, datetime
+from importlib.resources import as_file, files
 from typing import Any
 
 import icat
+import icat.dumpfile_xml  # registers the format
 import pytest
+from icat.dumpfile import open_dumpfile
 from icat.query import Query
+
+from pacer_sandbox import IcatSandbox
 
 
 def investigation(client: Any) -> Any:
@@ -74,6 +79,27 @@ def test_a_deleted_investigation_takes_its_datasets_along(icat_client: Any) -> N
     assert icat_client.search("SELECT COUNT(f) FROM Datafile f") == [0]
     with pytest.raises(icat.ICATNoObjectError, match="not found"):
         icat_client.get("Dataset", new.id)
+
+
+def test_nested_objects_get_their_ids_in_no_order_to_rely_on(icat_client: Any) -> None:
+    new = dataset(icat_client, "nested")
+    for name in ("a", "b", "c"):
+        new.datafiles.append(icat_client.new("Datafile", name=name))
+    new.create()
+    names = icat_client.search("SELECT f.name FROM Datafile f ORDER BY f.id")
+    assert sorted(names) == ["a", "b", "c"] != names
+
+
+def test_the_demo_facility_can_be_loaded_as_any_dump_is() -> None:
+    demo = files("pacer_sandbox").joinpath("demo.xml")
+    with IcatSandbox() as empty, as_file(demo) as path:
+        client = icat.Client(empty.wsdl)
+        client.login("simple", {"username": "root", "password": "secret"})
+        with open_dumpfile(client, str(path), "XML", "r") as dump:
+            for one in dump.getobjs():
+                one.create()
+        assert client.search("SELECT COUNT(t) FROM ParameterType t WHERE t.units = ''") == [37]
+        client.logout()
 
 
 def test_the_same_name_in_other_letters_exists_already(icat_client: Any) -> None:

@@ -66,7 +66,7 @@ def send(
     *,
     twice: bool = True,
     options: Any = None,
-    stamp: datetime | None = None,
+    stamp: datetime | int | None = None,
 ) -> Delivery:
     """Send a message through a consumer, with VISA as its only integration."""
     return deliver(

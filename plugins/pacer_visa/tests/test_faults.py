@@ -160,11 +160,28 @@ def test_no_error_or_trace_has_the_password(options: VisaOptions) -> None:
         ("40P01", "retry"),
         ("55P03", "retry"),
         ("57014", "retry"),
-        ("57P01", "retry"),
-        ("53300", "retry"),
-        ("42501", "retry"),
+        ("40002", "retry"),
+        ("25P02", "retry"),
+        ("26000", "retry"),
+        ("42P05", "retry"),
+        ("55006", "retry"),
+        ("0A000", "retry"),
+        ("54000", "retry"),
+        ("72000", "retry"),
+        ("P0001", "retry"),
+        ("ZZ999", "retry"),
+        ("25006", "away"),
+        ("57P01", "away"),
+        ("53100", "away"),
+        ("53300", "away"),
+        ("58030", "away"),
+        ("42501", "away"),
+        ("42883", "away"),
         ("23503", "not-yet"),
         ("22001", "reject"),
+        ("22P05", "reject"),
+        ("23505", "reject"),
+        ("44000", "reject"),
         ("23514", "reject"),
     ],
 )
@@ -180,6 +197,27 @@ def test_what_postgresql_says_decides_what_becomes_of_a_message(
     assert delivery.failures[0].kind == kind
     assert code in delivery.failures[0].reason
     assert "Lovelace" not in delivery.failures[0].reason
+
+
+def test_a_database_that_is_read_only_for_a_while_is_held_against_no_message(
+    visa: Visa, templates: PostgreSQL, database: str
+) -> None:
+    assert send(visa, USERS, user(), twice=False).outcome is Outcome.ACKED
+    with psycopg.connect(templates.url(), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {database} SET default_transaction_read_only = on".encode())
+        admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database])
+    delivery = send(visa, USERS, user(last_name="New"), twice=False)
+    assert delivery.outcome is Outcome.RETRIED
+    assert [one.kind for one in delivery.failures] == ["away"], delivery.failures
+    with pytest.raises(VisaAway, match="read-only"):  # so that the breaker stays open as long as it is
+        visa.check()
+    with psycopg.connect(templates.url(), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {database} RESET default_transaction_read_only".encode())
+    visa.check()
+    # A connection of before, which is read-only for its whole life, is used once more at most.
+    eventually(lambda: send(visa, USERS, user(last_name="New"), twice=False).outcome is Outcome.ACKED)
+    with psycopg.connect(templates.url(database)) as connection:
+        assert connection.execute("SELECT last_name FROM visa.users").fetchall() == [("New",)]
 
 
 def test_a_check_says_why_there_is_no_connection(options: VisaOptions) -> None:

@@ -110,7 +110,7 @@ def test_unknown_members_are_awaited_and_never_replaced_by_anybody(visa: Visa, r
     )
     assert delivery.outcome is Outcome.RETRIED
     assert delivery.failures[0].kind == "not-yet"
-    assert "1 of 1 members are not in VISA yet" in delivery.failures[0].reason
+    assert "members are not in VISA yet: 1 of 1" in delivery.failures[0].reason
     assert members(read) == ["7"], "nobody goes while somebody is not known"
     send(visa, USERS, user(**BOB, user_list=[{"username": "bob"}]))
     send(visa, INVESTIGATIONS, investigation(user_list=[member("bob", "bob@example.org")]))
@@ -194,3 +194,23 @@ def test_many_writers_of_one_proposal_neither_deadlock_nor_lose(visa: Visa, read
         assert set(pool.map(store, names)) == {Outcome.ACKED}
     assert read("SELECT count(*) FROM experiment") == [(24,)]
     assert read("SELECT count(*) FROM experiment_user") == [(24,)]
+
+
+def test_an_end_before_its_start_is_refused(visa: Visa, read: Read) -> None:
+    delivery = send(visa, INVESTIGATIONS, investigation(end_date="2025-07-13"))
+    assert delivery.outcome is Outcome.DEAD
+    assert [str(one) for one in delivery.bad_fields] == ["end_date: is before start_date"]
+    assert read("SELECT count(*) FROM proposal") == [(0,)]
+
+
+@pytest.mark.parametrize("offsets", [("+02:00", "+01:00"), ("", "")], ids=["with offsets", "without"])
+def test_an_experiment_in_the_hour_that_comes_twice_does_not_end_before_it_begins(
+    visa: Visa, read: Read, caplog: pytest.LogCaptureFixture, offsets: tuple[str, str]
+) -> None:
+    start, end = (
+        f"2025-10-26T{time}:00{offset}" for time, offset in zip(("02:30", "02:10"), offsets, strict=True)
+    )
+    message = investigation(start_date=start, end_date=end)
+    assert send(visa, INVESTIGATIONS, message).outcome is Outcome.ACKED
+    assert read("SELECT end_date - start_date = interval '0' FROM experiment") == [(True,)]
+    assert "the experiment ends while clocks change" in caplog.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -111,6 +111,33 @@ def test_an_older_message_changes_nothing(visa: Visa, read: Read, caplog: pytest
     assert "VISA has a newer message about this user" in caplog.text
     send(visa, USERS, user(last_name="Byron"), stamp=datetime(2025, 5, 2, tzinfo=UTC))
     assert read("SELECT last_name FROM users") == [("Byron",)], "of the same second, the later to come"
+
+
+@pytest.mark.parametrize(
+    ("newer", "older"), [(1_777_680_001, 1_777_680_000), (1_777_680_000_002, 1_777_680_000_001)]
+)
+def test_a_stamp_counts_in_seconds_and_in_milliseconds(
+    visa: Visa, read: Read, newer: int, older: int
+) -> None:
+    send(visa, USERS, user(last_name="Newer"), stamp=newer)
+    send(visa, USERS, user(last_name="Older"), stamp=older)
+    assert read("SELECT last_name FROM users") == [("Newer",)]
+
+
+def test_a_stamp_in_milliseconds_is_compared_with_one_in_seconds(visa: Visa, read: Read) -> None:
+    send(visa, USERS, user(last_name="Newer"), stamp=1_777_680_000_001)
+    send(visa, USERS, user(last_name="Older"), stamp=1_777_680_000)
+    send(visa, USERS, user(last_name="Last"), stamp=1_777_680_001)
+    assert read("SELECT last_name FROM users") == [("Last",)]
+
+
+@pytest.mark.parametrize("nonsense", [datetime.now(UTC) + timedelta(days=400), 0, 2**63])
+def test_a_stamp_of_the_future_or_of_nothing_silences_nobody(
+    visa: Visa, read: Read, nonsense: datetime | int
+) -> None:
+    send(visa, USERS, user(last_name="King"), stamp=nonsense)
+    send(visa, USERS, user(last_name="Byron"))
+    assert read("SELECT last_name FROM users") == [("Byron",)]
 
 
 def test_texts_for_people_are_cut_and_identifiers_never(

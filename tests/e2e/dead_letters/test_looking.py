@@ -53,7 +53,7 @@ def test_a_letter_is_shown_whole_and_its_body_only_on_request(facility: Facility
     short = facility.letters()[0].id
     done = facility.pacer("dead", "show", short[:4])
     for text in ("Traceback: in store", "register", '{"number":812}', "beamline: bl06", "c-1", "user-office",
-                 "5, of which 4 counted as retries"):  # fmt: skip
+                 "5, of which 4 failed"):  # fmt: skip
         assert text in done.out
     assert "Lovelace" not in done.out
     assert "Lovelace" in facility.pacer("dead", "show", "c-1", "--body").out
@@ -141,7 +141,7 @@ def test_letters_that_another_program_holds_are_said_to_be_missing(
 
         monkeypatch.setattr(dead, "depth", snatching)
         assert len(facility.ids()) == 15
-    assert "5 letters of samples.dead are missing: somebody else holds them" in caplog.text
+    assert "5 letters of samples.dead cannot be seen: somebody else holds" in caplog.text
     monkeypatch.undo()
     eventually(lambda: facility.depth("samples.dead") == 20)
 

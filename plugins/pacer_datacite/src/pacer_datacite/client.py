@@ -11,7 +11,7 @@ from attrs import frozen
 
 from pacer_datacite.options import DataciteOptions
 from pacer_datacite.pace import Pace
-from pacer_http import Answer, Away, HttpClient, Refused
+from pacer_http import Answer, Away, HttpClient, Refused, addressed
 
 MEDIA_TYPE = "application/vnd.api+json"
 ENOUGH = 60.0
@@ -81,7 +81,9 @@ class Datacite:
         Away, Forbidden
             Where it is away, or refuses the account.
         """
-        self._send("GET", f"{self.options.prefix}/pacer-check", expect=(200, 404))
+        with addressed("system", self.options.url, "production, test, or the root of DataCite's REST API"):
+            # A DOI that is not there is told in JSON, an address that is not there in whatever words.
+            self._send("GET", f"{self.options.prefix}/pacer-check", expect=(200, 404)).entries()
 
     def _send(self, method: str, doi: str, **more: Any) -> Answer:
         wait = self._pace.take()

@@ -5,6 +5,7 @@ https://datacite-metadata-schema.readthedocs.io/en/4.5/: the numbers below are t
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -14,6 +15,9 @@ from pacer_core import NotYet
 from pacer_datacite.client import LOCAL
 from pacer_datacite.options import DataciteOptions, Funder, Publisher, Rights
 from pacer_datacite.proposal import Award, Instrument, Person, Proposal
+from pacer_icat import orcid as orcid_of
+
+log = logging.getLogger("pacer.datacite")
 
 Document = dict[str, Any]
 
@@ -27,7 +31,7 @@ CONTRIBUTORS = {
 }
 """Roles in ICAT, and what DataCite calls them."""
 
-_ORCID = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])/?", re.IGNORECASE)
+_ORCID = "https://orcid.org/"
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _HANDLE = re.compile(r"(?:https?://hdl\.handle\.net/|hdl:)(\S+/\S+)", re.IGNORECASE)
 _FUNDERS = (
@@ -56,12 +60,15 @@ def document_of(proposal: Proposal, doi: str, options: DataciteOptions) -> Docum
         *(() if proposal.start else ("startDate",)),
         *(() if proposal.end else ("endDate",)),
         *(() if proposal.release else ("releaseDate",)),
+        *(("endDate that is not before its startDate",) if _is_reversed(proposal) else ()),
     ]
     if missing or proposal.start is None or proposal.end is None or proposal.release is None:
         raise NotYet(
             f"the investigation {proposal.identity.name!r} ({proposal.identity.visit_id!r}) cannot be cited: "
             f"ICAT has no {', '.join(missing)} of it"
         )
+    for user in sorted({one.user for one in proposal.people if one.orcid and orcid(one.orcid) is None}):
+        log.warning("what ICAT has as ORCID iD of user %d is none, and is left out of %s", user, doi)
     document: Document = {
         "schemaVersion": KERNEL,
         "doi": doi,
@@ -162,6 +169,10 @@ def _subjects(proposal: Proposal) -> Iterator[Document]:
             yield {"subject": name, "subjectScheme": "Instrument"}
     for keyword in proposal.keywords:
         yield {"subject": keyword}
+
+
+def _is_reversed(proposal: Proposal) -> bool:
+    return proposal.start is not None and proposal.end is not None and proposal.end < proposal.start
 
 
 def _dates(start: date, end: date, release: date) -> list[Document]:
@@ -268,15 +279,6 @@ def _unique(documents: Iterable[Document]) -> Iterator[Document]:
 
 
 def orcid(text: str | None) -> str | None:
-    """Give an ORCID iD as a URI; ``None`` where its last digit (ISO 7064) says that it is none."""
-    match = _ORCID.fullmatch(text or "")
-    if match is None:
-        return None
-    identifier = match.group(1).upper()
-    total = 0
-    for digit in identifier.replace("-", "")[:-1]:
-        total = (total + int(digit)) * 2
-    check = (12 - total % 11) % 11
-    return (
-        f"https://orcid.org/{identifier}" if identifier[-1] == ("X" if check == 10 else str(check)) else None
-    )
+    """Give an ORCID iD, however it is spelt, as the URI that it is in metadata; ``None`` where it is none."""
+    identifier = orcid_of(text)
+    return None if identifier is None else _ORCID + identifier

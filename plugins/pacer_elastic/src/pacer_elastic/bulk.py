@@ -18,6 +18,23 @@ MOST_BYTES = 5 * 1024 * 1024
 """Bytes in one request: servers take 100 MB by default, and are quickest with a few."""
 PAUSES = (0.2, 1.0)
 """Seconds before documents that a busy server has put off are sent again."""
+_BLOCKED = "cluster_block_exception"
+_ABOUT_THE_DOCUMENT = frozenset(
+    {
+        "document_parsing_exception",
+        "illegal_argument_exception",
+        "input_coercion_exception",
+        "invalid_index_name_exception",
+        "mapper_exception",
+        "mapper_parsing_exception",
+        "number_format_exception",
+        "parse_exception",
+        "parsing_exception",
+        "strict_dynamic_mapping_exception",
+        "x_content_parse_exception",
+    }
+)
+"""Errors after which the same document will never be taken; of others the cluster may recover."""
 _FIELD = re.compile(r"\bfield \[([\w.@-]{1,200})\]")
 
 
@@ -61,7 +78,7 @@ def send(http: HttpClient, actions: Iterable[Action]) -> list[Refusal]:
     HttpProblem
         Where the server does not answer, or refuses a whole request.
     Away
-        Where it goes on putting documents off, or its disk is full.
+        Where it goes on putting documents off, for what is not known to be about them, or its disk is full.
     Forbidden
         Where the account may not write that index.
     """
@@ -96,16 +113,20 @@ def _send(http: HttpClient, part: Sequence[tuple[Action, bytes]]) -> list[Refusa
         if answer.status == 413:
             return refused + _halved(http, part)
         again: list[tuple[Action, bytes]] = []
+        why: set[str] = set()
         for one, (status, error) in zip(part, _items(answer, len(part)), strict=True):
             if status < 300 or status == 409:
                 continue
             kind = error.get("type")
-            if status == 429 or status >= 500:
-                again.append(one)
-            elif kind == "cluster_block_exception":  # 403 in version 7, 429 later
+            if kind == _BLOCKED and status < 429:  # 403 in version 7, 429 later
                 raise Away(
-                    "Elasticsearch takes no documents: its disk is full, or the index is locked", answer
+                    "Elasticsearch takes no documents: its disk is full, or the index is locked",
+                    answer,
+                    counted=False,
                 )
+            if _passes(status, kind):
+                again.append(one)
+                why.add(_reason(status, error))
             elif status in (401, 403):
                 raise Forbidden("Elasticsearch: give PACER's account the right to write that index", answer)
             else:
@@ -115,7 +136,19 @@ def _send(http: HttpClient, part: Sequence[tuple[Action, bytes]]) -> list[Refusa
         part = again
         if pause is not None:
             time.sleep(pause)
-    raise Away(f"Elasticsearch is too busy: it puts off {len(part)} documents again and again", answer)
+    raise Away(
+        f"Elasticsearch is too busy, or in trouble: it puts documents off again and again "
+        f"({len(part)}; {', '.join(sorted(why)[:3])})",
+        answer,
+        counted=not all(_BLOCKED in one for one in why),
+    )
+
+
+def _passes(status: int, kind: Any) -> bool:
+    """Tell whether what became of a document is not known to be its own fault."""
+    if status == 429 or status >= 500:
+        return True
+    return status not in (401, 403, 404, 413) and kind not in _ABOUT_THE_DOCUMENT
 
 
 def _halved(http: HttpClient, part: Sequence[tuple[Action, bytes]]) -> list[Refusal]:

@@ -14,7 +14,10 @@ from attrs import frozen
 from pacer_core import Reject, Retry
 from pacer_elastic.bulk import Action, Refusal, send
 from pacer_elastic.options import ElasticOptions, is_index
-from pacer_http import HttpClient, segment
+from pacer_http import HttpClient, addressed, segment
+
+_NEVER = (b"illegal_argument_exception", b"invalid_index_name_exception", b"mapper_parsing_exception")
+"""Errors about the name or the mapping of an index; a cluster that is full of shards says others."""
 
 
 @cache
@@ -50,7 +53,8 @@ class Elastic:
         HttpProblem
             Where nobody is, or we are refused.
         """
-        self._http.request("GET", "/").entries()
+        with addressed("url", self.options.url, "the root of Elasticsearch or OpenSearch"):
+            self._http.request("GET", "/").entries()
 
     def index(self, documents: Iterable[Document], index: str | None = None) -> list[Refusal]:
         """Write documents under the ids of their datasets; give those that were refused.
@@ -99,5 +103,8 @@ class Elastic:
             if self._http.request("HEAD", path, expect=(200, 404)).status == 404:
                 made = self._http.request("PUT", path, json=template()["template"], expect=(200, 400))
                 if made.status == 400 and b"resource_already_exists_exception" not in made.body:
-                    raise Reject(f"{made.what} was answered with 400: the index cannot be created")
+                    said = f"{made.what} was answered with 400: the index cannot be created"
+                    if any(kind in made.body for kind in _NEVER):
+                        raise Reject(said)
+                    raise Retry(f"{said} for now: has the cluster room for another one?")
             self._there.add(name)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pacer_core import read_number
 from pacer_elastic.client import Document
 from pacer_icat import IcatClient
 
@@ -109,7 +110,7 @@ def _parameters(records: Sequence[Any]) -> dict[str, Any]:
         name = field_of(record["type"]["name"])
         value = _value(record)
         if name in NUMBERS and isinstance(value, str):
-            value = _number(value)
+            value = read_number(value)
         if name and value not in (None, ""):
             found[name] = value
     return found
@@ -127,13 +128,6 @@ def _value(record: Any) -> Any:
     if kind == "DATE_AND_TIME":
         return _utc(record["dateTimeValue"])
     return record["stringValue"]
-
-
-def _number(text: str) -> float | None:
-    try:
-        return _finite(float(text))
-    except ValueError:
-        return None
 
 
 def _finite(value: float | None) -> float | None:

@@ -63,7 +63,7 @@ def reindex_investigation(message: InvestigationOperations, ctx: Context) -> Non
     icat = ctx[ICAT]
     ids = datasets_of(icat, ctx.facts["investigation_id"])
     refused = ctx[ELASTIC].index(read(icat, ids))
-    ctx.log.info("indexed %s of %s datasets", len(ids) - len(refused), len(ids))
+    ctx.log.info("datasets indexed: %s of %s", len(ids) - len(refused), len(ids))
     _all_accepted(refused)
 
 

@@ -38,7 +38,7 @@ raised         is a        for
 `Forbidden`    ``Retry``   403: somebody has to grant a right; this message waits, others go on
 `Missing`      ``NotYet``  404, 410: another message, or somebody, will bring it
 `Conflict`     ``Reject``  409, 412: a person has to look
-`Refused`      ``Reject``  every other 4xx: the request itself is wrong
+`Refused`      ``Reject``  400, 413, 414, 422: the request itself is wrong
 =============  ==========  ==========================================================================
 
 Each has ``status`` (``None`` where there was no answer) and ``answer``. Their texts hold the method, the
@@ -50,7 +50,7 @@ within ten seconds; what was not even sent, whatever its method. After that the 
 
 from pacer_http.answers import Answer
 from pacer_http.client import HttpClient
-from pacer_http.failures import Away, Conflict, Forbidden, HttpProblem, Missing, Refused, is_away
+from pacer_http.failures import Away, Conflict, Forbidden, HttpProblem, Missing, Refused, addressed, is_away
 from pacer_http.urls import is_url, segment
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "HttpProblem",
     "Missing",
     "Refused",
+    "addressed",
     "is_away",
     "is_url",
     "segment",

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from pacer_core import PacerError, Secret
+from pacer_core import PacerError, Secret, read_number
 from pacer_http.answers import Answer
 from pacer_http.failures import PASSING, Away, Problem, judge
 
@@ -227,16 +227,15 @@ def seconds_of(value: str | None) -> float | None:
     """Read a ``Retry-After`` (RFC 9110, 10.2.3): seconds, or a date; ``None`` for what is neither."""
     if value is None:
         return None
-    try:
-        seconds = float(value)
-    except ValueError:
+    seconds = read_number(value)
+    if seconds is None:
         try:
             date = parsedate_to_datetime(value)
         except ValueError:
             return None
         date = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
         seconds = (date - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), LONGEST) if seconds == seconds else None
+    return min(max(seconds, 0.0), LONGEST)
 
 
 @cache

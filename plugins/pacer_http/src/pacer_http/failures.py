@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pacer_core import NotYet, Reject, Retry, redact
@@ -22,10 +24,21 @@ class HttpProblem:
 
 
 class Away(HttpProblem, Retry):
-    """The service does not answer, answers as it never would, or serves nobody now: the message waits."""
+    """The service does not answer, answers as it never would, or serves nobody now: the message waits.
 
-    def __init__(self, reason: str, answer: Answer | None = None, *, after: float | None = None) -> None:
-        super().__init__(redact(reason), after=after)
+    Every status that is not known to speak of the request is one of these. With ``counted=False``, where the
+    service says so itself, no attempt is counted.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        answer: Answer | None = None,
+        *,
+        after: float | None = None,
+        counted: bool = True,
+    ) -> None:
+        super().__init__(redact(reason), after=after, counted=counted)
         self.answer = answer
 
 
@@ -54,7 +67,7 @@ class Conflict(HttpProblem, Reject):
 
 
 class Refused(HttpProblem, Reject):
-    """Another 4xx: the same request will never succeed."""
+    """400, 413, 414 or 422: what was sent is at fault, and the same request will never succeed."""
 
     def __init__(self, reason: str, answer: Answer | None = None) -> None:
         super().__init__(redact(reason))
@@ -70,6 +83,35 @@ Problem = Away | Forbidden | Missing | Conflict | Refused
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Statuses after which the same request may succeed in a moment."""
+_OF_THE_REQUEST = frozenset({400, 413, 414, 422})
+"""Statuses that speak of what was sent; others may be a proxy's, a maintenance page's, or of a setting."""
+
+
+@contextmanager
+def addressed(option: str, address: str, meaning: str) -> Iterator[None]:
+    """Say which option is wrong where a check finds nothing, or something else, at an address.
+
+    Parameters
+    ----------
+    option
+        The option that holds the address, as YAML spells it.
+    address
+        What was asked: its value.
+    meaning
+        What the option has to be.
+
+    Raises
+    ------
+    Away
+        In the place of `Missing`, of a redirection and of an answer without JSON.
+    """
+    try:
+        yield
+    except (Away, Missing) as problem:
+        status = problem.status
+        if status is None or (status >= 400 and status not in (404, 410)):
+            raise
+        raise Away(f"{problem} (at {address}); {option!r} has to be {meaning}", problem.answer) from None
 
 
 def judge(answer: Answer, after: float | None) -> Problem:
@@ -87,4 +129,6 @@ def judge(answer: Answer, after: float | None) -> Problem:
         return Missing(f"{said}: not there", answer)
     if status in (409, 412):
         return Conflict(said, answer)
-    return Refused(said, answer)
+    if status in _OF_THE_REQUEST:
+        return Refused(said, answer)
+    return Away(f"{said}: look what stands between PACER and the service, and at its URL", answer)

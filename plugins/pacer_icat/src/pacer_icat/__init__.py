@@ -3,16 +3,19 @@
 from pacer_icat.client import IcatClient, connect
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
+from pacer_icat.datasets.paths import is_of_the_path
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
+from pacer_icat.periods import check_period
 from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
 from pacer_icat.signals import settled
 from pacer_icat.soap import Bean, ref
+from pacer_icat.spellings import folder, orcid, user_name
 from pacer_icat.users.message import Account, Affiliation, User
 from pacer_icat.wire import parameter_type
 
@@ -39,10 +42,15 @@ __all__ = [
     "QueryError",
     "Sample",
     "User",
+    "check_period",
     "connect",
     "fold",
+    "folder",
     "investigation_key",
+    "is_of_the_path",
+    "orcid",
     "parameter_type",
     "ref",
     "settled",
+    "user_name",
 ]

@@ -260,7 +260,7 @@ def _parameter_type(record: Record) -> ParameterType:
     return ParameterType(
         id=record.id,
         name=record["name"],
-        units=record["units"] or "",
+        units=(record["units"] or "").strip(),
         value_type=record["valueType"],
         applicable_to=frozenset(
             name.removeprefix(prefix)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pacer_icat.cache import Cache
 from pacer_icat.catalogue import Catalogue
+from pacer_icat.filecounts import FileCounts
 from pacer_icat.http import Http
 from pacer_icat.options import IcatOptions
 from pacer_icat.query import Objects, Q
@@ -36,6 +37,7 @@ class Shared:
             options, poster or Http(options.endpoint, timeout=options.timeout, ca_file=options.ca_file)
         )
         self.catalogue = Catalogue(self.wire)
+        self.counts = FileCounts(options, self.wire)
         self.counted: Cache[tuple[str, int], float] = Cache(seconds=86400.0)
         """When the totals of an entity were last begun to be counted, in seconds since the epoch."""
         self.zone = self.wire.zone

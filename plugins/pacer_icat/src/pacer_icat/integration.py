@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pacer_core import IntegrationType
+from pacer_core import IntegrationType, Seen, Use
 from pacer_icat.client import IcatClient, Shared, share
 from pacer_icat.faults import IcatAway
 from pacer_icat.options import IcatOptions
@@ -28,6 +28,14 @@ def check(client: IcatClient) -> None:
     client.shared.wire.remaining_minutes()
 
 
+def look_around(client: IcatClient, uses: Sequence[Use]) -> Iterable[Seen]:
+    """Look at what the options and the consumers name, and at the account's rights."""
+    # Imported here: `pacer doctor` alone needs it.
+    from pacer_icat.examine import examine
+
+    return examine(client, uses)
+
+
 def is_away(error: BaseException) -> bool:
     """Tell whether an error says that ICAT is away, rather than that a message is bad."""
     return isinstance(error, IcatAway)
@@ -40,6 +48,7 @@ ICAT: IntegrationType[IcatClient] = IntegrationType(
     per="thread",
     share=share,
     check=check,
+    examine=look_around,
     is_away=is_away,
 )
 """``ctx[ICAT]`` is the `IcatClient` of the thread."""

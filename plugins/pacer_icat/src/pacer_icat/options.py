@@ -49,7 +49,7 @@ class IcatOptions:
         A file of certificates (PEM) to trust instead of the system's.
     file_counts
         Who keeps ``fileCount`` and ``fileSize`` of datasets and investigations: triggers in the
-        ``database``, or ``pacer``.
+        ``database``, or ``pacer``; ``auto`` finds out.
     """
 
     url: str = field(validator=_is_http)
@@ -60,7 +60,7 @@ class IcatOptions:
     time_zone: str | None = field(default=None, validator=_is_zone)
     timeout: timedelta = timedelta(minutes=2)
     ca_file: str | None = None
-    file_counts: Literal["database", "pacer"] = "database"
+    file_counts: Literal["auto", "database", "pacer"] = "auto"
 
     @property
     def endpoint(self) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
+import logging
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
 
 from attrs import field, frozen
 
-from pacer_core import BadField
+from pacer_core import BadField, read_number
 from pacer_icat.catalogue import ParameterType
 from pacer_icat.collation import fold
 from pacer_icat.schema import Schema
@@ -17,11 +18,17 @@ from pacer_icat.soap import Bean, Record
 from pacer_icat.times import storable, stored
 from pacer_icat.wire import parameter_type
 
+log = logging.getLogger("pacer.icat.parameters")
+
 VALUE = {"STRING": "stringValue", "NUMERIC": "numericValue", "DATE_AND_TIME": "dateTimeValue"}
 """Which field of a parameter holds the value, by the kind of its type."""
 
 UNKNOWN_PARAMETERS = "unknown_parameters"
 """What consumers count that leave parameters out, since ICAT has no type for them."""
+
+
+_NO_NUMBER = re.compile(r"[+-]?(nan|nat|inf|infinity)", re.IGNORECASE)
+"""What Python, NumPy, JavaScript and XML Schema write for numbers and times that are none, or not finite."""
 
 
 class Given(Protocol):
@@ -34,7 +41,7 @@ class Given(Protocol):
 
     @property
     def value(self) -> Any:
-        """Its value."""
+        """Its value; ``None`` where it is empty."""
         ...
 
     @property
@@ -76,6 +83,8 @@ class Checked:
     bad: tuple[BadField, ...]
     unknown: tuple[tuple[int, str], ...] = field(default=())
     """Place and name of the parameters whose type ICAT does not know."""
+    empty: tuple[tuple[int, str], ...] = field(default=())
+    """Place and name of those that have no value which ICAT could hold."""
 
 
 def check(
@@ -96,15 +105,22 @@ def check(
     places: dict[int, int] = {}
     bad: list[BadField] = []
     unknown: list[tuple[int, str]] = []
+    empty: list[tuple[int, str]] = []
     for place, one in enumerate(given):
         where = f"{path}[{place}]"
         candidates = types.get(fold(one.name), ())
         if not candidates:
             unknown.append((place, one.name))
             continue
+        if one.value is None:
+            empty.append((place, one.name))
+            continue
         kind = _choose(candidates, one.units, owner)
         if isinstance(kind, str):
             bad.append(BadField(f"{where}.name", f"{one.name!r} {kind}"))
+            continue
+        if _is_none(kind, one.value):
+            empty.append((place, one.name))
             continue
         if kind.id in places:
             bad.append(
@@ -119,7 +135,18 @@ def check(
             bad.append(BadField(f"{where}.value", f"of {one.name!r} {problem}"))
         else:
             good[place] = Parameter(kind, value)
-    return Checked(tuple(good.values()), tuple(bad), tuple(unknown))
+    return Checked(tuple(good.values()), tuple(bad), tuple(unknown), tuple(empty))
+
+
+def log_empty(checked: Checked, whose: str) -> None:
+    """Say which parameters ``whose`` message leaves empty."""
+    if checked.empty:
+        log.info(
+            "%s: %d parameters without a value are left out: %s",
+            whose,
+            len(checked.empty),
+            ", ".join(name for _, name in checked.empty[:20]),
+        )
 
 
 def convert(
@@ -158,14 +185,16 @@ def _choose(candidates: tuple[ParameterType, ...], units: str | None, owner: str
     return applicable[0]
 
 
+def _is_none(kind: ParameterType, given: Any) -> bool:
+    """Tell whether a text says that there is no value: what programs write for a number that is none."""
+    if kind.value_type == "STRING" or not isinstance(given, str):
+        return False
+    return _NO_NUMBER.fullmatch(given.strip()) is not None
+
+
 def _number(kind: ParameterType, given: Any) -> tuple[float | None, str]:
-    number = math.nan
-    if isinstance(given, int | float | str) and not isinstance(given, bool):
-        try:
-            number = float(given)
-        except (ValueError, OverflowError):
-            number = math.nan
-    if not math.isfinite(number):
+    number = read_number(given)
+    if number is None:
         return None, "is not a number"
     if kind.enforced:
         if kind.minimum is not None and number < kind.minimum:

@@ -11,7 +11,7 @@ from attrs import frozen
 from lxml import etree
 
 from pacer_core import Retry
-from pacer_icat.faults import IcatAway, IcatFault
+from pacer_icat.faults import IcatAway, IcatFault, no_icat
 from pacer_icat.schema import Entity, Field, Schema, entity_name
 
 NAMESPACE = "http://icatproject.org"
@@ -96,7 +96,7 @@ def write(operation: str, arguments: Iterable[tuple[str, Any]], schema: Schema) 
     return etree.tostring(root, encoding="utf-8", xml_declaration=True)
 
 
-def read(answer: bytes, status: int, call: str) -> list[etree._Element]:
+def read(answer: bytes, status: int, call: str, endpoint: str) -> list[etree._Element]:
     """Give the ``return`` elements of an answer.
 
     Raises
@@ -113,7 +113,7 @@ def read(answer: bytes, status: int, call: str) -> list[etree._Element]:
     except etree.XMLSyntaxError:
         root = None
     if root is None or root.tag != f"{{{_SOAP}}}Envelope":
-        raise IcatAway(f"ICAT does not answer {call} in SOAP: HTTP status {status}")
+        raise no_icat(endpoint, status, call)
     response = root.find(f"{{{_SOAP}}}Body/*")
     if response is None:
         raise IcatAway(f"ICAT answers {call} with an empty envelope")

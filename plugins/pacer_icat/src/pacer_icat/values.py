@@ -9,6 +9,7 @@ from decimal import Decimal
 from numbers import Real
 from typing import Any
 
+from pacer_core import read_integer, read_number, read_truth
 from pacer_icat.schema import Field
 from pacer_icat.times import storable, stored
 
@@ -18,7 +19,6 @@ WHOLE = {"Long": 2**63, "Integer": 2**31}
 """The kinds of whole numbers, and the first number beyond each."""
 _UNSENDABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What is no character of XML 1.0."""
-_TRUTH = {"true": True, "false": False}
 _LEAST_SIGNIFICANT = 2**53
 
 
@@ -84,10 +84,10 @@ def _text(value: Any) -> str:
 
 def _whole(value: Any, limit: int) -> int:
     if isinstance(value, str):
-        try:
-            number = int(value)
-        except ValueError:
-            raise ValueError("takes a whole number, not a text that is none") from None
+        found = read_integer(value)
+        if found is None:
+            raise ValueError(f"takes a whole number below {limit}, not a text that is none")
+        number = found
     elif isinstance(value, Real) and not isinstance(value, bool) and value == (number := _cut(value)):
         pass
     else:
@@ -107,20 +107,21 @@ def _cut(value: Any) -> int:
 def _real(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real | Decimal | str):
         raise _unfit("a number", value)
+    if isinstance(value, str) and (value := read_number(value)) is None:
+        raise ValueError("takes a number, not a text that is none")
     try:
         number = float(value)
-    except (ValueError, OverflowError):
-        raise ValueError("takes a number, not a text that is none") from None
+    except OverflowError:
+        raise ValueError("takes a number that ICAT can store") from None
     if not math.isfinite(number):
         raise ValueError("takes a finite number")
     return number
 
 
 def _truth(value: Any) -> bool:
-    if isinstance(value, str) and value.strip().lower() in _TRUTH:
-        return _TRUTH[value.strip().lower()]
-    if isinstance(value, bool):
-        return value
+    truth = read_truth(value)
+    if truth is not None:
+        return truth
     raise _unfit("True or False", value)
 
 

@@ -164,7 +164,7 @@ class Wire:
                         ) from None
                     time.sleep(random.uniform(0.01, 0.05 * deadlocks))  # noqa: S311 - jitter
                 elif fault.is_away or fault.type == "SESSION":
-                    raise IcatAway(str(fault)) from None
+                    raise IcatAway(str(fault), counted=False) from None
                 else:
                     raise
 
@@ -181,7 +181,7 @@ class Wire:
     def _ask(self, operation: str, arguments: Sequence[tuple[str, Any]]) -> list[etree._Element]:
         body = soap.write(operation, arguments, self.schema)
         status, answer = self.post(body)
-        return soap.read(answer, status, operation)
+        return soap.read(answer, status, operation, self.options.endpoint)
 
     def _entity(self, name: str) -> Entity:
         return soap.entity_of(name, self._about("getEntityInfo", [("beanName", name)])[0])
@@ -196,7 +196,7 @@ class Wire:
         try:
             return self._ask(operation, arguments)
         except IcatFault as fault:
-            raise IcatAway(str(fault)) from None
+            raise IcatAway(str(fault), counted=False) from None
 
 
 def reference(record: Record) -> Bean:

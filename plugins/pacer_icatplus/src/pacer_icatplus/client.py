@@ -6,7 +6,7 @@ import base64
 import mimetypes
 
 from pacer_core import Retry
-from pacer_http import HttpClient, segment
+from pacer_http import HttpClient, addressed, segment
 from pacer_icatplus.options import IcatPlusOptions
 
 
@@ -61,9 +61,12 @@ class IcatPlus:
         Away, Forbidden
             Where it is away, or refuses the key.
         """
-        self._http.request(
-            "GET",
-            f"{self._path}/investigation",
-            params={"instrumentName": "pacer", "investigationName": "pacer-check"},
-            expect=(200, 400, 404),
-        )
+        with addressed("url", self.options.url, "the root of ICAT+"):
+            answer = self._http.request(
+                "GET",
+                f"{self._path}/investigation",
+                params={"instrumentName": "pacer", "investigationName": "pacer-check"},
+                expect=(200, 400, 404),
+            )
+            if "html" in answer.headers.get("content-type", ""):
+                answer.json()  # ICAT+ itself tells in JSON what it has not

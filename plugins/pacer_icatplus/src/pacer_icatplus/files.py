@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from attrs import field, frozen
 
-from pacer_core import BadField, NotYet, PacerError, Reject
-from pacer_icat import Dataset, fold
+from pacer_core import BadField, NotYet, PacerError, Reject, Retry
+from pacer_icat import Dataset, fold, is_of_the_path
 from pacer_icatplus.options import IcatPlusOptions
 
 PATHS = "ResourcesGalleryFilePaths"
@@ -39,7 +39,7 @@ def gallery_of(dataset: Dataset, options: IcatPlusOptions) -> Gallery:
         Where a file that it names is not there.
     """
     for index, parameter in enumerate(dataset.parameters):
-        if fold(parameter.name) == fold(PATHS):
+        if fold(parameter.name) == fold(PATHS) and parameter.value is not None:
             named = tuple(dict.fromkeys(split(str(parameter.value))))
             if named:
                 return Gallery(_named(named, dataset.location, options, f"parameters[{index}].value"))
@@ -60,6 +60,8 @@ def read(path: str, options: IcatPlusOptions) -> bytes:
     ------
     FileRefusedError
         Where it lies elsewhere, or is too large, or is no file.
+    Retry
+        Where the drive is in trouble, or PACER may not read it.
     NotYet
         Where it is not there.
     """
@@ -69,7 +71,7 @@ def read(path: str, options: IcatPlusOptions) -> bytes:
     except FileNotFoundError:
         raise NotYet("a file of the gallery is not there") from None
     except OSError as error:
-        raise FileRefusedError(f"cannot be read ({error.strerror})") from None
+        raise _meant(error) from None
     try:
         # A folder on the way may have become a link between look and open.
         if not _inside(os.path.realpath(f"/proc/self/fd/{descriptor}"), options):
@@ -78,6 +80,8 @@ def read(path: str, options: IcatPlusOptions) -> bytes:
             raise FileRefusedError("no regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(options.max_file_size + 1)
+    except OSError as error:
+        raise _meant(error) from None
     finally:
         os.close(descriptor)
     if len(content) > options.max_file_size:
@@ -99,7 +103,7 @@ def _named(named: Sequence[str], location: str, options: IcatPlusOptions, field_
     if bad:
         raise Reject("files of the gallery may not be uploaded", fields=bad)
     if missing:
-        raise NotYet(f"{missing} of {len(paths)} files of the gallery are not there")
+        raise NotYet(f"files of the gallery are not there: {missing} of {len(paths)}")
     return paths
 
 
@@ -108,8 +112,10 @@ def _found(folder: str, options: IcatPlusOptions) -> Gallery:
     paths: list[str] = []
     try:
         inside = _inside(os.path.realpath(folder, strict=True), options)
-    except OSError:
-        return Gallery()
+    except OSError as error:
+        if is_of_the_path(error):
+            return Gallery()
+        raise _meant(error) from None
     if not inside:
         return Gallery(left_out={"outside the allowed roots": 1})
     for path in _images(folder, options.endings):
@@ -128,7 +134,12 @@ def _found(folder: str, options: IcatPlusOptions) -> Gallery:
 
 def _images(folder: str, endings: Sequence[str]) -> Iterator[str]:
     """Give the images in a folder and below it by their names; links to folders are not followed."""
-    for here, folders, names in os.walk(folder):
+
+    def failed(error: OSError) -> None:
+        if not is_of_the_path(error):  # else removed since it was listed
+            raise _meant(error) from None
+
+    for here, folders, names in os.walk(folder, onerror=failed):
         folders.sort()
         for name in sorted(names):
             if name.lower().endswith(tuple(one.lower() for one in endings)):
@@ -142,11 +153,18 @@ def _look(path: str, options: IcatPlusOptions) -> None:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise FileRefusedError(f"cannot be read ({error.strerror})") from None
+        raise _meant(error) from None
     if not stat.S_ISREG(status.st_mode):
         raise FileRefusedError("no regular file")
     if status.st_size > options.max_file_size:
         raise FileRefusedError(f"larger than {options.max_file_size} bytes")
+
+
+def _meant(error: OSError) -> FileRefusedError | Retry:
+    """Give what a refusal of the file system means: a drive in trouble is nothing against the file."""
+    if is_of_the_path(error):
+        return FileRefusedError(f"cannot be read ({error.strerror})")
+    return Retry(f"the gallery cannot be read for now: {error.strerror}")
 
 
 def _resolved(path: str, options: IcatPlusOptions) -> str:

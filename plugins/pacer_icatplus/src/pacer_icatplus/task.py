@@ -18,7 +18,7 @@ def upload_gallery(dataset: Dataset, ctx: Context) -> None:
     dataset_id: int = ctx.facts["dataset_id"]
     gallery = gallery_of(dataset, server.options)
     for reason, number in gallery.left_out.items():
-        ctx.log.warning("dataset %d: %d files of its gallery are left out: %s", dataset_id, number, reason)
+        ctx.log.warning("dataset %d: files of its gallery are left out (%d): %s", dataset_id, number, reason)
     if not gallery.paths:
         return
     investigation = icat.shared.catalogue.investigation_name(ctx.facts["investigation_id"])
@@ -32,7 +32,7 @@ def upload_gallery(dataset: Dataset, ctx: Context) -> None:
     for number, path in enumerate(missing):
         if not progress.has_room_for(path):
             ctx.log.warning(
-                "dataset %d: %d files of its gallery are left out: ICAT's parameters hold no more",
+                "dataset %d: files of its gallery are left out (%d): ICAT's parameters hold no more",
                 dataset_id,
                 len(missing) - number,
             )

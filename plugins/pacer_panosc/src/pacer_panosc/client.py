@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from pacer_core import NotYet, Reject, Retry
-from pacer_http import Away, HttpClient, segment
+from pacer_http import Away, HttpClient, addressed, segment
 from pacer_panosc.options import PanoscOptions
 
 _TRIES = 4
@@ -52,8 +52,13 @@ class Panosc:
         HttpProblem
             Where one of them is away, refuses us, or is not what its URL should lead to.
         """
-        self._documents({"limit": 1})
-        self._scoring.request("GET", "/items/count").entries()
+        options = self.options
+        search = "the search API, up to what stands before /Documents"
+        scoring = "the scoring service, up to what stands before /items"
+        with addressed("searchUrl", options.search_url, search):
+            self._documents({"limit": 1})
+        with addressed("scoringUrl", options.scoring_url, scoring):
+            self._scoring.request("GET", "/items/count").entries()
 
     def document(self, pid: str) -> Mapping[str, Any]:
         """Give the public document of that name.

@@ -113,7 +113,7 @@ def pid_of(template: str, visit: Visit) -> str:
         Where it goes by a DOI that is still to be minted.
     """
     if "{doi}" in template and visit.doi is None:
-        raise NotYet("the investigation has no DOI in ICAT yet")
+        raise NotYet(f"investigation {visit.name!r} with visit {visit.visit!r} has no DOI in ICAT yet")
     return template.format(doi=visit.doi, name=visit.name, visit=visit.visit, id=visit.id)
 
 

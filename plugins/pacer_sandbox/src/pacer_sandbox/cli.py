@@ -22,6 +22,11 @@ def sandbox() -> None:
 @click.option(
     "--accounts", type=click.Path(exists=True, dir_okay=False), help="A YAML file of users and root users."
 )
+@click.option(
+    "--triggers/--no-triggers",
+    default=None,
+    help="Whether the database keeps fileCount and fileSize, as where a site has installed ICAT's triggers.",
+)
 @click.option("--log", is_flag=True, help="Log each call with its time.")
 @click.option("--misbehave", help='A JSON object of wishes, such as \'{"slow": [{"seconds": 0.5}]}\'.')
 def icat(
@@ -31,6 +36,7 @@ def icat(
     seed: str | None,
     zone: str,
     accounts: str | None,
+    triggers: bool | None,
     log: bool,
     misbehave: str | None,
 ) -> None:
@@ -42,7 +48,7 @@ def icat(
         logging.basicConfig(format="%(asctime)s %(message)s")
         logging.getLogger("pacer_sandbox.calls").setLevel(logging.INFO)
     try:
-        box = IcatSandbox(data, seed, port, zone, host=host, accounts=accounts)
+        box = IcatSandbox(data, seed, port, zone, host=host, accounts=accounts, triggers=triggers)
     except (ValueError, KeyError, OSError) as exc:
         raise click.ClickException(str(exc)) from exc
     try:

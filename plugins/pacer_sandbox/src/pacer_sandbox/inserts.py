@@ -128,7 +128,8 @@ def insert(
                 group = rows[entity.name] = (plan.insert, [])
             group[1].append(row)
             for name, children in bean.manies.items():
-                below.extend((bean, entity[name].inverse, child) for child in children)
+                # Ids of nested objects come in no particular order; in this one nobody can rely on it.
+                below.extend((bean, entity[name].inverse, child) for child in reversed(children))
         for statement, values in rows.values():
             execute(connection, statement, values)
         level = below

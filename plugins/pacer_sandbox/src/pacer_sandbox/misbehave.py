@@ -20,7 +20,13 @@ DEADLOCK = (
     " java.sql.SQLTransactionRollbackException: Deadlock found when trying to get lock; try restarting"
     " transaction\nError Code: 1213"
 )
-How = Literal["internal", "deadlock", "lost-request", "lost-answer"]
+READ_ONLY = (
+    "Unexpected DB response class jakarta.persistence.PersistenceException Exception [EclipseLink-4002]:"
+    " org.eclipse.persistence.exceptions.DatabaseException\nInternal Exception:"
+    " java.sql.SQLException: The MariaDB server is running with the --read-only option so it cannot execute"
+    " this statement\nError Code: 1290"
+)
+How = Literal["internal", "deadlock", "read-only", "lost-request", "lost-answer"]
 OPERATIONS = WRITES | {
     *("login", "logout", "refresh", "getUserName", "getRemainingMinutes", "get", "search", "isAccessAllowed"),
     *("getApiVersion", "getVersion", "getEntityNames", "getEntityInfo", "getAuthenticatorInfo"),
@@ -80,6 +86,7 @@ class Misbehaviour:
 
     calls: Counter[str] = field(factory=Counter)
     is_away: bool = False
+    is_undeployed: bool = False
     _slow: list[Slow] = field(factory=list)
     _fail: list[Fail] = field(factory=list)
     _lock: threading.Lock = field(factory=threading.Lock, repr=False)
@@ -94,7 +101,8 @@ class Misbehaviour:
     ) -> None:
         """Let the n-th call from now fail, or every n-th; ``operation="writes"`` means all that write.
 
-        ``lost-answer`` does what is asked and cuts the connection instead of answering.
+        ``lost-answer`` does what is asked and cuts the connection instead of answering; ``read-only`` says
+        what a database does after a failover.
         """
         _check(operation if operation != "writes" else "*", entity)
         if how not in get_args(How):
@@ -107,7 +115,11 @@ class Misbehaviour:
 
     def away(self, is_away: bool = True) -> None:
         """Answer nothing but 503, as a proxy before a stopped catalogue does."""
-        self.is_away = is_away
+        self.is_away, self.is_undeployed = is_away, False
+
+    def undeployed(self) -> None:
+        """Answer as Payara does while it is up and ICAT is not deployed yet: 404, with a page in HTML."""
+        self.is_away = self.is_undeployed = True
 
     def clear(self) -> None:
         """Behave again, and count from nought."""
@@ -115,10 +127,12 @@ class Misbehaviour:
             self._slow.clear()
             self._fail.clear()
             self.calls.clear()
-            self.is_away = False
+            self.is_away = self.is_undeployed = False
 
     def tell(self, wishes: Any) -> None:
         """Do what a JSON object says: ``clear``, ``away``, and lists ``slow`` and ``fail`` of arguments.
+
+        ``away`` is true, false or ``"undeployed"``.
 
         Raises ValueError for a wish that is not understood.
         """
@@ -134,7 +148,10 @@ class Misbehaviour:
         except TypeError as exc:
             raise ValueError(str(exc)) from exc
         if "away" in wishes:
-            self.away(bool(wishes["away"]))
+            if wishes["away"] == "undeployed":
+                self.undeployed()
+            else:
+                self.away(bool(wishes["away"]))
 
     def before(self, operation: str, entity: str) -> bool:
         """Misbehave before a call; return whether its answer is to be lost.
@@ -155,6 +172,8 @@ class Misbehaviour:
             raise IcatError("INTERNAL", "the sandbox was told to fail here")
         if "deadlock" in hows:
             raise IcatError("INTERNAL", DEADLOCK)
+        if "read-only" in hows:
+            raise IcatError("INTERNAL", READ_ONLY)
         return "lost-answer" in hows
 
 

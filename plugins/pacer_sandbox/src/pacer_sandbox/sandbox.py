@@ -22,6 +22,8 @@ class IcatSandbox:
         host: the address to listen on: this machine only, unless told otherwise.
         accounts: a YAML file of users; see ``pacer_sandbox.sessions.Accounts``.
         max_entities: how many entities an answer may have.
+        triggers: whether the database keeps ``fileCount`` and ``fileSize``, as on a site that has installed
+            the triggers that icat.server ships; a data file keeps what it has where this is ``None``.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class IcatSandbox:
         host: str = "127.0.0.1",
         accounts: Path | str | None = None,
         max_entities: int = MAX_ENTITIES,
+        triggers: bool | None = None,
     ) -> None:
         self._host, self._port = host, port
         self._in_memory = data is None
@@ -46,6 +49,8 @@ class IcatSandbox:
         try:
             if seed is not None and self.catalogue.is_empty():
                 fill(self.catalogue, seed)
+            if triggers is not None:
+                self.catalogue.store.keep_counts(triggers)
             if self._in_memory:
                 self.catalogue.store.keep()
         except BaseException:
@@ -87,6 +92,15 @@ class IcatSandbox:
     def misbehave(self) -> Misbehaviour:
         """What the sandbox does wrong, to be told so; and the calls that it has seen."""
         return self.catalogue.misbehave
+
+    @property
+    def triggers(self) -> bool:
+        """Whether the database keeps ``fileCount`` and ``fileSize``; may be set, until ``reset``."""
+        return self.catalogue.store.keeps_counts
+
+    @triggers.setter
+    def triggers(self, triggers: bool) -> None:
+        self.catalogue.store.keep_counts(triggers)
 
     def start(self) -> None:
         """Begin to serve; again on the same port after ``stop``."""

@@ -224,7 +224,7 @@ class _Reader:
             list(wanted.values()),
         ).fetchall()
         if len(rows) != 1:
-            raise SeedError(f"{self._name}: {reference!r} names {len(rows) or 'no'} object(s)")
+            raise SeedError(f"{self._name}: {reference!r} names {'several objects' if rows else 'no object'}")
         return int(rows[0][0])
 
 

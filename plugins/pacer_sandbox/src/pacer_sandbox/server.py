@@ -26,6 +26,15 @@ from pacer_sandbox.soap.endpoint import SoapEndpoint
 SOAP_PATH = "/ICATService/ICAT"
 REST_PATH = "/icat"
 CONTROL_PATH = "/sandbox/misbehave"
+UNDEPLOYED = (
+    b'<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" '
+    b'"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">'
+    b'<html xmlns="http://www.w3.org/1999/xhtml"><head><title>Payara Server - Error report</title></head>'
+    b"<body><h1>HTTP Status 404 - Not Found</h1><hr/><p><b>type</b> Status report</p>"
+    b"<p><b>message</b>Not Found</p><p><b>description</b>The requested resource is not available.</p>"
+    b"<hr/><h3>Payara Server</h3></body></html>"
+)
+"""What Payara says of every address that nothing is deployed at."""
 _log = logging.getLogger(__name__)
 
 
@@ -45,6 +54,8 @@ class Application:
             if request.path == REST_PATH or request.path.startswith(f"{REST_PATH}/"):
                 return self._rest.answer(request, request.path.removeprefix(REST_PATH).lstrip("/"))
         except AwayError:
+            if self._catalogue.misbehave.is_undeployed:
+                return HttpResponse(404, UNDEPLOYED, "text/html")
             return HttpResponse(503, b"The sandbox was told to be away.\n", "text/plain")
         if request.path == CONTROL_PATH:
             return self._control(request)

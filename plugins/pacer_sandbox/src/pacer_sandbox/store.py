@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pacer_sandbox import collation
+from pacer_sandbox import collation, triggers
 from pacer_sandbox.query import register
 from pacer_sandbox.schema import Entity, Schema
 
@@ -81,6 +81,17 @@ class Store:
         found = self._next_id
         self._next_id += 1
         return found
+
+    @property
+    def keeps_counts(self) -> bool:
+        """Whether triggers keep ``fileCount`` and ``fileSize``."""
+        with self.lock:
+            return triggers.are_installed(self.connection)
+
+    def keep_counts(self, wanted: bool) -> None:
+        """Install the triggers that keep ``fileCount`` and ``fileSize``, or remove them."""
+        with self.transaction() as connection:
+            (triggers.install if wanted else triggers.remove)(connection)
 
     def keep(self) -> None:
         """Remember the present content as what ``reset`` returns to."""

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from pacer_core import redact
-from pacer_visa.faults import VisaAway, translated
+from pacer_visa.faults import VisaAway, is_of_its_connection, translated
 from pacer_visa.options import VisaOptions
 from pacer_visa.own import prepare
 
@@ -27,7 +27,8 @@ class Visa:
 
     def __init__(self, options: VisaOptions) -> None:
         self.options = options
-        self._zone = ZoneInfo(options.time_zone)
+        self.zone = ZoneInfo(options.time_zone)
+        """That of VISA's server, by whose clock its database has all times."""
         self._pool: ConnectionPool[Connection[Row]] = ConnectionPool(
             make_conninfo("", **_parameters(options)),
             kwargs={"password": options.password.reveal()},
@@ -61,7 +62,12 @@ class Visa:
                     prepare(connection)
                     connection.commit()
                     self._prepared = True
-            yield connection
+            try:
+                yield connection
+            except psycopg.Error as error:
+                if is_of_its_connection(error):
+                    connection.close()  # the pool makes another one
+                raise
 
     def check(self) -> None:
         """Ask for something harmless, on a connection of its own: the pool would not say why it gets none.
@@ -69,7 +75,7 @@ class Visa:
         Raises
         ------
         VisaAway
-            Where VISA's database does not answer, lets us not in, or is not what it should be.
+            Where VISA's database does not answer, lets us not in, is read-only, or is not what it should be.
         """
         secret = self.options.password.reveal()
         try:
@@ -79,12 +85,14 @@ class Visa:
             raise VisaAway(f"VISA's database: {redact(said)}") from None
         with translated(), connection:
             connection.execute("SELECT count(*) FROM role")
+            if connection.execute("SHOW transaction_read_only").fetchone() == ("on",):
+                raise VisaAway("VISA's database: it is read-only")
 
     def clock(self, time: datetime | None) -> datetime | None:
         """Give a time as VISA stores it: by the clock of its server, without an offset."""
         if time is None or time.tzinfo is None:
             return time
-        return time.astimezone(self._zone).replace(tzinfo=None)
+        return time.astimezone(self.zone).replace(tzinfo=None)
 
 
 def _parameters(options: VisaOptions) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pacer_icat import Investigation
 from pacer_visa.columns import whole
 
 _LARGEST = 2**63 - 1  # proposal.id is a bigint
+_MOST_DIGITS = 40  # Python refuses to read some thousands
 
 
 def proposal_id(investigation: Investigation) -> int:
@@ -23,7 +24,7 @@ def proposal_id(investigation: Investigation) -> int:
         if not (digits.isascii() and digits.isdigit()):
             problem = "is missing, and the proposal's name is no number that could stand for it"
             raise Reject("VISA knows proposals by number", fields=[BadField("visa_visit_id", problem)])
-        number = int(digits)
+        number = int(digits) if len(digits) <= _MOST_DIGITS else _LARGEST + 1
     if not 0 < number <= _LARGEST:
         raise Reject(
             "VISA knows proposals by number",

@@ -8,7 +8,7 @@ number only, investigations name theirs. ``pacer_suspended`` has the quota that 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import Connection
@@ -20,6 +20,7 @@ TABLES = {
     "pacer_username": "username varchar(255) PRIMARY KEY, user_id varchar(255) NOT NULL",
     "pacer_suspended": "user_id varchar(255) PRIMARY KEY, instance_quota int NOT NULL",
 }
+_AHEAD = timedelta(minutes=5)  # a publisher's clock may be ahead of ours
 _LOCK = 0x50414345  # "PACE"; two processes that start at once shall not make the same table
 
 
@@ -39,11 +40,16 @@ def _missing(connection: Connection[Any]) -> list[str]:
 
 
 def stamp_of(ctx: Context) -> datetime:
-    """Give the time that a message speaks of: its publisher's ``timestamp``, else when it was first seen."""
-    stamp = ctx.envelope.properties.get("timestamp")
-    if isinstance(stamp, datetime):
-        return stamp if stamp.tzinfo is not None else stamp.replace(tzinfo=UTC)
-    return ctx.envelope.first_seen or datetime.now(UTC)
+    """Give the time that a message speaks of: its publisher's ``timestamp``, else when it was first seen.
+
+    A stamp of the future is not believed: whatever comes until then would count as older.
+    """
+    seen = ctx.envelope.first_seen or datetime.now(UTC)
+    stamp = ctx.envelope.published
+    if stamp is not None and stamp > seen + _AHEAD:
+        ctx.log.warning("the publisher's timestamp lies in the future: the time of arrival counts instead")
+        return seen
+    return stamp or seen
 
 
 def is_news(connection: Connection[Any], subject: str, stamp: datetime) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
 
 from pacer_core import BadField, Context, NotYet, Reject, task
-from pacer_icat import Investigation, Member, fold
+from pacer_icat import Investigation, Member, check_period, fold, user_name
 from pacer_visa.client import Visa
 from pacer_visa.columns import cut, whole
 from pacer_visa.integration import VISA
@@ -26,6 +27,8 @@ def sync_visa_proposal(investigation: Investigation, ctx: Context) -> None:
     if not investigation.visa_sync:
         return
     visa, options = ctx[VISA], ctx.options
+    if bad := check_period(investigation.start_date, investigation.end_date, visa.zone):
+        raise Reject("the investigation has bad fields", fields=bad)
     proposal, experiment = (
         proposal_id(investigation),
         experiment_id(investigation.name, investigation.visit_id),
@@ -41,7 +44,7 @@ def sync_visa_proposal(investigation: Investigation, ctx: Context) -> None:
         _write_experiment(connection, experiment, proposal, investigation, visa, ctx)
         missing = _write_members(connection, experiment, investigation.user_list)
     if missing:
-        raise NotYet(f"{missing} of {len(investigation.user_list)} members are not in VISA yet")
+        raise NotYet(f"members are not in VISA yet: {missing} of {len(investigation.user_list)}")
 
 
 def _write_proposal(
@@ -81,7 +84,7 @@ def _write_experiment(
         "SELECT id FROM instrument WHERE name = %s LIMIT 2", [investigation.instrument.name]
     ).fetchall()
     if not found:
-        raise NotYet("VISA has no instrument of the name in instrument.name")
+        raise NotYet(f"VISA has no instrument {investigation.instrument.name!r}")
     if len(found) > 1:
         problem = "is the name of several instruments in VISA"
         raise Reject("the instrument is not clear", fields=[BadField("instrument.name", problem)])
@@ -98,11 +101,19 @@ def _write_experiment(
             experiment,
             instrument,
             proposal,
-            visa.clock(investigation.start_date),
-            visa.clock(investigation.end_date),
+            *_dates(investigation, visa, ctx),
             cut(ctx, "experiment.title", investigation.title),
         ],
     )
+
+
+def _dates(investigation: Investigation, visa: Visa, ctx: Context) -> tuple[datetime | None, datetime | None]:
+    """Give start and end by VISA's clock, which shows an hour of autumn twice: no end is before its start."""
+    start, end = visa.clock(investigation.start_date), visa.clock(investigation.end_date)
+    if start is not None and end is not None and end < start:
+        ctx.log.warning("the experiment ends while clocks change: VISA shows its start as its end")
+        start = end
+    return start, end
 
 
 def _write_members(connection: Connection[Any], experiment: str, members: Sequence[Member]) -> int:
@@ -131,7 +142,7 @@ def _user_of(connection: Connection[Any], place: int, member: Member) -> str | N
     found = connection.execute(
         "SELECT users.id FROM pacer_username JOIN users ON users.id = pacer_username.user_id "
         "WHERE pacer_username.username = %s",
-        [fold(member.username)],
+        [fold(user_name(member.username))],
     ).fetchall()
     if not found:
         found = connection.execute(

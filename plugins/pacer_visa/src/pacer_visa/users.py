@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from pacer_core import Context, Reject, task
-from pacer_icat import User, fold
+from pacer_icat import User, fold, user_name
 from pacer_visa.client import Visa
 from pacer_visa.columns import cut, whole
 from pacer_visa.integration import VISA
@@ -31,7 +31,7 @@ def sync_visa_user(user: User, ctx: Context) -> None:
         _set_quota(connection, key, user.enabled)
         if visa.options.staff_role is not None:
             _set_role(connection, key, visa.options.staff_role, has_it=user.is_staff)
-        remember_usernames(connection, key, (fold(one.username) for one in user.user_list))
+        remember_usernames(connection, key, (fold(user_name(one.username)) for one in user.user_list))
 
 
 def _write_employer(connection: Connection[Any], user: User, ctx: Context) -> None:

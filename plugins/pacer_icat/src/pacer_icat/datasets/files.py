@@ -12,6 +12,7 @@ from pacer_icat.collation import fold
 from pacer_icat.datasets.paths import checksum_of
 from pacer_icat.datasets.plan import File
 from pacer_icat.soap import Bean, ref
+from pacer_icat.spellings import folder as spelt
 
 BATCH = 1000
 """Files in one call."""
@@ -64,7 +65,7 @@ def missing_files(files: Sequence[File], folder: str, dataset: int, icat: Shared
         dataset=dataset,
     )
     names = {fold(name) for name, _, _ in rows}
-    sizes = {location: size for _, location, size in rows}
+    sizes = {spelt(location): size for _, location, size in rows if location is not None}
     missing: list[File] = []
     differing = 0
     for file in files:

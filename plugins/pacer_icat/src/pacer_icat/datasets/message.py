@@ -19,10 +19,13 @@ class Sample:
 
 @frozen
 class Parameter:
-    """One piece of metadata; ``units`` chooses among parameter types of the same name."""
+    """One piece of metadata; ``units`` chooses among parameter types of the same name.
+
+    ``None`` is an empty value, which ICAT cannot hold: the rest is stored without it.
+    """
 
     name: Text
-    value: Scalar
+    value: Scalar | None
     units: Text | None = None
 
 

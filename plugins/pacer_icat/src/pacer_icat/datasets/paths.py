@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -19,6 +20,9 @@ from pacer_icat.datasets.options import DatasetsOptions
 log = logging.getLogger("pacer.icat.datasets")
 
 _BLOCK = 1024 * 1024
+_OF_THE_PATH = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.ENXIO}
+)
 
 
 @frozen
@@ -39,7 +43,7 @@ def on_disk(message: Dataset, options: DatasetsOptions) -> tuple[Dataset, list[B
     Raises
     ------
     Retry
-        Where an allowed root is not there: a disk that is not mounted.
+        Where an allowed root is not there (a disk that is not mounted), or a drive is in trouble.
     Reject
         Where the folder holds more files than one message may bring.
     """
@@ -79,16 +83,29 @@ def path_of(location: str, folder: str) -> str:
 
 
 def details_of(path: str) -> Details | None:
-    """Ask the file system about a file; ``None`` where it does not say."""
+    """Ask the file system about a file; ``None`` where it is not there, or may not be looked at.
+
+    Raises
+    ------
+    Retry
+        Where the drive is in trouble.
+    """
     try:
         found = os.stat(path)
-    except OSError:
-        return None
+    except OSError as error:
+        if is_of_the_path(error) or isinstance(error, PermissionError):
+            return None
+        raise Retry(f"a file cannot be looked at: {error.strerror}") from None
     return Details(
         size=found.st_size,
         modified=_moment(found.st_mtime),
         created=_moment(min(found.st_ctime, found.st_mtime)),
     )
+
+
+def is_of_the_path(error: OSError) -> bool:
+    """Tell whether a path leads nowhere; what else a drive says (stale, no permission) may pass."""
+    return error.errno in _OF_THE_PATH
 
 
 def checksum_of(path: str, algorithm: str) -> str:
@@ -126,7 +143,7 @@ class _Rules:
             yield BadField(field, "is no absolute path")
         elif not self.allows(path):
             yield BadField(field, "leads out of the folders that allowedRoots permits")
-        elif self._must_exist and not os.path.exists(path):
+        elif self._must_exist and not _exists(path):
             yield BadField(field, "does not exist on this machine, or cannot be reached")
 
     def allows(self, path: str) -> bool:
@@ -143,6 +160,16 @@ class _Rules:
         return any(real == root or real.startswith(f"{root.rstrip('/')}/") for root in self._roots)
 
 
+def _exists(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError as error:
+        if is_of_the_path(error):
+            return False
+        raise Retry(f"a path of the message cannot be looked at: {error.strerror}") from None
+    return True
+
+
 def _listed(folder: str, limit: int, rules: _Rules) -> Sequence[str]:
     found: list[str] = []
     outside = 0
@@ -157,7 +184,7 @@ def _listed(folder: str, limit: int, rules: _Rules) -> Sequence[str]:
             )
         found.append(path)
     if outside:
-        log.warning("%d links out of the folders that allowedRoots permits are left out", outside)
+        log.warning("links out of the folders that allowedRoots permits are left out: %d", outside)
     return found
 
 
@@ -185,8 +212,10 @@ def _walk(folder: str) -> Iterator[str]:
 def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return stat.S_ISREG(entry.stat().st_mode)
-    except OSError:
-        return False  # a link into nowhere
+    except OSError as error:
+        if is_of_the_path(error) or isinstance(error, PermissionError):
+            return False  # a link into nowhere
+        raise Retry(f"a file cannot be looked at: {error.strerror}") from None
 
 
 def _moment(seconds: float) -> datetime:

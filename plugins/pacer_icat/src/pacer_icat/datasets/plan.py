@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from attrs import evolve, frozen
 
-from pacer_core import BadField, NotYet, Reject
+from pacer_core import BadField, NotYet, Reject, Text
 from pacer_icat import parameters
 from pacer_icat.catalogue import Investigation
 from pacer_icat.client import Shared
@@ -19,7 +19,9 @@ from pacer_icat.datasets.message import Datafile, Dataset
 from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.paths import Details, details_of, on_disk, path_of
 from pacer_icat.parameters import Parameter
-from pacer_icat.times import local, storable, stored
+from pacer_icat.periods import check_dates, kept_period
+from pacer_icat.spellings import folder
+from pacer_icat.times import local
 
 log = logging.getLogger("pacer.icat.datasets")
 
@@ -81,7 +83,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         Naming everything that is not in ICAT.
     """
     zone = icat.zone
-    message, bad = on_disk(message, options)
+    message, bad = on_disk(_spelt(message), options)
     bad += _check(message, options, icat)
     types = icat.catalogue.parameter_types(one.name for one in message.parameters)
     checked = parameters.check(message.parameters, types, owner="Dataset", schema=icat.wire.schema, zone=zone)
@@ -91,9 +93,10 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
             BadField(f"parameters[{place}].name", f"{name!r} is no parameter type in ICAT")
             for place, name in checked.unknown
         ]
-    elif checked.unknown:
+    parameters.log_empty(checked, f"dataset {message.name}")
+    if checked.unknown and options.unknown_parameters != "reject":
         log.info(
-            "dataset %s: %d parameters without a type in ICAT are left out: %s",
+            "dataset %s: parameters without a type in ICAT are left out (%d): %s",
             message.name,
             len(checked.unknown),
             ", ".join(name for _, name in checked.unknown[:20]),
@@ -104,8 +107,8 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
     bad += check_files(files, icat)
     if bad:
         raise Reject("the dataset has bad fields", fields=bad)
-    start, end = stored(message.start_date, zone), stored(message.end_date, zone)
-    processed = any(fold(one.name) == fold(INPUTS) for one in message.parameters)
+    start, end = kept_period(message.start_date, message.end_date, zone, f"dataset {message.name}")
+    processed = any(fold(one.name) == fold(INPUTS) and one.value is not None for one in message.parameters)
     catalogue = icat.catalogue
     missing: list[str] = []
 
@@ -141,6 +144,12 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         checksums=options.checksums,
         unknown=len(checked.unknown),
     )
+
+
+def _spelt(message: Dataset) -> Dataset:
+    """Give a message with its paths in their normal form."""
+    files = tuple(evolve(one, location=Text(folder(one.location))) for one in message.datafiles)
+    return evolve(message, location=Text(folder(message.location)), datafiles=files)
 
 
 def find_investigation(
@@ -218,17 +227,17 @@ def _holds(
     return (one.start is None or one.start <= start) and (last is None or end <= last)
 
 
-def name_files(datafiles: Sequence[Datafile], folder: str) -> tuple[File, ...]:
+def name_files(datafiles: Sequence[Datafile], home: str) -> tuple[File, ...]:
     """Give each file its name: the last part of its path, or what is below the folder where two share it."""
     names = [posixpath.basename(one.location.rstrip("/")) or one.location for one in datafiles]
     shared = Counter(map(fold, names))
-    prefix = f"{folder.rstrip('/')}/"
+    prefix = f"{home.rstrip('/')}/"
     return tuple(
         File(
             name=name if shared[fold(name)] == 1 else one.location.removeprefix(prefix).lstrip("/"),
             location=one.location,
             size=one.size,
-            path=path_of(one.location, folder),
+            path=path_of(one.location, home),
         )
         for name, one in zip(names, datafiles, strict=True)
     )
@@ -252,9 +261,7 @@ def _check(message: Dataset, options: DatasetsOptions, icat: Shared) -> list[Bad
         longest = schema.length(entity, field.rpartition(".")[2])
         if longest is not None and len(text) > longest:
             bad.append(BadField(field, f"is longer than {longest} characters"))
-    for field, time in (("start_date", message.start_date), ("end_date", message.end_date)):
-        if not storable(time):
-            bad.append(BadField(field, "is a date that ICAT cannot store"))
+    bad += check_dates(message.start_date, message.end_date)
     if options.require_sample_type and message.sample.type is None:
         bad.append(BadField("sample.type", "is missing"))
     if options.require_datafiles and not message.datafiles:

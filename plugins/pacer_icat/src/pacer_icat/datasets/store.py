@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from pacer_core import Reject, Retry
+from pacer_core import Reject, Retry, read_number
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.datasets.files import add_files, batches, datafile, missing_files
@@ -19,7 +19,8 @@ from pacer_icat.datasets.plan import Plan
 from pacer_icat.faults import IcatFault
 from pacer_icat.parameters import Parameter
 from pacer_icat.soap import Bean, Record, ref
-from pacer_icat.totals.count import are_ours, files_of
+from pacer_icat.spellings import folder
+from pacer_icat.totals.count import files_of
 
 log = logging.getLogger("pacer.icat.datasets")
 
@@ -91,7 +92,7 @@ def find(plan: Plan, icat: Shared) -> list[Found]:
         Found(
             id=id_,
             name=name,
-            same=location == plan.location and start == plan.start,
+            same=location is not None and folder(location) == plan.location and start == plan.start,
             processed=plan.processed and type_ == plan.type,
         )
         for id_, name, location, start, type_ in rows
@@ -150,12 +151,15 @@ def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
         values["datasetInstruments"] = [
             Bean("DatasetInstrument", {"instrument": ref("Instrument", plan.instrument)})
         ]
-    if are_ours("Dataset", icat):
+    sent = icat.counts.are_sent("Dataset")
+    if sent:
         values["fileCount"] = len(first)
         values["fileSize"] = sum(file.size or 0 for file in first)
     id_ = icat.wire.create(Bean("Dataset", values))
-    if not whole:
-        add_files(rest, plan.checksums, id_, icat)
+    if not sent:
+        icat.counts.look(id_, len(first))
+    add_files(rest, plan.checksums, id_, icat)
+    if not whole or (plan.files and not sent and icat.counts.are_ours("Dataset")):
         _finish(plan, id_, icat)
     return id_
 
@@ -212,11 +216,10 @@ def _is_newer(sequence: Parameter | None, there: dict[int, Record], *, unknown_i
     if sequence is None:
         return False
     record = there.get(sequence.type.id)
-    try:
-        old = None if record is None else float(record[sequence.field])
-        new = float(sequence.value) if isinstance(sequence.value, str | float) else None
-    except (TypeError, ValueError):
+    old = None if record is None else read_number(record[sequence.field])
+    if old is None and record is not None:
         return False
+    new = read_number(sequence.value)
     return new is not None and (unknown_is_older if old is None else new > old)
 
 
@@ -247,6 +250,8 @@ def _finish(
         raise Retry(f"dataset {dataset} was deleted meanwhile")
     wanted: dict[str, Any] = {"location": plan.location, "startDate": plan.start, "endDate": plan.end}
     there: dict[str, Any] = {name: record[name] for name in wanted}
+    if there["location"] is not None and folder(there["location"]) == plan.location:
+        there["location"] = plan.location  # the same in another spelling
     references: dict[str, Bean] = {"type": ref("DatasetType", plan.type)}
     if sample is not None:
         references["sample"] = ref("Sample", sample)
@@ -258,7 +263,7 @@ def _finish(
     changes = {name: references.get(name, wanted[name]) for name in changed}
     if not record["complete"]:
         changes["complete"] = True
-    if are_ours("Dataset", icat):
+    if icat.counts.are_ours("Dataset"):
         counted = files_of(dataset, icat)
         if counted != (record["fileCount"], record["fileSize"]):
             changes |= {"fileCount": counted[0], "fileSize": counted[1]}

@@ -12,6 +12,7 @@ from pacer_icat.keys import investigation_key
 from pacer_icat.parameters import UNKNOWN_PARAMETERS
 from pacer_icat.references import reference
 from pacer_icat.signals import looking_again
+from pacer_icat.totals.store import keep_investigation
 
 
 @task(needs=[ICAT], counts=[UNKNOWN_PARAMETERS])
@@ -31,7 +32,8 @@ def store_dataset(dataset: Dataset, ctx: Context) -> None:
     ctx.facts["investigation_id"] = investigation_id
     stored = reference(dataset_id, investigation_id)
     ctx.emit("dataset-links", stored)
-    ctx.emit("dataset-statistics", stored)
+    if not ctx.emit("dataset-statistics", stored):
+        looking_again(icat.catalogue, lambda: keep_investigation(investigation_id, icat))
 
 
 DATASETS = ConsumerType(

@@ -16,6 +16,8 @@ from pacer_icat.collation import fold
 from pacer_icat.investigations.message import Investigation, Member
 from pacer_icat.investigations.options import InvestigationsOptions
 from pacer_icat.parameters import Given, Parameter
+from pacer_icat.periods import check_period, kept_period
+from pacer_icat.spellings import user_name, user_spellings
 from pacer_icat.times import LATEST_YEAR, storable, stored
 
 log = logging.getLogger("pacer.icat.investigations")
@@ -83,11 +85,11 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
 
     type_ = look(lambda: catalogue.investigation_type(message.type, facility))
     instrument = look(lambda: catalogue.instrument(message.instrument.code, facility))
-    users = _users([member.username.lower() for member in message.user_list], options, icat)
+    users = _users([user_name(member.username) for member in message.user_list], options, icat)
     unknown = [
         f"user_list[{place}].username"
         for place, member in enumerate(message.user_list)
-        if fold(member.username.lower()) not in users
+        if fold(user_name(member.username)) not in users
     ]
     if unknown:
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
@@ -96,6 +98,8 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
         raise NotYet("; ".join(missing))
     industrial = message.is_industrial or fold(message.type) == fold(options.industrial_type)
     release = None if industrial else message.release_date(options.embargo_years)
+    whose = f"investigation {message.name}"
+    start, end = kept_period(message.start_date, message.end_date, icat.zone, whose)
     return Plan(
         facility=facility,
         name=message.name,
@@ -103,14 +107,14 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
         values={
             "title": message.title,
             "summary": message.summary,
-            "startDate": stored(message.start_date, icat.zone),
-            "endDate": stored(message.end_date, icat.zone),
+            "startDate": start,
+            "endDate": end,
             "releaseDate": None if release is None else stored(release, icat.zone),
         },
         type=type_,
         instrument=instrument,
         members=frozenset(
-            (users[fold(member.username.lower())], role)
+            (users[fold(user_name(member.username))], role)
             for member in message.user_list
             for role in _roles(member, message.user_list, options)
         ),
@@ -132,15 +136,9 @@ def _check(message: Investigation, options: InvestigationsOptions, icat: Shared)
         longest = icat.wire.schema.length("Investigation", field)
         if longest is not None and len(text) > longest:
             bad.append(BadField(path, f"is longer than {longest} characters"))
-    dates = [("start_date", message.start_date), ("end_date", message.end_date)]
-    unstorable = [path for path, time in dates if not storable(time)]
-    bad += [BadField(path, "is a date that ICAT cannot store") for path in unstorable]
-    if not unstorable:
-        start, end = (stored(time, icat.zone) for _, time in dates)
-        if end < start:
-            bad.append(BadField("end_date", "is before start_date"))
-        if message.end_date.year + options.embargo_years > LATEST_YEAR:
-            bad.append(BadField("end_date", "gives a release date that ICAT cannot store"))
+    bad += check_period(message.start_date, message.end_date, icat.zone)
+    if storable(message.end_date) and message.end_date.year + options.embargo_years > LATEST_YEAR:
+        bad.append(BadField("end_date", "gives a release date that ICAT cannot store"))
     if message.is_industrial and fold(message.type) != fold(options.industrial_type):
         bad.append(BadField("type", f"is not {options.industrial_type}, but is_industrial is true"))
     known = set(map(fold, options.roles))
@@ -158,8 +156,8 @@ def _roles(member: Member, members: Iterable[Member], options: InvestigationsOpt
     least = options.roles[-1]
     if role != least:
         return [role]
-    name = fold(member.username)
-    others = {fold(one.role) for one in members if fold(one.username) == name} - {fold(least)}
+    name = fold(user_name(member.username))
+    others = {fold(one.role) for one in members if fold(user_name(one.username)) == name} - {fold(least)}
     return [] if others else [role]
 
 
@@ -170,14 +168,19 @@ def _users(names: Iterable[str], options: InvestigationsOptions, icat: Shared) -
     for start in range(0, len(wanted), _NAMES_IN_ONE_QUERY):
         part = wanted[start : start + _NAMES_IN_ONE_QUERY]
         rows = {
-            fold(name): id_
+            fold(user_name(name)): id_
             for id_, name in icat.wire.search(
                 "SELECT u.id, u.name FROM User u WHERE u.name IN (:names) ORDER BY u.id",
-                names=[text for _, name in part for text in (name, name + options.disabled_suffix)],
+                names=[
+                    text
+                    for _, name in part
+                    for one in user_spellings(name)
+                    for text in (one, one + options.disabled_suffix)
+                ],
             )
         }
         for key, name in part:
-            id_ = rows.get(key) or rows.get(fold(name + options.disabled_suffix))
+            id_ = rows.get(key) or rows.get(fold(user_name(name + options.disabled_suffix)))
             if id_ is not None:
                 found[key] = id_
     return found
@@ -222,6 +225,7 @@ def _checked(
         zone=icat.zone,
         path=path,
     )
+    parameters.log_empty(checked, "an investigation")
     bad += checked.bad
     bad += [
         BadField(f"{path}[{place}].name", f"{name!r} is no parameter type in ICAT")

@@ -7,10 +7,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from attrs import frozen
 
+from pacer_core import read_integer
 from pacer_icat import kept
 from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
 from pacer_icat.kept import IDS_IN_ONE_QUERY, Kept, Place, chunks
+from pacer_icat.spellings import folder, folder_spellings
 
 INPUTS = "input_datasets"
 """The folders of a processed dataset's inputs, with commas between: a message brings it; all else follows."""
@@ -84,14 +86,14 @@ class Graph:
             ("d.investigation.id = :investigation", {"investigation": investigation}),
             ("d.investigation.facility.id = :facility", {"facility": self._icat.catalogue.facility()}),
         ):
-            for part in chunks(open_, IDS_IN_ONE_QUERY // 2):
-                spelt = [text for one in part for text in (one, f"{one}/")]
+            for part in chunks(open_, IDS_IN_ONE_QUERY // 3):
+                spelt = [text for one in part for text in folder_spellings(one)]
                 for id_ in self._read(
                     f"{condition} AND d.location IN (:locations)", locations=spelt, **values
                 ):
-                    folder = clean(self.nodes[id_].location)
-                    if folder in locations and id_ not in found[folder]:
-                        found[folder].append(id_)
+                    place = folder(self.nodes[id_].location)
+                    if place in locations and id_ not in found[place]:
+                        found[place].append(id_)
             # A relative folder means something in its own investigation only.
             open_ = [one for one in open_ if not found.get(one) and one.startswith("/")]
         return found
@@ -101,11 +103,11 @@ class Graph:
         found: dict[int, set[int]] = {node.id: set() for node in nodes}
         by_folder: dict[str, list[Node]] = defaultdict(list)
         for node in nodes:
-            by_folder[clean(node.location)].append(node)
+            by_folder[folder(node.location)].append(node)
         among = {node.investigation for node in nodes}
         where = "" if everywhere else "p.dataset.investigation.id IN (:investigations) AND "
         for part in chunks(sorted(by_folder), _PATTERNS_IN_ONE_QUERY):
-            patterns = {f"pattern{number}": _pattern(folder) for number, folder in enumerate(part)}
+            patterns = {f"pattern{number}": _pattern(place) for number, place in enumerate(part)}
             likes = " OR ".join(f"p.stringValue LIKE :{name}" for name in patterns)
             for user, home, text in self._icat.wire.search_all(
                 "SELECT p.dataset.id, p.dataset.investigation.id, p.stringValue FROM DatasetParameter p "  # noqa: S608 - names
@@ -114,9 +116,9 @@ class Graph:
                 investigations=sorted(among),
                 **patterns,
             ):
-                for folder in split(text):
-                    for node in by_folder.get(folder, ()):
-                        if node.id != user and (folder.startswith("/") or node.investigation == home):
+                for place in split(text):
+                    for node in by_folder.get(place, ()):
+                        if node.id != user and (place.startswith("/") or node.investigation == home):
                             found[node.id].add(user)
         return found
 
@@ -200,20 +202,19 @@ class Reach:
 
 def split(text: str | None) -> list[str]:
     """Give the folders that a value of ``input_datasets`` names."""
-    return [folder for part in (text or "").split(",") if (folder := clean(part))]
-
-
-def clean(folder: str) -> str:
-    """Give a folder without blanks around it and slashes behind it."""
-    stripped = folder.strip()
-    return stripped.rstrip("/") or stripped
+    return [place for part in (text or "").split(",") if (place := folder(part))]
 
 
 def numbers(text: str) -> set[int]:
     """Give the ids in a list of them."""
-    return {int(one) for one in text.split() if one.isdecimal()}
+    found = map(read_integer, text.split())
+    return {one for one in found if one is not None and one >= 0}
 
 
-def _pattern(folder: str) -> str:
-    """Give a pattern that finds a folder in a list, and perhaps more: LIKE's own letters stand for any."""
-    return "%" + "".join("_" if letter in "%_\\" else letter for letter in folder) + "%"
+def _pattern(place: str) -> str:
+    """Give a pattern that finds a folder in a list, however its slashes are spelt, and perhaps more.
+
+    LIKE's own letters stand for any.
+    """
+    text = "".join("_" if letter in "%_\\" else letter for letter in place)
+    return "%" + text.replace("/", "/%") + "%"

@@ -29,10 +29,10 @@ from pacer_icat.links.graph import (
     WALKED,
     Graph,
     Reach,
-    clean,
     numbers,
     split,
 )
+from pacer_icat.spellings import folder
 
 log = logging.getLogger("pacer.icat.links")
 
@@ -63,7 +63,7 @@ def store_links(dataset: int, icat: Shared) -> None:
             if text or (id_, name) in graph.stored:
                 wanted[id_, name] = text
             if dataset in (id_, *linked[fit:]) and fit < len(linked):
-                cut.setdefault(id_, []).append(f"{len(linked) - fit} entries of {name}")
+                cut.setdefault(id_, []).append(f"{name} ({len(linked) - fit})")
         # Where it tells of inputs that are no more, it goes last: a repetition after a crash needs it.
         last = {place: wanted.pop(place) for place in [(dataset, INPUT_IDS)] if removed and place in wanted}
         try:
@@ -112,7 +112,7 @@ def _link(dataset: int, graph: Graph) -> set[int]:
     removed &= graph.nodes.keys()
     around = [graph.nodes[one] for one in {dataset, *inputs, *removed} if one in graph.nodes]
     everywhere = any(one.investigation != node.investigation for one in around)
-    users = graph.users_of([one for one in around if clean(one.location)], everywhere=everywhere)
+    users = graph.users_of([one for one in around if folder(one.location)], everywhere=everywhere)
     graph.load(one for several in users.values() for one in several)
     _link_users(dataset, users.get(dataset, set()), graph)
     for one in (one.id for one in around):

@@ -78,7 +78,12 @@ class Client(icat.Client):  # type: ignore[misc]  # python-icat has no types
                 cachingpolicy=0,
             )
         except (OSError, suds.transport.TransportError) as error:
-            raise IcatAway(f"ICAT does not give its WSDL: {type(error).__name__}: {error}") from error
+            page = getattr(error, "fp", None)
+            if page is not None:
+                page.close()  # the page that came instead: suds leaves its connection open
+            raise IcatAway(
+                f"ICAT does not give its WSDL at {options.endpoint}?wsdl: {type(error).__name__}: {error}"
+            ) from error
         self.set_options(transport=Transport(wire), location=options.endpoint)
         self.autoLogout = False
         self.typemap = extended(self.typemap)

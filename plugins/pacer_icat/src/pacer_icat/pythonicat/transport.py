@@ -10,8 +10,11 @@ import suds.transport
 from suds.cache import Cache
 from suds.sax.parser import Parser
 
-from pacer_icat.faults import IcatAway
+from pacer_icat.faults import no_icat
 from pacer_icat.wire import Wire
+
+_BEGINNING = 1000
+"""Bytes within which every SOAP answer has its envelope, and a page has not."""
 
 
 class Transport(suds.transport.Transport):  # type: ignore[misc]  # suds has no types
@@ -24,8 +27,8 @@ class Transport(suds.transport.Transport):  # type: ignore[misc]  # suds has no 
     def send(self, request: Any) -> Any:
         """Send a request; give the answer in suds' words."""
         status, body = self._wire.post(request.message)
-        if status not in (200, 500) or not body.lstrip().startswith(b"<"):
-            raise IcatAway(f"ICAT does not answer in SOAP: HTTP status {status}")
+        if status not in (200, 500) or b"Envelope" not in body[:_BEGINNING]:
+            raise no_icat(self._wire.options.endpoint, status)
         if status == 500:
             raise suds.transport.TransportError("refused", status, BytesIO(body))
         return suds.transport.Reply(status, {}, body)

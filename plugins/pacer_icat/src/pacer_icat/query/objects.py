@@ -124,7 +124,10 @@ class Objects:
         found = list(self[:2])
         words = ", ".join(_keys(self._plan.where))
         if not found:
-            raise NotYet(f"ICAT has no {self._plan.entity} of this {words or 'kind'}")
+            named = "" if self._plan.entity in _PEOPLE else ", ".join(_identifiers(self._plan.where))
+            raise NotYet(
+                f"ICAT has no {self._plan.entity} of this {words or 'kind'}{named and f' ({named})'}"
+            )
         if len(found) > 1:
             raise SeveralError(f"ICAT has several {self._plan.entity} of this {words}: add conditions")
         return found[0]
@@ -150,6 +153,18 @@ class Objects:
         if self._plan.skip or self._plan.count is not None:
             raise QueryError(f"{what} before taking a slice: the part that was cut out is not known")
         return self._plan
+
+
+_PEOPLE = ("User", "DataPublicationUser")
+_IDENTIFIERS = ("id", "name", "visitId", "doi", "pid")
+
+
+def _identifiers(conditions: Iterable[Q]) -> Iterator[str]:
+    """Give what is looked for, where it is a thing's identifier: that is what a message waits for."""
+    for q in conditions:
+        for part in q.parts:
+            if not isinstance(part, Q) and part[0] in _IDENTIFIERS and isinstance(part[1], str | int):
+                yield repr(part[1])
 
 
 def _keys(conditions: Iterable[Q]) -> Iterator[str]:

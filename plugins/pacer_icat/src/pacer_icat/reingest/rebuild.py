@@ -96,18 +96,24 @@ def _sample(sample: Record) -> dict[str, str]:
 
 
 def _parameters(records: Iterable[Record], left_out: frozenset[str]) -> Iterator[dict[str, Any]]:
-    for record in sorted(records, key=lambda one: one.id):
+    def place(record: Record) -> tuple[str, str]:
+        kind = record.related("type")  # not the id: ICAT gives those to a dataset's parameters as it likes
+        return kind["name"], kind["units"] or ""
+
+    for record in sorted(records, key=place):
         kind = record.related("type")
         name, value = kind["name"], value_in(record)
         if value is None or value == "" or name.startswith(_OWN) or fold(name) in left_out:
             continue
-        units = {"units": kind["units"]} if kind["units"] else {}
-        yield {"name": name, "value": _text(value) if isinstance(value, datetime) else value, **units}
+        units = (kind["units"] or "").strip()
+        known = {"units": units} if units else {}
+        yield {"name": name, "value": _text(value) if isinstance(value, datetime) else value, **known}
 
 
 def _files(dataset: int, icat: Shared) -> list[dict[str, Any]]:
     rows = icat.wire.search_all(
-        "SELECT f.location, f.fileSize FROM Datafile f WHERE f.dataset.id = :dataset ORDER BY f.id",
+        "SELECT f.location, f.fileSize FROM Datafile f WHERE f.dataset.id = :dataset "
+        "ORDER BY f.name, f.id",  # ids come in no order: ICAT gives them to a dataset's files as it likes
         dataset=dataset,
     )
     return [{"location": location} | ({"size": size} if size else {}) for location, size in rows if location]

@@ -60,7 +60,7 @@ def _send(visit: Investigation, after: int, icat: Shared, ctx: Context) -> None:
         ctx.emit("datasets", one.message)
         sent += 1
         files += len(one.message["datafiles"])
-    ctx.log.info("investigation %s/%s: %d datasets sent once more", visit.name, visit.visit_id, sent)
+    ctx.log.info("investigation %s/%s: datasets sent once more: %d", visit.name, visit.visit_id, sent)
 
 
 REINGEST = ConsumerType(

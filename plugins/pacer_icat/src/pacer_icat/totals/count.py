@@ -33,17 +33,29 @@ class Totals:
     processed: Total
 
 
-def are_ours(entity: str, icat: Shared) -> bool:
-    """Tell whether ``fileCount`` and ``fileSize`` of an entity are PACER's to write."""
-    return icat.options.file_counts == "pacer" and icat.wire.schema.has(entity, "fileCount")
-
-
 def files_of(dataset: int, icat: Shared) -> tuple[int, int]:
     """Give the number of a dataset's files, and their size in bytes together."""
     ((count, size),) = icat.wire.search(
         "SELECT COUNT(f), SUM(f.fileSize) FROM Datafile f WHERE f.dataset.id = :dataset", dataset=dataset
     )
     return count or 0, size or 0
+
+
+def files_of_investigation(investigation: int, icat: Shared) -> tuple[int, int]:
+    """Give the number of an investigation's files, and their size in bytes together.
+
+    The counts of its datasets are summed up; the files of those that have none are counted.
+    """
+    ((kept, size),) = icat.wire.search(
+        "SELECT SUM(d.fileCount), SUM(d.fileSize) FROM Dataset d WHERE d.investigation.id = :id",
+        id=investigation,
+    )
+    ((more, more_size),) = icat.wire.search(
+        "SELECT COUNT(f), SUM(f.fileSize) FROM Datafile f "
+        "WHERE f.dataset.investigation.id = :id AND f.dataset.fileCount = 0",
+        id=investigation,
+    )
+    return (kept or 0) + (more or 0), (size or 0) + (more_size or 0)
 
 
 def below(owner: str, id_: int, options: StatisticsOptions, icat: Shared, *, kept: bool) -> Totals:

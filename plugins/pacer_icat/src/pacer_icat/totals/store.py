@@ -5,6 +5,7 @@ All is counted again until ICAT holds what was counted, so that of two writers t
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from pacer_icat.references import DatasetReference
 from pacer_icat.soap import Record
 from pacer_icat.totals import count
 from pacer_icat.totals.options import StatisticsOptions
+
+log = logging.getLogger("pacer.icat.statistics")
 
 _TRIES = 8
 NAME = "datasetName"
@@ -37,7 +40,7 @@ def store_statistics(message: DatasetReference, options: StatisticsOptions, icat
     record, files = _until_stable(lambda: _dataset(message.dataset_id, icat))
     # Where it is right for a dataset with files, the database keeps the counts of all datasets.
     by_database = (
-        icat.options.file_counts == "database"
+        icat.counts.keeper == "database"
         and icat.wire.schema.has("Dataset", "fileCount")
         and files[0] > 0
         and (record["fileCount"], record["fileSize"]) == files
@@ -61,7 +64,7 @@ def _dataset(dataset: int, icat: Shared) -> tuple[tuple[Record, tuple[int, int]]
     if start is not None and end is not None:
         values["__elapsedTime"] = count.milliseconds(start, end)
     wrote = _parameters("Dataset", dataset, values, icat, only_new=(NAME,))
-    if count.are_ours("Dataset", icat) and (record["fileCount"], record["fileSize"]) != (files, volume):
+    if icat.counts.are_ours("Dataset") and (record["fileCount"], record["fileSize"]) != (files, volume):
         icat.wire.update(record, fileCount=files, fileSize=volume)
         wrote = True
     return (record, (files, volume)), wrote
@@ -75,14 +78,49 @@ def _owner(owner: str, id_: int, options: StatisticsOptions, icat: Shared, *, by
             values["__sampleCount"] = count.samples(id_, icat)
             values["__elapsedTime"] = count.elapsed(id_, icat)
         wrote = _parameters(owner, id_, values, icat)
-        if owner == "Investigation" and count.are_ours(owner, icat):
-            record = _read(owner, id_, icat)
-            if (record["fileCount"], record["fileSize"]) != (totals.all.files, totals.all.volume):
-                icat.wire.update(record, fileCount=totals.all.files, fileSize=totals.all.volume)
-                wrote = True
+        if owner == "Investigation" and icat.counts.are_ours(owner):
+            wrote = _keep(id_, (totals.all.files, totals.all.volume), icat) or wrote
         return None, wrote
 
     _until_stable(write)
+
+
+def keep_investigation(investigation: int, icat: Shared) -> None:
+    """Bring an investigation's own counts up to date, where they are PACER's and no statistics are kept.
+
+    Raises
+    ------
+    NotYet
+        Where ICAT has no such investigation any more.
+    Retry
+        Where other writers come in between again and again.
+    """
+    if icat.counts.are_ours("Investigation"):
+        _until_stable(
+            lambda: (
+                None,
+                _keep(investigation, count.files_of_investigation(investigation, icat), icat),
+            )
+        )
+
+
+def _keep(investigation: int, counted: tuple[int, int], icat: Shared) -> bool:
+    """Write an investigation's counts where they differ; tell whether they did."""
+    record = _read("Investigation", investigation, icat)
+    if (record["fileCount"], record["fileSize"]) == counted:
+        return False
+    try:
+        icat.wire.update(record, fileCount=counted[0], fileSize=counted[1])
+    except IcatFault as fault:
+        if fault.type != "INSUFFICIENT_PRIVILEGES":
+            raise
+        # No reason to keep a dataset waiting.
+        log.warning(
+            "investigation %d: its fileCount stays as it is: the account may not update Investigation",
+            investigation,
+        )
+        return False
+    return True
 
 
 def _parameters(

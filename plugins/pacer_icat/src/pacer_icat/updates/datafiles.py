@@ -17,7 +17,8 @@ from pacer_icat.integration import ICAT
 from pacer_icat.keys import dataset_key
 from pacer_icat.references import reference
 from pacer_icat.signals import looking_again
-from pacer_icat.totals.count import are_ours, files_of
+from pacer_icat.totals.count import files_of
+from pacer_icat.totals.store import keep_investigation
 
 _TRIES = 4
 
@@ -63,7 +64,8 @@ def add_datafiles(message: DatasetFiles, ctx: Context) -> None:
     icat = ctx[ICAT].shared
     options: DatasetFilesOptions = ctx.options
     investigation = looking_again(icat.catalogue, lambda: _add(message.dataset_id, options, icat))
-    ctx.emit("dataset-statistics", reference(message.dataset_id, investigation))
+    if not ctx.emit("dataset-statistics", reference(message.dataset_id, investigation)):
+        looking_again(icat.catalogue, lambda: keep_investigation(investigation, icat))
 
 
 def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
@@ -98,10 +100,11 @@ def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
 
 def _count(dataset: int, icat: Shared) -> None:
     """Keep the dataset's own counts, where that is left to us."""
-    if not are_ours("Dataset", icat):
+    if not icat.counts.are_ours("Dataset"):
         return
-    counted = files_of(dataset, icat)
+    # In this order: what somebody adds in between is in both, or makes us write the newer number.
     record = icat.wire.read("Dataset", dataset)
+    counted = files_of(dataset, icat)
     if record is not None and (record["fileCount"], record["fileSize"]) != counted:
         icat.wire.update(record, fileCount=counted[0], fileSize=counted[1])
 

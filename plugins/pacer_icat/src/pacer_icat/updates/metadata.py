@@ -13,9 +13,10 @@ from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Parameter
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import investigation_key
-from pacer_icat.links.graph import INPUTS, NAME, clean
+from pacer_icat.links.graph import INPUTS, NAME
 from pacer_icat.references import reference
 from pacer_icat.signals import looking_again
+from pacer_icat.spellings import folder, folder_spellings
 
 
 @frozen
@@ -26,7 +27,7 @@ class MetadataUpdate:
     beamline: Text
     dataset_paths: Texts
     metadata_name: Text
-    metadata_value: Scalar
+    metadata_value: Scalar | None
 
 
 def describe(message: MetadataUpdate) -> dict[str, str]:
@@ -36,7 +37,10 @@ def describe(message: MetadataUpdate) -> dict[str, str]:
 
 @task(needs=[ICAT], counts=[parameters.UNKNOWN_PARAMETERS])
 def update_metadata(message: MetadataUpdate, ctx: Context) -> None:
-    """Set the parameter on each dataset that is there, and wait for the others; safe to repeat."""
+    """Set the parameter on each dataset that is there, and wait for the others; safe to repeat.
+
+    An empty value changes nothing: ICAT has none, and whether the old one was meant to go nobody has said.
+    """
     icat = ctx[ICAT].shared
     changed = looking_again(icat.catalogue, lambda: _update(message, icat))
     if changed is None:
@@ -56,6 +60,9 @@ def _update(message: MetadataUpdate, icat: Shared) -> list[tuple[int, int]] | No
         raise Reject("the update has bad fields", fields=list(map(_renamed, checked.bad)))
     if checked.unknown:
         return None
+    if checked.empty:
+        parameters.log_empty(checked, f"the update of investigation {message.proposal}")
+        return []
     found = _datasets(message, icat)
     (parameter,) = checked.good
     name = parameter.type.name
@@ -65,11 +72,14 @@ def _update(message: MetadataUpdate, icat: Shared) -> list[tuple[int, int]] | No
         {name: parameter.type},
         icat,
     )
-    there = {clean(location) for _, location, _ in found}
-    missing = [place for place, path in enumerate(message.dataset_paths) if clean(path) not in there]
+    there = {folder(location) for _, location, _ in found}
+    missing = [place for place, path in enumerate(message.dataset_paths) if folder(path) not in there]
     if missing:
         names = ", ".join(f"dataset_paths[{place}]" for place in missing[:20])
-        raise NotYet(f"ICAT has no dataset of this proposal and beamline in {len(missing)} folders: {names}")
+        raise NotYet(
+            f"ICAT has no dataset of investigation {message.proposal!r} at instrument {message.beamline!r} "
+            f"in these folders ({len(missing)}): {names}"
+        )
     return [(dataset, investigation) for dataset, _, investigation in found]
 
 
@@ -83,17 +93,18 @@ def _datasets(message: MetadataUpdate, icat: Shared) -> list[Any]:
             break
     else:
         raise NotYet(f"ICAT has no investigation {message.proposal!r} at instrument {message.beamline!r}")
-    folders = {clean(path) for path in message.dataset_paths}
+    folders = {folder(path) for path in message.dataset_paths}
+    spelt = {text for path in message.dataset_paths for text in folder_spellings(path)}
     rows = []
-    for part in kept.chunks(sorted(folders), kept.IDS_IN_ONE_QUERY // 2):
+    for part in kept.chunks(sorted(spelt), kept.IDS_IN_ONE_QUERY):
         rows += icat.wire.search_all(
             "SELECT d.id, d.location, d.investigation.id FROM Dataset d "
             "WHERE d.investigation.id IN (:investigations) AND d.location IN (:locations) ORDER BY d.id",
             investigations=fitting,
-            locations=[spelt for folder in part for spelt in (folder, f"{folder}/")],
+            locations=part,
         )
     # The database may hold for the same what differs in case or accents; file systems do not.
-    return [row for row in rows if clean(row[1]) in folders]
+    return [row for row in rows if folder(row[1]) in folders]
 
 
 def _renamed(bad: BadField) -> BadField:

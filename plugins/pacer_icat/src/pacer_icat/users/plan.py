@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from attrs import frozen
 
 from pacer_core import BadField, Reject
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
+from pacer_icat.spellings import orcid, user_name
 from pacer_icat.users.message import User
 from pacer_icat.users.options import UsersOptions
+
+log = logging.getLogger("pacer.icat.users")
 
 
 @frozen
@@ -47,7 +52,6 @@ def plan(message: User, options: UsersOptions, icat: Shared) -> Plan:
         ("first_name", "givenName", message.first_name),
         ("last_name", "familyName", message.last_name),
         ("email", "email", message.email),
-        ("orcid", "orcidId", message.orcid or ""),
     ):
         longest = length("User", field)
         if longest is not None and len(text) > longest:
@@ -55,7 +59,7 @@ def plan(message: User, options: UsersOptions, icat: Shared) -> Plan:
     accounts: dict[str, Wanted] = {}
     longest = length("User", "name")
     for place, account in enumerate(message.user_list):
-        name = account.username.lower()
+        name = user_name(account.username)
         disabled = name + options.disabled_suffix
         if longest is not None and len(disabled) > longest:
             problem = f"is longer than {longest} characters with {options.disabled_suffix}"
@@ -64,12 +68,15 @@ def plan(message: User, options: UsersOptions, icat: Shared) -> Plan:
         accounts.setdefault(fold(name), Wanted(place, *names))
     if bad:
         raise Reject("the user has bad fields", fields=bad)
+    identifier = orcid(message.orcid)
+    if identifier is None and message.orcid is not None:
+        log.warning("user %d: what the message gives as ORCID iD is none, and is left out", message.id)
     values = {
         "givenName": message.first_name,
         "familyName": message.last_name,
         "fullName": f"{message.first_name} {message.last_name}"[: length("User", "fullName")],
         "email": message.email,
-        "orcidId": message.orcid or "",
+        "orcidId": identifier or "",
         "affiliation": "",
     }
     if message.affiliation is not None:

@@ -12,6 +12,7 @@ from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.faults import IcatFault
 from pacer_icat.soap import Bean, Record
+from pacer_icat.spellings import user_name, user_spellings
 from pacer_icat.users.plan import Plan
 
 log = logging.getLogger("pacer.icat.users")
@@ -48,10 +49,15 @@ def store(plan: Plan, icat: Shared) -> None:
 def _compare(plan: Plan, icat: Shared) -> tuple[list[Bean], list[tuple[Record, dict[str, str]]]]:
     """Give the users that are missing, and those that differ with their new values."""
     there = {
-        fold(record["name"]): record
+        fold(user_name(record["name"])): record
         for record in icat.wire.search(
             "SELECT u FROM User u WHERE u.name IN (:names) ORDER BY u.id",
-            names=[name for one in plan.accounts for name in (one.name, one.other)],
+            names=[
+                text
+                for one in plan.accounts
+                for name in (one.name, one.other)
+                for text in user_spellings(name)
+            ],
         )
     }
     missing: list[Bean] = []

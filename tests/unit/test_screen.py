@@ -1,0 +1,47 @@
+"""What commands print: tables in windows of every width, numbers with their nouns."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from pacer_core.cli.letters import _attempts
+from pacer_core.cli.screen import print_table
+from pacer_core.words import counted
+
+
+@pytest.mark.parametrize("width", [12, 20, 40, 80])
+def test_a_table_loses_nothing_in_a_narrow_window(width: int) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("queue", overflow="fold")
+    table.add_column("ready", justify="right", no_wrap=True)
+    table.add_column("dead", justify="right", no_wrap=True)
+    table.add_row("icat-dataset-ingest", "1,234,567", "89")
+    printed = io.StringIO()
+    print_table(Console(file=printed, width=width), table)
+    assert "…" not in printed.getvalue()
+    for text in ("icat-dataset-ingest", "1,234,567", "89"):
+        assert not Counter(text) - Counter(printed.getvalue())
+    assert ("1,234,567" in printed.getvalue()) == (width >= 40)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(0, "0 messages"), (1, "1 message"), (2, "2 messages"), (1200, "1,200 messages")]
+)
+def test_a_noun_agrees_with_its_number(number: int, words: str) -> None:
+    assert counted(number, "message") == words
+    assert counted(number, "retry", "retries") == words.replace("messages", "retries").replace(
+        "message", "retry"
+    )
+
+
+@pytest.mark.parametrize(
+    ("attempts", "failed", "words"),
+    [(1, 0, "1"), (1, 1, "1, which failed"), (5, 4, "5, of which 4 failed"), (2, 0, "2")],
+)
+def test_attempts_do_not_contradict_themselves(attempts: int, failed: int, words: str) -> None:
+    assert _attempts(attempts, failed) == words
