@@ -12,7 +12,7 @@ from pacer_core.consumers import (
     Use,
     task,
 )
-from pacer_core.errors import BadField, NotYet, PacerError, Reject, Retry
+from pacer_core.errors import BadField, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.logs import Secret, redact
 from pacer_core.messages import Context, Delivery, Envelope, Outcome
@@ -32,6 +32,7 @@ __all__ = [
     "NotYet",
     "Outcome",
     "PacerError",
+    "RefusedError",
     "Reject",
     "Retry",
     "Scalar",

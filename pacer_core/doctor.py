@@ -42,6 +42,8 @@ class Finding:
         Where it is not well: what to do.
     seconds
         How long it took.
+    warning
+        What may go wrong although PACER can work with it, and what to do about that.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class Finding:
     detail: str
     advice: str = ""
     seconds: float = 0.0
+    warning: str = ""
 
 
 @frozen
@@ -60,7 +63,8 @@ class _Check:
     name: str
     about: str
     users: tuple[str, ...]
-    run: Callable[[], tuple[str, list[Trouble]]]
+    run: Callable[[], tuple[str, list[Trouble], list[Trouble]]]
+    """Gives what was seen, what keeps PACER from working, and what it should be warned of."""
     late: str
     """What to do where it takes too long."""
 
@@ -106,15 +110,15 @@ def _broker(name: str, broker: Broker, users: tuple[str, ...], examine: Callable
         f"address of {where} where they are wrong"
     )
 
-    def run() -> tuple[str, list[Trouble]]:
+    def run() -> tuple[str, list[Trouble], list[Trouble]]:
         try:
             found = examine()
         except BrokerError as error:
-            return "", [Trouble(str(error), _advice(str(error), broker, where) or away)]
+            return "", [Trouble(str(error), _advice(str(error), broker, where) or away)], []
         detail = found.server
         if found.missing:
             detail += f"; not declared yet, `pacer run` does: {', '.join(found.missing)}"
-        return detail, list(found.troubles)
+        return detail, list(found.troubles), list(found.warnings)
 
     return _Check("broker", name, str(broker), users, run, away)
 
@@ -142,26 +146,26 @@ def _integration(file: str, integration: Integration, uses: list[Use]) -> _Check
         f"certificates and account in {where} where they are wrong"
     )
 
-    def run() -> tuple[str, list[Trouble]]:
+    def run() -> tuple[str, list[Trouble], list[Trouble]]:
         opened = OpenIntegrations()
         try:
             client = opened.client(integration)
             if integration.type.check is None:
-                return "opens; its type has nothing more to check", []
+                return "opens; its type has nothing more to check", [], []
             integration.type.check(client)
             seen = [] if integration.type.examine is None else list(integration.type.examine(client, uses))
         except CannotOpen as error:
-            return "", [Trouble(str(error), f"correct {where}, or what it names on this machine")]
+            return "", [Trouble(str(error), f"correct {where}, or what it names on this machine")], []
         except Exception as error:
             known = isinstance(error, PacerError)
             detail = str(error) if known else f"{type(error).__name__}: {error}"
-            return "", [Trouble(detail, away if _is_away(integration, error) else f"look at {where}")]
+            return "", [Trouble(detail, away if _is_away(integration, error) else f"look at {where}")], []
         finally:
             opened.close_thread()
             opened.close()
         well = ["answers, and knows the account", *(one.detail for one in seen if not one.advice)]
         troubles = [Trouble(one.detail, f"{one.advice} ({where})") for one in seen if one.advice]
-        return "; ".join(well), troubles
+        return "; ".join(well), troubles, []
 
     users = tuple(one.consumer for one in uses)
     return _Check("integration", integration.name, integration.type.name, users, run, away)
@@ -177,10 +181,10 @@ def _is_away(integration: Integration, error: Exception) -> bool:
 def _start(check: _Check) -> _Running:
     def work() -> None:
         try:
-            detail, troubles = check.run()
+            detail, troubles, warned = check.run()
         except Exception as error:
-            detail, troubles = "", [Trouble(f"{type(error).__name__}: {error}", check.late)]
-        running.found = _finding(check, detail, troubles, time.monotonic() - running.began)
+            detail, troubles, warned = "", [Trouble(f"{type(error).__name__}: {error}", check.late)], []
+        running.found = _finding(check, detail, troubles, warned, time.monotonic() - running.began)
 
     running = _Running(
         check, threading.Thread(target=work, name=f"doctor {check.name}", daemon=True), time.monotonic()
@@ -190,10 +194,12 @@ def _start(check: _Check) -> _Running:
 
 
 def _late(one: _Running, seconds: float) -> Finding:
-    return _finding(one.check, "", [Trouble(f"{LATE}: {seconds:g} s", one.check.late)], seconds)
+    return _finding(one.check, "", [Trouble(f"{LATE}: {seconds:g} s", one.check.late)], [], seconds)
 
 
-def _finding(check: _Check, detail: str, troubles: list[Trouble], seconds: float) -> Finding:
+def _finding(
+    check: _Check, detail: str, troubles: list[Trouble], warned: list[Trouble], seconds: float
+) -> Finding:
     return Finding(
         check.kind,
         check.name,
@@ -203,4 +209,5 @@ def _finding(check: _Check, detail: str, troubles: list[Trouble], seconds: float
         detail=redact("; ".join([one.detail for one in troubles] or [detail])),
         advice=redact("; ".join(dict.fromkeys(one.advice for one in troubles))),
         seconds=seconds,
+        warning=redact("\n".join(f"{one.detail}: {one.advice}" for one in warned)),
     )

@@ -23,6 +23,14 @@ class PermissionRefusedError(BrokerError):
     """The broker knows the account, and does not let it do something; others can mend that meanwhile."""
 
 
+class NotTakenError(BrokerError):
+    """The broker is there, and does not take one message; what it says of others is another matter."""
+
+
+class RefusedError(NotTakenError):
+    """The broker does not take a message for what it is: too large, for instance; nor would it later."""
+
+
 class TaskError(PacerError, TypeError):
     """A task did what no task may: a mistake of its author, who is told which."""
 

@@ -16,13 +16,14 @@ from pacer_core.crashes import ALONE, Counts, Notes, Quarantine
 from pacer_core.errors import Reject
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.logs import correlation_id
-from pacer_core.messages import Context, Delivery
+from pacer_core.messages import Context, Delivery, Outcome
 from pacer_core.ordered import Order, with_dependents
 from pacer_core.pipeline import Gate, of_a_task
 from pacer_core.traces import Traces
 from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Ahead, Forwarder
-from pacer_core.transport.settle import Settler
+from pacer_core.transport.renew import STEP
+from pacer_core.transport.settle import NotSettledError, Settler, Unsettled
 
 Observer = Callable[[Delivery], None]
 _NONE: frozenset[str] = frozenset()
@@ -50,6 +51,8 @@ class Job:
     """When a thread took it up, on the monotonic clock."""
     slot: int | None = None
     """Where it is noted until it is acknowledged: what a task has damaged may end the process only then."""
+    rejected: bool = False
+    """Whether it is settled by rejecting it, and not by an acknowledgement: the broker takes no copy."""
     _claimed: bool = False
     lock: threading.Lock = attrs.field(factory=threading.Lock)
 
@@ -154,6 +157,31 @@ class Handler:
                 job.failed = plan.pipeline.failed(received.envelope, parsed, "key", of_a_task(error))
         return job
 
+    def is_ordered(self, queue: str) -> bool:
+        """Say whether messages of a queue may not overtake others of their key."""
+        return _ordered(self._by_queue[queue])
+
+    def consumer(self, queue: str) -> str:
+        """Give the name of the consumer that reads a queue."""
+        return self._by_queue[queue].name
+
+    def hold(self, job: Job) -> None:
+        """Let later messages of its key wait for a message that is put behind them."""
+        self._placed(job, Outcome.RETRIED, STEP)
+
+    def release(self, job: Job) -> None:
+        """Take `hold` back: the message is where it was."""
+        self._placed(job, Outcome.ACKED, None)
+
+    def _placed(self, job: Job, outcome: Outcome, step: int | None) -> None:
+        if job.key is None or not _ordered(job.plan):
+            return
+        envelope = job.received.envelope
+        ended = {*envelope.done, *envelope.rejected}
+        pending = tuple(task.name for task in job.plan.pipeline.tasks if task.name not in ended)
+        still = Delivery(envelope, job.plan.name, outcome, pending=pending)
+        self._order.settled(job.plan.config.type, job.key, still, step)
+
     def forward(self, jobs: Sequence[Job]) -> None:
         """Forward messages together, ahead of finishing each; those that need care are left for that."""
         plain = [job for job in jobs if job.failed is None and not job.alone]
@@ -166,6 +194,8 @@ class Handler:
 
         Raises
         ------
+        NotSettledError
+            Where the broker does not take what it leaves behind; `resume` tries again.
         BrokerError
             Where it could not be settled; the message has to stay unacknowledged.
         """
@@ -187,6 +217,20 @@ class Handler:
     def give_up(self, job: Job, delivery: Delivery) -> Delivery | None:
         """Settle a message whose task does not end; ``None`` where it just did."""
         return self._settle(job, delivery) if job.claim() else None
+
+    def resume(self, job: Job, unsettled: Unsettled) -> Delivery:
+        """Settle a message whose tasks have run, and whose end the broker did not take.
+
+        Raises
+        ------
+        NotSettledError, BrokerError
+            As `finish`.
+        """
+        token = correlation_id.set(unsettled.delivery.envelope.correlation_id)
+        try:
+            return self._noted(job, lambda: self._settler.resume(unsettled))
+        finally:
+            correlation_id.reset(token)
 
     def _in_quarantine(self, job: Job) -> Delivery:
         self._quarantine.enter(alone=job.alone)
@@ -240,10 +284,21 @@ class Handler:
         return delivery
 
     def _settle(self, job: Job, delivery: Delivery) -> Delivery:
-        settled, step = self._settler.settle(delivery)
+        return self._noted(job, lambda: self._settler.settle(delivery))
+
+    def _noted(self, job: Job, settle: Callable[[], Unsettled]) -> Delivery:
+        try:
+            settled = settle()
+        except NotSettledError as error:
+            self._keep_order(job, error.unsettled)
+            raise
+        job.rejected = settled.rejected
+        self._keep_order(job, settled)
+        return settled.delivery
+
+    def _keep_order(self, job: Job, settled: Unsettled) -> None:
         if job.key is not None and _ordered(job.plan):
-            self._order.settled(job.plan.config.type, job.key, settled, step)
-        return settled
+            self._order.settled(job.plan.config.type, job.key, settled.delivery, settled.verdict.step)
 
 
 def _ordered(plan: ConsumerPlan) -> bool:

@@ -10,16 +10,23 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import amqp
 
+from pacer_core.aside import Aside
+from pacer_core.config.model import Broker
 from pacer_core.errors import BrokerError, Retry
 from pacer_core.handler import Handler, Job
 from pacer_core.lanes import Lanes
+from pacer_core.logs import redact
 from pacer_core.messages import Delivery, Outcome
 from pacer_core.transport.consume import Received, Subscription, Waker
+from pacer_core.transport.limits import Limit
+from pacer_core.transport.renew import Renewal, Renewer
+from pacer_core.transport.settle import NotSettledError
 
 log = logging.getLogger("pacer.worker")
 
@@ -47,6 +54,8 @@ class InHand:
         Told of each message in the thread that settled it.
     acknowledged
         Told of each in the connection's thread, when the broker has been answered.
+    broker
+        Where messages that were returned often are copied, to count anew.
     """
 
     def __init__(
@@ -57,6 +66,7 @@ class InHand:
         waker: Waker,
         settled: Observer,
         acknowledged: Observer,
+        broker: Broker,
     ) -> None:
         self._handler, self._threads, self._on_exit, self._waker = handler, threads, on_exit, waker
         self._settled, self._told = settled, acknowledged
@@ -64,26 +74,46 @@ class InHand:
         self._jobs: dict[Received, Job] = {}
         self._mine: deque[Job] = deque()
         self._together: list[Job] = []
-        self._finished: deque[tuple[Job, Delivery]] = deque()
-        self._unsettled: list[Job] = []
+        self._finished: deque[tuple[Received, Delivery | None]] = deque()  # none: it has a fresh copy
+        self._renewer = Renewer(broker, self._renewed)
+        self._limits: Mapping[str, Limit] = {}
+        self._renewing: dict[Received, tuple[float, Job | None]] = {}
+        self._refused: deque[tuple[Received, float, Job | None]] = deque()
+        self._kept: set[Received] = set()
+        self._rejected: set[Received] = set()
+        self._aside = Aside()
+        self._noted: dict[Received, Job] = {}  # done, and not acknowledged
         self._lanes: Lanes | None = None
         self._forwarding = self._called = False
         self._acknowledged = 0.0
+        self.threaded = threads > 1
+        """Whether tasks run in threads of their own."""
         self.failure: Exception | None = None
         """Why the connection has to be given up: something could not be settled."""
         self.outcomes: Counter[Outcome] = Counter()
         """How many messages were settled in which way; a retried one counts again when it comes back."""
 
     def __len__(self) -> int:
-        return len(self._jobs) + len(self._arrived)
+        return len(self._jobs) + len(self._arrived) + len(self._renewing) + len(self._aside)
 
     def __bool__(self) -> bool:
-        return bool(self._jobs or self._finished or self._arrived)
+        # What is renewed leaves that for what is finished or refused: asked for first, it cannot be missed.
+        return bool(self._renewing or self._refused or self._jobs or self._finished or self._arrived)
+
+    @property
+    def aside(self) -> tuple[int, str]:
+        """How many messages are set aside, for which nobody waits, and what the broker says of one."""
+        number = len(self._aside)
+        return number, self._aside.why if number else ""
+
+    def full(self, prefetch: int) -> bool:
+        """Say whether what is set aside leaves little room for others, and may still become more."""
+        return self._aside.full(prefetch)
 
     @property
     def pressing(self) -> bool:
         """Whether there is something to do for the connection's thread."""
-        return bool(self._mine or self._arrived)
+        return bool(self._mine or self._arrived or self._refused)
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -97,34 +127,56 @@ class InHand:
         held = [*self._jobs.copy(), *(received for _, received in self._arrived.copy())]
         return Counter(one.envelope.queue for one in held)
 
-    def begin(self) -> None:
-        """Begin with nothing: whatever was in hand is the broker's again."""
+    def begin(self, limits: Iterable[Limit] = (), *, threads: bool = True) -> None:
+        """Begin with nothing: whatever was in hand is the broker's again.
+
+        ``limits`` are those of queues that may drop what is returned often. Where there are any, a thread of
+        its own runs the tasks, if only one: what comes meanwhile has to be looked at. Not without
+        ``threads``.
+        """
         self.failure = None
         self._drop()
-        for job in [*self._unsettled, *(job for job, _ in self._finished)]:
+        for job in list(self._noted.values()):
             self._release(job)
-        self._unsettled.clear()
         self._finished.clear()
+        self._rejected.clear()
         self._forwarding = False
-        if self._threads > 1:
+        self._limits = {one.queue: one for one in limits if one.quorum is not False}
+        self.threaded = self._threads > 1 or (bool(self._limits) and threads)
+        if self.threaded:
             self._lanes = Lanes(self._threads, on_exit=self._on_exit)
 
     def end(self, grace: float) -> None:
         """Let the tasks that run finish, for so many seconds at most; nothing else begins."""
+        deadline = time.monotonic() + grace
         lanes, self._lanes = self._lanes, None
         if lanes is not None and not lanes.close(grace):
-            log.warning("tasks still run after %g s; their messages go back to the queue", grace)
+            log.warning("tasks still run after the grace; their messages go back to the queue")
+        while self._copies() and time.monotonic() < deadline:
+            time.sleep(_MOMENT)
         self._drop()
+
+    def beat(self) -> None:
+        """Keep the connection for fresh copies alive."""
+        self._renewer.beat()
+
+    def close(self) -> None:
+        """Close that connection."""
+        self._renewer.close()
 
     def arrive(self, received: Received) -> None:
         """Take a message in hand; `work` does the rest."""
-        self._arrived.append((time.monotonic(), received))
+        at = time.monotonic()
+        if received.envelope.returns and self._renew_early(received, at):
+            return
+        self._arrived.append((at, received))
 
     def work(self) -> None:
         """Parse what came, have it handled, and acknowledge what is finished: as much as a moment allows."""
         self._take()
         self._handle_mine()
         self._forward()
+        self._settle_aside()
         self.acknowledge()
 
     def acknowledge(self) -> None:
@@ -134,17 +186,27 @@ class InHand:
             return
         self._acknowledged = time.monotonic()
         # A task may outlive its connection: its tag means another message on the channel of today.
-        by_channel: dict[Subscription, list[tuple[Job, Delivery]]] = {}
-        for job, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
-            by_channel.setdefault(job.received.subscription, []).append((job, settled))
+        by_channel: dict[Subscription, list[tuple[Any, Delivery | None]]] = {}
+        rejected: dict[Subscription, set[Any]] = {}
+        taken = [self._finished.popleft() for _ in range(len(self._finished))]
+        for one, settled in taken:
+            by_channel.setdefault(one.subscription, []).append((one.tag, settled))
+            if one in self._rejected:
+                self._rejected.remove(one)
+                rejected.setdefault(one.subscription, set()).add(one.tag)
         for subscription, finished in by_channel.items():
             if subscription.open:
-                subscription.ack([job.received.tag for job, _ in finished])
-            for job, settled in finished:
-                self._release(job)
-                if subscription.open:
+                for tag in rejected.get(subscription, ()):
+                    subscription.reject(tag)
+                subscription.ack([tag for tag, _ in finished if tag not in rejected.get(subscription, ())])
+                for _, settled in finished:
+                    if settled is None:
+                        continue
                     self.outcomes[settled.outcome] += 1
                     self._told(settled)
+        if self._noted:
+            for one, _ in taken:
+                self._release(self._noted.get(one))
 
     def overdue(self, now: float) -> list[Job]:
         """Give those whose tasks run longer than they may."""
@@ -157,44 +219,136 @@ class InHand:
     def age(self, now: float) -> float:
         """Give how many seconds the oldest has been in hand."""
         since = [job.arrived for job in list(self._jobs.values())[:1]] + [at for at, _ in self._arrived]
+        since += self._aside.arrived
+        since += [at for at, _ in list(self._renewing.values())[:1]]
         return now - min(since, default=now)
 
     def give_up(self, job: Job) -> None:
         """Settle a message whose task does not end: its thread cannot be killed."""
         late = Retry(f"the tasks did not end in {job.time_limit:g} s")
         delivery = job.plan.pipeline.failed(job.received.envelope, job.message, "timeout", late)
-        settled = self._handler.give_up(job, delivery)
+        try:
+            settled = self._handler.give_up(job, delivery)
+        except NotSettledError as error:
+            self._set_aside(job, error)
+            return
         if settled is not None:
             self._note(job, settled)
 
-    def _release(self, job: Job) -> None:
+    def _release(self, job: Job | None) -> None:
         """Strike a message off the notes that survive the process."""
-        if job.slot is not None:
+        if job is not None and job.slot is not None:
+            self._noted.pop(job.received, None)
             self._handler.acknowledged(job)
 
     def _drop(self) -> None:
         """Forget what is not finished: nobody is to find its task overdue while there is no connection."""
-        for held in (self._arrived, self._jobs, self._mine, self._together):
+        for _, job in list(self._renewing.values()):
+            if job is not None:
+                self._handler.release(job)
+        for held in (
+            self._arrived,
+            self._jobs,
+            self._mine,
+            self._together,
+            self._renewing,
+            self._refused,
+            self._kept,
+        ):
             held.clear()
+        self._aside.give_back()
+
+    # --- messages that were returned often -------------------------------------------------------
+
+    def _near(self, received: Received) -> Limit | None:
+        """Give the limit that a message nears."""
+        limit = self._limits.get(received.envelope.queue)
+        if limit is None or received.envelope.returns < limit.renew_at or received in self._kept:
+            return None
+        return limit
+
+    def _renew_early(self, received: Received, at: float) -> bool:
+        """Have a message copied before anything else is done with it; say whether it is.
+
+        Not one that is not to be overtaken: its key comes first, as long as it can afford to wait for that.
+        """
+        limit = self._near(received)
+        if limit is None:
+            return False
+        queue = received.envelope.queue
+        if self._handler.is_ordered(queue) and received.envelope.returns < limit.last:
+            return False
+        self._renewing[received] = (at, None)
+        self._renewer.submit(Renewal(received, self._handler.consumer(queue)))
+        return True
+
+    def _renew_in_order(self, job: Job) -> bool:
+        """Have a message copied, and hold up those of its key that come after it."""
+        if not job.received.envelope.returns or job.failed is not None or self._near(job.received) is None:
+            return False
+        ordered = job.key is not None
+        self._handler.hold(job)
+        self._renewing[job.received] = (job.arrived, job)
+        self._renewer.submit(Renewal(job.received, job.plan.name, ordered=ordered))
+        return True
+
+    def _renewed(self, renewal: Renewal, confirmed: bool) -> None:
+        """Take note of a copy, in the thread that makes them."""
+        received = renewal.received
+        held = self._renewing.get(received)
+        if held is None:
+            return  # the connection was given up, and the broker has the message again
+        if confirmed:
+            self._finished.append((received, None))
+        else:
+            self._refused.append((received, *held))
+        self._renewing.pop(received, None)
+        self._waker.wake()
+
+    def _take_refused(self) -> None:
+        """Handle as they are those that cannot be copied."""
+        while self._refused:
+            received, at, job = self._refused.popleft()
+            self._kept.add(received)
+            if job is None:
+                self._arrived.append((at, received))
+            else:
+                self._jobs[received] = job
+                self._assign(job)
+
+    def _copies(self) -> bool:
+        """Say whether copies are under way whose messages can still be acknowledged."""
+        return any(received.subscription.open for received in list(self._renewing))
 
     # --- the stages ------------------------------------------------------------------------------
 
     def _take(self) -> None:
         """Parse what came, and give each message to whoever handles it."""
-        arrived, lanes = self._arrived, self._lanes
+        arrived = self._arrived
+        self._take_refused()
         if self._mine:  # parsed messages are large: no more of them than there is use for
             return
         until = time.monotonic() + _MOMENT
         while arrived and time.monotonic() < until:
             at, received = arrived.popleft()
             job = self._handler.take(received, at)
+            left = self._aside.known(received.envelope)
+            if left is not None:
+                self._aside.add(job, left, self._aside.why)
+                continue
+            if self._renew_in_order(job):
+                continue
             self._jobs[received] = job
-            if job.key is None and not job.plan.pipeline.tasks:
-                self._together.append(job)
-            elif lanes is None:
-                self._mine.append(job)
-            else:
-                lanes.submit(job.key, partial(self._handle, job))
+            self._assign(job)
+
+    def _assign(self, job: Job) -> None:
+        """Give a message to whoever handles it."""
+        if job.key is None and not job.plan.pipeline.tasks:
+            self._together.append(job)
+        elif self._lanes is None:
+            self._mine.append(job)
+        else:
+            self._lanes.submit(job.key, partial(self._handle, job))
 
     def _handle_mine(self) -> None:
         """Handle what is this thread's to handle."""
@@ -229,32 +383,75 @@ class InHand:
     def _handle(self, job: Job) -> None:
         if self.failure is not None or not job.received.subscription.open:
             return  # the connection is given up, and the broker has the message again
-        if job.alone and self._threads == 1:
+        if job.alone and not self.threaded:
             self.acknowledge()
         try:
             self._finish(job)
         finally:
             if job.alone:
-                if self._threads == 1 and self.failure is None:
+                if not self.threaded and self.failure is None:
                     self.acknowledge()
                 self._handler.was_alone(job)
 
     def _finish(self, job: Job) -> None:
         try:
             settled = self._handler.finish(job)
+        except NotSettledError as error:
+            self._set_aside(job, error)
+            return
         except BaseException as error:
-            # The message stays unacknowledged: the connection is given up, and everything in hand comes back.
-            if not isinstance(error, BrokerError):
-                log.exception("%s: could not be settled", job.plan.name)
-            failure = amqp.exceptions.RecoverableConnectionError(str(error))
-            failure.__cause__ = error
-            self._unsettled.append(job)
-            if job.received.subscription.open:  # a task may outlive its connection; the one of today is sound
-                self.failure = failure
-                self._waker.wake()
+            self._fail(job, error)
             return
         if settled is not None:
             self._note(job, settled)
+        else:
+            self._release(job)
+
+    def _set_aside(self, job: Job, error: NotSettledError) -> None:
+        who = {"correlation_id": job.received.envelope.correlation_id}
+        log.error(
+            "%s: set aside, unacknowledged in %s, its tasks are not run again: %s",
+            job.plan.name,
+            job.received.envelope.queue,
+            redact(str(error)),
+            extra=who,
+        )
+        self._jobs.pop(job.received, None)
+        self._release(job)
+        if job.received.subscription.open:
+            self._aside.add(job, error.unsettled, redact(str(error)))
+        else:
+            self._aside.remember(job, error.unsettled)
+
+    def _settle_aside(self) -> None:
+        """Try the ends of those that are set aside, until the first that is not taken."""
+        held = self._aside.due()
+        while held:
+            job, unsettled = held.pop(0)
+            try:
+                settled = self._handler.resume(job, unsettled)
+            except NotSettledError as error:
+                self._aside.put_off([*held, (job, error.unsettled)], redact(str(error)))
+                return
+            except Exception as error:
+                self._aside.put_off([*held, (job, unsettled)], self._aside.why)
+                self._fail(job, error)
+                return
+            who = {"correlation_id": job.received.envelope.correlation_id}
+            log.info("%s: no longer set aside", job.plan.name, extra=who)
+            self._note(job, settled)
+
+    def _fail(self, job: Job, error: BaseException) -> None:
+        """Give up the connection: the message stays unacknowledged, and everything in hand comes back."""
+        if not isinstance(error, BrokerError):
+            log.exception("%s: could not be settled", job.plan.name)
+        failure = amqp.exceptions.RecoverableConnectionError(str(error))
+        failure.__cause__ = error
+        if job.received.subscription.open:  # a task may outlive its connection; the one of today is sound
+            if job.slot is not None:
+                self._noted[job.received] = job  # until there is another one, and this process is sound
+            self.failure = failure
+            self._waker.wake()
         else:
             self._release(job)
 
@@ -267,8 +464,12 @@ class InHand:
             # A plugin's number that cannot be counted, for instance: the message is settled all the same.
             log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)
-        self._finished.append((job, settled))
-        if self._threads > 1 and not self._called and self._urgent():
+        if job.rejected:
+            self._rejected.add(job.received)
+        if job.slot is not None:
+            self._noted[job.received] = job
+        self._finished.append((job.received, settled))
+        if self.threaded and not self._called and self._urgent():
             # Acknowledging is for the connection's thread alone, and waking it costs more than most tasks.
             self._called = True
             self._waker.wake()

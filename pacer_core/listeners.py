@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pacer_core.config.model import Config, ConsumerPlan
+from pacer_core.errors import PacerError
 from pacer_core.logs import correlation_id, redact
 from pacer_core.messages import Delivery
 from pacer_core.settled import Publish, SettledContext
@@ -84,9 +85,11 @@ class Listeners:
         closing.start()
         closing.join(_GOODBYE)
 
-    def _publish(self, exchange: str, routing_key: str, bodies: Sequence[bytes], content_type: str) -> None:
+    def _publish(
+        self, exchange: str, routing_key: str, bodies: Sequence[bytes], content_type: str
+    ) -> Sequence[PacerError | None]:
         properties = {"content_type": content_type, "content_encoding": "utf-8", "delivery_mode": 2}
-        self._publisher.publish(
+        return self._publisher.publish_each(
             [Outgoing(exchange, routing_key, body, properties=properties) for body in bodies]
         )
 

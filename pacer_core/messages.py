@@ -39,6 +39,7 @@ class Envelope:
     headers: Mapping[str, Any] = field(factory=dict)
     properties: Mapping[str, Any] = field(factory=dict)
     redelivered: bool = False
+    """Whether it was delivered before; true of the copy as well that counts its returns afresh."""
     correlation_id: str = ""
     first_seen: datetime | None = None
     attempt: int = 1
@@ -56,6 +57,8 @@ class Envelope:
     """What the publisher set and a copy may not have: ``expiration``, ``user_id``, ``CC``, ``x-death``."""
     waited: int = 0
     """For how many seconds its copies have waited for what is still to come (`NotYet`)."""
+    returns: int = 0
+    """How often a quorum queue has had it back, where the broker counts (``x-delivery-count``)."""
 
     @property
     def content_type(self) -> str | None:

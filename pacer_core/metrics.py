@@ -25,7 +25,7 @@ BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 """The upper bounds of the histograms' buckets, in seconds; what takes longer is counted above them."""
 KINDS = ("retry", "not-yet", "reject", "error", "away", "behind")
 """The kinds of failures; see `pacer_core.messages.TaskFailure`."""
-PLACES = ("parse", "key", "forward", "worker", "timeout")
+PLACES = ("parse", "key", "forward", "worker", "timeout", "settle")
 """What stands in the place of a task's name where a message failed outside its tasks."""
 
 _HEAD = 16  # bytes: the length of the names that follow, in decimal
@@ -81,7 +81,7 @@ class Shape:
         yield from (("lost", plugin) for plugin in self.listeners)
         yield from (("counted", consumer, what) for consumer, names in self.counts.items() for what in names)
         yield from (("held", queue) for queue in self.queues)
-        yield from (("in_hand",), ("state",))
+        yield from (("in_hand",), ("state",), ("aside",))
 
 
 def _histogram(*name: str) -> Iterable[Series]:
@@ -118,6 +118,8 @@ class Snapshot:
     """By key space, the key for which most messages wait; ``""`` where none do."""
     trouble: str = ""
     """Why the worker cannot do what it is there for, if it says so."""
+    aside: str = ""
+    """What the broker said of a message that it sets aside."""
 
     @property
     def state(self) -> State:
@@ -146,13 +148,13 @@ class Board:
         self._shape = shape
         head = _head(shape)
         self._names = list(shape.series())
-        numbers, texts = _NUMBER * len(self._names), _TEXT * (len(shape.spaces) + 1)
+        numbers, texts = _NUMBER * len(self._names), _TEXT * (len(shape.spaces) + 2)
         size = len(head) + numbers + texts
         memory = bytearray(head.ljust(size, b"\0")) if path is None else _mapped(path, head, size)
         view = memoryview(memory)
         self._memory = view
         self._numbers = view[len(head) : len(head) + numbers].cast("d")
-        *hottest, self._trouble = (
+        *hottest, self._trouble, self._aside = (
             view[start : start + _TEXT] for start in range(len(head) + numbers, size, _TEXT)
         )
         self._texts = dict(zip(shape.spaces, hottest, strict=True))
@@ -169,6 +171,7 @@ class Board:
         self._confirm = self._at["confirm", "0"]
         self._lock = threading.Lock()
         self.gauges({}, {}, {}, {})
+        self.aside(0, "")
         self.state(State.STARTING)
 
     def settled(self, delivery: Delivery) -> None:
@@ -205,6 +208,11 @@ class Board:
         """Say what the worker is doing, and why it does nothing where that is so."""
         self._trouble[:] = _text(trouble)
         self._numbers[self._at["state",]] = state
+
+    def aside(self, messages: int, why: str) -> None:
+        """Say how many messages have no end that the broker takes, and what it says of one of them."""
+        self._aside[:] = _text(why)
+        self._numbers[self._at["aside",]] = messages
 
     def gauges(
         self,
@@ -307,7 +315,7 @@ def _read(data: bytes) -> Snapshot:
     start = len(_head(shape))
     end = start + _NUMBER * len(series)
     numbers = memoryview(data)[start:end].cast("d")
-    *hottest, trouble = (
+    *hottest, trouble, aside = (
         data[at : at + _TEXT].rstrip(b"\0").decode(errors="replace") for at in range(end, len(data), _TEXT)
     )
     return Snapshot(
@@ -315,4 +323,5 @@ def _read(data: bytes) -> Snapshot:
         dict(zip(series, numbers, strict=True)),
         dict(zip(shape.spaces, hottest, strict=True)),
         trouble,
+        aside,
     )

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pacer_core.consumers import IntegrationType
+from pacer_core.errors import PacerError
 from pacer_core.messages import Clients
 
 C = TypeVar("C")
-Publish = Callable[[str, str, Sequence[bytes], str], None]
+Publish = Callable[[str, str, Sequence[bytes], str], Sequence[PacerError | None] | None]
+"""Gives of each body why it is not confirmed; ``None`` where all are. May raise where none is known to be."""
 
 
 class SettledContext:
@@ -55,9 +57,22 @@ class SettledContext:
         Raises
         ------
         PacerError
-            Where a queue is missing, or the broker is away or refuses; some may have been published.
+            Where a queue is missing, or the broker is away or refuses one of them: the others may have been
+            published; `publish_each` says which.
         """
-        self._publish(exchange, routing_key, bodies, content_type)
+        for error in self.publish_each(exchange, routing_key, *bodies, content_type=content_type):
+            if error is not None:
+                raise error
+
+    def publish_each(
+        self, exchange: str, routing_key: str, *bodies: bytes, content_type: str = "application/json"
+    ) -> Sequence[PacerError | None]:
+        """Publish messages, and say of each why it is not confirmed; ``None`` where it is.
+
+        A `RefusedError` is about that message, too large for instance: it would not be taken later either.
+        """
+        said = self._publish(exchange, routing_key, bodies, content_type)
+        return [None] * len(bodies) if said is None else said
 
     def lost(self, records: int) -> None:
         """Count what this plugin could not keep, in ``pacer_settled_lost_total``."""

@@ -20,7 +20,7 @@ from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
@@ -35,6 +35,7 @@ from pacer_core.signals import Stopped, deaf, signals
 from pacer_core.state import leftovers, occupy
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Waker
+from pacer_core.transport.limits import limits, warnings
 from pacer_core.transport.topology import declare
 from pacer_core.worker import EX_STUCK, CrashFiles, Worker, end_damaged
 
@@ -125,6 +126,7 @@ def _declare_once(config: Config) -> None:
     with contextlib.closing(connection):
         try:
             declare(connection, config)
+            warn_of_limits(connection, config)
         except PermissionRefusedError as error:
             log.warning("%s; the workers go on trying", error)
         except BrokerError:
@@ -132,6 +134,13 @@ def _declare_once(config: Config) -> None:
         except Exception as error:  # whatever a client library raises where its broker goes away in between
             said = redact(str(error) or type(error).__name__)
             log.warning("%s: nothing could be declared: %s; the workers go on trying", config.broker, said)
+
+
+def warn_of_limits(connection: Any, config: Config) -> None:
+    """Say which queues of somebody else's may drop what is returned to them."""
+    read = {name for plan in config.consumers for name in plan.config.queues}
+    for one in warnings(config, limits(connection, config, read)):
+        log.warning("%s: %s", one.detail, one.advice)
 
 
 @define(eq=False)

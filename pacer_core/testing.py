@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from pacer_core.errors import Signal
 from pacer_core.messages import Clients, Context, Delivery, Envelope
 from pacer_core.parsing.plugin import pacer_parse_message
 from pacer_core.pipeline import Pipeline, in_order
-from pacer_core.settled import SettledContext
+from pacer_core.settled import Publish, SettledContext
 
 Integrations = Mapping[IntegrationType[Any], Any]
 
@@ -134,13 +134,13 @@ def settled_context(
     *,
     folder: Path,
     integrations: Integrations | None = None,
-    publish: Callable[[str, str, Sequence[bytes], str], None] = lambda *_: None,
+    publish: Publish = lambda *_: None,
     lost: Callable[[int], None] = lambda _: None,
 ) -> SettledContext:
     """Give what ``pacer_message_settled`` sees beside the delivery.
 
-    ``publish(exchange, routing_key, bodies, content_type)`` stands for the broker, ``lost(records)`` for the
-    metric.
+    ``publish(exchange, routing_key, bodies, content_type)`` stands for the broker: it may raise, or give of
+    each body an error or ``None``. ``lost(records)`` stands for the metric.
     """
     clients = {integration.name: client for integration, client in (integrations or {}).items()}
     return SettledContext(consumer_type, clients, Clients(clients), folder, publish, lost)

@@ -38,6 +38,7 @@ from pacer_core.traces import Traces
 from pacer_core.transport.connection import connect, hang_up, name_of
 from pacer_core.transport.consume import StandBy, Subscription, Waker
 from pacer_core.transport.forward import Forwarder
+from pacer_core.transport.limits import Limit, limits
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.settle import Settler
 from pacer_core.transport.topology import declare, retry_exchange
@@ -115,9 +116,10 @@ class Worker:
         self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
         self._traces = Traces() if config.tracing.enabled else None
         self._notes = Notes(crash_files.notes) if crash_files is not None else None
+        self._settler = Settler(config, self._publisher, self._declare)
         handler = Handler(
             self._by_queue,
-            Settler(config, self._publisher),
+            self._settler,
             self._integrations,
             self._breakers,
             self._forwarder,
@@ -131,6 +133,7 @@ class Worker:
         self._ended = threading.Event()
         self._connection: Any = None
         self._awaited = 0
+        self._limits: tuple[Limit, ...] = ()
         self._in_hand = InHand(
             handler,
             self._threads,
@@ -138,9 +141,12 @@ class Worker:
             self._waker,
             self._settled,
             self._acknowledged,
+            config.broker,
         )
         self._once = self._wait = self._followed = False
         self.exit_code = 0
+        self.aside = 0
+        """How many messages were left in their queue, although their tasks have run; see `aside.Aside`."""
         self.delayed: set[tuple[str, str]] = set()
         """Consumer and correlation id of what waits for a retry; kept with ``once`` alone."""
 
@@ -181,6 +187,7 @@ class Worker:
         finally:
             self._ended.set()
             self.board.state(State.STOPPING)
+            self._in_hand.close()
             self._publisher.close()
             self._forwarder.close()
             self._listeners.close()
@@ -207,6 +214,8 @@ class Worker:
                 continue
             try:
                 declare(connection, self._config, self._plans)
+                self._limits = limits(connection, self._config, self._by_queue)
+                self._settler.dead_lettering(one.queue for one in self._limits if one.to_dead_queue)
                 self._forwarder.here = name_of(connection, self._config.broker)
                 if self._consume(connection):
                     return
@@ -225,6 +234,14 @@ class Worker:
             finally:
                 self._connection = None
                 hang_up(connection)
+
+    def _declare(self) -> None:
+        """Declare what is needed once more: somebody may have removed it."""
+        connection = connect(self._config.broker, "declare")
+        try:
+            declare(connection, self._config, self._plans)
+        finally:
+            hang_up(connection)
 
     def _back_off(self, failures: int, error: Exception, state: State = State.DISCONNECTED) -> int:
         # An error of ours, or one that was made from it, names the broker or the queue.
@@ -257,33 +274,39 @@ class Worker:
         prefetch = max(plan.config.prefetch_for(self._keyed) for plan in self._plans)
         grace = self._config.processes.shutdown_grace.total_seconds()
         subscription: Subscription | None = None
-        self._in_hand.begin()
+        self._in_hand.begin(self._limits, threads=not self._inline)
+        if self._inline and any(one.quorum is not False for one in self._limits):
+            prefetch = 1  # what one thread has not looked at while it works would be returned unseen
         try:
             subscription = Subscription(
                 connection, queues, prefetch, self._in_hand.arrive, exclusive=self._keyed
             )
             self.board.state(State.READING)
             log.info("reading %s", ", ".join(self._by_queue))
-            ended = self._pump(connection, subscription)
+            ended = self._pump(connection, subscription, prefetch)
+            if self._stopped:
+                self.board.state(State.STOPPING)
+                log.info("%s: stopping", self._stopped.by)
+            deadline = time.monotonic() + grace
+            self._finish(subscription, deadline)
         except BaseException:
             self._end_if_damaged()
             if subscription is not None:
                 subscription.abandon()
             self._in_hand.end(grace)
             raise
-        if self._stopped:
-            self.board.state(State.STOPPING)
-            log.info("%s: stopping", self._stopped.by)
-        self._in_hand.end(grace)
+        self.aside, _ = self._in_hand.aside
+        self._in_hand.end(max(0.0, deadline - time.monotonic()))
         self._in_hand.acknowledge()
         subscription.close()
         return ended
 
-    def _pump(self, connection: Any, subscription: Subscription) -> bool:
+    def _pump(self, connection: Any, subscription: Subscription, prefetch: int) -> bool:
         heartbeat = self._config.broker.heartbeat.total_seconds() / 4
         wait = min(heartbeat, 0.1 if self._once else 1.0)
         beat = look = time.monotonic()
         quiet_since: float | None = None
+        room = prefetch
         while not self._stopped:
             glance = min(wait, GLANCE) if self._in_hand else wait
             subscription.poll(self._waker, 0.0 if self._in_hand.pressing else glance)
@@ -299,6 +322,9 @@ class Worker:
                 look = now + 1.0
                 if self._should_give_back(now):
                     return False
+                if not self._keyed and self._in_hand.full(room):
+                    subscription.widen()
+                    room += prefetch
             if self._once:
                 # Looking what is left reads what has come meanwhile, and that is in hand then.
                 if self._in_hand or self._something_left(connection) or self._in_hand:
@@ -309,18 +335,42 @@ class Worker:
                     return True
         return True
 
+    def _finish(self, subscription: Subscription, deadline: float) -> None:
+        """Handle what is in hand, so that as little as can be is returned: queues count returns.
+
+        Not with keys, where the next process would begin as soon as this one takes no more; nor in a process
+        that has to be replaced.
+        """
+        if self._keyed or self.exit_code:
+            return
+        subscription.cancel()
+        beat = time.monotonic()
+        while self._in_hand and not self.exit_code and (now := time.monotonic()) < deadline:
+            subscription.poll(self._waker, 0.0 if self._in_hand.pressing else GLANCE)
+            if now >= beat:
+                subscription.heartbeat()
+                beat = now + self._config.broker.heartbeat.total_seconds() / 4
+            self._in_hand.work()
+            if self._in_hand.failure is not None:
+                raise self._in_hand.failure
+            self._give_up_overdue(now)
+
     def _should_give_back(self, now: float) -> bool:
         """Look for tasks that do not end, messages that wait too long, and systems that are away."""
+        self._give_up_overdue(now)
+        if self._in_hand.age(now) > HOLD:
+            log.info("giving messages back before the broker takes them: the oldest waited %g s", HOLD)
+            return True
+        return not self._once and self._breakers.paused(self._plans)
+
+    def _give_up_overdue(self, now: float) -> None:
+        """Settle messages whose tasks do not end, and ask to be replaced."""
         for job in self._in_hand.overdue(now):
             log.error(
                 "a task of %s has not ended in %g s; this worker is replaced", job.plan.name, job.time_limit
             )
             self._in_hand.give_up(job)
             self._replace("a task that does not end")
-        if self._in_hand.age(now) > HOLD:
-            log.info("giving messages back before the broker takes them: the oldest waited %g s", HOLD)
-            return True
-        return not self._once and self._breakers.paused(self._plans)
 
     def _end_if_damaged(self) -> None:
         """End at once where a task has closed this process's descriptors: that is a crash of its message."""
@@ -368,6 +418,7 @@ class Worker:
         while not self._ended.wait(1.0):
             if (line := minutes.line()) is not None:
                 log.info("%s", line)
+            self.board.aside(*self._in_hand.aside)
             breakers = self._breakers.all
             self.board.gauges(
                 self._in_hand.queues,
@@ -382,7 +433,8 @@ class Worker:
         while not self._ended.wait(interval):
             self._publisher.beat()
             self._forwarder.beat()
-            if self._threads > 1:
+            self._in_hand.beat()
+            if self._in_hand.threaded:
                 continue
             for job in [] if self._inline else self._in_hand.overdue(time.monotonic()):
                 log.critical(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,25 @@ consumers:
 logging: {{logLevel: INFO}}
 processes: {{stateFolder: {state}, shutdownGrace: 5s}}
 """
+LIMIT = 50_000
+"""Bytes of a body that a `limited` broker takes."""
 LOST = (amqp.AMQPError, OSError, KeyError)  # KeyError: py-amqp's, where the broker has said goodbye
+
+
+@contextmanager
+def limited(node: RabbitMQ, size: int = LIMIT) -> Iterator[None]:
+    """Have a node refuse larger messages on the channels that are opened from now on."""
+
+    def limit(to: int) -> None:
+        # RabbitMQ 3.10 reads the one, 4.x the other.
+        settings = ("application:set_env(rabbit, ", "persistent_term:put(")
+        node.ctl("eval", ", ".join(f"{setting}max_message_size, {to})" for setting in settings) + ".")
+
+    limit(size)
+    try:
+        yield
+    finally:
+        limit(16_777_216)
 
 
 @define(eq=False)

@@ -25,7 +25,9 @@ from pacer_core.transport.letters import DeadLetter, Wanted, replayed
 from pacer_core.transport.publish import Publisher
 from pacer_core.words import counted
 
-Copy = Callable[[Sequence[DeadLetter]], None]
+_SPOOL = 4 << 20
+Copy = Callable[[Sequence[DeadLetter]], Sequence[BrokerError | None] | None]
+"""Says of each letter why it is not done, or ``None``; or nothing, where all are."""
 
 
 @click.group()
@@ -74,8 +76,10 @@ def replay(ctx: click.Context, /, from_start: bool, **choice: Any) -> None:
     act = prepare(DEAD, "replay", **choice)
     with closing(Publisher(act.config.broker)) as publisher:
 
-        def copy(letters: Sequence[DeadLetter]) -> None:
-            publisher.publish([replayed(one.envelope, pending_only=not from_start) for one in letters])
+        def copy(letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
+            return publisher.publish_each(
+                [replayed(one.envelope, pending_only=not from_start) for one in letters]
+            )
 
         how = "from the start" if from_start else "with what is pending"
         ctx.exit(act.run(copy, f"Replay {{count}} to {{targets}}, {how}?", "replayed"))
@@ -148,10 +152,11 @@ class Act:
             click.confirm(clean(question.format(count=count, targets=targets)), abort=True)
         finished = 0
 
-        def counting(letters: Sequence[DeadLetter]) -> None:
+        def counting(letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
             nonlocal finished
-            copy(letters)
-            finished += len(letters)
+            said = copy(letters) or [None] * len(letters)
+            finished += sum(error is None for error in said)
+            return said
 
         left: dict[str, int] = {}
         try:

@@ -79,6 +79,9 @@ def _show(config: Config, findings: list[Finding]) -> None:
     for one in failing:
         users = f" (needed by {', '.join(one.users)})" if one.users else ""
         console.print(Text(f"\n{one.kind} {line(one.name)}{users}: {line(one.advice)}", style="yellow"))
+    for one in findings:
+        for warning in one.warning.splitlines():
+            console.print(Text(f"\n{one.kind} {line(one.name)}, a warning: {line(warning)}", style="yellow"))
     console.print()
     if failing:
         console.print(Text(f"{len(failing)} of {len(findings)} fail", style="red"))

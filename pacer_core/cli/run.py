@@ -50,8 +50,9 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
     with signals(worker.stop):
         outcomes = worker.run(once=True, wait=wait)
     acked, dead, delayed = outcomes[Outcome.ACKED], outcomes[Outcome.DEAD], len(worker.delayed)
-    click.echo(f"{acked} done, {dead} dead, {delayed} waiting for a retry")
-    ctx.exit(1 if dead else 2 if delayed else 0)
+    aside = f", {worker.aside} set aside" if worker.aside else ""
+    click.echo(f"{acked} done, {dead} dead, {delayed} waiting for a retry{aside}")
+    ctx.exit(1 if dead or worker.aside else 2 if delayed else 0)
 
 
 def _warn(plans: Iterable[ConsumerPlan]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mimetypes
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +15,7 @@ from attrs import evolve
 from pacer_core.cli.export import holds_letters, read
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
-from pacer_core.errors import BrokerError
+from pacer_core.errors import BrokerError, NotTakenError
 from pacer_core.logs import redact
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import BATCH
@@ -30,7 +32,9 @@ from pacer_core.words import counted
 @click.option("--routing-key", "-k", help="The routing key, with --exchange.")
 @click.option("--content-type", "-t", help="The media type; by the file's ending where it is not given.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.pass_context
 def send(
+    ctx: click.Context,
     file: Path,
     consumer: str | None,
     exchange: str | None,
@@ -42,7 +46,7 @@ def send(
 
     What `pacer dead export` has written (a folder, a .jsonl file, a body with its .letter file) goes back to
     the queue that it came from, with its correlation id and headers, unless --consumer or --exchange say
-    otherwise.
+    otherwise. What the broker does not take is named, and the others are sent; the exit code is 69 then.
     """
     config = load(file)
     if config.broker.protocol == "memory":
@@ -60,40 +64,65 @@ def send(
     with closing(connection):
         declare(connection, config)
     with closing(Publisher(config.broker)) as publisher:
-        for path in letters:
-            _send_letters(publisher, path, where)
+        failed = sum(_send_letters(publisher, path, where) for path in letters)
         for path in plain:
             correlation_id = str(uuid4())
             media = content_type or mimetypes.guess_type(path.name)[0]
             properties = {"delivery_mode": 2, "correlation_id": correlation_id}
             if media is not None:
                 properties["content_type"] = media
-            publisher.publish(
-                [Outgoing(*(where or _target(config, consumer)), path.read_bytes(), properties=properties)]
+            (error,) = _publish(
+                publisher,
+                [Outgoing(*(where or _target(config, consumer)), path.read_bytes(), properties=properties)],
             )
-            click.echo(f"{path}: confirmed, correlation id {correlation_id}")
+            if error is None:
+                click.echo(f"{path}: confirmed, correlation id {correlation_id}")
+            else:
+                failed += 1
+                click.echo(f"{path}: not sent: {redact(str(error))}", err=True)
+    ctx.exit(69 if failed else 0)
 
 
-def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None) -> None:
-    count = 0
+def _publish(publisher: Publisher, messages: Sequence[Outgoing]) -> list[BrokerError | None]:
+    """Publish, and say of each what keeps the broker from taking it; raise where it is lost."""
+    said = publisher.publish_each(messages)
+    for error in said:
+        if error is not None and not isinstance(error, NotTakenError):
+            raise error
+    return said
+
+
+def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None) -> int:
+    """Send the letters of one file or folder; give how many the broker did not take."""
+    count, left = 0, Counter[str]()
     batch: list[Outgoing] = []
+
+    def flush() -> None:
+        nonlocal count
+        said = publisher.publish_each(batch)
+        batch.clear()
+        count += sum(error is None for error in said)
+        for error in said:
+            if error is not None and not isinstance(error, NotTakenError):
+                raise BrokerError(f"{error}\n{path}: {counted(count, 'letter')} confirmed before that")
+        left.update([redact(str(error)) for error in said if error is not None])
+
     for _, envelope in read(path):
         message = replayed(envelope)
         if where is not None:
             message = evolve(message, exchange=where[0], routing_key=where[1])
         batch.append(message)
         if len(batch) >= BATCH:
-            publisher.publish(batch)
-            count += len(batch)
-            batch.clear()
-    if batch:
-        publisher.publish(batch)
-    count += len(batch)
-    if not count:
+            flush()
+    flush()
+    if not count and not left:
         raise click.ClickException(
             f"{path}: there are no letters of `pacer dead export` in it; name files to send"
         )
     click.echo(f"{path}: {counted(count, 'letter')} confirmed")
+    for reason, number in left.items():
+        click.echo(f"{path}: {counted(number, 'letter')} not sent: {reason}", err=True)
+    return left.total()
 
 
 def _target(config: Config, consumer: str | None) -> tuple[str, str]:

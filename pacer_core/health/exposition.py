@@ -171,6 +171,12 @@ def _workers(workers: Sequence[Seen]) -> Iterator[Metric]:
         "Messages that the process holds and has not settled.",
         lambda one: one.now("in_hand"),
     )
+    yield family(
+        gauge,
+        "pacer_messages_set_aside",
+        "Messages whose tasks have run and whose end the broker does not take: a dead queue is full.",
+        lambda one: one.now("aside"),
+    )
 
 
 def _integrations(workers: Sequence[Seen]) -> Iterator[Metric]:

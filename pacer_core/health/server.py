@@ -155,11 +155,20 @@ def _advice(workers: list[Seen]) -> list[str]:
         for one in worker.snapshot.shape.integrations
         if worker.now("found_nothing", one)
     }
-    return [
+    aside = [
+        f"worker {one.name} sets {_messages(int(number))} aside, whose tasks have run: {one.snapshot.aside}"
+        for one in workers
+        if one.snapshot is not None and (number := one.now("aside"))
+    ]
+    return aside + [
         f"integration {one}: none of the first tasks found what it needs there; look whether the account has "
         f"the rights to read"
         for one in sorted(integrations)
     ]
+
+
+def _messages(number: int) -> str:
+    return f"{number:,} message{'' if number == 1 else 's'}"
 
 
 def _json(status: int, data: Any) -> Response:

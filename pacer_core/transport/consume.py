@@ -113,32 +113,44 @@ class Subscription:
         self._early: set[int] = set()
         self._low = 0
         self.open = True
+        self._tags = [f"pacer-{queue.name}" for queue in queues]
         self._pipelines = [
             queue.name
             for queue in queues
             if queue.type == "quorum" and queue.declare == "active" and isinstance(self._channel, Channel)
         ]
+        self._queues, self._widened = queues, 0
         self._prefetch(prefetch)
         for queue in queues:
             # Keyed queues of ours have a single active consumer; for somebody else's, exclusiveness serves.
-            self._subscribe(queue, exclusive=exclusive and queue.declare == "passive")
+            self._subscribe(queue, f"pacer-{queue.name}", exclusive=exclusive and queue.declare == "passive")
+
+    def widen(self) -> None:
+        """Take as many messages in hand once more; of no use where one consumer alone may be active.
+
+        A consumer cannot be given a larger prefetch later on, so there is one more for each queue.
+        """
+        self._widened += 1
+        for queue in self._queues:
+            tag = f"pacer-{queue.name}-{self._widened}"
+            self._subscribe(queue, tag, exclusive=False)
+            self._tags.append(tag)
 
     def _prefetch(self, count: int) -> None:
         self._channel.basic_qos(0, count, False)
 
-    def _subscribe(self, queue: Queue, *, exclusive: bool) -> None:
+    def _subscribe(self, queue: Queue, tag: str, *, exclusive: bool) -> None:
         def opener(
             delivery_info: Mapping[str, Any], properties: Mapping[str, Any], headers: Mapping[str, Any]
         ) -> Take:
             envelope = reader(queue.name, delivery_info, properties, headers)
-            return lambda tag, body: self._on_message(Received(envelope(body), self, tag))
+            return lambda number, body: self._on_message(Received(envelope(body), self, number))
 
         def take(message: Any) -> None:
             content = contents(message)
             opener(content.delivery_info, content.properties, content.headers)(content.tag, content.body)
 
         arguments = {"exclusive": True} if exclusive else {}
-        tag = f"pacer-{queue.name}"
         # Known before the first delivery: the embedded broker's channel takes all through the callback.
         getattr(self._channel, "openers", {})[tag.encode()] = opener
         try:
@@ -177,6 +189,9 @@ class Subscription:
         if not self.open:
             return
         fresh = sorted(tags)
+        while self._low + 1 in self._early:  # rejected
+            self._low += 1
+            self._early.discard(self._low)
         if not self._early and fresh and fresh[0] == self._low + 1 and fresh[-1] == self._low + len(fresh):
             self._low = fresh[-1]  # as they came, which is nearly always
             self._channel.ack_all([(self._low, True)])
@@ -193,17 +208,29 @@ class Subscription:
         self._early.update(later)
         self._channel.ack_all([*acks, *((tag, False) for tag in later)])
 
+    def reject(self, tag: Any) -> None:
+        """Have the broker dead-letter a message, as its queue says; where it says nothing, it is lost."""
+        if self.open:
+            self._channel.basic_reject(tag, requeue=False)
+            self._early.add(tag)  # nothing unfinished before later ones
+
     def heartbeat(self) -> None:
         """Send a heartbeat where one is due, and notice a broker that sends none."""
         if self._connection.supports_heartbeats:
             self._connection.heartbeat_check()
 
+    def cancel(self) -> None:
+        """Take no further message; what is in hand can still be acknowledged. Not for queues with keys."""
+        for tag in self._tags:
+            self._channel.basic_cancel(tag)
+        self._tags = []
+
     def close(self) -> None:
         """Give back what is not acknowledged, and let the acknowledgements arrive first.
 
-        Never by cancelling: that lets the next process begin while this one still holds messages. Quorum
-        queues drop what is in the channel's pipeline when it closes. One more consumer makes the channel wait
-        for the queue, and the synchronous call after it has the rest of the pipeline sent.
+        With keys, never by cancelling: that lets the next process begin while this one still holds messages.
+        Quorum queues drop what is in the channel's pipeline when it closes. One more consumer makes the
+        channel wait for the queue, and the synchronous call after it has the rest of the pipeline sent.
         """
         self.open = False
         self._on_message = _ignore

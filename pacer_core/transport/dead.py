@@ -25,12 +25,11 @@ import amqp
 from amqp.exceptions import AccessRefused, NotFound
 from attrs import define, field, frozen
 
-from pacer_core.errors import BrokerError
+from pacer_core.errors import BrokerError, NotTakenError, RefusedError
 from pacer_core.names import RETRY
 from pacer_core.transport.connection import contents
 from pacer_core.transport.deliver import Contents
 from pacer_core.transport.letters import DeadLetter, read_letter
-from pacer_core.transport.publish import UnroutableError
 from pacer_core.transport.status import counts, losses
 from pacer_core.words import counted
 
@@ -101,23 +100,24 @@ def take(
     connection: Any,
     queue: str,
     wanted: Callable[[DeadLetter], bool],
-    copy: Callable[[Sequence[DeadLetter]], None],
+    copy: Callable[[Sequence[DeadLetter]], Sequence[BrokerError | None] | None],
     *,
     read: Read = read_letter,
     stop: Stop = _never,
     on_look: Callable[[], None] = lambda: None,
     patience: float = 60.0,
 ) -> Taken:
-    """Take letters out of a dead queue, each after ``copy`` has returned for the batch that it is in.
+    """Take letters out of a dead queue, each after ``copy`` has said that it has its copy.
 
-    All letters of a batch came from the same queue. Where `copy` raises `UnroutableError` the letters of that
-    origin stay, and the others go on. With any other exception everything not yet acknowledged stays; of
-    the last batch some may have been copied as well. A ``stop`` is heeded between two batches.
+    All letters of a batch came from the same queue. ``copy`` says of each what is wrong, or ``None``; where
+    it says nothing at all, all have theirs. One that is refused for what it is (`RefusedError`) stays; where
+    its queue takes nothing (`NotTakenError`) all of that origin stay; and the others go on. With any other
+    error it ends, when those that have their copy are removed. A ``stop`` is heeded between two batches.
 
     Raises
     ------
     BrokerError
-        Where the connection is lost, or another PACER goes on looking; and what ``copy`` raises.
+        Where the connection is lost, or another PACER goes on looking; and what ``copy`` gives or raises.
     """
     result = Taken()
     blocked: dict[str, str] = {}
@@ -127,16 +127,22 @@ def take(
         if not batch:
             return
         origin = batch[0].letter.envelope.queue
-        try:
-            copy([one.letter for one in batch])
-        except UnroutableError as error:
-            blocked[origin] = str(error)
-            result.left[str(error)] += len(batch)
-        else:
-            held.remove([one.tag for one in batch])
-            result.taken += len(batch)
-            removed.extend(one.letter.number for one in batch if one.letter.origin == "pacer")
+        answer = copy([one.letter for one in batch]) or [None] * len(batch)
+        said = list(zip(batch, answer, strict=True))
         batch.clear()
+        copied = [one for one, error in said if error is None]
+        if copied:
+            held.remove([one.tag for one in copied])
+            result.taken += len(copied)
+            removed.extend(one.letter.number for one in copied if one.letter.origin == "pacer")
+        for one, error in said:
+            if isinstance(error, RefusedError):
+                result.left[f"letter {one.letter.id}: {error}"] += 1
+            elif isinstance(error, NotTakenError):
+                blocked[origin] = str(error)
+                result.left[str(error)] += 1
+            elif error is not None:
+                raise error
 
     removed = array("Q")
     with _Look(connection, queue, patience, read) as held:

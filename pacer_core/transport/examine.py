@@ -13,6 +13,7 @@ from attrs import frozen
 from pacer_core.config.model import Broker, Config, Queue, Recipient
 from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import connect, hang_up
+from pacer_core.transport.limits import limits, warnings
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
 from pacer_core.transport.status import counts, losses
 from pacer_core.transport.topology import Declarer, reader
@@ -33,6 +34,8 @@ class Examined:
     server: str
     missing: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
+    warnings: tuple[Trouble, ...] = ()
+    """What keeps PACER from nothing, and may lose messages all the same."""
 
 
 def examine_main(config: Config) -> Examined:
@@ -55,10 +58,14 @@ def examine_main(config: Config) -> Examined:
         missing: list[str] = []
         troubles = list(_queues(connection, config, missing))
         troubles += _foreign_exchanges(connection, config)
+        read = {name for plan in config.consumers for name in plan.config.queues}
+        warned = warnings(config, limits(connection, config, read))
     finally:
         hang_up(connection)
     troubles += _publishing(config.broker)
-    return Examined(server, tuple(missing), tuple(troubles))
+    return Examined(
+        server, tuple(missing), tuple(troubles), tuple(Trouble(one.detail, one.advice) for one in warned)
+    )
 
 
 def examine_recipient(config: Config, recipient: Recipient) -> Examined:

@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from amqp.exceptions import NotFound
+from amqp.exceptions import AMQPError, ChannelError, NotFound
 from attrs import define, field
 
 from pacer_core.config.model import Exchange, Recipient
 from pacer_core.consumers import Task
-from pacer_core.errors import AwayError, BrokerError, Retry, Signal
+from pacer_core.errors import AwayError, BrokerError, NotTakenError, Retry, Signal
 from pacer_core.messages import Context, Envelope
 from pacer_core.routing import Route
 from pacer_core.traces import trace_headers
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.fitting import together
 from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
-from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
+from pacer_core.transport.publish import FullError, Outgoing, Publisher, UnroutableError
 
 RouteMessage = Callable[..., Sequence[Route] | None]
 PAUSE = 5.0
@@ -142,14 +142,14 @@ class Forwarder:
         """Publish at one recipient, and say of each message why it is not confirmed.
 
         One that is away is tried by one message every `PAUSE` seconds: connecting may take its time, and the
-        tasks of all others have nothing to do with it.
+        tasks of all others have nothing to do with it. One that does not take a message is not away.
         """
         away = self._away[recipient]
         if not away.put_off and away.turn.acquire(timeout=-1 if away.error is None else _GLANCE):
             try:
                 if not away.put_off:  # whoever had the turn before may have met nobody
                     said = self._try(recipient, envelopes)
-                    lost = [one for one in said if one is not None and not isinstance(one, UnroutableError)]
+                    lost = [one for one in said if one is not None and not isinstance(one, NotTakenError)]
                     away.error, away.until = next(iter(lost), None), time.monotonic() + PAUSE
                     return [None if error is None else _signal(recipient, error) for error in said]
             finally:
@@ -157,15 +157,24 @@ class Forwarder:
         return [_signal(recipient, away.error or BrokerError("it is being tried")) for _ in envelopes]
 
     def _try(self, recipient: str, envelopes: Sequence[Envelope]) -> Sequence[BrokerError | None]:
-        exchanges = {envelope.exchange for envelope in envelopes}
+        refused: dict[str, BrokerError] = {}
         try:
-            for exchange in exchanges:
-                self._declare(recipient, exchange)
-            said = self._publishers[recipient].publish_each([self._outgoing(one) for one in envelopes])
+            for exchange in dict.fromkeys([envelope.exchange for envelope in envelopes]):
+                try:
+                    self._declare(recipient, exchange)
+                except ChannelError as error:
+                    refused[exchange] = UnroutableError(f"exchange {exchange!r} cannot be used: {error}")
+            there = [one for one in envelopes if one.exchange not in refused]
+            published = self._publishers[recipient].publish_each([self._outgoing(one) for one in there])
         except BrokerError as error:
-            said = [error] * len(envelopes)
-        if any(said):
-            self._declared.difference_update((recipient, exchange) for exchange in exchanges)
+            return [error] * len(envelopes)
+        except (AMQPError, OSError) as error:
+            lost = BrokerError(f"lost {self._recipients[recipient]}: {error}")
+            return [lost] * len(envelopes)
+        confirmed = iter(published)
+        said = [refused[one.exchange] if one.exchange in refused else next(confirmed) for one in envelopes]
+        failed = [one.exchange for one, error in zip(envelopes, said, strict=True) if error is not None]
+        self._declared.difference_update((recipient, exchange) for exchange in failed)
         return said
 
     def _outgoing(self, envelope: Envelope) -> Outgoing:
@@ -201,7 +210,9 @@ class Forwarder:
 
 
 def _signal(recipient: str, error: BrokerError) -> Signal:
-    kind = Retry if isinstance(error, UnroutableError) else AwayError
+    # A full queue has nothing against the message, which waits uncounted, as for one that is away.
+    counted = isinstance(error, NotTakenError) and not isinstance(error, FullError)
+    kind = Retry if counted else AwayError
     return kind(f"recipient {recipient!r}: {error}")
 
 

@@ -14,10 +14,11 @@ from itertools import count
 from typing import Any, TypeGuard
 from uuid import uuid4
 
+import attrs
 import orjson
 
 from pacer_core.failures import TRACE_LIMIT
-from pacer_core.messages import Delivery, Envelope
+from pacer_core.messages import Delivery, Envelope, Outcome
 from pacer_core.pipeline import FACTS_LIMIT
 from pacer_core.transport.fitting import LIMIT, cut, size, together
 
@@ -96,7 +97,7 @@ def _read_model(
         routing_key=_text(copy.get("routing-key"), routing_key),
         headers=plain_headers(foreign) if copy else foreign,
         properties=plain,
-        redelivered=redelivered,
+        redelivered=redelivered or copy.get("renewed") is True,
         correlation_id=_first_id(
             own.get("correlation-id"), plain.get("correlation_id"), plain.get("message_id")
         ),
@@ -109,6 +110,8 @@ def _read_model(
         facts=_json(copy.get("facts")),
         path=_texts(own.get("path")),
         original=_original(foreign, plain) if not copy else _dict(copy.get("original")),
+        # Where nothing was returned yet, the header is a publisher's, or another queue's.
+        returns=_count(headers.get(_COUNTERS[0])) if redelivered else 0,
     )
 
 
@@ -188,6 +191,19 @@ def _about(delivery: Delivery) -> dict[str, str]:
 
 def _waited(seconds: int) -> dict[str, Any]:
     return {"waited": seconds} if seconds else {}
+
+
+def renewed_headers(envelope: Envelope, consumer: str) -> dict[str, Any]:
+    """Give the headers of a copy that stands where its message stood, and counts its returns afresh."""
+    still = Delivery(
+        attrs.evolve(envelope, attempt=envelope.attempt - 1),  # reading a copy counts one more
+        consumer,
+        Outcome.RETRIED,
+        done=envelope.done,
+        rejected=envelope.rejected,
+        facts=envelope.facts,
+    )
+    return _headers(still, envelope.retries, {"renewed": True})
 
 
 def _headers(delivery: Delivery, retries: int, more: dict[str, Any]) -> dict[str, Any]:

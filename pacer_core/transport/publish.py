@@ -2,6 +2,10 @@
 
 Never on the consuming connection: a publish there first reads what has come in, which re-enters the
 consumer's callback; with confirms the two wait for each other's answers.
+
+A broker that refuses a message closes the channel: which message it was is not said, and of those before it
+the confirms are lost. So what is the first of its kind on a connection (for an exchange, or larger than all
+before) goes alone, and after a refusal all that had gone together does.
 """
 
 from __future__ import annotations
@@ -11,15 +15,15 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import amqp
 from amqp.exceptions import FrameSyntaxError
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from pacer_core.config.model import Broker
-from pacer_core.errors import BrokerError
+from pacer_core.errors import BrokerError, NotTakenError, RefusedError
 from pacer_core.transport.buffered import Channel, Prepared
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.headers import PREFIX
@@ -30,6 +34,9 @@ CONFIRM_TIMEOUT = 30.0
 """Seconds to wait for the broker's confirms: under its disk or memory alarm they never come."""
 
 _ID = f"{PREFIX}correlation-id"
+_DOUBTFUL = frozenset({501, 502, 503, 505, 506, 540, 541})
+# With these RabbitMQ closes a whole connection for what one message is, or because it fell over it.
+_FORBIDDEN, _NOT_FOUND = 403, 404
 _NO_WORD = (FrameSyntaxError, struct.error, ValueError, TypeError, OverflowError, RecursionError)
 
 
@@ -47,11 +54,19 @@ class Outgoing:
         return f"exchange {self.exchange or '(default)'!r} with routing key {self.routing_key!r}"
 
 
-class UnroutableError(BrokerError):
-    """The broker has no queue for a message, or no such exchange."""
+class UnroutableError(NotTakenError):
+    """The broker has no queue for a message, no such exchange, or none that we may publish to."""
 
 
-class UnsendableError(UnroutableError):
+class ForbiddenError(UnroutableError):
+    """Our account may not publish there."""
+
+
+class FullError(NotTakenError):
+    """A queue that a message would go to is full, or unavailable."""
+
+
+class UnsendableError(RefusedError):
     """AMQP cannot carry a message; no other broker could take it either."""
 
 
@@ -72,10 +87,10 @@ class Publisher:
 
         Raises
         ------
-        UnroutableError
-            Where no queue takes one of them, or AMQP cannot carry it: the others may have been published.
+        NotTakenError
+            Where the broker does not take one of them: the others have been published.
         BrokerError
-            Where the broker does not confirm in time, refuses, or cannot be reached.
+            Where the broker does not confirm in time, or cannot be reached.
         """
         for error in self.publish_each(messages):
             if error is not None:
@@ -84,7 +99,8 @@ class Publisher:
     def publish_each(self, messages: Sequence[Outgoing]) -> list[BrokerError | None]:
         """Publish messages, and say of each why it is not confirmed; ``None`` where it is.
 
-        A connection that was lost is opened anew once; what it had confirmed is not sent again.
+        One that is not taken (a `NotTakenError`) keeps no other from being published. A connection that was
+        lost is opened anew once; what it had confirmed is not sent again.
         """
         waiting = dict(enumerate(messages))
         refused: dict[int, BrokerError] = {}
@@ -99,32 +115,38 @@ class Publisher:
         """Publish what waits, and say what keeps the rest of it from being confirmed."""
         if self._closed:
             return BrokerError("the publisher is closed: the message goes back to its queue")
+        apart = _Apart(refused)
         lost: BrokerError | None = None
-        for _ in range(2):
+        while waiting:
+            group: Sequence[int] = ()
             try:
                 if self._link is None:
                     self._link = _Link(self._broker)
-                self._link.publish(waiting, refused)
+                group = self._link.together(waiting, apart.numbers)
+                self._link.publish(group, waiting, refused)
             except BrokerError as error:
                 self._drop()
                 return error
-            except amqp.exceptions.ChannelError as error:
-                self._drop()
-                return UnroutableError(f"the broker refused a message: {error}")
             except (amqp.exceptions.AMQPError, OSError, AttributeError) as error:
                 # AttributeError: py-amqp raises it where its connection went away underneath it.
                 self._drop()
-                lost = BrokerError(f"lost {self._broker} while publishing: {error}")
+                if not apart.looks([number for number in group if number in waiting], waiting, error):
+                    again, lost = (
+                        lost is not None,
+                        BrokerError(f"lost {self._broker} while publishing: {error}"),
+                    )
+                    if again:
+                        return lost
             except BaseException:
                 self._drop()  # or what was numbered already would take the confirms of what comes next
                 raise
             else:
+                lost = None
                 if self._link.nacked:
                     # A channel that RabbitMQ has refused a message of a quorum queue on goes on refusing,
                     # also when the queue's limit is gone; a new one does not.
                     self._drop()
-                return None
-        return lost
+        return None
 
     def beat(self) -> None:
         """Keep an idle connection alive."""
@@ -147,6 +169,43 @@ class Publisher:
             link.close()
 
 
+@define
+class _Apart:
+    """Finds out which of some messages it was that the broker refused."""
+
+    refused: dict[int, BrokerError]
+    numbers: set[int] = field(factory=set)
+    """Those that go alone from now on."""
+    _doubtful: set[int] = field(factory=set)
+
+    def looks(self, group: Sequence[int], waiting: dict[int, Outgoing], error: Any) -> bool:
+        """Tell whether an error is the broker's word about one of these, none of which is confirmed.
+
+        Where there is but one it waits no more, and is refused.
+        """
+        by_channel = isinstance(error, amqp.exceptions.ChannelError)
+        if not group or not (by_channel or getattr(error, "reply_code", None) in _DOUBTFUL):
+            return False
+        if len(group) > 1:
+            self.numbers.update(group)
+            return True
+        (number,) = group
+        if by_channel or number in self._doubtful:
+            self.refused[number] = _refusal(waiting.pop(number), error)
+        self._doubtful.add(number)  # a broker may fall over for another reason: once more
+        return True
+
+
+def _refusal(message: Outgoing, error: Any) -> BrokerError:
+    kinds = {
+        _FORBIDDEN: ForbiddenError,
+        _NOT_FOUND: UnroutableError,
+    }  # said of the exchange, not of the message
+    if error.reply_code in kinds:
+        return kinds[error.reply_code](f"the broker refused a message to {message}: {error}")
+    return RefusedError(f"the broker refused a message of {len(message.body):,} bytes to {message}: {error}")
+
+
 class _Link:
     """One connection and its confirming channel."""
 
@@ -163,33 +222,59 @@ class _Link:
         self.refused: dict[int, BrokerError] = {}
         self.nacked = False
         """Whether the broker has refused a message: a full queue, for instance."""
+        self.largest = -1
+        """Bytes of the largest body that the broker has taken."""
+        self.exchanges: set[str] = set()
+        """Where it has taken anything."""
         self.channel.confirm_select()
         self.channel.events["basic_ack"].add(self._acked)
         self.channel.events["basic_nack"].add(self._nacked)
         self.channel.events["basic_return"].add(self._returned)
 
-    def publish(self, waiting: dict[int, Outgoing], refused: dict[int, BrokerError]) -> None:
-        """Publish what waits. What is confirmed leaves; what no queue takes, or is refused, is noted."""
+    def together(self, waiting: Mapping[int, Outgoing], alone: Collection[int]) -> list[int]:
+        """Give the first of what waits, as far as none of them is likely to cost others their confirm."""
+        group: list[int] = []
+        for number, one in waiting.items():
+            known = number not in alone and len(one.body) <= self.largest and one.exchange in self.exchanges
+            if known or not group:
+                group.append(number)
+            if not known:
+                break
+        return group
+
+    def publish(
+        self, group: Sequence[int], waiting: dict[int, Outgoing], refused: dict[int, BrokerError]
+    ) -> None:
+        """Publish some of what waits.
+
+        What is confirmed waits no more; what no queue takes, or is refused, is noted.
+        """
         self.waiting, self.refused = waiting, refused
         channel = self.channel
-        ready = self._ready(channel) if isinstance(channel, Channel) else ()  # what is refused gets no number
-        for number in waiting:
+        ready = self._ready(channel, group)  # what is refused gets no number
+        taken = [(number, waiting[number]) for number in group if number in waiting]
+        for number, _ in taken:
             self.sent += 1
             self.unconfirmed[self.sent] = number
         if isinstance(channel, Channel):
             channel.publish_all(ready, CONFIRM_TIMEOUT)
         else:
-            for one in waiting.values():
+            for _, one in taken:
                 channel.basic_publish(self._prepared(one), one.exchange, one.routing_key, mandatory=True)
         self._await_confirms()
+        for _, one in taken:
+            self.largest = max(self.largest, len(one.body))
+            self.exchanges.add(one.exchange)
 
-    def _ready(self, channel: Channel) -> list[Prepared]:
+    def _ready(self, channel: Any, group: Sequence[int]) -> list[Prepared]:
         """Put what waits into bytes; what cannot be sent is refused, and waits no more."""
         ready = []
-        for number, one in list(self.waiting.items()):
+        for number in group:
+            one = self.waiting[number]
             try:
                 listed = property_list(one.properties, one.headers)
-                ready.append(channel.prepare(one.exchange, one.routing_key, listed, one.body))
+                if isinstance(channel, Channel):
+                    ready.append(channel.prepare(one.exchange, one.routing_key, listed, one.body))
             except _NO_WORD as error:
                 # Its text may quote a header.
                 del self.waiting[number]
@@ -232,7 +317,7 @@ class _Link:
         for number in self._confirmed(tag, multiple):
             message = self.waiting.pop(number)
             where = f"exchange {message.exchange!r} with routing key " if message.exchange else "queue "
-            full = BrokerError(
+            full = FullError(
                 f"the broker refused a message to {where}{message.routing_key!r}: a queue there is full or "
                 "unavailable; make room in it, raise its limit, or look at the broker's nodes"
             )

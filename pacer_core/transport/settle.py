@@ -3,66 +3,183 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
+from attrs import define
 
 from pacer_core.config.model import Config, Consumer
-from pacer_core.logs import identifiers
-from pacer_core.messages import Delivery, FollowUp, Outcome
+from pacer_core.errors import BrokerError, NotTakenError, PacerError, RefusedError
+from pacer_core.logs import identifiers, redact
+from pacer_core.messages import Delivery, FollowUp, Outcome, TaskFailure
 from pacer_core.policy import Verdict, decide
 from pacer_core.traces import trace_headers
 from pacer_core.transport.headers import PREFIX, copy_headers, copy_properties, dead_headers
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.publish import ForbiddenError, Outgoing, Publisher, UnroutableError
 from pacer_core.transport.topology import dead_queue, retry_exchange
 
 log = logging.getLogger("pacer.settle")
 
 _ECS_OUTCOMES = {Outcome.ACKED: "success", Outcome.RETRIED: "unknown", Outcome.DEAD: "failure"}
+HEAL = 5.0
+"""Seconds between two attempts to declare again what somebody has removed."""
+
+
+@define(eq=False)
+class Unsettled:
+    """A delivery whose tasks have run, and what the broker has not yet taken of what it leaves behind."""
+
+    delivery: Delivery
+    verdict: Verdict
+    follow_ups: list[tuple[str, Outgoing]]
+    """With the consumer type of each."""
+    copy: Outgoing | None
+    rejected: bool = False
+    """Whether it ends by rejecting its message: the broker takes no copy, and dead-letters it by itself."""
+
+
+class NotSettledError(PacerError):
+    """The broker does not take what one message leaves behind, although it takes others.
+
+    The message stays unacknowledged where it is, and `Settler.resume` tries again; its tasks have run.
+    """
+
+    def __init__(self, unsettled: Unsettled, why: object) -> None:
+        super().__init__(why)
+        self.unsettled = unsettled
 
 
 class Settler:
     """Brings deliveries to their end at one broker: first the copies, confirmed, then the ack."""
 
-    def __init__(self, config: Config, publisher: Publisher) -> None:
-        self._publisher = publisher
+    def __init__(self, config: Config, publisher: Publisher, declare: Callable[[], None]) -> None:
+        self._publisher, self._declare = publisher, declare
+        self._healing, self._healed = threading.Lock(), -HEAL
+        # Declared with it, and refused where it is there without.
+        self._dead_lettering = {queue.name for queue in config.queues if queue.declare == "active"}
         self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in config.consumers}
         self._levels = {
             plan.name: logging.INFO if plan.logs_messages else logging.DEBUG for plan in config.consumers
         }
         self._targets = _targets(config)
 
-    def settle(self, delivery: Delivery) -> tuple[Delivery, int | None]:
-        """Publish what a delivery leaves behind; when this returns, its message may be acknowledged.
+    def dead_lettering(self, queues: Iterable[str]) -> None:
+        """Take note of queues of somebody else's that put what is rejected into the dead queue of ours."""
+        self._dead_lettering.update(queues)
 
-        Gives the delivery with its final outcome (a retry that is not allowed any more is dead), and for a
-        retry the step of the ladder at which its copy waits.
+    def settle(self, delivery: Delivery) -> Unsettled:
+        """Publish what a delivery leaves behind; when this returns, its message may be answered for.
+
+        Gives the delivery with its final outcome (a retry that is not allowed any more is dead), the verdict
+        with the step of the ladder at which a retry's copy waits, and whether the answer is to reject it.
 
         Raises
         ------
+        NotSettledError
+            Where the broker does not take what this message leaves behind.
         BrokerError
             Where something was not confirmed: the message has to stay unacknowledged.
         """
         if delivery.outcome is Outcome.ACKED and not delivery.follow_ups:
             _tell_done(delivery, self._levels[delivery.consumer])
-            return delivery, None
+            return Unsettled(delivery, Verdict(Outcome.ACKED, delivery.envelope.retries), [], None)
+        follow_ups = [
+            one for follow_up in delivery.follow_ups for one in self._follow_up(delivery, follow_up)
+        ]
+        return self.resume(self._decided(delivery, follow_ups))
+
+    def resume(self, unsettled: Unsettled) -> Unsettled:
+        """Go on with what the broker did not take before; what it has confirmed is not sent again."""
+        unsettled = self._send_follow_ups(unsettled)
+        if unsettled.copy is not None:
+            try:
+                (error,) = self._publish([unsettled.copy])
+                if error is not None:
+                    raise error
+            except RefusedError as error:
+                unsettled = self._reject(unsettled, error)
+            except NotTakenError as error:
+                raise NotSettledError(unsettled, error) from error
+        if unsettled.verdict.outcome is Outcome.ACKED:
+            _tell_done(unsettled.delivery, self._levels[unsettled.delivery.consumer])
+        else:
+            _tell(unsettled)
+        return unsettled
+
+    def _decided(self, delivery: Delivery, follow_ups: list[tuple[str, Outgoing]]) -> Unsettled:
         consumer = self._consumers[delivery.consumer]
         verdict = decide(delivery, consumer.retries, consumer.not_yet)
-        messages = [one for follow_up in delivery.follow_ups for one in self._follow_up(delivery, follow_up)]
+        copy: Outgoing | None = None
         if verdict.outcome is Outcome.RETRIED:
-            messages.append(self._retry(delivery, verdict))
+            copy = self._retry(delivery, verdict)
         elif verdict.outcome is Outcome.DEAD:
-            messages.append(self._dead(delivery, verdict))
-        if messages:
-            self._publisher.publish(messages)
-        if verdict.outcome is Outcome.ACKED:
-            _tell_done(delivery, self._levels[delivery.consumer])
-        else:
-            _tell(delivery, verdict)
+            copy = self._dead(delivery, verdict)
         if verdict.outcome is not delivery.outcome:
             delivery = attrs.evolve(delivery, outcome=verdict.outcome)
-        return delivery, verdict.step
+        return Unsettled(delivery, verdict, follow_ups, copy)
+
+    def _send_follow_ups(self, unsettled: Unsettled) -> Unsettled:
+        """Publish what is left of the follow-ups; where one is refused, that is its message's death."""
+        if not unsettled.follow_ups:
+            return unsettled
+        said = self._publish([one for _, one in unsettled.follow_ups])
+        refused: list[str] = []
+        waiting: list[tuple[str, Outgoing]] = []
+        why: BrokerError | None = None
+        for (type_, sent), error in zip(unsettled.follow_ups, said, strict=True):
+            if isinstance(error, RefusedError):
+                refused.append(f"follow-up to {type_}: {error}")
+            elif error is not None:
+                waiting.append((type_, sent))
+                why = error
+        unsettled.follow_ups = waiting
+        if refused:
+            unsettled = self._decided(_failed(unsettled.delivery, "; ".join(refused[:3])), waiting)
+        if why is not None:
+            raise NotSettledError(unsettled, why) from why
+        return unsettled
+
+    def _reject(self, unsettled: Unsettled, error: RefusedError) -> Unsettled:
+        """End a message of which the broker takes no copy: it has the message, and can move it by itself."""
+        verdict, queue = unsettled.verdict, unsettled.delivery.envelope.queue
+        if queue not in self._dead_lettering:
+            raise NotSettledError(
+                unsettled,
+                f"{error}; queue {queue!r} is not PACER's, and is not known to dead-letter to "
+                f"{dead_queue(queue)}: the message stays there; raise the broker's limit, or take it out",
+            ) from error
+        delivery = _failed(unsettled.delivery, f"no copy of it can be made: {error}")
+        verdict = attrs.evolve(verdict, outcome=Outcome.DEAD, step=None, reason=delivery.error or "")
+        return Unsettled(delivery, verdict, [], None, rejected=True)
+
+    def _publish(self, messages: Sequence[Outgoing]) -> list[BrokerError | None]:
+        """Publish, once more where something of ours was removed; raise where the broker is lost."""
+        said = self._publisher.publish_each(messages)
+        if any(_missing(error) for error in said) and self._heal():
+            lacking = [number for number, error in enumerate(said) if _missing(error)]
+            again = self._publisher.publish_each([messages[number] for number in lacking])
+            for number, error in zip(lacking, again, strict=True):
+                said[number] = error
+        for error in said:
+            if error is not None and not isinstance(error, NotTakenError):
+                raise error
+        return said
+
+    def _heal(self) -> bool:
+        """Declare again what somebody may have removed; say whether that was done."""
+        with self._healing:
+            if time.monotonic() - self._healed < HEAL:
+                return True  # by another thread, just now
+            try:
+                self._declare()
+            except Exception as error:
+                log.warning("what is missing at the broker cannot be declared: %s", redact(str(error)))
+                return False
+            self._healed = time.monotonic()
+            return True
 
     def _retry(self, delivery: Delivery, verdict: Verdict) -> Outgoing:
         envelope = delivery.envelope
@@ -84,7 +201,7 @@ class Settler:
             properties=copy_properties(envelope),
         )
 
-    def _follow_up(self, delivery: Delivery, follow_up: FollowUp) -> Sequence[Outgoing]:
+    def _follow_up(self, delivery: Delivery, follow_up: FollowUp) -> Sequence[tuple[str, Outgoing]]:
         envelope = delivery.envelope
         headers: dict[str, Any] = {
             **trace_headers(envelope),
@@ -92,15 +209,27 @@ class Settler:
             f"{PREFIX}path": list(envelope.path),
         }
         return [
-            Outgoing(
-                exchange="",
-                routing_key=queue,
-                body=follow_up.body,
-                headers=headers,
-                properties={"content_type": follow_up.content_type, "delivery_mode": 2},
+            (
+                follow_up.consumer_type,
+                Outgoing(
+                    exchange="",
+                    routing_key=queue,
+                    body=follow_up.body,
+                    headers=headers,
+                    properties={"content_type": follow_up.content_type, "delivery_mode": 2},
+                ),
             )
             for queue in self._targets.get(follow_up.consumer_type, ())
         ]
+
+
+def _failed(delivery: Delivery, reason: str) -> Delivery:
+    failures = (*delivery.failures, TaskFailure("settle", "reject", reason))
+    return attrs.evolve(delivery, outcome=Outcome.DEAD, failures=failures)
+
+
+def _missing(error: BrokerError | None) -> bool:
+    return isinstance(error, UnroutableError) and not isinstance(error, ForbiddenError)
 
 
 def _targets(config: Config) -> dict[str, tuple[str, ...]]:
@@ -111,16 +240,18 @@ def _targets(config: Config) -> dict[str, tuple[str, ...]]:
     return targets
 
 
-def _tell(delivery: Delivery, verdict: Verdict) -> None:
+def _tell(settled: Unsettled) -> None:
     """Write the line of a message that did not simply succeed."""
+    delivery, verdict = settled.delivery, settled.verdict
     described = identifiers(delivery.description)
     about = _about(delivery, verdict.outcome)
     if verdict.outcome is Outcome.DEAD:
         fields = "; ".join(str(field) for field in delivery.bad_fields[:20])
         log.warning(
-            "%s: dead in %s: %s%s%s",
+            "%s: dead in %s%s: %s%s%s",
             delivery.consumer,
             dead_queue(delivery.envelope.queue),
+            ", put there by the broker without PACER's headers" if settled.rejected else "",
             verdict.reason,
             f" ({fields})" if fields else "",
             f"; {described}" if described else "",

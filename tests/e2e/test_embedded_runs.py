@@ -8,7 +8,7 @@ import pytest
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import look
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError, UnsendableError
 from pacer_core.transport.topology import declare
 from tests.lab import PLUGIN
 from tests.support import Site, eventually
@@ -103,3 +103,32 @@ def test_a_broker_that_is_removed_under_a_run_is_opened_anew(site: Site, file: P
     eventually(lambda: "other a 2" in effects(site), 60, lambda: running.printed)
 
     assert running.end() == 0
+
+
+def test_what_an_embedded_broker_does_not_take_keeps_no_other_message_back(file: Path) -> None:
+    publish(file)
+    config = load(file)
+    (queue, _) = (one.name for one in config.queues)
+    good = [Outgoing("", queue, b"%d" % number) for number in range(4)]
+    odd = Outgoing("", queue, b"odd", headers={"what": object()})
+    messages = [
+        good[0],
+        Outgoing("nowhere", "a", b"x"),
+        good[1],
+        odd,
+        Outgoing("", "nobody", b"x"),
+        *good[2:],
+    ]
+    with closing(Publisher(config.broker)) as publisher:
+        said = publisher.publish_each(messages)
+    assert [type(one) for one in said if one is not None] == [
+        UnroutableError,
+        UnsendableError,
+        UnroutableError,
+    ]
+    with closing(connect(config.broker, "test")) as connection:
+        channel = connection.channel()
+        there = []
+        while (message := channel.basic_get(queue, no_ack=True)) is not None:
+            there.append(bytes(message.body))
+    assert there == [one.body for one in good]

@@ -20,6 +20,7 @@ from pacer_core.transport.deliver import Contents
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
 from pacer_core.worker import Worker
+from tests.lab import LIMIT, limited
 from tests.services import RabbitMQ
 from tests.support import Site
 
@@ -231,6 +232,51 @@ def test_headers_that_fill_their_frame_leave_room_for_ours_and_keep_no_other_mes
     assert set(there) == {b"before", b"full", b"behind"}
     assert (there[b"full"]["small"], there[b"full"]["x-pacer-dropped"]) == (1, ["large"])
     assert "large" not in there[b"full"]
+
+
+def test_of_messages_that_are_forwarded_together_one_that_is_refused_is_charged_alone(
+    configure: Any, rabbitmq: RabbitMQ
+) -> None:
+    config = configure("forward")
+    bind(config.recipients[0])
+    bodies = [b"x" * (2 * LIMIT if number == 7 else number + 1) for number in range(20)]
+    for body in bodies:
+        send(config, body)
+    seen: list[Any] = []
+
+    with limited(rabbitmq):
+        Worker(config, config.consumers, observe=seen.append).run(once=True)
+
+    assert sorted(message.body for message in arrived(config.recipients[0])) == sorted(
+        body for body in bodies if len(body) <= LIMIT
+    )
+    assert [one.envelope.body for one in seen if one.outcome is not Outcome.ACKED] == [bodies[7]]
+
+
+def test_a_queue_that_is_full_at_the_recipient_delays_its_own_messages_alone_and_uncounted(
+    configure: Any,
+) -> None:
+    config = configure("forward")
+    with closing(connect(config.recipients[0], "test")) as connection:
+        channel = connection.channel()
+        channel.exchange_declare(exchange="user-office", type="topic", durable=True, auto_delete=False)
+        for queue, arguments in (
+            ("mirror", {}),
+            ("full", {"x-max-length": 0, "x-overflow": "reject-publish"}),
+        ):
+            channel.queue_declare(queue=queue, durable=True, auto_delete=False, arguments=arguments)
+            channel.queue_bind(queue=queue, exchange="user-office", routing_key=f"sample.{queue}")
+    for number in range(12):
+        send(config, b"%d" % number, "sample.full" if number % 4 == 1 else "sample.mirror")
+    seen: list[Any] = []
+
+    Worker(config, config.consumers, observe=seen.append).run(once=True)
+
+    first = {int(one.envelope.body): one for one in reversed(seen)}
+    late = {number for number, one in first.items() if one.outcome is not Outcome.ACKED}
+    assert late == {1, 5, 9}
+    assert {failure.kind for number in late for failure in first[number].failures} == {"away"}
+    assert len(arrived(config.recipients[0])) == 9
 
 
 def test_a_message_for_two_recipients_goes_again_to_the_one_that_was_away_alone(

@@ -16,7 +16,7 @@ from pacer_core.config import load
 from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Received, Subscription, Waker
-from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
+from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError, UnsendableError
 from tests.lab import Lab
 from tests.support import eventually
 
@@ -100,7 +100,7 @@ def test_what_amqp_cannot_carry_is_refused_alone_and_costs_others_no_confirm(lab
         for one in bad:
             said = publisher.publish_each([good, one, good])
             assert [said[0], said[2]] == [None, None]
-            assert isinstance(said[1], UnroutableError)
+            assert isinstance(said[1], UnsendableError)
             assert "cannot be published" in str(said[1])
             assert hidden[:200] not in str(said[1])
             assert publisher.publish_each([one])[0] is not None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pacer_core.config.model import Consumer, ConsumerPlan
+from pacer_core.config.model import Broker, Consumer, ConsumerPlan
 from pacer_core.consumers import ConsumerType, Task
 from pacer_core.errors import BrokerError
 from pacer_core.handler import Job
@@ -88,7 +88,7 @@ def lose(tag: int) -> None:
 @pytest.mark.parametrize("plan", [WITH_TASKS, FORWARDED], ids=["tasks", "forwarded"])
 def test_after_one_that_could_not_be_settled_no_other_is_begun(plan: ConsumerPlan, waker: Waker) -> None:
     handler, subscription = Handler(plan, lose), Subscription()
-    in_hand = InHand(handler, 1, nothing, waker, nothing, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand = InHand(handler, 1, nothing, waker, nothing, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
     in_hand.begin()
     arrive(in_hand, subscription, 1, 2, 3)
     in_hand.work()
@@ -98,7 +98,7 @@ def test_after_one_that_could_not_be_settled_no_other_is_begun(plan: ConsumerPla
 
 def test_nothing_is_overdue_while_there_is_no_connection(waker: Waker) -> None:
     handler = Handler(WITH_TASKS, lose)
-    in_hand = InHand(handler, 1, nothing, waker, nothing, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand = InHand(handler, 1, nothing, waker, nothing, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
     in_hand.begin()
     arrive(in_hand, Subscription(), 1, 2)
     in_hand.work()
@@ -119,7 +119,7 @@ def test_a_task_that_outlives_its_connection_does_not_cost_the_next_one(waker: W
         handled.set()
 
     handler, first, second = Handler(FORWARDED, do), Subscription(), Subscription()
-    in_hand = InHand(handler, 2, nothing, waker, nothing, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand = InHand(handler, 2, nothing, waker, nothing, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
     in_hand.begin()
     arrive(in_hand, first, 1, 2)
     in_hand.work()
@@ -144,7 +144,7 @@ def test_a_task_that_outlives_its_connection_does_not_cost_the_next_one(waker: W
 def test_each_message_is_acknowledged_once_while_threads_call_and_look(waker: Waker, threads: int) -> None:
     count, subscription = 300, Subscription()
     handler = Handler(WITH_TASKS, lambda tag: time.sleep(tag % 7 / 10_000))
-    in_hand = InHand(handler, threads, nothing, waker, nothing, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand = InHand(handler, threads, nothing, waker, nothing, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
     in_hand.begin()
     for first in range(0, count, 10):
         arrive(in_hand, subscription, *range(first, first + 10))
@@ -165,7 +165,7 @@ def test_a_message_that_cannot_be_counted_is_acknowledged_all_the_same(
         raise TypeError("unsupported operand type(s) for +=: 'float' and 'decimal.Decimal'")
 
     subscription = Subscription()
-    in_hand = InHand(Handler(WITH_TASKS, nothing), threads, nothing, waker, count, nothing)  # type: ignore[arg-type]  # a stand-in
+    in_hand = InHand(Handler(WITH_TASKS, nothing), threads, nothing, waker, count, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
     in_hand.begin()
     arrive(in_hand, subscription, 1, 2)
     while in_hand:  # a busy machine does not do both within a moment

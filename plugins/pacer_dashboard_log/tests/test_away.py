@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from attrs import define, field
 
-from pacer_core import Delivery, Envelope, Outcome, PacerError, SettledContext
+from pacer_core import Delivery, Envelope, Outcome, PacerError, RefusedError, SettledContext
 from pacer_core.testing import settled_context
 from pacer_dashboard_log import DASHBOARD, DashboardOptions, sender
 from tests.support import eventually
@@ -30,6 +30,10 @@ class Broker:
     """Whether it has taken the records when the connection breaks."""
     room: int | None = None
     """How many of the records that come at once it takes."""
+    too_large: int = 1 << 20
+    """Bytes over which it refuses a record for what it is."""
+    closed: str = "nothing"
+    """A routing key for which it takes nothing."""
     taken: list[dict[str, Any]] = field(factory=list)
     open: threading.Event = field(factory=threading.Event)
     lost: int = 0
@@ -44,16 +48,21 @@ class Broker:
 
         return settled_context("parcels", folder=self.folder, publish=self.publish, lost=lose)
 
-    def publish(self, exchange: str, key: str, bodies: Sequence[bytes], content_type: str) -> None:
+    def publish(
+        self, exchange: str, key: str, bodies: Sequence[bytes], content_type: str
+    ) -> list[PacerError | None]:
         self.open.wait(60)
+        if key == self.closed:
+            return [PacerError("no queue takes it") for _ in bodies]
         if self.fails:
             self.fails -= 1
             if self.fails_after:
                 self.take(bodies)
             raise PacerError("no queue takes messages of exchange 'dashboard-logging-exchange'")
-        self.take(bodies[: self.room])
+        self.take([body for body in bodies if len(body) <= self.too_large][: self.room])
         if self.room is not None and len(bodies) > self.room:
             raise PacerError("the broker refused a message")
+        return [RefusedError("too large") if len(body) > self.too_large else None for body in bodies]
 
     def take(self, bodies: Sequence[bytes]) -> None:
         self.taken += [json.loads(body) for body in bodies]
@@ -213,3 +222,35 @@ def test_a_queue_with_little_room_gets_every_record_in_the_end_and_the_first_one
         eventually(lambda: "19" in broker.payloads, what=lambda: str(broker.payloads))
     assert sorted(set(broker.payloads), key=int) == [str(number) for number in range(20)]
     assert len(broker.payloads) <= 22
+
+
+def test_a_record_that_is_refused_is_set_aside_alone_and_tried_again_by_the_next_worker(
+    broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    broker.too_large = 2000
+    with DASHBOARD.open(JSON) as dashboard:
+        for number in range(20):
+            dashboard.note(parcel(5000 * "x" if number == 7 else str(number)), broker.ctx)
+        eventually(lambda: len(broker.taken) == 19 and broker.lost)
+    assert broker.payloads == [str(number) for number in range(20) if number != 7]
+    assert broker.lost == 1
+    assert "a record is set aside" in caplog.text
+    broker.too_large = 1 << 20
+    with DASHBOARD.open(JSON) as dashboard:
+        dashboard.note(parcel("next"), broker.ctx)
+        eventually(lambda: len(broker.taken) == 21)
+    assert sorted(broker.payloads[19:]) == ["next", 5000 * "x"]
+
+
+def test_where_one_queue_takes_nothing_records_for_others_are_sent(broker: Broker) -> None:
+    broker.closed = "away"
+    away = DashboardOptions(format="json", routing_key="away")
+    with DASHBOARD.open(away) as one, DASHBOARD.open(JSON) as another:
+        for number in range(5):
+            one.note(parcel(f"away {number}"), broker.ctx)
+            another.note(parcel(str(number)), broker.ctx)
+        eventually(lambda: len(broker.taken) == 5)
+        assert broker.payloads == [str(number) for number in range(5)]
+        broker.closed = ""
+        eventually(lambda: len(broker.taken) == 10)
+    assert len(set(broker.payloads)) == 10

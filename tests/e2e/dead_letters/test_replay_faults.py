@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import amqp
@@ -20,6 +21,8 @@ from pacer_core.transport.deliver import Contents
 from pacer_core.transport.letters import DeadLetter, replayed
 from pacer_core.transport.publish import Publisher
 from tests.e2e.dead_letters.facility import Facility, letter
+from tests.lab import LIMIT, limited
+from tests.services import RabbitMQ
 from tests.support import eventually
 
 
@@ -45,9 +48,49 @@ def test_letters_stay_when_the_work_queue_is_full(facility: Facility) -> None:
         )  # fmt: skip
     facility.fill(5)
     done = facility.pacer("dead", "replay", "--yes", "--all")
+    assert done.code == 1
+    there = facility.depth("samples")
+    assert f"{5 - there} left where they are: the broker refused a message to queue 'samples'" in done.out
+    assert f"{there} of 5 letters replayed" in done.out
+    assert facility.depth("samples.dead") == 5 - there
+
+
+def test_a_letter_that_the_broker_does_not_take_stays_alone_and_no_other_is_sent_twice(
+    facility: Facility, rabbitmq: RabbitMQ
+) -> None:
+    for number in range(10):
+        body = b"x" * (2 * LIMIT if number == 4 else number)
+        facility.die(number, body=body)
+    with limited(rabbitmq):
+        done = facility.pacer("dead", "replay", "--yes", "--all")
+        assert done.code == 1
+        assert "1 left where they are: letter" in done.out
+        assert "larger than configured max size" in done.out
+        assert "9 of 10 letters replayed" in done.out
+        again = facility.pacer("dead", "replay", "--yes", "--all")
+        assert "0 of 1 letter replayed" in again.out
+    assert facility.ids() == ["c-4"]
+    copies = [one.headers["x-pacer-correlation-id"] for one in facility.taken()]
+    assert copies == [f"c-{number}" for number in range(10) if number != 4]
+
+
+def test_what_is_sent_from_files_is_counted_truly_where_one_is_not_taken(
+    facility: Facility, rabbitmq: RabbitMQ, tmp_path: Path
+) -> None:
+    for number in range(10):
+        facility.die(number, body=b"x" * (2 * LIMIT if number == 4 else number))
+    assert facility.pacer("dead", "export", "--yes", "--all", tmp_path / "letters").code == 0
+    files = [tmp_path / name for name in ("a.json", "b.json", "c.json")]
+    for file in files:
+        file.write_bytes(b"x" * (2 * LIMIT if file.name == "b.json" else 5))
+    with limited(rabbitmq):
+        done = facility.pacer("send", "--consumer", "samples", tmp_path / "letters", *files)
     assert done.code == 69
-    assert "the others are still in their dead queues" in done.err
-    assert facility.depth("samples.dead") == 5
+    assert "9 letters confirmed" in done.out
+    assert "1 letter not sent: the broker refused a message of 100,000 bytes" in done.err
+    assert ("a.json: confirmed" in done.out, "c.json: confirmed" in done.out) == (True, True)
+    assert "b.json: not sent: the broker refused a message of 100,000 bytes" in done.err
+    assert len(facility.taken()) == 11
 
 
 class _Killed(BaseException):

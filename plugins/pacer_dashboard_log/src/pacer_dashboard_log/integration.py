@@ -45,7 +45,7 @@ class DashboardLog:
                     options.exchange, options.routing_key, body, options.buffer_m_bytes * _MIB
                 )
                 if self._sender is None:
-                    self._sender = Sender(ctx.folder / FILE, ctx.publish)
+                    self._sender = Sender(ctx.folder / FILE, ctx.publish_each, ctx.lost)
                 self._sender.wake()
         finally:
             if not kept:

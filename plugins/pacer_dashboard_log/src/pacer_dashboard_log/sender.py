@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from pacer_core import PacerError
-from pacer_dashboard_log.spool import Spool
+from pacer_core import PacerError, RefusedError
+from pacer_dashboard_log.spool import Kept, Spool
 
 log = logging.getLogger("pacer.dashboard_log")
 
@@ -23,17 +23,18 @@ TURN = 0.5
 GOODBYE = 3.0
 """Seconds that what is left may take to be sent when the worker stops; the rest waits for the next one."""
 
-Publish = Callable[..., None]
+Publish = Callable[..., Sequence[PacerError | None]]
 
 
 class Sender:
     """Publishes what waits in a spool, in order, whenever somebody says that there is something.
 
-    One process at a time sends; the others look now and then whether it still does.
+    One process at a time sends; the others look now and then whether it still does. A record that the broker
+    refuses for what it is stays in the spool, counted as lost, and is tried again when a worker starts.
     """
 
-    def __init__(self, path: Path, publish: Publish) -> None:
-        self._path, self._publish = path, publish
+    def __init__(self, path: Path, publish: Publish, lost: Callable[[int], None]) -> None:
+        self._path, self._publish, self._lost = path, publish, lost
         self._some, self._ending = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="dashboard-log", daemon=True)
         self._thread.start()
@@ -51,6 +52,7 @@ class Sender:
     def _run(self) -> None:
         try:
             with closing(Spool(self._path)) as spool:
+                spool.try_refused_again()
                 self._send_until_the_end(spool)
         except (sqlite3.Error, OSError):
             log.exception("the records in %s cannot be read; they wait there", self._path)
@@ -81,12 +83,35 @@ class Sender:
     def _send(self, spool: Spool, together: int) -> bool:
         """Publish everything, so many at once; ``False`` where another process does.
 
-        After a failure that is one by one: a queue with little room takes some of many and refuses the rest,
-        and which these were is not known.
+        After a failure that is one by one: a connection that breaks takes some of many, and which these were
+        is not known. Where one queue takes nothing, what is for others is sent all the same.
+
+        Raises
+        ------
+        PacerError
+            Where something could not be sent, and has to wait.
         """
+        trouble: PacerError | None = None
+        closed: list[tuple[str, str]] = []
         with spool.alone() as alone:
-            while alone and (records := spool.oldest(together, TOGETHER_BYTES)):
-                first = records[0]
-                self._publish(first.exchange, first.routing_key, *(record.body for record in records))
-                spool.forget(records)
-            return alone
+            while alone and (records := spool.oldest(together, TOGETHER_BYTES, closed)):
+                where = records[0].exchange, records[0].routing_key
+                try:
+                    said = self._publish(*where, *(record.body for record in records))
+                except PacerError as failure:
+                    said = [failure] * len(records)
+                spool.forget([one for one, error in zip(records, said, strict=True) if error is None])
+                for record, error in zip(records, said, strict=True):
+                    if isinstance(error, RefusedError):
+                        self._set_aside(spool, record, error)
+                    elif error is not None:
+                        trouble = trouble or error
+                        closed.append(where)
+        if trouble is not None:
+            raise trouble
+        return alone
+
+    def _set_aside(self, spool: Spool, record: Kept, error: PacerError) -> None:
+        spool.refuse(record)
+        self._lost(1)
+        log.error("a record is set aside in %s until a worker starts: %s", self._path, error)

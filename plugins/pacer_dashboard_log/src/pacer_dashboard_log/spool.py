@@ -19,9 +19,14 @@ CREATE TABLE IF NOT EXISTS record (
 );
 CREATE TABLE IF NOT EXISTS held (bytes INTEGER NOT NULL);
 INSERT INTO held SELECT 0 WHERE NOT EXISTS (SELECT * FROM held);
+CREATE TABLE IF NOT EXISTS refused (exchange TEXT NOT NULL, routing_key TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TRIGGER IF NOT EXISTS more AFTER INSERT ON record
     BEGIN UPDATE held SET bytes = bytes + length(new.body); END;
 CREATE TRIGGER IF NOT EXISTS less AFTER DELETE ON record
+    BEGIN UPDATE held SET bytes = bytes - length(old.body); END;
+CREATE TRIGGER IF NOT EXISTS more_refused AFTER INSERT ON refused
+    BEGIN UPDATE held SET bytes = bytes + length(new.body); END;
+CREATE TRIGGER IF NOT EXISTS less_refused AFTER DELETE ON refused
     BEGIN UPDATE held SET bytes = bytes - length(old.body); END;
 """
 _FREE = 256  # pages of 4 KiB that are kept for records to come
@@ -68,12 +73,17 @@ class Spool:
         )
         return added.rowcount == 1
 
-    def oldest(self, records: int, most: int) -> Sequence[Kept]:
-        """Give the first records, all for one routing key and together not larger than ``most``, but one."""
+    def oldest(self, records: int, most: int, closed: Sequence[tuple[str, str]] = ()) -> Sequence[Kept]:
+        """Give the first records, all for one routing key and together not larger than ``most``, but one.
+
+        Those for the exchanges and routing keys in ``closed`` are left out.
+        """
         found: list[Kept] = []
         size = 0
+        others = "".join([" AND NOT (exchange = ? AND routing_key = ?)" for _ in set(closed)])
         rows = self._connection.execute(
-            "SELECT id, exchange, routing_key, body FROM record ORDER BY id LIMIT ?", (records,)
+            f"SELECT id, exchange, routing_key, body FROM record WHERE TRUE{others} ORDER BY id LIMIT ?",  # noqa: S608 - placeholders
+            (*(name for where in set(closed) for name in where), records),
         )
         with closing(rows):
             for row in rows:
@@ -94,6 +104,34 @@ class Spool:
         if free > _FREE:
             # A script: execute() takes one step of it alone.
             self._connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def refuse(self, record: Kept) -> None:
+        """Keep a record out of those that wait, until `try_refused_again`."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO refused SELECT exchange, routing_key, body FROM record WHERE id = ?",
+                (record.id,),
+            )
+            self._connection.execute("DELETE FROM record WHERE id = ?", (record.id,))
+
+    def try_refused_again(self) -> None:
+        """Let what was refused wait with the others, behind them."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO record (exchange, routing_key, body) "
+                "SELECT exchange, routing_key, body FROM refused ORDER BY rowid"
+            )
+            self._connection.execute("DELETE FROM refused")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
