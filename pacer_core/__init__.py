@@ -1,5 +1,7 @@
 """PACER, the Python Asynchronous Catalogue Entry Router: what a plugin may import, and nothing else."""
 
+from pacer_core import starting as _starting  # noqa: F401, I001 - first: until then, SIGTERM is a death
+
 from pacer_core.consumers import (
     ConsumerType,
     IntegrationType,

@@ -128,7 +128,7 @@ class Breakers:
             client = self._client(breaker.integration)
             if check is not None:
                 check(client)
-        except Exception as error:
+        except BaseException as error:
             log.debug("integration %s is still away: %s", breaker.integration.name, redact(str(error)))
             return
         with self._lock:
@@ -145,7 +145,7 @@ def _says_away(integration: Integration, error: BaseException) -> bool:
         try:
             if integration.type.is_away(seen):
                 return True
-        except Exception:
+        except BaseException:
             log.exception("is_away() of integration type %s failed", integration.type.name)
             return False
         seen = seen.__cause__

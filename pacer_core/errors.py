@@ -19,6 +19,10 @@ class BrokerError(PacerError):
     """The broker refused something, or does not answer."""
 
 
+class PermissionRefusedError(BrokerError):
+    """The broker knows the account, and does not let it do something; others can mend that meanwhile."""
+
+
 class NotTakenError(BrokerError):
     """The broker is there, and does not take one message; what it says of others is another matter."""
 

@@ -18,7 +18,7 @@ from pacer_core.integrations import OpenIntegrations
 from pacer_core.logs import correlation_id
 from pacer_core.messages import Context, Delivery, Outcome
 from pacer_core.ordered import Order, with_dependents
-from pacer_core.pipeline import Gate
+from pacer_core.pipeline import Gate, of_a_task
 from pacer_core.traces import Traces
 from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Ahead, Forwarder
@@ -27,6 +27,7 @@ from pacer_core.transport.settle import NotSettledError, Settler, Unsettled
 
 Observer = Callable[[Delivery], None]
 _NONE: frozenset[str] = frozenset()
+_ACKED = 1.0  # seconds that a suspect waits for acknowledgements at most: those of others, and its own
 
 
 @define(eq=False)
@@ -48,10 +49,12 @@ class Job:
     """How forwarding it went, where that was done together with other messages."""
     began: float | None = None
     """When a thread took it up, on the monotonic clock."""
+    slot: int | None = None
+    """Where it is noted until it is acknowledged: what a task has damaged may end the process only then."""
     rejected: bool = False
     """Whether it is settled by rejecting it, and not by an acknowledgement: the broker takes no copy."""
     _claimed: bool = False
-    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    lock: threading.Lock = attrs.field(factory=threading.Lock)
 
     @property
     def time_limit(self) -> float:
@@ -60,7 +63,7 @@ class Job:
 
     def claim(self) -> bool:
         """Win the right to settle it; ``True`` for the first to ask."""
-        with self._lock:
+        with self.lock:
             claimed, self._claimed = self._claimed, True
             return not claimed
 
@@ -150,8 +153,8 @@ class Handler:
                 )
                 value = key.of(parsed, context)
                 job.key = None if value is None else f"{key.space}:{value}"
-            except Exception as error:
-                job.failed = plan.pipeline.failed(received.envelope, parsed, "key", error)
+            except BaseException as error:
+                job.failed = plan.pipeline.failed(received.envelope, parsed, "key", of_a_task(error))
         return job
 
     def is_ordered(self, queue: str) -> bool:
@@ -232,16 +235,30 @@ class Handler:
     def _in_quarantine(self, job: Job) -> Delivery:
         self._quarantine.enter(alone=job.alone)
         try:
+            if self._notes is not None:
+                if job.alone:  # what is finished and not acknowledged would be blamed as well
+                    self._notes.wait_for_others(_ACKED)
+                job.slot = self._notes.enter(job.received.envelope)
             job.began = time.monotonic()
-            if self._notes is None:
-                return self._process(job)
-            slot = self._notes.enter(job.received.envelope)
-            try:
-                return self._process(job)
-            finally:
-                self._notes.leave(slot)
+            return self._process(job)
         finally:
-            self._quarantine.leave(alone=job.alone)
+            if not job.alone:
+                self._quarantine.leave(alone=False)
+
+    def acknowledged(self, job: Job) -> None:
+        """Take note that the broker has been answered, or has the message again: it can do no more harm."""
+        with job.lock:
+            slot, job.slot = job.slot, None
+        if self._notes is not None:
+            self._notes.leave(slot)
+
+    def was_alone(self, job: Job) -> None:
+        """Let others begin after one that ran alone, once it is acknowledged, or that takes too long."""
+        deadline = time.monotonic() + _ACKED
+        while job.slot is not None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        if job.began is not None:
+            self._quarantine.leave(alone=True)
 
     def _process(self, job: Job) -> Delivery:
         plan, envelope = job.plan, job.received.envelope

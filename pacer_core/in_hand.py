@@ -82,6 +82,7 @@ class InHand:
         self._kept: set[Received] = set()
         self._rejected: set[Received] = set()
         self._aside = Aside()
+        self._noted: dict[Received, Job] = {}  # done, and not acknowledged
         self._lanes: Lanes | None = None
         self._forwarding = self._called = False
         self._acknowledged = 0.0
@@ -135,6 +136,8 @@ class InHand:
         """
         self.failure = None
         self._drop()
+        for job in list(self._noted.values()):
+            self._release(job)
         self._finished.clear()
         self._rejected.clear()
         self._forwarding = False
@@ -185,7 +188,8 @@ class InHand:
         # A task may outlive its connection: its tag means another message on the channel of today.
         by_channel: dict[Subscription, list[tuple[Any, Delivery | None]]] = {}
         rejected: dict[Subscription, set[Any]] = {}
-        for one, settled in [self._finished.popleft() for _ in range(len(self._finished))]:
+        taken = [self._finished.popleft() for _ in range(len(self._finished))]
+        for one, settled in taken:
             by_channel.setdefault(one.subscription, []).append((one.tag, settled))
             if one in self._rejected:
                 self._rejected.remove(one)
@@ -200,6 +204,9 @@ class InHand:
                         continue
                     self.outcomes[settled.outcome] += 1
                     self._told(settled)
+        if self._noted:
+            for one, _ in taken:
+                self._release(self._noted.get(one))
 
     def overdue(self, now: float) -> list[Job]:
         """Give those whose tasks run longer than they may."""
@@ -227,6 +234,12 @@ class InHand:
             return
         if settled is not None:
             self._note(job, settled)
+
+    def _release(self, job: Job | None) -> None:
+        """Strike a message off the notes that survive the process."""
+        if job is not None and job.slot is not None:
+            self._noted.pop(job.received, None)
+            self._handler.acknowledged(job)
 
     def _drop(self) -> None:
         """Forget what is not finished: nobody is to find its task overdue while there is no connection."""
@@ -359,7 +372,7 @@ class InHand:
         try:
             try:
                 self._handler.forward(jobs)
-            except Exception:  # ours: a hook that fails has its own message fail, and that one alone
+            except BaseException:  # ours: a hook that fails has its own message fail, and that one alone
                 log.exception("forwarding together failed; messages are forwarded one by one")
             for job in jobs:
                 self._handle(job)
@@ -370,16 +383,29 @@ class InHand:
     def _handle(self, job: Job) -> None:
         if self.failure is not None or not job.received.subscription.open:
             return  # the connection is given up, and the broker has the message again
+        if job.alone and not self.threaded:
+            self.acknowledge()
+        try:
+            self._finish(job)
+        finally:
+            if job.alone:
+                if not self.threaded and self.failure is None:
+                    self.acknowledge()
+                self._handler.was_alone(job)
+
+    def _finish(self, job: Job) -> None:
         try:
             settled = self._handler.finish(job)
         except NotSettledError as error:
             self._set_aside(job, error)
             return
-        except Exception as error:
+        except BaseException as error:
             self._fail(job, error)
             return
         if settled is not None:
             self._note(job, settled)
+        else:
+            self._release(job)
 
     def _set_aside(self, job: Job, error: NotSettledError) -> None:
         who = {"correlation_id": job.received.envelope.correlation_id}
@@ -391,6 +417,7 @@ class InHand:
             extra=who,
         )
         self._jobs.pop(job.received, None)
+        self._release(job)
         if job.received.subscription.open:
             self._aside.add(job, error.unsettled, redact(str(error)))
         else:
@@ -414,27 +441,33 @@ class InHand:
             log.info("%s: no longer set aside", job.plan.name, extra=who)
             self._note(job, settled)
 
-    def _fail(self, job: Job, error: Exception) -> None:
+    def _fail(self, job: Job, error: BaseException) -> None:
         """Give up the connection: the message stays unacknowledged, and everything in hand comes back."""
         if not isinstance(error, BrokerError):
             log.exception("%s: could not be settled", job.plan.name)
         failure = amqp.exceptions.RecoverableConnectionError(str(error))
         failure.__cause__ = error
         if job.received.subscription.open:  # a task may outlive its connection; the one of today is sound
+            if job.slot is not None:
+                self._noted[job.received] = job  # until there is another one, and this process is sound
             self.failure = failure
             self._waker.wake()
+        else:
+            self._release(job)
 
     def _note(self, job: Job, settled: Delivery) -> None:
         try:
             self._settled(settled)
             if log.isEnabledFor(logging.DEBUG):
                 _tell(settled)
-        except Exception:
+        except BaseException:
             # A plugin's number that cannot be counted, for instance: the message is settled all the same.
             log.exception("%s: a settled message could not be counted", settled.consumer)
         self._jobs.pop(job.received, None)
         if job.rejected:
             self._rejected.add(job.received)
+        if job.slot is not None:
+            self._noted[job.received] = job
         self._finished.append((job.received, settled))
         if self.threaded and not self._called and self._urgent():
             # Acknowledging is for the connection's thread alone, and waking it costs more than most tasks.

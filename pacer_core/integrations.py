@@ -63,7 +63,7 @@ class OpenIntegrations:
     def _enter(self, stack: ExitStack, integration: Integration, opener: Any, *more: Any) -> Any:
         try:
             return stack.enter_context(opener(integration.options, *more))
-        except Exception as error:
+        except BaseException as error:
             why = f"{type(error).__name__}: {redact(str(error))}"
             raise CannotOpen(integration.name, why) from error
 
@@ -81,7 +81,7 @@ class OpenIntegrations:
 def _close(stack: ExitStack) -> None:
     try:
         stack.close()
-    except Exception:
+    except BaseException:
         log.exception("an integration did not close properly")
 
 

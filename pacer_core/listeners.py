@@ -189,7 +189,7 @@ class _Listener:
         try:
             if False in self._listen(delivery=delivery, ctx=self._contexts[delivery.consumer]):
                 self._deaf.add(delivery.consumer)
-        except Exception as error:
+        except BaseException as error:  # a thread that ends here would tell this plugin nothing ever again
             log.debug("plugin %s failed", self._name, exc_info=error)
             if times := self._failed.now():
                 trace = redact(outline(error))

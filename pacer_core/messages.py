@@ -55,6 +55,8 @@ class Envelope:
     """The brokers that this message has been at, for the detection of loops."""
     original: Mapping[str, Any] = field(factory=dict)
     """What the publisher set and a copy may not have: ``expiration``, ``user_id``, ``CC``, ``x-death``."""
+    waited: int = 0
+    """For how many seconds its copies have waited for what is still to come (`NotYet`)."""
     returns: int = 0
     """How often a quorum queue has had it back, where the broker counts (``x-delivery-count``)."""
 

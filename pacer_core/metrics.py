@@ -270,12 +270,32 @@ def _head(shape: Shape) -> bytes:
     return f"{len(names):<{_HEAD}}".encode() + names.ljust(size - _HEAD)
 
 
-def _mapped(path: Path, head: bytes, size: int) -> mmap.mmap:
+def provide(shape: Shape, path: Path) -> None:
+    """Make the file of a board, with room on the disk for all of it; one with the same shape stays.
+
+    Raises
+    ------
+    OSError
+        Where there is no room.
+    """
+    _provide(path, *_sized(shape))
+
+
+def _sized(shape: Shape) -> tuple[bytes, int]:
+    head = _head(shape)
+    return head, len(head) + _NUMBER * sum(1 for _ in shape.series()) + _TEXT * (len(shape.spaces) + 1)
+
+
+def _provide(path: Path, head: bytes, size: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or not path.read_bytes().startswith(head) or path.stat().st_size != size:
         new = path.with_name(f"{path.name}.new")
         new.write_bytes(head.ljust(size, b"\0"))
         new.replace(path)
+
+
+def _mapped(path: Path, head: bytes, size: int) -> mmap.mmap:
+    _provide(path, head, size)
     with path.open("r+b") as file:
         return mmap.mmap(file.fileno(), size)
 

@@ -7,6 +7,8 @@ between is here, and can be read and tested without either.
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -100,8 +102,8 @@ class Pipeline:
             more = remark(envelope)
             reason = f"{reject.reason}; {more}" if more else reject.reason
             return self.failed(envelope, None, PARSE, Reject(reason, fields=reject.fields))
-        except Exception as error:
-            return self.failed(envelope, None, PARSE, error)
+        except BaseException as error:
+            return self.failed(envelope, None, PARSE, of_a_task(error))
         return message
 
     def failed(
@@ -109,7 +111,7 @@ class Pipeline:
         envelope: Envelope,
         message: Any,
         where: str,
-        error: Exception,
+        error: BaseException,
     ) -> Delivery:
         """Give the delivery of a message that failed before its tasks: in its parser, or for its key."""
         now = datetime.now(UTC)
@@ -218,7 +220,8 @@ class Pipeline:
             return {}
         try:
             return dict(self.type.describe(message))
-        except Exception:
+        except BaseException as error:
+            of_a_task(error)
             log.exception("describe() of consumer type %s failed", self.type.name)
             return {}
 
@@ -313,10 +316,8 @@ def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskF
             raise TaskError(
                 f"task {task.name} returned {type(result).__name__}; a task returns None or a signal"
             )
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as raised:  # a library's SystemExit or CancelledError ends neither thread nor worker
-        error = raised
+    except BaseException as raised:
+        error = of_a_task(raised)
     if context.facts:
         try:
             _check_facts(task, context.facts)
@@ -327,6 +328,21 @@ def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskF
     if gate is not None:
         gate.ended(task, error)
     return None if error is None else failure_of(task.name, error)
+
+
+def of_a_task(error: BaseException) -> BaseException:
+    """Give what a plugin's code has raised: its own failure, whatever it is.
+
+    A library's SystemExit, CancelledError, GeneratorExit or KeyboardInterrupt ends neither thread nor worker,
+    and leaves no message without an outcome. What Python itself raises for Ctrl-C is raised again; a worker
+    has a handler of its own for that.
+    """
+    if isinstance(error, KeyboardInterrupt) and (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ):
+        raise error
+    return error
 
 
 def _check_facts(task: Task, facts: Mapping[str, Any]) -> None:

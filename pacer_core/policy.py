@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from attrs import frozen
 
@@ -24,37 +24,42 @@ class Verdict:
     retries: int
     step: int | None = None
     reason: str = ""
+    waited: int = 0
+    """How many seconds it has then waited for what is still to come, over all its attempts."""
 
 
-def decide(
-    delivery: Delivery, retries: Retries, not_yet: NotYetPolicy, *, now: datetime | None = None
-) -> Verdict:
+def decide(delivery: Delivery, retries: Retries, not_yet: NotYetPolicy) -> Verdict:
     """Say whether a delivery that wants to be retried may, and when.
 
     Failures count against ``retries.limit``. Waiting for what another message brings does not: it ends when
-    ``not_yet.for_`` has passed since the message was first seen. What was put off (a system is away, an
-    earlier message of its key waits) waits for ever.
+    the message has waited for that on the ladder for ``not_yet.for_``. No clock has a say: one that is set
+    would end it at once, and while PACER or the other message stands still nothing can come. What was put off
+    (a system is away, an earlier message of its key waits) waits for ever.
     """
-    envelope = delivery.envelope
+    envelope, waited = delivery.envelope, delivery.envelope.waited
     if delivery.outcome is not Outcome.RETRIED:
-        return Verdict(delivery.outcome, envelope.retries, reason=delivery.error or _earlier(delivery))
+        reason = delivery.error or _earlier(delivery)
+        return Verdict(delivery.outcome, envelope.retries, reason=reason, waited=waited)
     error = delivery.error or "failed"
     kinds = {failure.kind for failure in delivery.failures}
     failed = not kinds.isdisjoint(("retry", "error"))
     count = envelope.retries + (1 if failed else 0)
     if failed:
         if count > retries.limit:
-            return Verdict(Outcome.DEAD, count, reason=f"{error} ({_gave_up(retries.limit)})")
+            reason = f"{error} ({_gave_up(retries.limit)})"
+            return Verdict(Outcome.DEAD, count, reason=reason, waited=waited)
         wished = _grown(retries, count) if delivery.delay is None else delivery.delay
-        return Verdict(Outcome.RETRIED, count, step=round_up(wished))
+        return Verdict(Outcome.RETRIED, count, step=round_up(wished), waited=waited)
     patience = LADDER[min(envelope.attempt, len(LADDER) - 1)]
     if "not-yet" in kinds:
-        time = now or datetime.now(UTC)
-        left = (not_yet.for_ - (time - (envelope.first_seen or time))).total_seconds()
+        left = not_yet.for_.total_seconds() - waited
         if left <= 0:
-            return Verdict(Outcome.DEAD, count, reason=f"{error} (waited {_spell(not_yet.for_)} for it)")
-        return Verdict(Outcome.RETRIED, count, step=round_up(min(patience, _LONGEST_WAIT, left)))
-    return Verdict(Outcome.RETRIED, count, step=round_up(delivery.delay or min(patience, _LONGEST_AWAY)))
+            reason = f"{error} (waited {_spell(not_yet.for_)} for it)"
+            return Verdict(Outcome.DEAD, count, reason=reason, waited=waited)
+        step = round_up(min(patience, _LONGEST_WAIT, left))
+        return Verdict(Outcome.RETRIED, count, step=step, waited=waited + step)
+    step = round_up(delivery.delay or min(patience, _LONGEST_AWAY))
+    return Verdict(Outcome.RETRIED, count, step=step, waited=waited)
 
 
 def _gave_up(limit: int) -> str:

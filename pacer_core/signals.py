@@ -1,8 +1,9 @@
-"""SIGTERM and SIGINT: what asks a process to finish what it is doing."""
+"""SIGTERM and SIGINT ask a process to finish what it is doing, SIGHUP to read its configuration again."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -11,22 +12,38 @@ from attrs import define
 
 
 @contextlib.contextmanager
-def signals(stop: Callable[[str], object]) -> Iterator[None]:
+def signals(stop: Callable[[str], object], reload: Callable[[], object] | None = None) -> Iterator[None]:
     """Call ``stop`` with the name of the signal on SIGTERM and SIGINT while inside.
+
+    SIGHUP calls ``reload``, and ``stop`` where there is none, or where standard input is a terminal: it has
+    gone then. Under ``nohup`` it stays ignored.
 
     A handler interrupts its thread anywhere, holding any lock: ``stop`` may set an attribute and write to a
     pipe. It may neither log nor set an event: both take locks.
     """
+    on_hang_up = None if os.isatty(0) else reload
 
     def handle(number: int, _: FrameType | None) -> None:
-        stop(signal.Signals(number).name)
+        if number == signal.SIGHUP and on_hang_up is not None:
+            on_hang_up()
+        else:
+            stop(signal.Signals(number).name)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def deaf() -> None:
+    """Ignore them all from now on: this process is about to end anyhow."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @define

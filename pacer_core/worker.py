@@ -116,6 +116,7 @@ class Worker:
         self._breakers = Breakers(plans, self._integrations.client)
         self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
         self._traces = Traces() if config.tracing.enabled else None
+        self._notes = Notes(crash_files.notes) if crash_files is not None else None
         self._settler = Settler(config, self._publisher, self._declare)
         handler = Handler(
             self._by_queue,
@@ -123,7 +124,7 @@ class Worker:
             self._integrations,
             self._breakers,
             self._forwarder,
-            Notes(crash_files.notes) if crash_files is not None else None,
+            self._notes,
             Counts(crash_files.counts) if crash_files is not None else None,
             self._traces,
         )
@@ -158,6 +159,8 @@ class Worker:
     def stop(self, by: str = "asked to end") -> None:
         """Let what is in hand finish, give the rest back, and end; may be called from a signal handler."""
         self._stopped.stop(by)
+        if self._notes is not None:
+            self._notes.stopping()
         self._waker.wake()
 
     def run(self, *, once: bool = False, wait: bool = False) -> Counter[Outcome]:
@@ -226,6 +229,7 @@ class Worker:
                     raise
                 failures = self._back_off(failures, error, State.REFUSED)
             except _LOST as error:
+                self._end_if_damaged()
                 # Only progress resets the backoff: what breaks the connection comes again at once.
                 failures = self._back_off(0 if self.outcomes.total() > settled else failures, error)
             finally:
@@ -289,6 +293,7 @@ class Worker:
             deadline = time.monotonic() + grace
             self._finish(subscription, deadline)
         except BaseException:
+            self._end_if_damaged()
             if subscription is not None:
                 subscription.abandon()
             self._in_hand.end(grace)
@@ -370,6 +375,11 @@ class Worker:
             self._in_hand.give_up(job)
             self._replace("a task that does not end")
 
+    def _end_if_damaged(self) -> None:
+        """End at once where a task has closed this process's descriptors: that is a crash of its message."""
+        if self._supervised and self._waker.damaged:
+            end_damaged()
+
     def _replace(self, why: str) -> None:
         """End, and ask to be replaced."""
         self.exit_code = EX_STUCK
@@ -438,6 +448,12 @@ class Worker:
             if connection is not None and not self._config.broker.embedded:
                 with contextlib.suppress(*_LOST):
                     connection.connection.send_heartbeat()
+
+
+def end_damaged() -> None:
+    """End this process, whose descriptors somebody has closed; it counts as a crash."""
+    log.critical("a task has closed descriptors that are not its own; the process ends")
+    os._exit(EX_HUNG)
 
 
 def _depth(connection: Any, queues: Iterable[str], *, read: bool) -> int | None:

@@ -63,6 +63,8 @@ PLUGIN = """
             return Reject("bad")
         if "error" in words:
             raise RuntimeError("so it goes")
+        if word == "close":
+            os.closerange(3, 1024)
         if "kill" in words:
             os.kill(os.getpid(), signal.SIGKILL)
         if word == "emit":

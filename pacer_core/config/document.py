@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,23 @@ class Document:
     data: dict[str, Any]
     problems: list[Problem] = field(factory=list)
     _tree: Any = None
+    given: Mapping[str, str] | None = field(default=None, repr=False)
+    """Texts that are taken instead of what is in files now."""
+    sources: dict[str, str] = field(factory=dict, repr=False)
+    """By path, the text of every file that was read: the YAML, and those of ``!file``."""
+
+    def text(self, path: Path) -> str:
+        """Read a file, or give the text that was read before in its place.
+
+        Raises
+        ------
+        OSError, UnicodeDecodeError
+            Where it cannot be read.
+        """
+        name = str(path)
+        text = None if self.given is None else self.given.get(name)
+        self.sources[name] = text = decoded(path.read_bytes()) if text is None else text
+        return text
 
     def report(
         self, path: Path_, message: str, code: Code, *, key: bool = False, severity: str = "error"
@@ -81,26 +99,27 @@ class Document:
         return place[0] + 1, place[1] + 1
 
 
-def read(file: Path) -> Document:
+def read(file: Path, sources: Mapping[str, str] | None = None) -> Document:
     """Read a YAML file; whatever is wrong with it is in the document's ``problems``.
 
     ``!env NAME`` becomes the value of an environment variable and ``!file PATH`` the content of a file
-    (relative to the YAML file), both as a `Secret`, without byte order mark and line end.
+    (relative to the YAML file), both as a `Secret`, without byte order mark and line end. With ``sources``,
+    those of another document, files that were read for that one are not read again.
     """
     name = str(file)
+    document = Document(name, {}, given=sources)
     try:
-        text = (raw := file.read_bytes()).decode("utf-8-sig")
+        text = document.text(file)
     except OSError as error:
         why = error.strerror or type(error).__name__
         if isinstance(error, FileNotFoundError):
             why += "; name another file with --config, or in PACER_CONFIG"
         return Document(name, {}, [Problem(name, 1, 1, f"cannot be read: {why}", Code.UNREADABLE_FILE)])
     except UnicodeDecodeError as error:
-        line, column = _place(raw, error.start)
-        byte = raw[error.start]
+        line, column = _place(error.object, error.start)
+        byte = error.object[error.start]
         what = f"is not UTF-8 text: byte 0x{byte:02x} here; save the file as UTF-8"
         return Document(name, {}, [Problem(name, line, column, what, Code.SYNTAX)])
-    document = Document(name, {})
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
     try:
@@ -129,7 +148,7 @@ def read(file: Path) -> Document:
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
-def _decoded(raw: bytes) -> str:
+def decoded(raw: bytes) -> str:
     """Give the text of a file; a byte order mark, as editors of Windows write it, says how it is encoded."""
     encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
     return raw.decode(encoding)
@@ -300,7 +319,7 @@ def _resolve(document: Document, node: TaggedScalar, path: Path_, folder: Path) 
         return _from_environment(document, word, path)
     if tag == "!file":
         try:
-            return Secret(_bare(_decoded((folder / word).read_bytes())))
+            return Secret(_bare(document.text(folder / word)))
         except (OSError, ValueError) as error:
             unread = "is not UTF-8 text" if isinstance(error, UnicodeError) else "is no path"
             why = getattr(error, "strerror", None) or unread

@@ -53,26 +53,32 @@ SECTIONS = (
 )
 
 
-def load(file: Path) -> Config:
+def load(file: Path, sources: Mapping[str, str] | None = None) -> Config:
     """Read, structure and check a configuration.
+
+    With ``sources``, those of a `Config`, what was read then is not read again: whatever has become of the
+    files, this is the same configuration.
 
     Raises
     ------
     ConfigError
         With every problem of the file, where one of them is an error.
     """
-    config, problems = check(file)
+    config, problems = check(file, sources)
     if config is None:
         raise ConfigError(problems)
     return config
 
 
-def check(file: Path, *, disk: bool = False) -> tuple[Config | None, list[Problem]]:
+def check(
+    file: Path, sources: Mapping[str, str] | None = None, *, disk: bool = False
+) -> tuple[Config | None, list[Problem]]:
     """Give the configuration, or ``None`` where it has errors, and all its problems in the file's order.
 
-    With ``disk``, also whether PACER could write where it is to, if this account ran it.
+    With ``sources``, as `load`. With ``disk``, also whether PACER could write where it is to, if this account
+    ran it.
     """
-    document = read(file)
+    document = read(file, sources)
     config = None
     if document.data:
         for key in document.data:
@@ -144,6 +150,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
         processes=_section(document, "processes", Processes) or Processes(),
         route_message=plugins.route_message,
         listeners=plugins.listeners,
+        sources=document.sources,
     )
 
 

@@ -27,6 +27,8 @@ class Seen:
     starts: int = 0
     crashes: int = 0
     snapshot: Snapshot | None = None
+    note: str = ""
+    """What its supervisor has to say about it, where it cannot be tended."""
 
     @property
     def up(self) -> bool:
@@ -44,6 +46,8 @@ class Seen:
     @property
     def trouble(self) -> str:
         """Why it cannot do what it is there for, or ``""``."""
+        if self.note:
+            return self.note
         return self.snapshot.trouble if self.up and self.snapshot is not None else ""
 
     @property
@@ -68,6 +72,7 @@ class Roster:
         self._beat: float | None = None
         self.stopping = False
         """Whether the workers have been told to end."""
+        self._advice: dict[str, str] = {}
 
     def add(self, name: str, look: Callable[[], Snapshot | None]) -> None:
         """Take in a worker; ``look`` gives what it has counted."""
@@ -85,6 +90,24 @@ class Roster:
         with self._lock:
             seen = self._workers[name]
             self._workers[name] = evolve(seen, pid=None, crashes=seen.crashes + crashed)
+
+    def note(self, name: str, text: str) -> None:
+        """Say why a worker cannot be tended; ``""`` once it can."""
+        with self._lock:
+            self._workers[name] = evolve(self._workers[name], note=text)
+
+    def advise(self, about: str, text: str) -> None:
+        """Say what an operator should look at; ``""`` once it is over."""
+        with self._lock:
+            self._advice.pop(about, None)
+            if text:
+                self._advice[about] = text
+
+    @property
+    def advice(self) -> list[str]:
+        """What an operator should look at although everything runs."""
+        with self._lock:
+            return list(self._advice.values())
 
     def beat(self) -> None:
         """Give a sign of life; from the first one on, they are expected."""

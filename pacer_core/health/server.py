@@ -103,7 +103,7 @@ class _Pages:
             reasons.append(f"{self._config.broker} does not answer")
         if self._roster.stopping:
             reasons.append("stopping")
-        body = {"ready": not reasons, "reasons": reasons, "advice": _advice(workers)}
+        body = {"ready": not reasons, "reasons": reasons, "advice": [*self._roster.advice, *_advice(workers)]}
         return _json(503 if reasons else 200, body)
 
     def _metrics(self, accept: str) -> Response:
@@ -119,7 +119,7 @@ class _Pages:
             "pid": os.getpid(),
             "config": os.path.abspath(self._config.file),
             "workers": [_worker(one) for one in workers],
-            "advice": _advice(workers),
+            "advice": [*self._roster.advice, *_advice(workers)],
         }
         return _json(200, body)
 

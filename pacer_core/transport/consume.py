@@ -38,6 +38,15 @@ class Waker:
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._pipe = os.fstat(self._read)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether somebody has closed what is not theirs: nothing that is open can be relied on then."""
+        try:
+            return not all(os.path.samestat(self._pipe, os.fstat(one)) for one in (self._read, self._write))
+        except OSError:
+            return self._read >= 0
 
     def fileno(self) -> int:
         """Give the descriptor that becomes readable."""

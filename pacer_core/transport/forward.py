@@ -79,7 +79,7 @@ class Forwarder:
             return tuple([self._told(recipient, error) for recipient, error in ahead.items()])
         try:
             return tuple([self._tasks[recipient] for recipient in self._taken(envelope, message)])
-        except Exception as error:
+        except BaseException as error:
             return (Task("route", _fails(error)),)
 
     def ahead(self, messages: Sequence[tuple[Envelope, Any]]) -> list[Ahead | None]:
@@ -92,7 +92,7 @@ class Forwarder:
         for envelope, message in messages:
             try:
                 tasks = {recipient: self._tasks[recipient] for recipient in self._taken(envelope, message)}
-            except Exception:  # `tasks` asks again, and has this message fail alone
+            except BaseException:  # `tasks` asks again, and has this message fail alone
                 results.append(None)
                 continue
             result: dict[str, Signal | None] = dict.fromkeys(tasks)
@@ -220,7 +220,7 @@ def _nothing(_: Any, __: Context) -> None:
     """Be done: the broker has confirmed what there was to do."""
 
 
-def _fails(error: Exception) -> Callable[[Any, Context], None]:
+def _fails(error: BaseException) -> Callable[[Any, Context], None]:
     def fail(_: Any, __: Context) -> None:
         raise error
 

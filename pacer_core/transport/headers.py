@@ -104,6 +104,7 @@ def _read_model(
         first_seen=_time(copy.get("first-seen")),
         attempt=_count(copy.get("attempt")) + 1,
         retries=_count(copy.get("retries")),
+        waited=_count(copy.get("waited")),
         done=_texts(copy.get("done")),
         rejected=_table(copy.get("rejected")),
         facts=_json(copy.get("facts")),
@@ -163,15 +164,17 @@ def _original(headers: Mapping[str, Any], properties: Mapping[str, Any]) -> dict
     return kept | {name: properties[name] for name in ("expiration", "user_id") if name in properties}
 
 
-def copy_headers(delivery: Delivery, retries: int) -> dict[str, Any]:
+def copy_headers(delivery: Delivery, retries: int, waited: int = 0) -> dict[str, Any]:
     """Give the headers of a copy that waits for its next attempt: the publisher's, and where PACER stands.
 
-    What it waits for, since when, and what it is about is for people who look at the ladder.
+    What it waits for, since when, and what it is about is for people who look at the ladder. ``waited``
+    is for how long it will have waited by then for what is still to come.
     """
     return _headers(
         delivery,
         retries,
-        {
+        _waited(waited)
+        | {
             "waits-for": cut(delivery.error or "", 1000),
             "waits-since": datetime.now(UTC).isoformat(),
             "pending": list(delivery.pending),
@@ -184,6 +187,10 @@ def _about(delivery: Delivery) -> dict[str, str]:
     return {
         cut(str(name), 50): cut(str(value), 200) for name, value in list(delivery.description.items())[:10]
     }
+
+
+def _waited(seconds: int) -> dict[str, Any]:
+    return {"waited": seconds} if seconds else {}
 
 
 def renewed_headers(envelope: Envelope, consumer: str) -> dict[str, Any]:
@@ -239,7 +246,8 @@ def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any
     return _headers(
         delivery,
         retries,
-        {
+        _waited(delivery.envelope.waited)
+        | {
             "error": cut(reason, 1000),
             "fields": [cut(str(field), 200) for field in fields[:FIELDS_SHOWN]],
             "field-count": len(fields),

@@ -187,7 +187,7 @@ class Settler:
             exchange=retry_exchange(verdict.step or 1),
             routing_key=envelope.queue,
             body=envelope.body,
-            headers=copy_headers(delivery, verdict.retries),
+            headers=copy_headers(delivery, verdict.retries, verdict.waited),
             properties=copy_properties(envelope),
         )
 

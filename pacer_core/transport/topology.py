@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
-from amqp.exceptions import NotFound, PreconditionFailed
+from amqp import Connection
+from amqp.exceptions import AccessRefused, NotFound, PreconditionFailed
 
 from pacer_core.config.model import Config, ConsumerPlan, Exchange, Queue
-from pacer_core.errors import BrokerError
+from pacer_core.errors import BrokerError, PermissionRefusedError
 from pacer_core.names import dead_queue, retry_exchange
 from pacer_core.policy import LADDER
 
 __all__ = ["dead_queue", "declare", "retry_exchange"]
+
+log = logging.getLogger("pacer.transport")
+
+_MANY = 8  # queues, from which on they are declared together
+_CHANNELS = 16
 
 # RabbitMQ counts every return of a message, an orderly stop's as well, and 4.x drops after 20 of them.
 _NO_DELIVERY_LIMIT = 1_000_000
@@ -35,15 +43,36 @@ def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | Non
         Where something exists with other arguments, or a passive one does not exist: with the line to change.
     """
     queues = config.queues if plans is None else tuple(_needed(config, plans))
-    exchanges = {queue.exchange for queue in queues if queue.declare == "active"}
-    broker = Declarer(connection)
-    for exchange in config.exchanges:
-        if plans is None or exchange.name in exchanges:
-            broker.exchange(exchange)
+    used = {queue.exchange for queue in queues if queue.declare == "active"}
+    exchanges = [one for one in config.exchanges if plans is None or one.name in used]
+    if len(queues) >= _MANY and isinstance(connection.connection, Connection):
+        # On a connection of its own: what is refused there disturbs nothing here.
+        with closing(connection.clone()) as another:
+            try:
+                _declare(_Window(another), config, exchanges, queues)
+                return
+            except Exception as error:  # one by one, it says what was refused and why
+                log.debug("declaring together failed: %s", error)
+    _declare(Declarer(connection), config, exchanges, queues)
+
+
+def _declare(
+    broker: Declarer, config: Config, exchanges: Sequence[Exchange], queues: Sequence[Queue]
+) -> None:
+    readers = _readers(config)
+    for exchange in exchanges:
+        broker.exchange(exchange)
+    broker.settled()
     for queue in queues:
-        broker.queue(queue, reader(config, queue.name))
+        broker.queue(queue, readers.get(queue.name))
     for step in LADDER:
         broker.step(step)
+    broker.settled()
+
+
+def _readers(config: Config) -> dict[str, ConsumerPlan]:
+    plans = (*config.consumers, *config.disabled)
+    return {queue: plan for plan in reversed(plans) for queue in plan.config.queues}
 
 
 def _needed(config: Config, plans: Sequence[ConsumerPlan]) -> Iterator[Queue]:
@@ -56,15 +85,20 @@ def _needed(config: Config, plans: Sequence[ConsumerPlan]) -> Iterator[Queue]:
 
 def reader(config: Config, queue: str) -> ConsumerPlan | None:
     """Give the consumer that reads a queue, or would where it were not switched off."""
-    plans = (*config.consumers, *config.disabled)
-    return next((plan for plan in plans if queue in plan.config.queues), None)
+    return _readers(config).get(queue)
 
 
 class Declarer:
     """Declares one thing at a time, each on a channel of its own: a refusal closes the channel."""
 
+    nowait = False
+    """Whether the broker says nothing to what it takes."""
+
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+
+    def settled(self) -> None:
+        """Wait until everything so far is there."""
 
     def exchange(self, exchange: Exchange) -> None:
         self._try(
@@ -74,6 +108,7 @@ class Declarer:
                 durable=True,
                 auto_delete=False,
                 passive=exchange.declare == "passive",
+                nowait=self.nowait,
             ),
             f"exchange {exchange.name!r}",
             f"{_AS_IT_IS} {{name: {exchange.name}, declare: passive}} in the configuration",
@@ -83,7 +118,7 @@ class Declarer:
         self._queue(dead_queue(queue.name), _quorum(), ours=True)
         if queue.declare == "passive":
             self._try(
-                lambda channel: channel.queue_declare(queue=queue.name, passive=True),
+                lambda channel: channel.queue_declare(queue=queue.name, passive=True, nowait=self.nowait),
                 f"queue {queue.name!r}",
                 "",
             )
@@ -95,7 +130,11 @@ class Declarer:
             key = queue.routing_key if queue.routing_key is not None else queue.name
             self._try(
                 lambda channel: channel.queue_bind(
-                    queue=queue.name, exchange=queue.exchange, routing_key=key, arguments=queue.headers
+                    queue=queue.name,
+                    exchange=queue.exchange,
+                    routing_key=key,
+                    arguments=queue.headers,
+                    nowait=self.nowait,
                 ),
                 f"binding of queue {queue.name!r}",
                 "",
@@ -115,7 +154,7 @@ class Declarer:
         name = retry_exchange(step)
         self._try(
             lambda channel: channel.exchange_declare(
-                exchange=name, type="fanout", durable=True, auto_delete=False
+                exchange=name, type="fanout", durable=True, auto_delete=False, nowait=self.nowait
             ),
             f"exchange {name!r}",
             "",
@@ -129,13 +168,15 @@ class Declarer:
         }
         self._queue(name, arguments, ours=True)
         self._try(
-            lambda channel: channel.queue_bind(queue=name, exchange=name), f"binding of queue {name!r}", ""
+            lambda channel: channel.queue_bind(queue=name, exchange=name, nowait=self.nowait),
+            f"binding of queue {name!r}",
+            "",
         )
 
     def _queue(self, name: str, arguments: dict[str, Any], *, ours: bool = False) -> None:
         self._try(
             lambda channel: channel.queue_declare(
-                queue=name, durable=True, auto_delete=False, arguments=arguments
+                queue=name, durable=True, auto_delete=False, arguments=arguments, nowait=self.nowait
             ),
             f"queue {name!r}",
             _OURS if ours else f"{_AS_IT_IS} {{name: {name}, declare: passive}} in the configuration",
@@ -158,10 +199,48 @@ class Declarer:
         except PreconditionFailed as error:
             hint = f"; {advice}" if advice else ""
             raise BrokerError(f"{what} exists with other arguments: {error.message}{hint}") from None
+        except AccessRefused as error:
+            raise PermissionRefusedError(
+                f"{what} cannot be declared: {error.message}; give the account that permission"
+            ) from None
         except NotFound as error:
             raise BrokerError(f"{what} does not exist: {error.message}; create it, or declare it") from None
         finally:
             channel.close()
+
+
+class _Window(Declarer):
+    """Declares many things at a time on several channels, and waits for all of them at the end.
+
+    One by one a thousand queues take more than a minute, most of it waiting for the broker's disk, which
+    takes sixteen as fast as one. What is refused closes a channel, and which it was is not known.
+    """
+
+    nowait = True
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        connection.ensure_connection(max_retries=0)
+        self._channels = [connection.channel() for _ in range(_CHANNELS)]
+        self._turn = 0
+
+    def queue(self, queue: Queue, reader: ConsumerPlan | None) -> None:
+        super().queue(queue, reader)
+        self._next()
+
+    def step(self, step: int) -> None:
+        super().step(step)
+        self._next()
+
+    def settled(self) -> None:
+        for channel in self._channels:
+            channel.basic_qos(0, 1, False)  # is answered after all that came before it
+
+    def _next(self) -> None:
+        self._turn = (self._turn + 1) % _CHANNELS
+
+    def _try(self, call: Callable[[Any], Any], what: str, advice: str) -> None:
+        call(self._channels[self._turn])
 
 
 def _quorum() -> dict[str, Any]:

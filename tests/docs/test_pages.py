@@ -98,7 +98,7 @@ def test_the_two_bodies_on_the_page_about_messages_give_the_same_message() -> No
 def test_the_reference_lists_every_header_of_a_copy() -> None:
     listed = re.findall(r"^\| `(x-pacer-[\w-]+)`", (REFERENCE / "headers.md").read_text(), re.MULTILINE)
     headers = {"long": "x" * 200_000}
-    envelope = Envelope(b"", "q", headers=headers, path=("here",), original={"expiration": "1"})
+    envelope = Envelope(b"", "q", headers=headers, path=("here",), original={"expiration": "1"}, waited=5)
     delivery = Delivery(envelope, "c", Outcome.DEAD)
     written = copy_headers(delivery, 0) | dead_headers(delivery, 0, "why")
     assert len(listed) == len(set(listed))

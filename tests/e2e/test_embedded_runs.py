@@ -92,6 +92,19 @@ def test_a_run_on_a_broker_in_memory_stays_in_its_process_and_can_be_stopped(sit
     assert "started with process id" not in running.printed
 
 
+@pytest.mark.parametrize("file", ["sqlite"], indirect=True)
+def test_a_broker_that_is_removed_under_a_run_is_opened_anew(site: Site, file: Path, tmp_path: Path) -> None:
+    file.write_text(file.read_text() + "health: {enabled: false}\n")
+    running = site.start("run", "-c", file)
+    running.wait_for(f"reading {tmp_path.name}")
+    for one in tmp_path.glob("broker.db*"):
+        one.unlink()
+    publish(file, b'{"name": "a", "other": "once retry"}')
+    eventually(lambda: "other a 2" in effects(site), 60, lambda: running.printed)
+
+    assert running.end() == 0
+
+
 def test_what_an_embedded_broker_does_not_take_keeps_no_other_message_back(file: Path) -> None:
     publish(file)
     config = load(file)

@@ -195,3 +195,22 @@ def test_a_queue_whose_consumer_was_removed_goes_on_gathering_messages(lab: Lab)
     assert running.end() == 0
     assert lab.waiting() == 1
     assert lab.site.pacer("doctor", "-c", lab.file).code == 0
+
+
+def test_of_many_queues_each_is_there_and_the_one_that_differs_is_named(lab: Lab) -> None:
+    names = [f"many{number}" for number in range(40)]
+    queues = ", ".join(f"{{name: {name}, exchange: things}}" for name in names)
+    lab.configure(more="exchanges: [{name: things, type: topic}]")
+    lab.file.write_text(
+        lab.file.read_text().replace("queues: [{name: jobs}]", f"queues: [{{name: jobs}}, {queues}]")
+    )
+    lab.declare()
+    for name in names:
+        lab.publish({"name": "a"}, to=name, exchange="things")
+        assert (lab.waiting(name), lab.waiting(f"{name}.dead")) == (1, 0)
+
+    lab.channel.queue_delete("jobs")
+    lab.channel.queue_declare("jobs", durable=True, auto_delete=False)
+    done = lab.once()
+    assert done.code == 69
+    assert "{name: jobs, declare: passive}" in done.both

@@ -168,8 +168,8 @@ def test_a_message_that_cannot_be_counted_is_acknowledged_all_the_same(
     in_hand = InHand(Handler(WITH_TASKS, nothing), threads, nothing, waker, count, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
     in_hand.begin()
     arrive(in_hand, subscription, 1, 2)
-    in_hand.work()
-    eventually(lambda: len(in_hand) == 0)
+    while in_hand:  # a busy machine does not do both within a moment
+        in_hand.work()
     in_hand.end(GRACE)
     in_hand.acknowledge()
     assert sorted(subscription.acked) == [1, 2]

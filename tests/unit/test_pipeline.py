@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import signal
 import traceback
 from typing import Any
 
@@ -205,6 +206,18 @@ def test_an_interrupt_from_the_keyboard_is_no_business_of_tasks(diary: Diary) ->
         diary.deliver(diary.task("a", KeyboardInterrupt()))
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), GeneratorExit(), SystemExit(0)])
+def test_what_a_task_raises_is_its_failure_where_a_worker_minds_the_keyboard(
+    diary: Diary, error: BaseException
+) -> None:
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        delivery = diary.deliver(diary.task("a", error), diary.task("b"))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert outcome(delivery) == (Outcome.RETRIED, ("b",), ("a",), [])
+
+
 @pytest.mark.parametrize("nonsense", [0, False, "done", {}, Retry, NotYet])
 def test_a_task_that_returns_nonsense_has_failed(diary: Diary, nonsense: Any) -> None:
     delivery = diary.deliver(diary.task("a", lambda ctx: nonsense))
@@ -221,8 +234,8 @@ def test_a_very_long_reason_is_cut_and_a_very_long_trace_too(diary: Diary) -> No
 
 @pytest.mark.parametrize("reason", ["a\nb", "a\x1b[2Jb", "a\x00b", "a\udc80b", "a\u2028b", "a\r\n\r\nb"])
 def test_a_reason_is_one_line_that_controls_no_terminal(diary: Diary, reason: str) -> None:
-    for signal in (Reject(reason, fields=[BadField(reason, reason)]), Retry(reason), NotYet(reason)):
-        (failure,) = diary.deliver(diary.task("a", signal)).failures
+    for one in (Reject(reason, fields=[BadField(reason, reason)]), Retry(reason), NotYet(reason)):
+        (failure,) = diary.deliver(diary.task("a", one)).failures
         for text in (failure.reason, *(str(bad) for bad in failure.fields)):
             assert text.isprintable()
             assert text.isascii() or "\N{REPLACEMENT CHARACTER}" in text

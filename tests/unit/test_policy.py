@@ -15,10 +15,10 @@ SEEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
 def failed(
-    *kinds: str, attempt: int = 1, retries: int = 0, delay: float | None = None, seen: datetime | None = SEEN
+    *kinds: str, attempt: int = 1, retries: int = 0, delay: float | None = None, waited: int = 0
 ) -> Delivery:
     return Delivery(
-        Envelope(b"", queue="q", attempt=attempt, retries=retries, first_seen=seen),
+        Envelope(b"", queue="q", attempt=attempt, retries=retries, first_seen=SEEN, waited=waited),
         "parcels",
         Outcome.RETRIED,
         failures=tuple(TaskFailure(f"task{number}", kind, "why") for number, kind in enumerate(kinds)),
@@ -26,9 +26,9 @@ def failed(
     )
 
 
-def judged(delivery: Delivery, *, now: datetime = SEEN, **policy: Any) -> Verdict:
+def judged(delivery: Delivery, **policy: Any) -> Verdict:
     not_yet = NotYetPolicy(policy.pop("wait", timedelta(hours=24)))
-    return decide(delivery, Retries(**policy), not_yet, now=now)
+    return decide(delivery, Retries(**policy), not_yet)
 
 
 @given(st.floats(0, 10**7))
@@ -97,21 +97,34 @@ def test_one_failure_among_what_waits_counts() -> None:
 
 
 def test_what_waits_for_another_message_is_dead_when_its_time_is_over() -> None:
-    wait = timedelta(hours=24)
-    for late in (timedelta(0), timedelta(microseconds=1), timedelta(days=9)):
-        verdict = judged(failed("not-yet"), now=SEEN + wait + late)
+    for late in (0, 1, 9 * 86400):
+        verdict = judged(failed("not-yet", waited=86400 + late))
         assert (verdict.outcome, verdict.reason) == (Outcome.DEAD, "task0: why (waited 1 d for it)")
-    assert judged(failed("not-yet"), now=SEEN + wait - timedelta(seconds=1)).step == 1
+    assert judged(failed("not-yet", waited=86399)).step == 1
+
+
+def test_a_message_waits_for_another_one_whatever_the_clock_says() -> None:
+    steps, waited = [], 0
+    for attempt in range(1, 100):
+        verdict = judged(failed("not-yet", attempt=attempt, waited=waited), wait=timedelta(minutes=30))
+        if verdict.step is None:
+            break
+        steps.append(verdict.step)
+        waited = verdict.waited
+    assert steps == [5, 15, 60, 300, 900, 900]
+
+
+def test_only_what_a_message_waits_for_another_one_counts_as_waiting() -> None:
+    assert [judged(failed(kind, waited=60)).waited for kind in ("retry", "away", "behind")] == [60] * 3
 
 
 def test_who_waits_for_nothing_is_dead_at_once() -> None:
     assert judged(failed("not-yet"), wait=timedelta(0)).outcome is Outcome.DEAD
-    assert judged(failed("not-yet", seen=None), wait=timedelta(0)).outcome is Outcome.DEAD
 
 
 @given(st.integers(1, 10**6), st.integers(1, 86399))
 def test_a_wait_ends_no_later_than_a_step_after_its_time(attempt: int, gone: int) -> None:
-    step = judged(failed("not-yet", attempt=attempt), now=SEEN + timedelta(seconds=gone)).step
+    step = judged(failed("not-yet", attempt=attempt, waited=gone)).step
     assert step is not None
     assert step <= 900
     assert step <= round_up(86400 - gone)
@@ -121,7 +134,7 @@ def test_a_wait_ends_no_later_than_a_step_after_its_time(attempt: int, gone: int
     ("wait", "text"), [(90, "90 s"), (120, "2 min"), (7200, "2 h"), (172800, "2 d"), (0.5, "0.5 s")]
 )
 def test_the_time_waited_is_spelled_in_the_largest_whole_unit(wait: float, text: str) -> None:
-    verdict = judged(failed("not-yet"), wait=timedelta(seconds=wait), now=SEEN + timedelta(days=3))
+    verdict = judged(failed("not-yet", waited=3 * 86400), wait=timedelta(seconds=wait))
     assert f"(waited {text} for it)" in verdict.reason
 
 

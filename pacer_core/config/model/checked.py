@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from pacer_core.config.document import decoded
 from pacer_core.config.model.brokers import Broker, Recipient
 from pacer_core.config.model.consumers import Consumer
 from pacer_core.config.model.observability import Health, Logging, Tracing
@@ -103,6 +104,8 @@ class Config:
     log_handlers: tuple[LogHandler, ...] = ()
     disabled: tuple[ConsumerPlan, ...] = ()
     """The consumers that are switched off: their queues go on gathering messages."""
+    sources: Mapping[str, str] = field(factory=dict, repr=False)
+    """By path, the text of every file that was read for it, secrets among them."""
 
     @property
     def state_folder(self) -> Path:
@@ -116,3 +119,15 @@ class Config:
     def queue(self, name: str) -> Queue:
         """Give the queue of that name."""
         return next(queue for queue in self.queues if queue.name == name)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The files that do not say any more what they said when they were read."""
+        return tuple(name for name, text in self.sources.items() if _text(Path(name)) != text)
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return decoded(path.read_bytes())
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -45,7 +45,7 @@ class NotYetPolicy:
     Attributes
     ----------
     for_
-        Counted from the first sight of the message; then it is dead. With 0 it never waits.
+        How long its copies wait for that on the ladder, all in all; then it is dead. With 0 it never waits.
     """
 
     for_: timedelta = timedelta(hours=24)

@@ -49,6 +49,7 @@ class FileLocks:
     """Locks that all processes of one machine see."""
 
     def __init__(self, path: str) -> None:
+        self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._held: set[int] = set()
 
@@ -81,6 +82,19 @@ class FileLocks:
             return False
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, owner)
         return True
+
+    @property
+    def stale(self) -> bool:
+        """Whether others who open the file now lock another one."""
+        try:
+            return not os.path.samestat(os.stat(self._path), os.fstat(self._file))
+        except OSError:
+            return True
+
+    def begin_anew(self) -> None:
+        """Forget all owners: those of a broker's file that has been replaced."""
+        for owner in list(self._held):
+            self.let_go(owner)
 
     def close(self) -> None:
         """Give the descriptor back, and with it every lock."""

@@ -6,9 +6,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from amqp.exceptions import RecoverableConnectionError
 from attrs import define, field, frozen
@@ -21,6 +21,8 @@ from pacer_core.transport.embedded.wakeup import Caller
 
 if TYPE_CHECKING:
     from pacer_core.transport.embedded.watch import Watch
+
+T = TypeVar("T")
 
 _BUSY_SECONDS = 30.0
 
@@ -68,7 +70,7 @@ class Session:
 class Store:
     """One broker. All of a process's connections to it share one store: see `open_store`."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, locks: FileLocks | None = None) -> None:
         self.place = place
         self.connections = 0
         self._process = os.getpid()
@@ -79,10 +81,13 @@ class Store:
         with ExitStack() as opened:
             opened.callback(self._caller.close)
             try:
-                self.locks: Locks = NoLocks() if place.path is None else FileLocks(f"{place.path}-lock")
-                opened.callback(self.locks.close)
+                self.locks: Locks = locks or (
+                    NoLocks() if place.path is None else FileLocks(f"{place.path}-lock")
+                )
+                opened.callback(lambda: self.locks.close())  # of that time: see `hand_over`
                 if place.path is not None:
-                    _create(place.path)
+                    with self.locks.writing():
+                        _create(place.path)
                 self._db = sqlite3.connect(
                     place.path or ":memory:",
                     timeout=_BUSY_SECONDS,
@@ -102,7 +107,40 @@ class Store:
                 raise BrokerError(
                     f"{place.label} cannot be used as a broker: {error}; name another file"
                 ) from error
+            self._file = None if place.path is None else _identity(place.path)
             self._opened = opened.pop_all()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the file is no more what was opened: whoever opens it now reads and writes another one."""
+        if self._file is None:
+            return False
+        locks = self.locks
+        return (
+            not isinstance(locks, FileLocks) or locks.stale or _identity(self.place.path or "") != self._file
+        )
+
+    def hand_over(self) -> FileLocks | None:
+        """Give the locks to the store of the file that is in the place of this one, which has become stale.
+
+        A process has one descriptor of the lock's file, or closing this one's would drop the other's locks.
+        """
+        with self._lock:
+            locks, self.locks = self.locks, NoLocks()
+        if not isinstance(locks, FileLocks):
+            return None
+        if locks.stale:  # another file as well: each has its own locks
+            locks.close()
+            return None
+        locks.begin_anew()
+        return locks
+
+    def _check_file(self) -> None:
+        if self.stale:
+            raise RecoverableConnectionError(
+                f"the broker's file {self.place.label} has been replaced or removed while it was in use; "
+                "what is there now is opened instead"
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -122,6 +160,7 @@ class Store:
                 with self.locks.writing():
                     session = self._begin()
                     try:
+                        self._check_file()
                         yield session
                         self._db.execute("COMMIT")
                     except BaseException:
@@ -129,11 +168,8 @@ class Store:
                             self._db.execute("ROLLBACK")
                         raise
                     self._topology = session.topology
-            except sqlite3.Error as error:
-                raise RecoverableConnectionError(
-                    f"the broker {self.place.label} failed: {error}; see that its disk has room and its file "
-                    "is there"
-                ) from error
+            except (sqlite3.Error, OSError) as error:
+                raise self._failed(error) from error
         watch = self.watch
         if session.due is not None and watch is not None:
             watch.falls_due(session.due)
@@ -149,15 +185,26 @@ class Store:
 
     def version(self) -> int:
         """Give a number that changes when another process has written."""
-        with self._lock:
-            number: int = self._db.execute("PRAGMA data_version").fetchone()[0]
-            return number
+        self._check_file()
+        return self._look(lambda: int(self._db.execute("PRAGMA data_version").fetchone()[0]))
 
     def dead(self) -> list[int]:
         """Give the owners whose process has ended without giving back what it held."""
-        with self._lock:
-            owners = [number for (number,) in self._db.execute("SELECT id FROM owners")]
+        owners = self._look(lambda: [number for (number,) in self._db.execute("SELECT id FROM owners")])
         return [owner for owner in owners if self.locks.is_dead(owner)]
+
+    def _look(self, look: Callable[[], T]) -> T:
+        """Read outside of a transaction; fails as one does."""
+        with self._lock:
+            try:
+                return look()
+            except sqlite3.Error as error:
+                raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> RecoverableConnectionError:
+        return RecoverableConnectionError(
+            f"the broker {self.place.label} failed: {error}; see that its disk has room and its file is there"
+        )
 
     def call(self, addresses: Iterable[str]) -> None:
         """Wake connections outside of a transaction."""
@@ -168,8 +215,23 @@ class Store:
         self._opened.close()
 
 
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
 def _create(path: str) -> None:
-    """Make a file that nobody else may read: messages may hold personal data. One that is there stays."""
+    """Make a file that nobody else may read: messages may hold personal data. One that is there stays.
+
+    What SQLite kept beside one that was removed is not of this one, and would be read into it.
+    """
+    if not os.path.exists(path):
+        for ending in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.unlink(f"{path}{ending}")
     with suppress(FileExistsError):  # opening and closing it would drop SQLite's locks on it
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
@@ -188,7 +250,9 @@ def open_store(place: Place) -> Store:
     """
     with _registry:
         key = (os.getpid(), place)
-        if key not in _stores:
+        if key in _stores and _stores[key].stale:  # those who have it open find out, and give it back
+            _stores[key] = Store(place, _stores.pop(key).hand_over())
+        elif key not in _stores:
             _stores[key] = Store(place)
         _stores[key].connections += 1
         return _stores[key]
@@ -199,7 +263,9 @@ def release_store(store: Store) -> None:
     with _registry:
         store.connections -= 1
         if store.connections == 0 and store.place.path is not None:
-            _stores.pop((os.getpid(), store.place), None)
+            key = (os.getpid(), store.place)
+            if _stores.get(key) is store:
+                del _stores[key]
             store.close()
 
 

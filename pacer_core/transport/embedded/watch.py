@@ -8,13 +8,14 @@ finds makes the sockets of waiting connections readable, so that they may wait o
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 
-from amqp.exceptions import RecoverableConnectionError
-
 from pacer_core.transport.embedded import deadletters, owners
 from pacer_core.transport.embedded.store import Store
+
+log = logging.getLogger("pacer.transport")
 
 TICK = 0.1
 
@@ -52,6 +53,7 @@ class Watch:
         self._version = -1
         self._changed = threading.Event()
         self._stopped = False
+        self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="pacer embedded broker", daemon=True)
         self._thread.start()
 
@@ -76,10 +78,17 @@ class Watch:
                 if time.monotonic() >= look:
                     look = time.monotonic() + TICK
                     self._look()
-            except RecoverableConnectionError:
-                # Its file is damaged or its disk full: those who wait meet the same error, and can say so.
+                    self._trouble = ""
+            except Exception as error:
+                # Its file is damaged or replaced, its disk full, no descriptor left: whatever it is, without
+                # this thread no retry would ever fall due. It looks again, and those who wait meet the same
+                # error and can say so.
                 self._due, self._version = None, -1
-                self._call()
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    log.warning("the embedded broker's watch: %s; it goes on", error)
+                look = max(look, time.monotonic() + TICK)
+                self._tell()
             pause = look - time.monotonic()
             if self._due is not None:
                 pause = min(pause, self._due / 1000 - time.time())
@@ -99,6 +108,12 @@ class Watch:
             with self._store.transaction() as session:
                 self._due = deadletters.next_due(session)
             self._call()
+
+    def _tell(self) -> None:
+        try:
+            self._call()
+        except OSError:  # the same trouble; whoever waits looks by itself before long
+            log.debug("the embedded broker's watch cannot call", exc_info=True)
 
     def _call(self) -> None:
         self._store.call(list(self.listeners))
