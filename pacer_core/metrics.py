@@ -146,10 +146,9 @@ class Board:
 
     def __init__(self, shape: Shape, path: Path | None = None) -> None:
         self._shape = shape
-        head = _head(shape)
+        head, size = _sized(shape)
         self._names = list(shape.series())
-        numbers, texts = _NUMBER * len(self._names), _TEXT * (len(shape.spaces) + 2)
-        size = len(head) + numbers + texts
+        numbers = _NUMBER * len(self._names)
         memory = bytearray(head.ljust(size, b"\0")) if path is None else _mapped(path, head, size)
         view = memoryview(memory)
         self._memory = view
@@ -283,7 +282,8 @@ def provide(shape: Shape, path: Path) -> None:
 
 def _sized(shape: Shape) -> tuple[bytes, int]:
     head = _head(shape)
-    return head, len(head) + _NUMBER * sum(1 for _ in shape.series()) + _TEXT * (len(shape.spaces) + 1)
+    texts = len(shape.spaces) + 2  # the hottest key of each, and why it does nothing, or sets something aside
+    return head, len(head) + _NUMBER * sum(1 for _ in shape.series()) + _TEXT * texts
 
 
 def _provide(path: Path, head: bytes, size: int) -> None:

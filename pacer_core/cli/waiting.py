@@ -13,6 +13,7 @@ from pacer_core.cli.dead import prepare
 from pacer_core.cli.listing import list_letters, show_letter
 from pacer_core.cli.options import config_option
 from pacer_core.cli.piles import WAITING
+from pacer_core.errors import BrokerError
 from pacer_core.transport.letters import DeadLetter, hastened
 from pacer_core.transport.publish import Publisher
 
@@ -59,8 +60,8 @@ def now(ctx: click.Context, /, **choice: Any) -> None:
     act = prepare(WAITING, "send", **choice)
     with closing(Publisher(act.config.broker)) as publisher:
 
-        def copy(letters: Sequence[DeadLetter]) -> None:
-            publisher.publish([hastened(one) for one in letters])
+        def copy(letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
+            return publisher.publish_each([hastened(one) for one in letters])
 
         ctx.exit(act.run(copy, "Send {count} back to {targets} now?", "sent back"))
 

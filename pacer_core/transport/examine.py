@@ -11,7 +11,7 @@ from amqp.exceptions import AccessRefused, NotFound
 from attrs import frozen
 
 from pacer_core.config.model import Broker, Config, Queue, Recipient
-from pacer_core.errors import BrokerError
+from pacer_core.errors import BrokerError, PermissionRefusedError
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.limits import limits, warnings
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
@@ -118,7 +118,7 @@ def _queues(connection: Any, config: Config, missing: list[str]) -> Iterator[Tro
 def _refusals(declarer: Declarer, queue: Queue, config: Config) -> Iterator[Trouble]:
     try:
         declarer.work_queue(queue, reader(config, queue.name))
-    except AccessRefused as error:
+    except (AccessRefused, PermissionRefusedError) as error:
         yield _refused(config.broker, error, f"may not declare queue {queue.name!r}")
     except BrokerError as error:
         what, _, hint = str(error).partition("; ")

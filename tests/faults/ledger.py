@@ -121,7 +121,7 @@ PLUGIN = """
     SHELF = IntegrationType(name="shelf", options=Options, open=open_shelf, check=Shelf.check,
                             is_away=lambda error: isinstance(error, Away))
 
-    @task(needs=[SHELF])
+    @task(needs=[SHELF], optional=True)
     def shelve(job, ctx):
         ctx[SHELF].check()
         act("", "shelve", job, ctx)

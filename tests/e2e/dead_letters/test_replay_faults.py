@@ -64,7 +64,7 @@ def test_a_letter_that_the_broker_does_not_take_stays_alone_and_no_other_is_sent
     with limited(rabbitmq):
         done = facility.pacer("dead", "replay", "--yes", "--all")
         assert done.code == 1
-        assert "1 left where they are: letter" in done.out
+        assert "1 left where it is: letter" in done.out
         assert "larger than configured max size" in done.out
         assert "9 of 10 letters replayed" in done.out
         again = facility.pacer("dead", "replay", "--yes", "--all")
