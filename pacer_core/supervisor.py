@@ -51,6 +51,7 @@ _MARGIN = 10.0  # beyond shutdownGrace, before a worker that does not end is kil
 _AGAIN = (0.5, 1.0, 2.0)  # seconds before what the system refused is tried again; the last repeats
 _SAID_AGAIN = 30  # refusals after which the log has the same line again
 _LOOK = 2.0  # seconds between looks whether the configuration's files have changed
+_ORPHANED = 2.0  # seconds after which a supervisor that has ended is no longer its worker's parent
 
 
 @frozen
@@ -402,8 +403,12 @@ def _stop_with_parent(worker: Worker) -> None:
     def watch() -> None:
         if parent is not None:
             wait([parent.sentinel])
-            if os.getppid() == parent.pid:  # what ended is the descriptor
-                end_damaged()
+            # A process that dies closes its descriptors a moment before its children are another's.
+            until = time.monotonic() + _ORPHANED
+            while os.getppid() == parent.pid:
+                if time.monotonic() > until:  # what ended is the descriptor alone
+                    end_damaged()
+                time.sleep(0.02)
             log.error("the supervisor is gone; stopping")
             worker.stop("the supervisor's end")
 
