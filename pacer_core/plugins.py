@@ -36,7 +36,7 @@ GROUP = "pacer"
 ACTIVE, BLOCKED, FAILED = "active", "blocked", "failed"
 FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
 CORE_COMMANDS = (
-    *("run", "send", "status", "doctor", "config check", "plugins list"),
+    *("run", "send", "status", "trace", "doctor", "config check", "plugins list"),
     *("waiting list", "waiting show", "waiting now", "waiting discard"),
     *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
 )

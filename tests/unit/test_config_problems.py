@@ -369,7 +369,7 @@ def test_a_word_where_keys_belong_is_told_so_in_the_words_of_yaml(post: Site) ->
 
 
 def test_a_file_that_is_no_text_is_a_problem(site: Site) -> None:
-    (site.folder / "pacer.yaml").write_bytes(b"\xff\xfe\x00bro")
+    (site.folder / "pacer.yaml").write_bytes(b"\xff\xfa\x00bro")
     _, problems = check(site.folder / "pacer.yaml")
     assert [one.code for one in problems] == [Code.SYNTAX]
 

@@ -92,7 +92,7 @@ def parameter(name: str, value: Any, **more: Any) -> dict[str, Any]:
             {"datafiles[0].location": "has a name longer than 255 characters"},
         ),
         (
-            dataset_message(datafiles=[{"location": "x/" * 256}]),
+            dataset_message(datafiles=[{"location": "x/" * 257}]),
             {"datafiles[0].location": "is longer than 511 characters"},
         ),
         (

@@ -136,7 +136,7 @@ def test_only_regular_files_of_a_bearable_size_are_read(visit: Visit) -> None:
 
 def test_named_files_that_are_not_there_are_waited_for(visit: Visit) -> None:
     visit.write("a.png")
-    with pytest.raises(NotYet, match="1 of 2 files"):
+    with pytest.raises(NotYet, match="not there: 1 of 2"):
         gallery_of(message_of(visit, "gallery/a.png", "gallery/b.png"), options(visit))
     with pytest.raises(NotYet):
         read(f"{visit.location}/gallery/b.png", options(visit))

@@ -52,7 +52,7 @@ def options(templates: PostgreSQL, database: str) -> VisaOptions:
         password=Secret("pass w'ord"),
         time_zone="Europe/Madrid",
         ssl_mode="disable",
-        connect_timeout=timedelta(0),
+        connect_timeout=timedelta(milliseconds=1),
     )
 
 
