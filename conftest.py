@@ -10,9 +10,22 @@ from pacer_core.logs import secrets
 pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab"]
 
 
-# A shell's background jobs ignore Ctrl-C, and so would every process that a test starts and interrupts.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# A shell's background jobs ignore Ctrl-C, what runs under nohup a hang-up, and so would every process that a
+# test starts and sends one.
+for _number in _SIGNALS:
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.fixture(autouse=True)
+def _signals_of_one_test_alone() -> Iterator[None]:
+    """Give signals their handlers back: `pacer run` leaves its process deaf, and tests run it in this one."""
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
