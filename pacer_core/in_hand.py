@@ -27,6 +27,7 @@ from pacer_core.transport.consume import Received, Subscription, Waker
 from pacer_core.transport.limits import Limit
 from pacer_core.transport.renew import Renewal, Renewer
 from pacer_core.transport.settle import NotSettledError
+from pacer_core.transport.signing import Signer
 
 log = logging.getLogger("pacer.worker")
 
@@ -56,6 +57,8 @@ class InHand:
         Told of each in the connection's thread, when the broker has been answered.
     broker
         Where messages that were returned often are copied, to count anew.
+    signer
+        Signs these copies; without one they would be first sights.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class InHand:
         settled: Observer,
         acknowledged: Observer,
         broker: Broker,
+        signer: Signer | None = None,
     ) -> None:
         self._handler, self._threads, self._on_exit, self._waker = handler, threads, on_exit, waker
         self._settled, self._told = settled, acknowledged
@@ -75,7 +79,7 @@ class InHand:
         self._mine: deque[Job] = deque()
         self._together: list[Job] = []
         self._finished: deque[tuple[Received, Delivery | None]] = deque()  # none: it has a fresh copy
-        self._renewer = Renewer(broker, self._renewed)
+        self._renewer = Renewer(broker, signer, self._renewed)
         self._limits: Mapping[str, Limit] = {}
         self._renewing: dict[Received, tuple[float, Job | None]] = {}
         self._refused: deque[tuple[Received, float, Job | None]] = deque()

@@ -59,6 +59,8 @@ class Envelope:
     """For how many seconds its copies have waited for what is still to come (`NotYet`)."""
     returns: int = 0
     """How often a quorum queue has had it back, where the broker counts (``x-delivery-count``)."""
+    restarts: int = 0
+    """How often what a copy said was dropped, since its signature did not fit: it began anew each time."""
 
     @property
     def content_type(self) -> str | None:

@@ -80,7 +80,7 @@ class Shape:
         yield from (("waiting", space) for space in self.spaces)
         yield from (("lost", plugin) for plugin in self.listeners)
         yield from (("counted", consumer, what) for consumer, names in self.counts.items() for what in names)
-        yield from (("held", queue) for queue in self.queues)
+        yield from ((what, queue) for what in ("held", "state_dropped") for queue in self.queues)
         yield from (("in_hand",), ("state",), ("aside",))
 
 
@@ -202,6 +202,11 @@ class Board:
         """Count messages that a plugin was not told of, or could not keep."""
         with self._lock:
             self._numbers[self._at["lost", plugin]] += messages
+
+    def state_dropped(self, queue: str) -> None:
+        """Count a message that claims to be a copy of PACER's, and is handled as new."""
+        with self._lock:
+            self._numbers[self._at["state_dropped", queue]] += 1
 
     def state(self, state: State, trouble: str = "") -> None:
         """Say what the worker is doing, and why it does nothing where that is so."""

@@ -14,6 +14,7 @@ LADDER = (1, 5, 15, 60, 300, 900, 3600, 21600)
 """The steps of the ladder of retry queues, in seconds; a wished delay is rounded up to one of them."""
 _LONGEST_AWAY = 60  # for a system that is away: what waits should not make its absence longer
 _LONGEST_WAIT = 900  # for what is still to come: nobody wants to wait an hour after it has come
+_RESTARTS = 20  # after the first, which an upgrade brings with it
 
 
 @frozen
@@ -35,6 +36,9 @@ def decide(delivery: Delivery, retries: Retries, not_yet: NotYetPolicy) -> Verdi
     the message has waited for that on the ladder for ``not_yet.for_``. No clock has a say: one that is set
     would end it at once, and while PACER or the other message stands still nothing can come. What was put off
     (a system is away, an earlier message of its key waits) waits for ever.
+
+    Where hosts sign with different keys, each begins anew what the other has tried. That lengthens the delays
+    as a failure does, and is counted, so that it ends.
     """
     envelope, waited = delivery.envelope, delivery.envelope.waited
     if delivery.outcome is not Outcome.RETRIED:
@@ -44,13 +48,17 @@ def decide(delivery: Delivery, retries: Retries, not_yet: NotYetPolicy) -> Verdi
     kinds = {failure.kind for failure in delivery.failures}
     failed = not kinds.isdisjoint(("retry", "error"))
     count = envelope.retries + (1 if failed else 0)
+    again = max(envelope.restarts - 1, 0)
+    if again > _RESTARTS and (failed or "not-yet" in kinds):
+        reason = f"{error} ({_begun_anew(envelope.restarts)})"
+        return Verdict(Outcome.DEAD, count, reason=reason, waited=waited)
     if failed:
         if count > retries.limit:
             reason = f"{error} ({_gave_up(retries.limit)})"
             return Verdict(Outcome.DEAD, count, reason=reason, waited=waited)
-        wished = _grown(retries, count) if delivery.delay is None else delivery.delay
+        wished = _grown(retries, count + again) if delivery.delay is None else delivery.delay
         return Verdict(Outcome.RETRIED, count, step=round_up(wished), waited=waited)
-    patience = LADDER[min(envelope.attempt, len(LADDER) - 1)]
+    patience = LADDER[min(envelope.attempt + again, len(LADDER) - 1)]
     if "not-yet" in kinds:
         left = not_yet.for_.total_seconds() - waited
         if left <= 0:
@@ -65,6 +73,13 @@ def decide(delivery: Delivery, retries: Retries, not_yet: NotYetPolicy) -> Verdi
 def _gave_up(limit: int) -> str:
     return (
         f"gave up after {counted(limit, 'retry', 'retries')}" if limit else "not retried: retries.limit is 0"
+    )
+
+
+def _begun_anew(times: int) -> str:
+    return (
+        f"begun anew {times} times, since the signatures of its copies did not fit: give all hosts that "
+        f"share the queue the same processes.signingKeys"
     )
 
 

@@ -42,6 +42,7 @@ from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.limits import Limit, limits
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.settle import Settler
+from pacer_core.transport.signing import Trust, signer_for
 from pacer_core.transport.topology import declare, retry_exchange
 from pacer_core.words import counted
 
@@ -117,7 +118,9 @@ class Worker:
         self._forwarder = Forwarder(config.routes, config.recipients, config.exchanges, config.route_message)
         self._traces = Traces() if config.tracing.enabled else None
         self._notes = Notes(crash_files.notes) if crash_files is not None else None
-        self._settler = Settler(config, self._publisher, self._declare)
+        self._signer = signer_for(config)
+        self._trust = Trust(self._signer, self.board.state_dropped)
+        self._settler = Settler(config, self._publisher, self._declare, self._signer)
         handler = Handler(
             self._by_queue,
             self._settler,
@@ -143,6 +146,7 @@ class Worker:
             self._settled,
             self._acknowledged,
             config.broker,
+            self._signer,
         )
         self._once = self._wait = self._followed = False
         self.exit_code = 0
@@ -215,6 +219,7 @@ class Worker:
                 continue
             try:
                 declare(connection, self._config, self._plans)
+                self._signer.ready()
                 self._limits = limits(connection, self._config, self._by_queue)
                 self._settler.dead_lettering(one.queue for one in self._limits if one.to_dead_queue)
                 self._forwarder.here = name_of(connection, self._config.broker)
@@ -282,7 +287,12 @@ class Worker:
             prefetch = 1  # what one thread has not looked at while it works would be returned unseen
         try:
             subscription = Subscription(
-                connection, queues, prefetch, self._in_hand.arrive, exclusive=self._keyed
+                connection,
+                queues,
+                prefetch,
+                self._in_hand.arrive,
+                exclusive=self._keyed,
+                believe=self._trust,
             )
             self.board.state(State.READING)
             log.info("reading %s", ", ".join(self._by_queue))

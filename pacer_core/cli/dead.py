@@ -21,8 +21,9 @@ from pacer_core.cli.screen import screen
 from pacer_core.config import Config
 from pacer_core.errors import BrokerError
 from pacer_core.transport.dead import among, look, take
-from pacer_core.transport.letters import DeadLetter, Wanted, replayed
-from pacer_core.transport.publish import Publisher
+from pacer_core.transport.letters import DeadLetter, Wanted, believed, replayed
+from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.signing import signer_for
 from pacer_core.words import counted
 
 _SPOOL = 4 << 20
@@ -74,15 +75,31 @@ def replay(ctx: click.Context, /, from_start: bool, **choice: Any) -> None:
     leaves its dead queue when the broker has confirmed its copy, not before.
     """
     act = prepare(DEAD, "replay", **choice)
+    signer = signer_for(act.config)
+    doubted = 0
+
+    def copied(letter: DeadLetter) -> Outgoing:
+        nonlocal doubted
+        envelope = believed(letter, signer)
+        copy = replayed(envelope, pending_only=not from_start)
+        # Of no account where it would say the same.
+        doubted += copy != replayed(letter.envelope, pending_only=not from_start)
+        return signer.signed(copy, envelope.queue)
+
     with closing(Publisher(act.config.broker)) as publisher:
 
         def copy(letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
-            return publisher.publish_each(
-                [replayed(one.envelope, pending_only=not from_start) for one in letters]
-            )
+            return publisher.publish_each([copied(one) for one in letters])
 
         how = "from the start" if from_start else "with what is pending"
-        ctx.exit(act.run(copy, f"Replay {{count}} to {{targets}}, {how}?", "replayed"))
+        code = act.run(copy, f"Replay {{count}} to {{targets}}, {how}?", "replayed")
+    if doubted:
+        click.echo(
+            f"{counted(doubted, 'letter')} without a signature that fits: replayed as new, and as published "
+            f"to the queue itself; processes.acceptUnsigned: true believes letters of older releases",
+            err=True,
+        )
+    ctx.exit(code)
 
 
 @dead.command()

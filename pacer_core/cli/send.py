@@ -20,8 +20,10 @@ from pacer_core.logs import redact, screen
 from pacer_core.suggest import did_you_mean
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import BATCH
+from pacer_core.transport.headers import new_headers
 from pacer_core.transport.letters import replayed
 from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.signing import Signer, signer_for
 from pacer_core.transport.topology import declare
 from pacer_core.words import counted
 
@@ -66,7 +68,7 @@ def send(
     with closing(connection):
         declare(connection, config)
     with closing(Publisher(config.broker)) as publisher:
-        failed = sum(_send_letters(publisher, path, where) for path in letters)
+        failed = sum(_send_letters(publisher, path, where, signer_for(config)) for path in letters)
         for path in plain:
             correlation_id = str(uuid4())
             media = content_type or mimetypes.guess_type(path.name)[0]
@@ -104,7 +106,7 @@ def _inside(path: Path) -> list[Path]:
     return files
 
 
-def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None) -> int:
+def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None, signer: Signer) -> int:
     """Send the letters of one file or folder; give how many the broker did not take."""
     count, left = 0, Counter[str]()
     batch: list[Outgoing] = []
@@ -123,7 +125,12 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
         message = replayed(envelope)
         if where is not None:
             message = evolve(message, exchange=where[0], routing_key=where[1])
-        batch.append(message)
+        # By way of an exchange it is a new message: whichever queues take it, and no copy of theirs.
+        batch.append(
+            evolve(message, headers=new_headers(message.headers))
+            if message.exchange
+            else signer.signed(message, message.routing_key)
+        )
         if len(batch) >= BATCH:
             flush()
     flush()

@@ -49,6 +49,7 @@ class _All(Collector):
         yield from _tasks(snapshots)
         yield _confirms(snapshots)
         yield _lost(snapshots)
+        yield _dropped(snapshots)
         yield from _workers(self.workers)
         yield from _integrations(self.workers)
         yield _hottest(self.workers)
@@ -115,6 +116,17 @@ def _lost(snapshots: Sequence[Snapshot]) -> Metric:
     )
     for plugin in dict.fromkeys(name for one in snapshots for name in one.shape.listeners):
         family.add_metric([plugin], _sum(snapshots, ("lost", plugin)))
+    return family
+
+
+def _dropped(snapshots: Sequence[Snapshot]) -> Metric:
+    family = CounterMetricFamily(
+        "pacer_copies_not_believed",
+        "Messages with PACER's own headers, and without a signature that fits: they are handled as new.",
+        labels=["queue"],
+    )
+    for queue in dict.fromkeys(name for one in snapshots for name in one.shape.queues):
+        family.add_metric([queue], _sum(snapshots, ("state_dropped", queue)))
     return family
 
 

@@ -18,7 +18,7 @@ from pacer_core.messages import Envelope
 from pacer_core.transport.buffered import Channel
 from pacer_core.transport.connection import contents
 from pacer_core.transport.deliver import Take
-from pacer_core.transport.headers import reader
+from pacer_core.transport.headers import Believe, reader
 
 BATCH = 64
 """Messages that are handed out, and acknowledged, between two looks at anything else."""
@@ -101,8 +101,9 @@ class Subscription:
         on_message: Callable[[Received], None],
         *,
         exclusive: bool = False,
+        believe: Believe | None = None,
     ) -> None:
-        self._connection = connection
+        self._connection, self._believe = connection, believe
         self._on_message = on_message
         self._channel = connection.channel()
         self._socket: socket.socket = connection.connection.sock
@@ -143,7 +144,7 @@ class Subscription:
         def opener(
             delivery_info: Mapping[str, Any], properties: Mapping[str, Any], headers: Mapping[str, Any]
         ) -> Take:
-            envelope = reader(queue.name, delivery_info, properties, headers)
+            envelope = reader(queue.name, delivery_info, properties, headers, self._believe)
             return lambda number, body: self._on_message(Received(envelope(body), self, number))
 
         def take(message: Any) -> None:

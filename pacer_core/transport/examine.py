@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import Any
 from uuid import uuid4
@@ -13,8 +13,9 @@ from attrs import frozen
 from pacer_core.config.model import Broker, Config, Queue, Recipient
 from pacer_core.errors import BrokerError, PermissionRefusedError
 from pacer_core.transport.connection import connect, hang_up
-from pacer_core.transport.limits import limits, warnings
+from pacer_core.transport.limits import Warned, limits, warnings
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
+from pacer_core.transport.signing import Weakness, signer_for, weaknesses
 from pacer_core.transport.status import counts, losses
 from pacer_core.transport.topology import Declarer, reader
 
@@ -53,19 +54,25 @@ def examine_main(config: Config) -> Examined:
     connection = connect(config.broker, "doctor")
     try:
         server = _server(connection)
+        signer = signer_for(config)
         if config.broker.embedded:
-            return Examined(server)
+            return Examined(server, warnings=_troubles(weaknesses(signer)))
         missing: list[str] = []
         troubles = list(_queues(connection, config, missing))
         troubles += _foreign_exchanges(connection, config)
         read = {name for plan in config.consumers for name in plan.config.queues}
-        warned = warnings(config, limits(connection, config, read))
+        warned: list[Warned | Weakness] = [
+            *warnings(config, limits(connection, config, read)),
+            *weaknesses(signer),
+        ]
     finally:
         hang_up(connection)
     troubles += _publishing(config.broker)
-    return Examined(
-        server, tuple(missing), tuple(troubles), tuple(Trouble(one.detail, one.advice) for one in warned)
-    )
+    return Examined(f"{server}; {signer.told}", tuple(missing), tuple(troubles), _troubles(warned))
+
+
+def _troubles(warned: Iterable[Warned | Weakness]) -> tuple[Trouble, ...]:
+    return tuple(Trouble(one.detail, one.advice) for one in warned)
 
 
 def examine_recipient(config: Config, recipient: Recipient) -> Examined:

@@ -14,6 +14,7 @@ LIMIT = 16 * 1024
 _FRAME = 131_064  # RabbitMQ closes the connection where properties and headers together are longer
 _PROPERTIES = 4 * 1024  # thirteen short strings of 255 bytes, and some more
 _LONGEST_NAME = 255
+_SIGNATURE = 128  # bytes of the header that signs all of them
 
 
 def size(value: Any) -> int:
@@ -65,8 +66,9 @@ def together(publishers: Mapping[str, Any], own: dict[str, Any], prefix: str) ->
 def fitted(own: dict[str, Any], prefix: str) -> dict[str, Any]:
     """Shorten what may be shortened, the least needed first, until everything is within the limit."""
     own = dict(own)
+    room = LIMIT - _SIGNATURE
     for name, shorten in _STEPS:
-        if sum(size(value) + len(prefix) + len(name) for name, value in own.items()) <= LIMIT:
+        if sum(size(value) + len(prefix) + len(name) for name, value in own.items()) <= room:
             break
         if name in own:
             own[name] = shorten(own[name])

@@ -31,7 +31,7 @@ _SHORT = 255  # what AMQP calls a short string
 _LONG = LIMIT // 2  # nothing that PACER writes is longer, but for facts
 _MOST = 1_000_000_000  # attempts: one a second for thirty years
 
-_FACTS = f"{PREFIX}facts"
+_VERSION = f"{PREFIX}version"
 _HARMFUL = frozenset({"expiration", "user_id", "application_headers"})
 _DROPPED_PROPERTIES = ("expiration", "user_id", "delivery_mode", "application_headers")
 _DROPPED_HEADERS = (
@@ -49,26 +49,37 @@ _DROPPED_HEADERS = (
 _COUNTERS = ("x-delivery-count", "x-acquired-count")
 
 
+Believe = Callable[[str, bytes, Mapping[str, Any], Mapping[str, Any]], bool]
+"""Says of a queue, a body, properties and PACER's own headers whether PACER has written these."""
+
+
 def read_envelope(
     body: bytes,
     queue: str,
     delivery_info: Mapping[str, Any],
     properties: Mapping[str, Any],
     headers: Mapping[str, Any],
+    believe: Believe | None = None,
 ) -> Envelope:
     """Make an envelope of what the broker delivered: a first sight, or a copy that PACER made.
 
-    A header that is not what PACER writes there is passed over: publishers can write any.
+    Publishers can write any header. One that is not what PACER writes there is passed over, and where
+    ``believe`` denies that a copy is PACER's it is a first sight. Only who shows it, and does nothing, may
+    leave that out.
     """
-    return _with_body(vars(_read_model(queue, delivery_info, properties, headers)), body)
+    return _with_body(vars(_read_model(queue, delivery_info, properties, headers, believe, body)), body)
 
 
 def reader(
-    queue: str, delivery_info: Mapping[str, Any], properties: Mapping[str, Any], headers: Mapping[str, Any]
+    queue: str,
+    delivery_info: Mapping[str, Any],
+    properties: Mapping[str, Any],
+    headers: Mapping[str, Any],
+    believe: Believe | None = None,
 ) -> Callable[[bytes], Envelope]:
     """Give what makes envelopes, as `read_envelope` does, of messages that differ in their bodies alone."""
-    if _FACTS in headers:  # what is in them is each message's own: its tasks may change it
-        return lambda body: read_envelope(body, queue, delivery_info, properties, headers)
+    if _VERSION in headers:  # a copy: what it says is about its own body, and its tasks may change its facts
+        return lambda body: read_envelope(body, queue, delivery_info, properties, headers, believe)
     # Spread: a plain dictionary is copied faster than one that shares its keys with a class.
     return partial(_with_body, {**vars(_read_model(queue, delivery_info, properties, headers))})
 
@@ -78,6 +89,8 @@ def _read_model(
     delivery_info: Mapping[str, Any],
     properties: Mapping[str, Any],
     headers: Mapping[str, Any],
+    believe: Believe | None = None,
+    body: bytes = b"",
 ) -> Envelope:
     """Read all but the body; the id is empty, and the time ``None``, where none is given."""
     exchange, routing_key = delivery_info.get("exchange") or "", delivery_info.get("routing_key") or ""
@@ -85,11 +98,15 @@ def _read_model(
     if not headers and _HARMFUL.isdisjoint(properties):  # nearly every first sight
         given = _first_id(properties.get("correlation_id"), properties.get("message_id"))
         return Envelope(b"", queue, exchange, routing_key, headers, properties, redelivered, given)
-    own = {name.removeprefix(PREFIX): value for name, value in headers.items() if name.startswith(PREFIX)}
+    own = own_headers(headers)
     plain = {name: value for name, value in properties.items() if name != "application_headers"}
     foreign = {name: value for name, value in headers.items() if not name.startswith(PREFIX)}
     # Only a copy says where it stands; what PACER sends for the first time has an id and a path.
     copy = own if own.get("version") == VERSION else {}
+    # Not to be believed, and no harm: it can only end its own message the sooner.
+    restarts = _count(copy.get("restarts"))
+    if copy and believe is not None and not believe(queue, body, properties, own):
+        copy, restarts = {}, restarts + 1
     return Envelope(
         body=b"",
         queue=queue,
@@ -112,6 +129,7 @@ def _read_model(
         original=_original(foreign, plain) if not copy else _dict(copy.get("original")),
         # Where nothing was returned yet, the header is a publisher's, or another queue's.
         returns=_count(headers.get(_COUNTERS[0])) if redelivered else 0,
+        restarts=restarts,
     )
 
 
@@ -224,11 +242,24 @@ def _headers(delivery: Delivery, retries: int, more: dict[str, Any]) -> dict[str
         "rejected": {task: cut(reason, shorter) for task, reason in delivery.rejected.items()},
         "facts": orjson.dumps(dict(delivery.facts)).decode(),
     }
+    if envelope.restarts:
+        own["restarts"] = envelope.restarts
     if envelope.path:
         own["path"] = list(envelope.path)
     if envelope.original:
         own["original"] = dict(envelope.original)
     return together(plain_headers(envelope.headers), own | more, PREFIX)
+
+
+def own_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give PACER's own headers, by their names without the prefix."""
+    return {name.removeprefix(PREFIX): value for name, value in headers.items() if name.startswith(PREFIX)}
+
+
+def new_headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give headers without what a copy alone may say: of PACER's own, the id and the path stay."""
+    kept = {f"{PREFIX}correlation-id", f"{PREFIX}path"}
+    return {name: value for name, value in headers.items() if name in kept or not name.startswith(PREFIX)}
 
 
 def plain_headers(headers: Mapping[str, Any]) -> dict[str, Any]:

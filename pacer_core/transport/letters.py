@@ -23,6 +23,7 @@ from pacer_core.transport.deliver import Contents
 from pacer_core.transport.fitting import together
 from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, plain_headers, read_envelope
 from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.signing import Signer
 from pacer_core.transport.topology import dead_queue
 
 Origin = Literal["pacer", "broker", "foreign"]
@@ -84,6 +85,8 @@ class DeadLetter:
     """Bytes of the body."""
     waiting: Waiting | None = None
     """Where it waits on the ladder; ``None`` where it is dead."""
+    own: Mapping[str, Any] = field(factory=dict, repr=False)
+    """PACER's own headers as they came, without their prefix: its signature is over these."""
 
     @property
     def since(self) -> datetime | None:
@@ -126,6 +129,7 @@ def read_letter(message: Contents, queue: str) -> DeadLetter:
         pending=tuple(str(task) for task in _list(own.get("pending"))),
         dead_at=dead_at,
         size=len(message.body),
+        own=own,
     )
 
 
@@ -161,13 +165,28 @@ class Wanted:
         return self.error is None or any(_says(line, self.error) for line in (letter.error, *letter.fields))
 
 
+def believed(letter: DeadLetter, signer: Signer) -> Envelope:
+    """Give the envelope of a letter that is to be acted on: without state that PACER has not written there.
+
+    Where its signature does not fit it is a message that somebody has published to its queue itself.
+    """
+    envelope = letter.envelope
+    if letter.own.get("version") != VERSION or signer.believes(
+        envelope.queue, envelope.body, envelope.properties, letter.own
+    ):
+        return envelope
+    return evolve(
+        envelope, exchange="", routing_key=envelope.queue, done=(), rejected={}, facts={}, original={}
+    )
+
+
 def replayed(envelope: Envelope, *, pending_only: bool = False, queue: str | None = None) -> Outgoing:
     """Give the copy of a dead letter that starts anew in the queue it came from.
 
     Attempts and retries count from the start, and the time it may wait for something (`NotYet`) begins when
     it is next seen: a person has looked and wants it tried like a new one. Correlation id, path, exchange and
     routing key of the first sight stay. With ``pending_only`` tasks that are done do not run again, and the
-    facts that they left are there; tasks that rejected it do run again.
+    facts that they left are there; tasks that rejected it do run again. It is to be signed (`Signer.signed`).
     """
     own: dict[str, Any] = {
         "version": VERSION,

@@ -19,6 +19,7 @@ from pacer_core.errors import BrokerError
 from pacer_core.transport.consume import BATCH, Received
 from pacer_core.transport.headers import copy_properties, renewed_headers
 from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.signing import Signer
 from pacer_core.transport.topology import retry_exchange
 
 log = logging.getLogger("pacer.renew")
@@ -36,16 +37,17 @@ class Renewal:
     ordered: bool = False
     """Whether later messages of its key go behind it, by way of the ladder."""
 
-    def outgoing(self) -> Outgoing:
+    def outgoing(self, signer: Signer | None) -> Outgoing:
         """Give the copy: at the end of its queue, or on its way there through a retry queue."""
         envelope = self.received.envelope
-        return Outgoing(
+        copy = Outgoing(
             exchange=retry_exchange(STEP) if self.ordered else "",
             routing_key=envelope.queue,
             body=envelope.body,
             headers=renewed_headers(envelope, self.consumer),
             properties=copy_properties(envelope),
         )
+        return copy if signer is None else signer.signed(copy, envelope.queue)
 
 
 class Renewer:
@@ -55,8 +57,8 @@ class Renewer:
     message is to be handled as it is.
     """
 
-    def __init__(self, broker: Broker, done: Callable[[Renewal, bool], None]) -> None:
-        self._broker, self._done = broker, done
+    def __init__(self, broker: Broker, signer: Signer | None, done: Callable[[Renewal, bool], None]) -> None:
+        self._broker, self._signer, self._done = broker, signer, done
         self._waiting: queue.SimpleQueue[Renewal | None] = queue.SimpleQueue()
         self._publisher: Publisher | None = None
         self._thread: threading.Thread | None = None
@@ -98,7 +100,7 @@ class Renewer:
             return
         said: Sequence[BrokerError | None]
         try:
-            said = publisher.publish_each([one.outgoing() for one in batch])
+            said = publisher.publish_each([one.outgoing(self._signer) for one in batch])
         except Exception as error:  # whatever it was, each message is still in hand
             log.exception("copies of messages that were returned often could not be made")
             said = [BrokerError(type(error).__name__)] * len(batch)

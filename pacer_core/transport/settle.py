@@ -19,6 +19,7 @@ from pacer_core.policy import Verdict, decide
 from pacer_core.traces import trace_headers
 from pacer_core.transport.headers import PREFIX, copy_headers, copy_properties, dead_headers
 from pacer_core.transport.publish import ForbiddenError, Outgoing, Publisher, UnroutableError
+from pacer_core.transport.signing import Signer, signer_for
 from pacer_core.transport.topology import dead_queue, retry_exchange
 
 log = logging.getLogger("pacer.settle")
@@ -55,8 +56,15 @@ class NotSettledError(PacerError):
 class Settler:
     """Brings deliveries to their end at one broker: first the copies, confirmed, then the ack."""
 
-    def __init__(self, config: Config, publisher: Publisher, declare: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        publisher: Publisher,
+        declare: Callable[[], None],
+        signer: Signer | None = None,
+    ) -> None:
         self._publisher, self._declare = publisher, declare
+        self._signer = signer_for(config) if signer is None else signer
         self._healing, self._healed = threading.Lock(), -HEAL
         # Declared with it, and refused where it is there without.
         self._dead_lettering = {queue.name for queue in config.queues if queue.declare == "active"}
@@ -183,23 +191,25 @@ class Settler:
 
     def _retry(self, delivery: Delivery, verdict: Verdict) -> Outgoing:
         envelope = delivery.envelope
-        return Outgoing(
+        copy = Outgoing(
             exchange=retry_exchange(verdict.step or 1),
             routing_key=envelope.queue,
             body=envelope.body,
             headers=copy_headers(delivery, verdict.retries, verdict.waited),
             properties=copy_properties(envelope),
         )
+        return self._signer.signed(copy, envelope.queue)
 
     def _dead(self, delivery: Delivery, verdict: Verdict) -> Outgoing:
         envelope = delivery.envelope
-        return Outgoing(
+        copy = Outgoing(
             exchange="",
             routing_key=dead_queue(envelope.queue),
             body=envelope.body,
             headers=dead_headers(delivery, verdict.retries, verdict.reason),
             properties=copy_properties(envelope),
         )
+        return self._signer.signed(copy, envelope.queue)
 
     def _follow_up(self, delivery: Delivery, follow_up: FollowUp) -> Sequence[tuple[str, Outgoing]]:
         envelope = delivery.envelope
