@@ -19,7 +19,7 @@ from pacer_core.cli.options import config_option
 from pacer_core.cli.piles import DEAD, Pile, looked, open_, stoppable, walk
 from pacer_core.cli.screen import screen
 from pacer_core.config import Config
-from pacer_core.errors import BrokerError
+from pacer_core.errors import BrokerError, RefusedError
 from pacer_core.transport.dead import among, look, take
 from pacer_core.transport.letters import DeadLetter, Wanted, believed, replayed
 from pacer_core.transport.publish import Outgoing, Publisher
@@ -27,6 +27,10 @@ from pacer_core.transport.signing import signer_for
 from pacer_core.words import counted
 
 _SPOOL = 4 << 20
+_UNSIGNED = RefusedError(
+    "it is not signed, so where it came by is not known, and it would not be forwarded: if it is of a release "
+    "before signatures, set processes.acceptUnsigned: true meanwhile; otherwise export it and look at it"
+)
 Copy = Callable[[Sequence[DeadLetter]], Sequence[BrokerError | None] | None]
 """Says of each letter why it is not done, or ``None``; or nothing, where all are."""
 
@@ -78,18 +82,22 @@ def replay(ctx: click.Context, /, from_start: bool, **choice: Any) -> None:
     signer = signer_for(act.config)
     doubted = 0
 
-    def copied(letter: DeadLetter) -> Outgoing:
+    def copied(letter: DeadLetter) -> Outgoing | BrokerError:
         nonlocal doubted
         envelope = believed(letter, signer)
         copy = replayed(envelope, pending_only=not from_start)
-        # Of no account where it would say the same.
-        doubted += copy != replayed(letter.envelope, pending_only=not from_start)
+        if copy != replayed(letter.envelope, pending_only=not from_start):  # else it is of no account
+            if act.config.routes and "signature" not in letter.own:
+                return _UNSIGNED
+            doubted += 1
         return signer.signed(copy, envelope.queue)
 
     with closing(Publisher(act.config.broker)) as publisher:
 
         def copy(letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
-            return publisher.publish_each([copied(one) for one in letters])
+            copies = [copied(one) for one in letters]
+            said = iter(publisher.publish_each([one for one in copies if isinstance(one, Outgoing)]))
+            return [next(said) if isinstance(one, Outgoing) else one for one in copies]
 
         how = "from the start" if from_start else "with what is pending"
         code = act.run(copy, f"Replay {{count}} to {{targets}}, {how}?", "replayed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from pacer_core import Outcome
@@ -372,3 +373,24 @@ def test_an_investigation_that_is_deleted_meanwhile_is_named(icat: IcatClient, d
     delivery = deliver_to(icat, late, twice=False)
     assert delivery.outcome is Outcome.DEAD
     assert "deleted from ICAT since it was minted" in str(delivery.error)
+
+
+def test_facts_about_another_investigation_mint_and_store_nothing(
+    send: Send, lupo: Lupo, icat: IcatClient
+) -> None:
+    wire = icat.shared.wire
+    (other,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = '20250340039'")
+    first = send()
+    change(icat.shared, doi=None)
+    checked = attrs.evolve(first, done=("check_investigation",))
+    minted = attrs.evolve(first, done=("check_investigation", "mint_proposal"))
+    for before, foreign in (
+        (checked, {"investigation_id": other}),
+        (minted, {"investigation_id": other}),
+        (minted, {"doi": "10.5072/of-somebody-else"}),
+    ):
+        delivery = send(after=attrs.evolve(before, facts={**first.facts, **foreign}), twice=False)
+        assert delivery.outcome is Outcome.DEAD, foreign
+        assert "replay it" in str(delivery.error)
+    assert list(lupo.dois) == [DOI]
+    assert wire.search("SELECT o.name FROM Investigation o WHERE o.doi IS NOT NULL") == []

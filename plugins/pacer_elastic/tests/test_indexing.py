@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from pacer_core import ConsumerType, Outcome
@@ -15,7 +16,8 @@ from pacer_elastic.client import Document, template
 from pacer_http import HttpClient
 from pacer_http.testing import StandIn
 from pacer_icat.operations.options import OperationsOptions
-from plugins.pacer_elastic.tests.conftest import COUNTED, LINKED, REINDEX, Facility
+from plugins.pacer_elastic.tests.conftest import COUNTED, LINKED, REINDEX, STORED, Facility
+from plugins.pacer_icat.tests.support import dataset_message
 from tests.support import Site
 
 Dataset = Callable[..., int]
@@ -186,3 +188,18 @@ def test_parameters_are_fields_of_their_own(facility: Facility, dataset: Dataset
     document = only(facility)
     assert document["scanType"] == document["definition"] == "mesh"
     assert document["parametersCount"] == 1
+
+
+def test_facts_about_another_investigation_are_refused(facility: Facility) -> None:
+    wire = facility.icat.shared.wire
+    (other,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = '20250340039'")
+    stored = facility.store()
+    before = attrs.evolve(stored, done=("store_dataset",))
+    message = dataset_message(investigation="20250340039")
+    again = facility.send(STORED, message, after=before, twice=False)
+    assert again.outcome is Outcome.DEAD, "the dataset is another investigation's"
+    found = facility.reindex()
+    before = attrs.evolve(found, done=("check_investigation",), facts={"investigation_id": other})
+    again = facility.reindex(after=before, twice=False)
+    assert again.outcome is Outcome.DEAD
+    assert "not the one that the message names" in str(again.error)

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from pacer_core import Outcome
@@ -271,3 +272,16 @@ def test_the_integration_opens_checks_and_judges(service: StandIn, visit: Visit)
             ICATPLUS.check(server)
     assert ICATPLUS.is_away(raised.value)
     assert not ICATPLUS.is_away(ValueError())
+
+
+def test_a_gallery_goes_to_no_dataset_of_another_investigation(
+    send: Send, visit: Visit, proxy: Proxy
+) -> None:
+    visit.write("a.png")
+    stored = send(visit.message())
+    before = len(proxy.stored)
+    forged = attrs.evolve(stored, done=("store_dataset",))
+    delivery = send(visit.message(investigation="20250340039"), after=forged, twice=False)
+    assert delivery.outcome is Outcome.DEAD
+    assert "not the one that the message names" in str(delivery.error)
+    assert len(proxy.stored) == before

@@ -241,3 +241,27 @@ def test_options_that_cannot_work_are_refused(option: dict[str, Any], why: str) 
     with pytest.raises(ValueError, match=why) as caught:
         PanoscOptions(**{**good, **option})
     assert "geheim" not in str(caught.value)
+
+
+def test_facts_about_another_investigation_are_refused(facility: Facility, search_api: SearchApi) -> None:
+    search_api.documents.append(document())
+    wire = facility.icat.shared.wire
+    (other,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = '20250340039'")
+    first = facility.send()
+    before = attrs.evolve(first, done=("check_investigation",), facts={"investigation_id": other})
+    delivery = facility.send(after=before, twice=False)
+    assert delivery.outcome is Outcome.DEAD
+    assert "not the one that the message names" in str(delivery.error)
+
+
+def test_a_doi_counts_as_minted_only_where_the_message_mints_it(
+    facility: Facility, search_api: SearchApi, pss: Pss
+) -> None:
+    search_api.documents.append(document("10.5072/of-somebody-else"))
+    first = facility.send()
+    change(facility.icat.shared, doi=None)
+    facts = {**first.facts, "doi": "10.5072/of-somebody-else"}
+    before = attrs.evolve(first, done=("check_investigation",), facts=facts)
+    items = dict(pss.items)
+    assert "has no DOI in ICAT" in str(facility.send(after=before, twice=False).error)
+    assert pss.items == items

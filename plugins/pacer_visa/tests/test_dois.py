@@ -35,14 +35,19 @@ OPERATIONS = ConsumerType(
 class Icat:
     """ICAT as far as the task asks: one investigation."""
 
+    def __init__(self, name: str = "20250330096", visit: str = "bl06", doi: str | None = DOI) -> None:
+        self.name, self.visit, self.doi = name, visit, doi
+
     def one(self, entity: str, **conditions: Any) -> Any:
         assert (entity, conditions) == ("Investigation", {"id": 1})
-        return SimpleNamespace(visitId="bl06")
+        return SimpleNamespace(name=self.name, visitId=self.visit, doi=self.doi)
 
 
-def run(visa: Visa, **changes: Any) -> Delivery:
+def run(visa: Visa, icat: Icat | None = None, **changes: Any) -> Delivery:
     message = {"name": "20250330096", "visit_id": "bl06", "operations": ["mint-proposal"], **changes}
-    return deliver(OPERATIONS, json.dumps(message), integrations={VISA: visa, ICAT: Icat()}, twice=True)
+    return deliver(
+        OPERATIONS, json.dumps(message), integrations={VISA: visa, ICAT: icat or Icat()}, twice=True
+    )
 
 
 @pytest.mark.parametrize("visit", ["bl06", None])
@@ -60,6 +65,16 @@ def test_a_doi_that_matches_nothing_waits(visa: Visa) -> None:
     assert delivery.outcome is Outcome.RETRIED
     assert delivery.failures[0].kind == "not-yet"
     assert f"VISA has no experiment {EXPERIMENT}" in delivery.failures[0].reason
+
+
+@pytest.mark.parametrize(
+    "icat", [Icat(name="20250000001"), Icat(visit="id01"), Icat(doi=None), Icat(doi="10.5072/of-another")]
+)
+def test_what_was_minted_for_another_investigation_is_refused(visa: Visa, read: Read, icat: Icat) -> None:
+    send(visa, USERS, user())
+    send(visa, INVESTIGATIONS, investigation())
+    assert run(visa, icat).outcome is Outcome.DEAD
+    assert read("SELECT doi FROM experiment") == [(None,)]
 
 
 def test_another_operation_does_nothing(visa: Visa) -> None:

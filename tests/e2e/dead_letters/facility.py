@@ -19,6 +19,7 @@ from pacer_core.transport.deliver import Contents
 from pacer_core.transport.headers import dead_headers
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.signing import signer_for
 from tests.support import Site
 
 PLUGIN = """
@@ -86,7 +87,8 @@ class Facility:
 
     def die(self, number: int, **changes: Any) -> None:
         """Put a letter of PACER's into a dead queue."""
-        self.publisher.publish([letter(number, **changes)])
+        copy = letter(number, **changes)
+        self.publisher.publish([signer_for(self.config).signed(copy, copy.routing_key.removesuffix(".dead"))])
 
     def fill(self, count: int, size: int = 0) -> None:
         for first in range(0, count, 500):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pacer_core import Context, Reject, task
-from pacer_datacite.doi import doi_of
+from pacer_datacite.doi import Identity, doi_of
 from pacer_datacite.integration import DATACITE
 from pacer_datacite.metadata import document_of
 from pacer_datacite.minting import mint
+from pacer_datacite.options import DataciteOptions
 from pacer_datacite.proposal import read
-from pacer_icat import ICAT, IcatFault, InvestigationOperations, settled
+from pacer_icat import ICAT, IcatFault, InvestigationOperations, check_found, settled
 
 OPERATION = "mint-proposal"
 
@@ -27,10 +28,7 @@ def mint_proposal(message: InvestigationOperations, ctx: Context) -> None:
         proposal = read(icat, ctx.facts["investigation_id"])
     except IcatFault as fault:
         raise settled(fault) from fault
-    try:
-        doi = doi_of(options.prefix, options.suffix, proposal.identity)
-    except ValueError as error:
-        raise Reject(f"{error}; choose a shorter suffix") from None
+    doi = _doi_of(message, options, proposal.identity)
     _same(proposal.doi, doi)
     document = document_of(proposal, doi, options)
     stored = mint(datacite, document)
@@ -44,15 +42,27 @@ def store_doi(message: InvestigationOperations, ctx: Context) -> None:
     if OPERATION not in message.operations:
         return
     icat = ctx[ICAT].shared.wire
-    doi = ctx.facts["doi"]
+    doi, id_ = ctx.facts["doi"], ctx.facts["investigation_id"]
     try:
-        record = icat.read("Investigation", ctx.facts["investigation_id"])
+        record = icat.read("Investigation", id_)
         if record is None:
             raise Reject(f"the investigation of {doi} has been deleted from ICAT since it was minted")
+        identity = Identity(id_, record["facility"]["name"], record["name"], record["visitId"])
+        if doi != _doi_of(message, ctx[DATACITE].options, identity):
+            raise Reject(f"{doi} is not the DOI of the investigation that the message names: replay it")
         if not _same(record["doi"], doi):
             icat.update(record, doi=doi)
     except IcatFault as fault:
         raise settled(fault) from fault
+
+
+def _doi_of(message: InvestigationOperations, options: DataciteOptions, identity: Identity) -> str:
+    """Give the DOI of the investigation that earlier tasks have found, and that has to be the message's."""
+    check_found(message, identity.id, identity.name, identity.visit_id)
+    try:
+        return doi_of(options.prefix, options.suffix, identity)
+    except ValueError as error:
+        raise Reject(f"{error}; choose a shorter suffix") from None
 
 
 def _same(held: str | None, doi: str) -> bool:

@@ -11,7 +11,13 @@ from pacer_core import ConsumerType, Context, NotYet, Reject, Text, task
 from pacer_elastic.bulk import Refusal
 from pacer_elastic.documents import datasets_of, read
 from pacer_elastic.integration import ELASTIC
-from pacer_icat import ICAT, DatasetReference, InvestigationOperations
+from pacer_icat import (
+    ICAT,
+    DatasetReference,
+    InvestigationOperations,
+    found_dataset,
+    found_investigation,
+)
 
 OPERATION = "reindex"
 _NAMED = 20
@@ -40,7 +46,7 @@ def index_dataset(message: DatasetIndex, ctx: Context) -> None:
 @task(needs=[ICAT, ELASTIC], after=["store_dataset"])
 def index_stored_dataset(message: Any, ctx: Context) -> None:
     """Write the document of the dataset that `store_dataset` has written."""
-    _index(ctx.facts["dataset_id"], None, ctx)
+    _index(found_dataset(message, ctx), None, ctx)
 
 
 @task(needs=[ICAT, ELASTIC], after=["count_dataset"])
@@ -61,7 +67,7 @@ def reindex_investigation(message: InvestigationOperations, ctx: Context) -> Non
     if OPERATION not in message.operations:
         return
     icat = ctx[ICAT]
-    ids = datasets_of(icat, ctx.facts["investigation_id"])
+    ids = datasets_of(icat, found_investigation(message, ctx))
     refused = ctx[ELASTIC].index(read(icat, ids))
     ctx.log.info("datasets indexed: %s of %s", len(ids) - len(refused), len(ids))
     _all_accepted(refused)

@@ -5,6 +5,7 @@ from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
 from pacer_icat.datasets.paths import is_of_the_path
 from pacer_icat.faults import IcatAway, IcatFault
+from pacer_icat.found import check_found, found_dataset, found_investigation
 from pacer_icat.integration import ICAT
 from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investigation, Member
 from pacer_icat.keys import investigation_key
@@ -42,10 +43,13 @@ __all__ = [
     "QueryError",
     "Sample",
     "User",
+    "check_found",
     "check_period",
     "connect",
     "fold",
     "folder",
+    "found_dataset",
+    "found_investigation",
     "investigation_key",
     "is_of_the_path",
     "orcid",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pacer_core import Context, Reject, task
-from pacer_icat import ICAT, Dataset
+from pacer_icat import ICAT, Dataset, check_found, found_dataset
 from pacer_icatplus.files import FileRefusedError, gallery_of, read
 from pacer_icatplus.integration import ICATPLUS
 from pacer_icatplus.progress import Image, load
@@ -15,7 +15,7 @@ from pacer_icatplus.progress import Image, load
 def upload_gallery(dataset: Dataset, ctx: Context) -> None:
     """Upload the images of a dataset to ICAT+, and write their ids into ICAT after each one."""
     icat, server = ctx[ICAT], ctx[ICATPLUS]
-    dataset_id: int = ctx.facts["dataset_id"]
+    dataset_id = found_dataset(dataset, ctx)
     gallery = gallery_of(dataset, server.options)
     for reason, number in gallery.left_out.items():
         ctx.log.warning("dataset %d: files of its gallery are left out (%d): %s", dataset_id, number, reason)
@@ -26,6 +26,7 @@ def upload_gallery(dataset: Dataset, ctx: Context) -> None:
         raise Reject(
             f"the investigation of dataset {dataset_id} has been deleted from ICAT since it was stored"
         )
+    check_found(dataset, ctx.facts["investigation_id"], investigation)
     progress = load(icat, dataset_id, gallery.paths)
     there = {image.path for image in progress.images}
     missing = [path for path in gallery.paths if path not in there]

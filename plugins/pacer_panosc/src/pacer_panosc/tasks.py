@@ -9,11 +9,13 @@ from typing import Any
 from attrs import frozen
 
 from pacer_core import Context, NotYet, Retry, task
-from pacer_icat import ICAT, IcatClient, InvestigationOperations
+from pacer_icat import ICAT, IcatClient, InvestigationOperations, check_found
 from pacer_panosc.client import Item, Run
 from pacer_panosc.integration import PANOSC
 
 OPERATION = "create-panosc-item"
+MINT = "mint-proposal"
+"""The operation that leaves a DOI in the facts."""
 NEVER = "never"
 """Stands in the facts for the last run where there was none."""
 
@@ -24,7 +26,9 @@ def create_panosc_item(message: InvestigationOperations, ctx: Context) -> None:
     if OPERATION not in message.operations:
         return
     panosc = ctx[PANOSC]
-    visit = read(ctx[ICAT], ctx.facts["investigation_id"], ctx.facts.get("doi"))
+    minted = ctx.facts.get("doi") if MINT in message.operations else None
+    visit = read(ctx[ICAT], ctx.facts["investigation_id"], minted)
+    check_found(message, visit.id, visit.name, visit.visit)
     try:
         document = panosc.document(pid_of(panosc.options.pid, visit))
     except NotYet as missing:

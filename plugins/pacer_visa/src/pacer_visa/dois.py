@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pacer_core import Context, NotYet, task
-from pacer_icat import ICAT, InvestigationOperations
+from pacer_core import Context, NotYet, Reject, task
+from pacer_icat import ICAT, InvestigationOperations, check_found
 from pacer_visa.columns import whole
 from pacer_visa.integration import VISA
 from pacer_visa.keys import experiment_id
@@ -17,8 +17,12 @@ def store_visa_doi(message: InvestigationOperations, ctx: Context) -> None:
     """Write the DOI that was minted, and its address, into VISA's experiment; there has to be one."""
     if "doi" not in ctx.facts:
         return  # another operation
-    visit = message.visit_id or ctx[ICAT].one("Investigation", id=ctx.facts["investigation_id"]).visitId
-    experiment = experiment_id(message.name, visit)
+    id_ = ctx.facts["investigation_id"]
+    investigation = ctx[ICAT].one("Investigation", id=id_)
+    check_found(message, id_, investigation.name, investigation.visitId)
+    if str(investigation.doi or "").strip().lower() != ctx.facts["doi"]:
+        raise Reject(f"ICAT's investigation has not the DOI {ctx.facts['doi']} that was stored: replay it")
+    experiment = experiment_id(message.name, message.visit_id or investigation.visitId)
     doi = whole("experiment.doi", "doi", ctx.facts["doi"])
     url = whole("experiment.url", "url", ctx.facts["doi_url"])
     with ctx[VISA].transaction() as connection:
