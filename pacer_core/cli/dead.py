@@ -28,8 +28,8 @@ from pacer_core.words import counted
 
 _SPOOL = 4 << 20
 _UNSIGNED = RefusedError(
-    "it is not signed, so where it came by is not known, and it would not be forwarded: if it is of a release "
-    "before signatures, set processes.acceptUnsigned: true meanwhile; otherwise export it and look at it"
+    "it is not signed, so where it came by is not known, and it would not be forwarded: if it is of a "
+    "release before signatures, set processes.acceptUnsigned: true meanwhile; otherwise export it, and look"
 )
 Copy = Callable[[Sequence[DeadLetter]], Sequence[BrokerError | None] | None]
 """Says of each letter why it is not done, or ``None``; or nothing, where all are."""

@@ -275,13 +275,15 @@ def test_the_integration_opens_checks_and_judges(service: StandIn, visit: Visit)
 
 
 def test_a_gallery_goes_to_no_dataset_of_another_investigation(
-    send: Send, visit: Visit, proxy: Proxy
+    send: Send, visit: Visit, icat: IcatClient, service: StandIn, proxy: Proxy
 ) -> None:
     visit.write("a.png")
     stored = send(visit.message())
     before = len(proxy.stored)
     forged = attrs.evolve(stored, done=("store_dataset",))
-    delivery = send(visit.message(investigation="20250340039"), after=forged, twice=False)
+    other = visit.message(investigation="20250340039")
+    with client_of(service, visit.root) as server:
+        delivery = deliver_to(icat, server, other, after=forged, twice=False)
     assert delivery.outcome is Outcome.DEAD
     assert "not the one that the message names" in str(delivery.error)
     assert len(proxy.stored) == before

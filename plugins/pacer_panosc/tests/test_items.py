@@ -243,8 +243,7 @@ def test_options_that_cannot_work_are_refused(option: dict[str, Any], why: str) 
     assert "geheim" not in str(caught.value)
 
 
-def test_facts_about_another_investigation_are_refused(facility: Facility, search_api: SearchApi) -> None:
-    search_api.documents.append(document())
+def test_facts_about_another_investigation_are_refused(facility: Facility) -> None:
     wire = facility.icat.shared.wire
     (other,) = wire.search("SELECT o.id FROM Investigation o WHERE o.name = '20250340039'")
     first = facility.send()
