@@ -68,7 +68,7 @@ class Signer:
 
     source: Source
     accept_unsigned: bool = False
-    _keys: tuple[bytes, ...] = ()
+    _keys: tuple[bytes, ...] = field(default=(), repr=False)
 
     def ready(self) -> None:
         """Look the keys up.
