@@ -133,5 +133,9 @@ def _light(letter: DeadLetter) -> DeadLetter:
     """Give a letter for the table, without what would fill the memory."""
     waiting = letter.waiting and evolve(letter.waiting, headers={})
     return evolve(
-        letter, failures=(), waiting=waiting, envelope=evolve(letter.envelope, body=b"", headers={})
+        letter,
+        failures=(),
+        own={},
+        waiting=waiting,
+        envelope=evolve(letter.envelope, body=b"", headers={}),
     )

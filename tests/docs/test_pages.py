@@ -21,6 +21,8 @@ from pacer_core.messages import TaskFailure
 from pacer_core.policy import decide
 from pacer_core.testing import deliver
 from pacer_core.transport.headers import PREFIX, copy_headers, dead_headers
+from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.signing import Signer, Source
 from pacer_icat import ICAT, IcatOptions
 from pacer_sandbox import IcatSandbox
 from tests.docs.pages import PAGES, ROOT, Block, blocks, installed
@@ -98,9 +100,12 @@ def test_the_two_bodies_on_the_page_about_messages_give_the_same_message() -> No
 def test_the_reference_lists_every_header_of_a_copy() -> None:
     listed = re.findall(r"^\| `(x-pacer-[\w-]+)`", (REFERENCE / "headers.md").read_text(), re.MULTILINE)
     headers = {"long": "x" * 200_000}
-    envelope = Envelope(b"", "q", headers=headers, path=("here",), original={"expiration": "1"}, waited=5)
+    original = {"expiration": "1"}
+    envelope = Envelope(b"", "q", headers=headers, path=("here",), original=original, waited=5, restarts=1)
     delivery = Delivery(envelope, "c", Outcome.DEAD)
     written = copy_headers(delivery, 0) | dead_headers(delivery, 0, "why")
+    signer = Signer(Source("process", "a test's key", lambda: (b"k" * 32,)))
+    written |= signer.signed(Outgoing("", "q", b"", written), "q").headers
     assert len(listed) == len(set(listed))
     assert set(listed) == {name for name in written if name.startswith(PREFIX)}
 
