@@ -36,7 +36,7 @@ from pacer_core.state import leftovers, occupy
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Waker
 from pacer_core.transport.limits import limits, warnings
-from pacer_core.transport.signing import signer_for, weaknesses
+from pacer_core.transport.signing import signer_for
 from pacer_core.transport.topology import declare
 from pacer_core.worker import EX_STUCK, CrashFiles, Worker, end_damaged
 
@@ -129,7 +129,7 @@ def _declare_once(config: Config) -> None:
         try:
             declare(connection, config)
             warn_of_limits(connection, config)
-            prepare_signing(config)
+            signer_for(config).ready()
         except PermissionRefusedError as error:
             log.warning("%s; the workers go on trying", error)
         except BrokerError:
@@ -143,20 +143,6 @@ def warn_of_limits(connection: Any, config: Config) -> None:
     """Say which queues of somebody else's may drop what is returned to them."""
     read = {name for plan in config.consumers for name in plan.config.queues}
     for one in warnings(config, limits(connection, config, read)):
-        log.warning("%s: %s", one.detail, one.advice)
-
-
-def prepare_signing(config: Config) -> None:
-    """Have the key that copies are signed with before any worker needs it, and say what is weak about it.
-
-    Raises
-    ------
-    BrokerError
-        Where it cannot be had.
-    """
-    signer = signer_for(config)
-    signer.ready()
-    for one in weaknesses(signer):
         log.warning("%s: %s", one.detail, one.advice)
 
 

@@ -15,6 +15,7 @@ from pacer_core.config import load
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.messages import Outcome
 from pacer_core.signals import signals
+from pacer_core.transport.signing import signer_for, weaknesses
 from pacer_core.worker import Worker
 
 log = logging.getLogger("pacer.run")
@@ -44,6 +45,8 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
     settings = evolve(config.logging, log_level="DEBUG") if inline else config.logging
     logs.set_up_run(settings, config.log_handlers)
     _warn(config.consumers)
+    for one in weaknesses(signer_for(config)):
+        log.warning("%s: %s", one.detail, one.advice)
     if not once:
         ctx.exit(supervisor.run(config, inline=inline))
     worker = Worker(config, config.consumers, inline=inline)

@@ -194,6 +194,7 @@ def test_copies_of_a_release_without_signatures_are_believed_where_that_is_said(
     place.publish(JOB | {"name": "b"}, STATE | {"x-pacer-rejected": {}})
     ran = place.once()
     assert ran.out.startswith("2 done"), ran.both
+    assert "acceptUnsigned is true" in ran.err, "it is not forgotten there"
     assert sorted(place.effects) == ["first b 1", "other a 41", "other b 1", "second a 41", "second b 1"]
 
 
