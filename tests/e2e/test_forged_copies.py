@@ -321,3 +321,27 @@ def test_a_key_that_is_too_short_is_an_error(place: Place) -> None:
     assert checked.code != 0
     assert "16 characters" in checked.both
     assert "too short" not in checked.both.replace("is too short", "")
+
+
+def test_a_forged_exchange_is_not_what_forwarding_goes_by(place: Place) -> None:
+    text = place.file.read_text()
+    recipient = (
+        "{name: other, protocol: sqlite, path: %s, forwardingRules: [{fromExchange: user-office}]}"
+        % (place.site.folder / "other.sqlite")
+    )
+    broker = re.search(r"main: ({.*?})}?$", text, re.MULTILINE)
+    assert broker is not None
+    rest = re.sub(r"(?ms)^brokers:.*?(?=^queues)", "", text)
+    exchanges = "exchanges: [{name: user-office, type: topic}]\n"
+    place.file.write_text(f"brokers:\n  main: {broker[1]}\n  recipients: [{recipient}]\n{exchanges}{rest}")
+    place.publish(JOB, STATE)
+    ran = place.once()
+    assert ran.out.startswith("1 done"), ran.both
+    assert not (place.site.folder / "other.sqlite").exists(), "nobody has published there"
+
+    unsigned = {name: value for name, value in STATE.items() if name != "x-pacer-signature"}
+    place.send(Outgoing("", "jobs.dead", b"{}", unsigned | {"x-pacer-error": "of an older release"}, {}))
+    replay = place.site.pacer("dead", "replay", "--all", "--yes", "-c", place.file)
+    assert replay.code == 1
+    assert "would not be forwarded" in " ".join(replay.out.split())
+    assert len(place.take("jobs.dead")) == 1, "nothing is lost"
