@@ -1,4 +1,4 @@
-"""Accounts that no message of ``users`` may touch, and accounts of somebody else; every message comes twice."""
+"""Accounts that no message of ``users`` may touch, and those of somebody else; each message comes twice."""
 
 from __future__ import annotations
 
