@@ -14,7 +14,7 @@ from typing import Any
 from pacer_core import NotYet
 from pacer_datacite.client import LOCAL
 from pacer_datacite.options import DataciteOptions, Funder, Publisher, Rights
-from pacer_datacite.proposal import Award, Instrument, Person, Proposal
+from pacer_datacite.proposal import Award, Instrument, Person, Proposal, said
 from pacer_icat import orcid_uri
 
 log = logging.getLogger("pacer.datacite")
@@ -32,7 +32,7 @@ CONTRIBUTORS = {
 """Roles in ICAT, and what DataCite calls them."""
 
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
-_HANDLE = re.compile(r"(?:https?://hdl\.handle\.net/|hdl:)(\S+/\S+)", re.IGNORECASE)
+_HANDLE = re.compile(r"(?:https?://hdl\.handle\.net/|hdl:)([\w.-]+/\S+)", re.IGNORECASE)
 _FUNDERS = (
     ("https://ror.org/", "ROR"),
     ("https://doi.org/10.13039/", "Crossref Funder ID"),
@@ -162,7 +162,7 @@ def _subjects(proposal: Proposal) -> Iterator[Document]:
     """Give subjects (6)."""
     if proposal.type:
         yield {"subject": proposal.type, "subjectScheme": "Proposal Type"}
-    yield {"subject": proposal.identity.name, "subjectScheme": "Proposal"}
+    yield {"subject": said(proposal.identity.name) or "-", "subjectScheme": "Proposal"}
     for instrument in proposal.instruments:
         if name := instrument.full_name or instrument.name:
             yield {"subject": name, "subjectScheme": "Instrument"}
@@ -247,7 +247,7 @@ def _funding(proposal: Proposal, funder: Funder | None) -> Iterator[Document]:
         found: Document = {"funderName": funder.name}
         if funder.identifier:
             found |= {"funderIdentifier": funder.identifier, "funderIdentifierType": funder.identifier_type}
-        yield {**found, "awardNumber": proposal.identity.name, "awardTitle": proposal.title}
+        yield {**found, "awardNumber": said(proposal.identity.name) or "-", "awardTitle": proposal.title}
     for award in proposal.awards:
         if award.funder:
             yield _award(award)

@@ -40,9 +40,12 @@ def valid_index(_: Any, __: Any, name: str) -> None:
         raise ValueError(f"is no name of an index: {RULE}")
 
 
-def _valid_pattern(_: Any, __: Any, pattern: str) -> None:
-    if not is_index(_WILD.sub("x", pattern)):
-        raise ValueError(f"is no pattern of indexes: * and ? stand for characters; else {RULE}")
+def _valid_patterns(_: Any, __: Any, patterns: tuple[str, ...] | None) -> None:
+    for pattern in patterns or ():
+        if not is_index(_WILD.sub("x", pattern)):
+            raise ValueError(
+                f"{pattern!r} is no pattern of indexes: * and ? stand for characters; else {RULE}"
+            )
 
 
 class Credentials(TypedDict):
@@ -112,9 +115,7 @@ class ElasticOptions(Server):
     """
 
     index: str = field(default="datasets", validator=valid_index)
-    indexes: tuple[str, ...] | None = field(
-        default=None, validator=validators.optional(validators.deep_iterable(_valid_pattern))
-    )
+    indexes: tuple[str, ...] | None = field(default=None, validator=_valid_patterns)
 
     def may_write(self, index: str) -> bool:
         """Tell whether a message may name an index."""
