@@ -11,9 +11,9 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pacer_core import NotYet
+from pacer_core import NotYet, Reject
 from pacer_datacite import Funder, Identity, Publisher
-from pacer_datacite.metadata import attributes_of, document_of, orcid
+from pacer_datacite.metadata import attributes_of, document_of
 from pacer_datacite.proposal import Award, Instrument, Person, Proposal
 from pacer_datacite.schema import problems
 from plugins.pacer_datacite.tests.support import options_of
@@ -217,7 +217,10 @@ def test_all_that_is_missing_is_named_and_waited_for() -> None:
     ],
 )
 def test_an_orcid_id_counts_where_its_last_digit_agrees(given: str | None, identifier: str | None) -> None:
-    assert orcid(given) == identifier
+    person = evolve(LISE, role="Participant", orcid=given)
+    (found,) = document(evolve(PROPOSAL, people=(person,)))["creators"]
+    held = [one["nameIdentifier"] for one in found.get("nameIdentifiers", ())]
+    assert held == ([] if identifier is None else [identifier])
 
 
 @pytest.mark.parametrize(
@@ -328,3 +331,42 @@ def texts_in(value: Any) -> Iterator[str]:
         yield value
     for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from texts_in(one)
+
+
+@pytest.mark.parametrize("dots", [".", "..", "..."])
+@pytest.mark.parametrize("what", ["name", "visit_id"])
+def test_a_name_of_dots_leads_to_no_other_page(what: str, dots: str) -> None:
+    names: dict[str, Any] = {what: dots}
+    identity = evolve(PROPOSAL.identity, **names)
+    options = options_of(landing_page="https://data.example.org/{name}/{visit}/{id}")
+    with pytest.raises(Reject, match="dots alone"):
+        document_of(evolve(PROPOSAL, identity=identity), "10.12345/x", options)
+
+
+@pytest.mark.parametrize("name", ["../../x", "a?b#c", "a/b", "javascript:alert(1)", '"><script>'])
+def test_a_name_is_one_segment_of_a_page(name: str) -> None:
+    identity = evolve(PROPOSAL.identity, name=name)
+    options = options_of(landing_page="https://data.example.org/a/{name}/{id}")
+    url = document_of(evolve(PROPOSAL, identity=identity), "10.12345/x", options)["url"]
+    assert url.count("/") == 5
+    assert not set('?#"<>') & set(url)
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        "javascript:alert(1)//10.1/x",
+        "hdl:javascript:alert(1)//x",
+        "https://evil.example/10.1234/x",
+        "data:,x/y",
+    ],
+)
+def test_what_is_no_identifier_is_related_to_nothing(identifier: str) -> None:
+    instrument = Instrument("bl", "bl", identifier)
+    found = document(evolve(PROPOSAL, publications=(identifier,), datasets=(), instruments=(instrument,)))
+    assert "relatedIdentifiers" not in found
+
+
+def test_what_turns_or_hides_a_text_is_left_out() -> None:
+    found = document(evolve(PROPOSAL, title="a\u202ex\x9b31m\u2066b\ufeff\u200b\x85c"))
+    assert found["titles"][0]["title"] == "ax31mb c"

@@ -104,7 +104,7 @@ def test_every_account_is_what_was_said_last_about_it(
             expected[fold(name)] = (
                 name.lower() + ("" if said["enabled"] else "__user_disabled"),
                 said["first_name"],
-                said["ORCID"] or before[2],
+                before[2] if said["ORCID"] is None else f"https://orcid.org/{said['ORCID']}",
             )
     shared.close()
     rows = plain.search("SELECT u.name, u.givenName, u.orcidId FROM User u WHERE u.name LIKE 'ada%'")

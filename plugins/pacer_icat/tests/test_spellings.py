@@ -204,7 +204,7 @@ def test_inputs_are_linked_in_any_spelling_of_their_folders(
 def test_a_user_has_their_orcid_id_in_one_form(icat: IcatClient, plain: Any, spelt: str) -> None:
     message = user_message(ORCID=spelt, user_list=accounts("db/ada"))
     assert deliver_to(USERS, message, icat).outcome is Outcome.ACKED
-    assert plain.search("SELECT u.orcidId FROM User u WHERE u.name = 'db/ada'") == [ID]
+    assert plain.search("SELECT u.orcidId FROM User u WHERE u.name = 'db/ada'") == [f"https://orcid.org/{ID}"]
 
 
 def test_an_orcid_id_that_is_none_is_left_out_and_the_log_names_whose(
@@ -215,7 +215,7 @@ def test_an_orcid_id_that_is_none_is_left_out_and_the_log_names_whose(
         message = user_message(ORCID=wrong, user_list=accounts("db/ada"))
         assert deliver_to(USERS, message, icat).outcome is Outcome.ACKED
         assert wrong not in caplog.text
-    assert plain.search("SELECT u.orcidId FROM User u WHERE u.name = 'db/ada'") == [ID]
+    assert plain.search("SELECT u.orcidId FROM User u WHERE u.name = 'db/ada'") == [f"https://orcid.org/{ID}"]
     assert f"user {user_message()['id']}: what the message gives as ORCID iD is none" in caplog.text
 
 

@@ -16,6 +16,8 @@ from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.people import Sync, accounts, user_message
 from plugins.pacer_icat.tests.support import deliver_to
 
+ORCID = "https://orcid.org/0000-0002-1825-0097"
+
 
 @pytest.fixture
 def sync_user(icat: IcatClient) -> Sync:
@@ -40,7 +42,7 @@ def test_a_person_becomes_a_user_for_each_account(sync_user: Sync, plain: Any) -
     assert sorted(found) == ["ada", "ada2"]
     for one in found.values():
         assert (one.givenName, one.familyName, one.fullName) == ("Ada", "L", "Ada L")
-        assert (one.email, one.orcidId) == ("ada@example.org", "0000-0002-1825-0097")
+        assert (one.email, one.orcidId) == ("ada@example.org", ORCID)
         assert one.affiliation == "Analytical Engines"
 
 
@@ -67,7 +69,7 @@ def test_what_a_message_leaves_out_stays(sync_user: Sync, plain: Any) -> None:
     sync_user()
     sync_user(ORCID=None, affiliation=None)
     for one in read(plain).values():
-        assert one.orcidId == "0000-0002-1825-0097"
+        assert one.orcidId == ORCID
         assert one.affiliation == "Analytical Engines"
 
 

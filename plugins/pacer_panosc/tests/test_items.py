@@ -145,6 +145,22 @@ def test_a_pid_that_does_not_tell_documents_apart_is_named(
     assert pss.items == {}
 
 
+def test_a_pid_of_dots_is_refused_and_not_tried_again(
+    facility: Facility, search_api: SearchApi, pss: Pss
+) -> None:
+    search_api.documents[:] = [document(pid="..")]
+    facility.icat.shared.wire.update(
+        facility.icat.shared.wire.search("SELECT i FROM Investigation i WHERE i.doi IS NOT NULL INCLUDE 1")[
+            0
+        ],
+        doi="..",
+    )
+    delivery = facility.send()
+    assert delivery.outcome is Outcome.DEAD
+    assert "dots alone" in str(delivery.error)
+    assert pss.items == {}
+
+
 def test_documents_that_were_not_asked_for_are_not_taken(
     facility: Facility, search_api: SearchApi, pss: Pss
 ) -> None:

@@ -214,3 +214,26 @@ def test_an_experiment_in_the_hour_that_comes_twice_does_not_end_before_it_begin
     assert send(visa, INVESTIGATIONS, message).outcome is Outcome.ACKED
     assert read("SELECT end_date - start_date = interval '0' FROM experiment") == [(True,)]
     assert "the experiment ends while clocks change" in caplog.text
+
+
+def test_a_number_of_another_proposal_is_a_conflict(visa: Visa, read: Read) -> None:
+    send(visa, INVESTIGATIONS, investigation())
+    before = read("SELECT * FROM proposal"), read("SELECT * FROM experiment")
+    for name, number in (("20259999999", PROPOSAL), ("2025-0330096", None)):
+        delivery = send(visa, INVESTIGATIONS, investigation(name=name, visa_visit_id=number, title="Mine"))
+        assert delivery.outcome is Outcome.DEAD
+        (bad,) = delivery.bad_fields
+        assert bad.path == "visa_visit_id"
+        assert "the number of another proposal" in bad.message
+    assert before == (read("SELECT * FROM proposal"), read("SELECT * FROM experiment"))
+
+
+def test_an_experiment_of_another_proposal_is_a_conflict(visa: Visa, read: Read) -> None:
+    send(visa, INVESTIGATIONS, investigation(name="a", icat_visit_id="b/c", visa_visit_id=1))
+    before = read("SELECT * FROM experiment")
+    other = investigation(name="a/b", icat_visit_id="c", visa_visit_id=2, title="Mine")
+    delivery = send(visa, INVESTIGATIONS, other)
+    assert delivery.outcome is Outcome.DEAD
+    assert [bad.path for bad in delivery.bad_fields] == ["name"]
+    assert read("SELECT * FROM experiment") == before
+    assert read("SELECT count(*) FROM proposal") == [(1,)], "one message is one transaction"

@@ -161,3 +161,25 @@ def test_no_failure_quotes_a_person(visa: Visa, read: Read) -> None:
     assert "table users" in reason
     assert "strict" in reason
     assert not any(text in f"{reason} {delivery.failures[0].trace}" for text in ("Ada", "Lovelace", "ada@"))
+
+
+def test_a_name_of_another_person_is_a_conflict_and_changes_nothing(visa: Visa, read: Read) -> None:
+    send(visa, USERS, user())
+    before = read("SELECT * FROM users"), read("SELECT * FROM pacer_username ORDER BY username")
+    for claimed in ("ada", "ADA ", "áda"):
+        eve = user(id=666, email="eve@example.org", user_list=[{"username": "eve"}, {"username": claimed}])
+        delivery = send(visa, USERS, eve)
+        assert delivery.outcome is Outcome.DEAD
+        (bad,) = delivery.bad_fields
+        assert bad.path == "user_list[1].username"
+        assert "belongs to user 7 in VISA" in bad.message
+        assert "pacer_username" in bad.message
+        assert "ada" not in bad.message
+    assert before == (read("SELECT * FROM users"), read("SELECT * FROM pacer_username ORDER BY username"))
+
+
+def test_a_name_of_somebody_who_is_gone_is_free(visa: Visa, read: Read) -> None:
+    send(visa, USERS, user())
+    read("DELETE FROM users")
+    assert send(visa, USERS, user(id=8)).outcome is Outcome.ACKED
+    assert read("SELECT DISTINCT user_id FROM pacer_username") == [("8",)]

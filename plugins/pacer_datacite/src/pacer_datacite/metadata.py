@@ -14,8 +14,8 @@ from typing import Any
 from pacer_core import NotYet
 from pacer_datacite.client import LOCAL
 from pacer_datacite.options import DataciteOptions, Funder, Publisher, Rights
-from pacer_datacite.proposal import Award, Instrument, Person, Proposal
-from pacer_icat import orcid as orcid_of
+from pacer_datacite.proposal import Award, Instrument, Person, Proposal, said
+from pacer_icat import orcid_uri
 
 log = logging.getLogger("pacer.datacite")
 
@@ -31,9 +31,8 @@ CONTRIBUTORS = {
 }
 """Roles in ICAT, and what DataCite calls them."""
 
-_ORCID = "https://orcid.org/"
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
-_HANDLE = re.compile(r"(?:https?://hdl\.handle\.net/|hdl:)(\S+/\S+)", re.IGNORECASE)
+_HANDLE = re.compile(r"(?:https?://hdl\.handle\.net/|hdl:)([\w.-]+/\S+)", re.IGNORECASE)
 _FUNDERS = (
     ("https://ror.org/", "ROR"),
     ("https://doi.org/10.13039/", "Crossref Funder ID"),
@@ -67,7 +66,7 @@ def document_of(proposal: Proposal, doi: str, options: DataciteOptions) -> Docum
             f"the investigation {proposal.identity.name!r} ({proposal.identity.visit_id!r}) cannot be cited: "
             f"ICAT has no {', '.join(missing)} of it"
         )
-    for user in sorted({one.user for one in proposal.people if one.orcid and orcid(one.orcid) is None}):
+    for user in sorted({one.user for one in proposal.people if one.orcid and orcid_uri(one.orcid) is None}):
         log.warning("what ICAT has as ORCID iD of user %d is none, and is left out of %s", user, doi)
     document: Document = {
         "schemaVersion": KERNEL,
@@ -106,7 +105,7 @@ def _people(people: Iterable[Person], roles: Iterable[str]) -> list[Person]:
     seen: set[str] = set()
     found = []
     for one in chosen:
-        who = {f"user {one.user}", *(() if (iri := orcid(one.orcid)) is None else (iri,))}
+        who = {f"user {one.user}", *(() if (iri := orcid_uri(one.orcid)) is None else (iri,))}
         if seen.isdisjoint(who):
             found.append(one)
         seen |= who
@@ -131,7 +130,7 @@ def _person(person: Person) -> Document:
         found |= {"givenName": person.given_name, "familyName": person.family_name}
     if person.affiliation:
         found["affiliation"] = [{"name": person.affiliation}]
-    if iri := orcid(person.orcid):
+    if iri := orcid_uri(person.orcid):
         found["nameIdentifiers"] = [
             {"nameIdentifier": iri, "nameIdentifierScheme": "ORCID", "schemeUri": "https://orcid.org"}
         ]
@@ -163,7 +162,7 @@ def _subjects(proposal: Proposal) -> Iterator[Document]:
     """Give subjects (6)."""
     if proposal.type:
         yield {"subject": proposal.type, "subjectScheme": "Proposal Type"}
-    yield {"subject": proposal.identity.name, "subjectScheme": "Proposal"}
+    yield {"subject": said(proposal.identity.name) or "-", "subjectScheme": "Proposal"}
     for instrument in proposal.instruments:
         if name := instrument.full_name or instrument.name:
             yield {"subject": name, "subjectScheme": "Instrument"}
@@ -248,7 +247,7 @@ def _funding(proposal: Proposal, funder: Funder | None) -> Iterator[Document]:
         found: Document = {"funderName": funder.name}
         if funder.identifier:
             found |= {"funderIdentifier": funder.identifier, "funderIdentifierType": funder.identifier_type}
-        yield {**found, "awardNumber": proposal.identity.name, "awardTitle": proposal.title}
+        yield {**found, "awardNumber": said(proposal.identity.name) or "-", "awardTitle": proposal.title}
     for award in proposal.awards:
         if award.funder:
             yield _award(award)
@@ -276,9 +275,3 @@ def _unique(documents: Iterable[Document]) -> Iterator[Document]:
         if one not in seen:
             seen.append(one)
             yield one
-
-
-def orcid(text: str | None) -> str | None:
-    """Give an ORCID iD, however it is spelt, as the URI that it is in metadata; ``None`` where it is none."""
-    identifier = orcid_of(text)
-    return None if identifier is None else _ORCID + identifier

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from attrs import field, frozen, validators
 
-from pacer_core import Secret
+from pacer_core import Reject, Secret
 from pacer_datacite.doi import PREFIX, Identity, check_template, fields_of
 from pacer_http import is_url
 
@@ -178,7 +178,19 @@ class DataciteOptions:
         return SYSTEMS.get(self.system, self.system)
 
     def page(self, doi: str, of: Identity) -> str:
-        """Give the landing page of a DOI."""
+        """Give the landing page of a DOI.
+
+        Raises
+        ------
+        Reject
+            Where a name of dots alone would make it another page: browsers take ``..`` away, quoted or not.
+        """
+        for what, text in (("name", of.name), ("visit", of.visit_id)):
+            if f"{{{what}}}" in self.landing_page and not text.strip("."):
+                raise Reject(
+                    f"the landing page of investigation {of.id} would be another one: its {what} is of dots "
+                    f"alone; rename it in ICAT, or use {{id}} or {{doi}} in landingPage"
+                )
         values = {
             "doi": quote(doi),
             "id": str(of.id),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from typing import Any
@@ -12,10 +13,18 @@ from pacer_core import NotYet
 from pacer_datacite.doi import Identity
 from pacer_icat import IcatClient
 
+_UNSEEN = re.compile(
+    "[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+)
+
 
 def said(text: str | None) -> str | None:
-    """Give a text in one line, or ``None`` where it says nothing."""
-    return " ".join(text.split()) or None if text else None
+    """Give a text in one line, or ``None`` where it says nothing.
+
+    What is not seen but turns or hides what is, in terminals and pages, is left out: control characters and
+    those of direction.
+    """
+    return " ".join(_UNSEEN.sub("", text).split()) or None if text else None
 
 
 def all_said(texts: Iterable[str | None]) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from attrs import frozen
 
-from pacer_core import Reject, Retry
+from pacer_core import BadField, Reject, Retry
 from pacer_elastic.bulk import Action, Refusal, send
-from pacer_elastic.options import ElasticOptions, is_index
+from pacer_elastic.options import RULE, ElasticOptions, is_index
 from pacer_http import HttpClient, addressed, segment
 
 _NEVER = (b"illegal_argument_exception", b"invalid_index_name_exception", b"mapper_parsing_exception")
@@ -72,7 +72,13 @@ class Elastic:
         """
         name = index or self.options.index
         if not is_index(name):
-            raise Reject(f"no index can be called {name!r}: lower case, without blanks and most punctuation")
+            raise Reject("no index can be called so", fields=[BadField("index_name", f"has to be {RULE}")])
+        if not self.options.may_write(name):
+            problem = (
+                "is an index that messages may not name: correct the message, or add it to the option "
+                "'indexes' of the integration elastic"
+            )
+            raise Reject(f"the index {name!r} is not written", fields=[BadField("index_name", problem)])
         self._create(name)
         actions = (
             Action(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from fnmatch import fnmatchcase
+from glob import escape
 from typing import Any, TypedDict
 
 from attrs import field, frozen, validators
@@ -11,23 +13,39 @@ from attrs import field, frozen, validators
 from pacer_core import Secret
 from pacer_http import is_url
 
-_INDEX = re.compile(r'[^A-Z\\/*?"<>| ,#:\s]+')
+_INDEX = re.compile(r'[^\\/*?"<>|,#:\s]+')
+_WILD = re.compile(r"[*?]")
 
 
 def is_index(name: str) -> bool:
-    """Tell whether an index may have this name, as Elasticsearch's documentation of ``PUT /index`` has it."""
+    """Tell whether an index may have this name, as Elasticsearch's documentation of ``PUT /index`` has it.
+
+    A leading dot is for the server's own indexes (``.security``), and for hidden ones.
+    """
     return (
         _INDEX.fullmatch(name) is not None
-        and name[0] not in "-_+"
-        and name not in (".", "..")
+        and name.isprintable()
+        and name == name.lower()
+        and name[0] not in "-_+."
         and len(name.encode()) <= 255
     )
+
+
+RULE = "lower case, without blanks and most punctuation, and without a dot, -, _ or + in front"
 
 
 def valid_index(_: Any, __: Any, name: str) -> None:
     """Validate an option, as attrs validators do: the name of an index."""
     if not is_index(name):
-        raise ValueError("is no name of an index: lower case, without blanks and most punctuation")
+        raise ValueError(f"is no name of an index: {RULE}")
+
+
+def _valid_patterns(_: Any, __: Any, patterns: tuple[str, ...] | None) -> None:
+    for pattern in patterns or ():
+        if not is_index(_WILD.sub("x", pattern)):
+            raise ValueError(
+                f"{pattern!r} is no pattern of indexes: * and ? stand for characters; else {RULE}"
+            )
 
 
 class Credentials(TypedDict):
@@ -91,6 +109,15 @@ class ElasticOptions(Server):
     ----------
     index
         The index, or alias, of datasets. Where it does not exist it is created with PACER's mapping.
+    indexes
+        Other indexes that messages may name: names, or patterns (``[datasets-20??, test-*]``). Without it,
+        those that begin with ``index`` and a hyphen.
     """
 
     index: str = field(default="datasets", validator=valid_index)
+    indexes: tuple[str, ...] | None = field(default=None, validator=_valid_patterns)
+
+    def may_write(self, index: str) -> bool:
+        """Tell whether a message may name an index."""
+        patterns = (f"{escape(self.index)}-*",) if self.indexes is None else self.indexes
+        return index == self.index or any(fnmatchcase(index, one) for one in patterns)

@@ -16,7 +16,7 @@ from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
 from pacer_icat.signals import settled
 from pacer_icat.soap import Bean, ref
-from pacer_icat.spellings import folder, orcid, user_name
+from pacer_icat.spellings import folder, orcid, orcid_uri, user_name
 from pacer_icat.users.message import Account, Affiliation, User
 from pacer_icat.wire import parameter_type
 
@@ -53,6 +53,7 @@ __all__ = [
     "investigation_key",
     "is_of_the_path",
     "orcid",
+    "orcid_uri",
     "parameter_type",
     "ref",
     "settled",

@@ -8,6 +8,7 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from pacer_icat.accounts import Accounts
 from pacer_icat.cache import Cache
 from pacer_icat.catalogue import Catalogue
 from pacer_icat.filecounts import FileCounts
@@ -37,6 +38,7 @@ class Shared:
             options, poster or Http(options.endpoint, timeout=options.timeout, ca_file=options.ca_file)
         )
         self.catalogue = Catalogue(self.wire)
+        self.accounts = Accounts(options, self.wire)
         self.counts = FileCounts(options, self.wire)
         self.counted: Cache[tuple[str, int], float] = Cache(seconds=86400.0)
         """When the totals of an entity were last begun to be counted, in seconds since the epoch."""

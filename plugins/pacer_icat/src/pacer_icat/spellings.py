@@ -70,3 +70,12 @@ def orcid(text: str | None) -> str | None:
     if digits[-1] != ("X" if check == 10 else str(check)):
         return None
     return "-".join(digits[start : start + 4] for start in (0, 4, 8, 12))
+
+
+def orcid_uri(text: str | None) -> str | None:
+    """Give an ORCID iD, however it is spelt, as the URI that it is: ``https://orcid.org/0000-0002-1825-0097``.
+
+    ``None`` where it is none.
+    """
+    identifier = orcid(text)
+    return None if identifier is None else f"https://orcid.org/{identifier}"

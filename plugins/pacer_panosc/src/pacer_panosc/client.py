@@ -77,6 +77,10 @@ class Panosc:
             raise Retry("the search API gave documents that it was not asked for: it ignores our filter")
         if not found:
             raise NotYet(f"the search API has no public document {pid!r}")
+        if found[0].get("pid") in (".", ".."):
+            raise Reject(
+                "a document of that pid cannot be an item: it is of dots alone; choose another 'pid'"
+            )
         if len(found) > 1:
             raise Reject(f"the search API has several documents {pid!r}: its pid should tell them apart")
         return found[0]

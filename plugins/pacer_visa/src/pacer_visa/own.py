@@ -1,13 +1,14 @@
 """Tables of PACER's own beside VISA's: what messages do not carry, and VISA has no place for.
 
 ``pacer_stamp`` has the time of the last message about each user, proposal and experiment, so that older ones
-that come late change nothing. ``pacer_username`` has the user of each user name; VISA knows its users by
-number only, investigations name theirs. ``pacer_suspended`` has the quota that a disabled user had.
+that come late change nothing. ``pacer_username`` has the user of each user name, the first who came with it:
+VISA knows its users by number only, investigations name theirs. ``pacer_suspended`` has the quota that a
+disabled user had.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,11 +67,21 @@ def is_news(connection: Connection[Any], subject: str, stamp: datetime) -> bool:
     return noted.fetchone() is not None
 
 
-def remember_usernames(connection: Connection[Any], user: str, usernames: Iterable[str]) -> None:
-    """Note whose these user names are now."""
-    connection.cursor().executemany(
-        "INSERT INTO pacer_username AS known (username, user_id) VALUES (%s, %s) "
-        "ON CONFLICT (username) DO UPDATE SET user_id = EXCLUDED.user_id "
-        "WHERE known.user_id <> EXCLUDED.user_id",
-        [(name, user) for name in sorted(set(usernames))],
-    )
+def remember_usernames(connection: Connection[Any], user: str, usernames: Iterable[str]) -> Mapping[str, str]:
+    """Note whose these user names are; give those that are somebody else's already, with whose.
+
+    A name stays with the first one who came with it, for as long as VISA has that user: whoever else comes
+    with it would take over their experiments.
+    """
+    others: dict[str, str] = {}
+    for name in sorted(set(usernames)):
+        noted = connection.execute(
+            "INSERT INTO pacer_username AS known (username, user_id) VALUES (%s, %s) "
+            "ON CONFLICT (username) DO UPDATE SET user_id = CASE "
+            "WHEN EXISTS (SELECT 1 FROM users WHERE users.id = known.user_id) THEN known.user_id "
+            "ELSE EXCLUDED.user_id END RETURNING known.user_id",
+            [name, user],
+        ).fetchone()
+        if noted is not None and noted[0] != user:
+            others[name] = noted[0]
+    return others

@@ -34,17 +34,46 @@ def sync_visa_proposal(investigation: Investigation, ctx: Context) -> None:
         experiment_id(investigation.name, investigation.visit_id),
     )
     stamp = stamp_of(ctx)
+    name = fold(investigation.name)
     with visa.transaction() as connection:
         # Always in this order: two visits of one proposal may come at the same time.
         if is_news(connection, f"proposal:{proposal}", stamp):
+            _is_its_own(connection, proposal, name)
             _write_proposal(connection, proposal, investigation, visa, options, ctx)
         if not is_news(connection, f"experiment:{experiment}", stamp):
             ctx.log.info("VISA has a newer message about this experiment: nothing to do")
             return
+        _is_its_own_visit(connection, experiment, name)
         _write_experiment(connection, experiment, proposal, investigation, visa, ctx)
         missing = _write_members(connection, experiment, investigation.user_list)
     if missing:
         raise NotYet(f"members are not in VISA yet: {missing} of {len(investigation.user_list)}")
+
+
+def _is_its_own(connection: Connection[Any], proposal: int, name: str) -> None:
+    """Refuse a number that stands for another proposal in VISA: it would get this one's title and dates."""
+    found = connection.execute("SELECT identifier FROM proposal WHERE id = %s", [proposal]).fetchone()
+    if found is not None and found[0] and fold(found[0]) != name:
+        problem = (
+            f"is {proposal}, the number of another proposal in VISA; where both are the same one, correct "
+            "proposal.identifier in VISA, and replay the message"
+        )
+        raise Reject("the proposal is not clear", fields=[BadField("visa_visit_id", problem)])
+
+
+def _is_its_own_visit(connection: Connection[Any], experiment: str, name: str) -> None:
+    """Refuse a visit whose id another proposal's has: with a slash in a name, ``a/b`` and ``c`` give one."""
+    found = connection.execute(
+        "SELECT identifier FROM experiment JOIN proposal ON proposal.id = proposal_id "
+        "WHERE experiment.id = %s",
+        [experiment],
+    ).fetchone()
+    if found is not None and found[0] and fold(found[0]) != name:
+        problem = (
+            "makes, with the visit, the id of another proposal's experiment in VISA: give one of the two "
+            "another name, without a slash"
+        )
+        raise Reject("the experiment is not clear", fields=[BadField("name", problem)])
 
 
 def _write_proposal(

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from pacer_core import Context, Reject, task
+from pacer_core import BadField, Context, Reject, task
 from pacer_icat import User, fold, user_name
 from pacer_visa.client import Visa
 from pacer_visa.columns import cut, whole
@@ -31,7 +31,26 @@ def sync_visa_user(user: User, ctx: Context) -> None:
         _set_quota(connection, key, user.enabled)
         if visa.options.staff_role is not None:
             _set_role(connection, key, visa.options.staff_role, has_it=user.is_staff)
-        remember_usernames(connection, key, (fold(user_name(one.username)) for one in user.user_list))
+        _remember(connection, key, user)
+
+
+def _remember(connection: Connection[Any], key: str, user: User) -> None:
+    """Note the names of a user's accounts; what has been written of them goes where one is another user's."""
+    names = [fold(user_name(one.username)) for one in user.user_list]
+    others = remember_usernames(connection, key, names)
+    if others:
+        raise Reject(
+            "a user name belongs to another person",
+            fields=[
+                BadField(
+                    f"user_list[{place}].username",
+                    f"belongs to user {others[name]} in VISA; where the user office has given it to this "
+                    "person, delete its row of the table pacer_username, and replay the message",
+                )
+                for place, name in enumerate(names)
+                if name in others
+            ],
+        )
 
 
 def _write_employer(connection: Connection[Any], user: User, ctx: Context) -> None:

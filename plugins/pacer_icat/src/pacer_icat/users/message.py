@@ -7,6 +7,8 @@ from attrs import field, frozen, validators
 from pacer_core import Text
 from pacer_icat.fields import Words, read_words
 
+_ACCOUNTS = 100  # of one person; one message names no more rows than a query may ask for
+
 
 @frozen
 class Affiliation:
@@ -43,7 +45,7 @@ class User:
     last_name: Text
     email: Text
     enabled: bool
-    user_list: tuple[Account, ...] = field(validator=validators.min_len(1))
+    user_list: tuple[Account, ...] = field(validator=[validators.min_len(1), validators.max_len(_ACCOUNTS)])
     orcid: Text | None = None
     is_staff: bool = False
     affiliation: Affiliation | None = None

@@ -9,7 +9,7 @@ from attrs import frozen
 from pacer_core import BadField, Reject
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
-from pacer_icat.spellings import orcid, user_name
+from pacer_icat.spellings import orcid_uri, user_name
 from pacer_icat.users.message import User
 from pacer_icat.users.options import UsersOptions
 
@@ -25,6 +25,8 @@ class Wanted:
     name: str
     other: str
     """The name that it has where the person is disabled, or enabled, the other way round."""
+    plain: str
+    """The one of the two under which the person logs in."""
 
 
 @frozen
@@ -64,11 +66,14 @@ def plan(message: User, options: UsersOptions, icat: Shared) -> Plan:
         if longest is not None and len(disabled) > longest:
             problem = f"is longer than {longest} characters with {options.disabled_suffix}"
             bad.append(BadField(f"user_list[{place}].username", problem))
+        if fold(name).endswith(fold(options.disabled_suffix)):
+            problem = f"ends in {options.disabled_suffix}: give the plain name, and 'enabled: false'"
+            bad.append(BadField(f"user_list[{place}].username", problem))
         names = (name, disabled) if message.enabled else (disabled, name)
-        accounts.setdefault(fold(name), Wanted(place, *names))
+        accounts.setdefault(fold(name), Wanted(place, *names, name))
     if bad:
         raise Reject("the user has bad fields", fields=bad)
-    identifier = orcid(message.orcid)
+    identifier = orcid_uri(message.orcid)
     if identifier is None and message.orcid is not None:
         log.warning("user %d: what the message gives as ORCID iD is none, and is left out", message.id)
     values = {

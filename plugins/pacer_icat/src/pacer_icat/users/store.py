@@ -6,13 +6,15 @@ Right with two writers: who comes second finds what the first has made.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from pacer_core import BadField, Reject, Retry
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.faults import IcatFault
 from pacer_icat.soap import Bean, Record
-from pacer_icat.spellings import user_name, user_spellings
+from pacer_icat.spellings import orcid, user_name, user_spellings
+from pacer_icat.users.options import UsersOptions
 from pacer_icat.users.plan import Plan
 
 log = logging.getLogger("pacer.icat.users")
@@ -20,7 +22,7 @@ log = logging.getLogger("pacer.icat.users")
 _TRIES = 8
 
 
-def store(plan: Plan, icat: Shared) -> None:
+def store(plan: Plan, options: UsersOptions, icat: Shared) -> None:
     """Bring ICAT to what the plan says.
 
     Raises
@@ -28,12 +30,13 @@ def store(plan: Plan, icat: Shared) -> None:
     IcatFault
         Where ICAT refuses for a reason other than another writer.
     Reject
-        Where somebody to be disabled is there under both names.
+        Where somebody to be disabled is there under both names, where an account may not be touched, and
+        where one is somebody else's.
     Retry
         Where other writers come in between again and again.
     """
     for _ in range(_TRIES):
-        missing, changes = _compare(plan, icat)
+        missing, changes = _compare(plan, options, icat)
         try:
             icat.wire.create_many(missing)
             for record, values in changes:
@@ -46,7 +49,9 @@ def store(plan: Plan, icat: Shared) -> None:
     raise Retry("others are writing the same users, or PACER's account may not read them")
 
 
-def _compare(plan: Plan, icat: Shared) -> tuple[list[Bean], list[tuple[Record, dict[str, str]]]]:
+def _compare(
+    plan: Plan, options: UsersOptions, icat: Shared
+) -> tuple[list[Bean], list[tuple[Record, dict[str, str]]]]:
     """Give the users that are missing, and those that differ with their new values."""
     there = {
         fold(user_name(record["name"])): record
@@ -63,6 +68,7 @@ def _compare(plan: Plan, icat: Shared) -> tuple[list[Bean], list[tuple[Record, d
     missing: list[Bean] = []
     changes: list[tuple[Record, dict[str, str]]] = []
     twice: list[BadField] = []
+    kept: list[BadField] = []
     for one in plan.accounts:
         record, other = there.get(fold(one.name)), there.get(fold(one.other))
         if record is not None and other is not None:
@@ -73,10 +79,47 @@ def _compare(plan: Plan, icat: Shared) -> tuple[list[Bean], list[tuple[Record, d
             log.warning("users %d and %d: one is the other, disabled; it stays", record.id, other.id)
         record = record or other
         values = {"name": one.name, **plan.values}
-        if record is None:
+        differing = {field: text for field, text in values.items() if _said(record, field) != text}
+        if differing and (why := _untouchable(one.plain, record, plan, options, icat)):
+            kept.append(BadField(f"user_list[{one.place}].username", why))
+        elif record is None:
             missing.append(Bean("User", values))
-        elif differing := {field: text for field, text in values.items() if record[field] != text}:
+        elif differing:
             changes.append((record, differing))
+    if kept:
+        raise Reject("an account is not this message's to change", fields=kept + twice)
     if twice:
         raise Reject("a user cannot be disabled", fields=twice)
     return missing, changes
+
+
+def _said(record: Record | None, field: str) -> str | None:
+    return None if record is None else record[field]
+
+
+def _untouchable(
+    name: str, record: Record | None, plan: Plan, options: UsersOptions, icat: Shared
+) -> str | None:
+    """Tell why an account may not be written, and what to do, without naming it."""
+    if why := options.why_protected(name) or icat.accounts.why_protected(name):
+        return f"is a protected account: {why}; leave it out of the message, and change it in ICAT by hand"
+    if record is not None and _is_of_another(record, plan.values):
+        return (
+            f"belongs to another person: of user {record.id} in ICAT, name, e-mail and ORCID iD are others; "
+            "correct the message, or, where it is the same person, one of these in ICAT"
+        )
+    return None
+
+
+def _is_of_another(record: Record, values: Mapping[str, str]) -> bool:
+    """Tell whether nothing by which one knows a person is the same: one of it may change, not all at once.
+
+    Of a given name alone two people with two ORCID iDs are not one. What either side leaves out says nothing.
+    """
+    before, now = orcid(record["orcidId"]), orcid(values.get("orcidId"))
+    if before is not None and before == now:
+        return False
+    marks = ["email", "familyName"]
+    if before is None or now is None:
+        marks.append("givenName")
+    return all(record[mark] and fold(record[mark]) != fold(values[mark]) for mark in marks)

@@ -18,7 +18,7 @@ def store_user(user: User, ctx: Context) -> None:
     icat = ctx[ICAT].shared
     options: UsersOptions = ctx.options
     try:
-        store(plan(user, options, icat), icat)
+        store(plan(user, options, icat), options, icat)
     except IcatFault as fault:
         raise settled(fault) from fault
 
