@@ -1,4 +1,4 @@
-"""Texts of others made harmless for whoever looks at them: a terminal, a log, and what reads a log by lines."""
+"""Texts of others made harmless for whoever looks at them: a terminal, a log, what reads a log by lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IN_JSON = re.compile(f"[{_CLASS}]".replace("\x00-\x1f", "\x00-\x08\x0b\x0c\x0e-
 
 
 def escaped(text: str) -> str:
-    """Give a text in one line that shows what is in it and does nothing: ``\\n``, ``\\x1b``, ``\\u202e``."""
+    r"""Give a text in one line that shows what is in it and does nothing: ``\n``, ``\x1b``, ``\u202e``."""
     return text if text.isprintable() else _HARMFUL.sub(_spelt, text)
 
 

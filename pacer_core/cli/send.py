@@ -66,7 +66,8 @@ def send(
     with closing(connection):
         declare(connection, config)
     with closing(Publisher(config.broker)) as publisher:
-        failed = sum(_send_letters(publisher, path, where) for path in letters)
+        queues = frozenset(queue.name for queue in config.queues)
+        failed = sum(_send_letters(publisher, path, where, queues) for path in letters)
         for path in plain:
             correlation_id = str(uuid4())
             media = content_type or mimetypes.guess_type(path.name)[0]
@@ -104,8 +105,10 @@ def _inside(path: Path) -> list[Path]:
     return files
 
 
-def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None) -> int:
-    """Send the letters of one file or folder; give how many the broker did not take."""
+def _send_letters(
+    publisher: Publisher, path: Path, where: tuple[str, str] | None, queues: frozenset[str]
+) -> int:
+    """Send the letters of one file or folder, each to one of the queues; give how many were not taken."""
     count, left = 0, Counter[str]()
     batch: list[Outgoing] = []
 
@@ -120,6 +123,12 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
         left.update([redact(str(error)) for error in said if error is not None])
 
     for _, envelope in read(path):
+        if where is None and envelope.queue not in queues:
+            left[
+                "nobody knows the queue that it came from, or the configuration does not have it: say with "
+                "--consumer or --exchange where it is to go"
+            ] += 1
+            continue
         message = replayed(envelope)
         if where is not None:
             message = evolve(message, exchange=where[0], routing_key=where[1])

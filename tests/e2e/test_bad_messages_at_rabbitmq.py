@@ -9,6 +9,7 @@ import amqp
 from amqp.serialization import dumps
 
 from tests.lab import Lab
+from tests.letters import table
 from tests.support import eventually
 
 GOOD = b'{"name": "good"}'
@@ -60,12 +61,6 @@ def test_every_bad_message_is_dead_byte_for_byte_with_one_line_and_the_worker_go
         "first: is not text",
         "number: is not a whole number",
     ]
-
-
-def table(*entries: tuple[bytes, bytes]) -> bytes:
-    """Spell a table of headers: names, and values as they go over the wire."""
-    data = b"".join(pack("B", len(name)) + name + value for name, value in entries)
-    return pack(">I", len(data)) + data
 
 
 class Spelled(amqp.Message):  # type: ignore[misc]  # py-amqp has no types

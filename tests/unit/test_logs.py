@@ -166,7 +166,9 @@ def test_what_others_say_begins_no_line_and_controls_no_terminal(
         assert not others or (kind is Plain and "exc_info" in more)
         assert len(list(read(written.split("\n")))) == 1
         if kind is Ecs and "exc_info" not in more:
-            said = json.loads(written)["message"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            said = (
+                json.loads(written)["message"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            )
             assert "\\udcff" in said or said.endswith(text)
 
 
