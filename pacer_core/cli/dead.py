@@ -18,7 +18,7 @@ from pacer_core.cli.letters import Tally, clean
 from pacer_core.cli.listing import list_letters, show_letter, tell_nothing
 from pacer_core.cli.options import config_option
 from pacer_core.cli.piles import DEAD, Pile, looked, open_, stoppable, walk
-from pacer_core.cli.screen import screen
+from pacer_core.cli.screen import echo, screen
 from pacer_core.config import Config
 from pacer_core.errors import BrokerError
 from pacer_core.suggest import did_you_mean
@@ -160,7 +160,7 @@ class Act:
         self._count()
         for reason, number in self.refused.items():
             place = "it is" if number == 1 else "they are"
-            click.echo(
+            echo(
                 f"{counted(number, self.pile.noun)} left where {place}, since each {reason}: "
                 f"`pacer dead show ID` shows what there is to know, and --to QUEUE sends it there",
                 err=True,

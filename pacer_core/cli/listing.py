@@ -15,7 +15,7 @@ from attrs import evolve
 
 from pacer_core.cli.letters import Tally, clean, dumps, show, show_table, summary, whole
 from pacer_core.cli.piles import DEAD, Pile, looked, open_
-from pacer_core.cli.screen import screen
+from pacer_core.cli.screen import echo, screen
 from pacer_core.config import Config
 from pacer_core.suggest import did_you_mean
 from pacer_core.transport.letters import DeadLetter, Wanted
@@ -71,7 +71,7 @@ def _tell_unknown(config: Config, wanted: Wanted, tally: Tally) -> None:
     if name is not None and name not in names and name not in tally.consumers:
         known = sorted({*names, *tally.consumers} - {""})
         close, others = did_you_mean(name, known), clean(", ".join(known))
-        click.echo(
+        echo(
             f"no consumer {name!r} in {config.file}{close or f'; there are: {others}'}",
             err=True,
         )
@@ -80,7 +80,7 @@ def _tell_unknown(config: Config, wanted: Wanted, tally: Tally) -> None:
 def _tell_elsewhere(tally: Tally) -> None:
     if tally.elsewhere:
         verb = "waits" if tally.elsewhere.total() == 1 else "wait"
-        click.echo(
+        echo(
             f"{counted(tally.elsewhere.total(), 'message')} of this virtual host {verb} to go back to queues "
             f"that are not in this configuration: {clean(', '.join(sorted(tally.elsewhere)))}",
             err=True,
@@ -118,7 +118,7 @@ def show_letter(pile: Pile, file: Path, letter_id: str, body: bool, as_json: boo
     console = screen()
     if len(found) > 1:
         show_table(console, found.values())
-        click.echo(f"\n{counted(len(found) + more, pile.noun)} are called {letter_id}: say which", err=True)
+        echo(f"\n{counted(len(found) + more, pile.noun)} are called {letter_id}: say which", err=True)
         return 1
     (letter,) = found.values()
     if as_json:

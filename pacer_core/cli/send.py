@@ -14,6 +14,7 @@ from attrs import evolve
 
 from pacer_core.cli.export import LETTER, holds_letters, read
 from pacer_core.cli.options import config_option
+from pacer_core.cli.screen import echo
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError, NotTakenError
 from pacer_core.logs import redact, screen
@@ -79,10 +80,10 @@ def send(
                 [Outgoing(*(where or _target(config, consumer)), path.read_bytes(), properties=properties)],
             )
             if error is None:
-                click.echo(f"{path}: confirmed, correlation id {correlation_id}")
+                echo(f"{path}: confirmed, correlation id {correlation_id}")
             else:
                 failed += 1
-                click.echo(f"{path}: not sent: {redact(str(error))}", err=True)
+                echo(f"{path}: not sent: {redact(str(error))}", err=True)
     ctx.exit(69 if failed else 0)
 
 
@@ -138,9 +139,9 @@ def _send_letters(
     flush()
     if not count and not left:
         raise click.UsageError(f"{path} holds no letter: nothing of it was sent")
-    click.echo(f"{path}: {counted(count, 'letter')} confirmed")
+    echo(f"{path}: {counted(count, 'letter')} confirmed")
     for reason, number in left.items():
-        click.echo(f"{path}: {counted(number, 'letter')} not sent: {reason}", err=True)
+        echo(f"{path}: {counted(number, 'letter')} not sent: {reason}", err=True)
     return left.total()
 
 

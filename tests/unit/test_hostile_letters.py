@@ -17,7 +17,7 @@ from pacer_core.transport.letters import DeadLetter, hastened, read_letter, read
 from pacer_core.transport.properties import property_list
 from tests.letters import HOSTILE, ONLY_EMBEDDED
 
-PLACES: Any = pytest.mark.parametrize(
+PLACES = pytest.mark.parametrize(
     ("read", "queue"), [(read_letter, "samples.dead"), (read_waiting, "pacer.retry.3600s")]
 )
 ALL = HOSTILE | ONLY_EMBEDDED
