@@ -30,6 +30,8 @@ _REASON = 500  # bytes of a reason, in a header
 _SHORT = 255  # what AMQP calls a short string
 _LONG = LIMIT // 2  # nothing that PACER writes is longer, but for facts
 _MOST = 1_000_000_000  # attempts: one a second for thirty years
+# Times beyond these are nobody's, and those near the ends of the calendar exist in some time zones only.
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 _FACTS = f"{PREFIX}facts"
 _HARMFUL = frozenset({"expiration", "user_id", "application_headers"})
@@ -315,7 +317,12 @@ def _time(value: Any) -> datetime | None:
         time = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-    return time if time.tzinfo is not None else None
+    return sane(time) if time.tzinfo is not None else None
+
+
+def sane(time: datetime) -> datetime | None:
+    """Give a time that is one in every time zone, and can be reckoned with; else ``None``."""
+    return time if _EARLIEST <= time < _LATEST else None
 
 
 def _json(value: Any) -> dict[str, Any]:

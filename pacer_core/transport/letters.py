@@ -32,6 +32,7 @@ from pacer_core.transport.headers import (
     first_id,
     plain_headers,
     read_envelope,
+    sane,
 )
 from pacer_core.transport.publish import Outgoing
 from pacer_core.transport.topology import dead_queue
@@ -45,8 +46,6 @@ _REASONS = {
     "delivery_limit": "returned more often than the queue allows",
 }
 _ID_LENGTH = 8
-# Times beyond these are nobody's, and those near the ends of the calendar exist in some time zones only.
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 _MOST = 2**53
 """What counts something is no larger, or is no count: JSON's readers know it exactly."""
 
@@ -162,7 +161,6 @@ def _read_letter(message: Contents, queue: str, origins: Origins) -> DeadLetter:
     envelope = read_envelope(
         message.body, came_from, message.delivery_info, message.properties, message.headers
     )
-    envelope = evolve(envelope, first_seen=_sane(envelope.first_seen))
     if not _given_correlation_id(own, message.properties):
         envelope = evolve(envelope, correlation_id="")
     if own.get("version") != VERSION:
@@ -293,8 +291,8 @@ def _read_waiting(message: Contents, queue: str, target: str) -> DeadLetter:
     envelope = read_envelope(message.body, target, message.delivery_info, message.properties, message.headers)
     if not _given_correlation_id(own, message.properties):
         envelope = evolve(envelope, correlation_id="")
-    # What is not ours was seen by somebody else, who knows when.
-    envelope = evolve(envelope, first_seen=_sane(envelope.first_seen) if ours else None)
+    if not ours:  # it was seen by somebody else, who knows when
+        envelope = evolve(envelope, first_seen=None)
     since = _time(own.get("waits-since"))
     digest = _digest(message, f"{queue} {target}", envelope.correlation_id, own.get("waits-since"), [])
     return DeadLetter(
@@ -416,12 +414,7 @@ def _time(value: Any) -> datetime | None:
             return None
     if not isinstance(value, datetime):
         return None
-    return _sane(value if value.tzinfo is not None else value.replace(tzinfo=UTC))
-
-
-def _sane(time: datetime | None) -> datetime | None:
-    """Give a time that is one in every time zone, and can be reckoned with; else ``None``."""
-    return time if time is not None and _EARLIEST <= time < _LATEST else None
+    return sane(value if value.tzinfo is not None else value.replace(tzinfo=UTC))
 
 
 def _word(value: Any) -> str:
