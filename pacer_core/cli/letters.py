@@ -26,6 +26,7 @@ NARROW = 100
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 _DEEPEST = 150  # tables and arrays in one another; orjson writes 254
 _MOST_CAUSES = 1000
+_LONGEST_CAUSE = 1000  # characters: PACER writes no more
 _SHOWN_CAUSES = 10
 
 
@@ -56,13 +57,25 @@ class Tally:
     causes: Counter[tuple[str, str]] = field(factory=Counter)
     """By consumer and error, with what varies in it left out."""
 
+    def see(self, letter: DeadLetter) -> None:
+        """Count one that is this configuration's, whether it matches or not."""
+        self.looked += 1
+        if len(self.consumers) < _MOST_CAUSES:
+            self.consumers.add(letter.consumer)
+
+    def see_elsewhere(self, letter: DeadLetter) -> None:
+        """Count one that is no business of this configuration."""
+        queue = letter.envelope.queue
+        known = queue in self.elsewhere or len(self.elsewhere) < _MOST_CAUSES
+        self.elsewhere[queue if known else "others"] += 1
+
     def add(self, letter: DeadLetter) -> None:
         """Count one that matches."""
         self.matching += 1
         self.queues[letter.queue] += 1
         if not letter.doubt:
             self.targets[letter.envelope.queue] += 1
-        cause = letter.consumer, _VARIES.sub("…", line(letter.error))
+        cause = letter.consumer, _VARIES.sub("…", line(letter.error)[:_LONGEST_CAUSE])
         if cause not in self.causes and len(self.causes) >= _MOST_CAUSES:
             cause = "", "other errors"
         self.causes[cause] += 1

@@ -107,10 +107,9 @@ def looked(pile: Pile, config: Config, tally: Tally) -> Iterator[DeadLetter]:
             for letter in look(connection, queue, read=read, stop=stop):
                 tick()
                 if not pile.acts_on(config, letter):
-                    tally.elsewhere[letter.envelope.queue] += 1
+                    tally.see_elsewhere(letter)
                     continue
-                tally.looked += 1
-                tally.consumers.add(letter.consumer)
+                tally.see(letter)
                 yield letter
     if stop():
         raise click.Abort

@@ -20,8 +20,10 @@ _PLAIN = re.compile(
 )
 # What stands before the lines below a record: `formats.MORE`, or what rsyslog makes of it.
 _MORE = re.compile(r"\t|#011")
-# What `formats.identifiers` writes.
-_PAIR = re.compile(r'(?<!\S)(?P<name>[\w.-]+)=(?P<value>"(?:[^"\\]|\\.)*"|\S+)')
+# What `formats.identifiers` writes, at the end of a text: whatever stands before it, others may have written.
+_NAME, _VALUE = r"[\w.-]+", r'"(?:[^"\\]|\\.)*"|[^\s"\'=;\[\]\\]+'
+_PAIR = re.compile(f"(?P<name>{_NAME})=(?P<value>{_VALUE})")
+_PAIRS = re.compile(f"(?:^|; )({_NAME}=(?:{_VALUE})(?: {_NAME}=(?:{_VALUE}))*)$")
 
 
 @frozen
@@ -129,7 +131,10 @@ def _from_ecs(data: Mapping[str, Any]) -> Entry:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    return {found["name"]: _plain(found["value"]) for found in _PAIR.finditer(text)}
+    described = _PAIRS.search(text)
+    return {
+        found["name"]: _plain(found["value"]) for found in _PAIR.finditer(described[1] if described else "")
+    }
 
 
 def _plain(value: str) -> str:

@@ -26,6 +26,7 @@ from pacer_core.names import step_of
 from pacer_core.transport.deliver import Contents
 from pacer_core.transport.fitting import DEEPEST, nested_beyond, together
 from pacer_core.transport.headers import (
+    FIELDS_SHOWN,
     PREFIX,
     VERSION,
     copy_properties,
@@ -46,6 +47,7 @@ _REASONS = {
     "delivery_limit": "returned more often than the queue allows",
 }
 _ID_LENGTH = 8
+_LONGEST, _FAILURES = 8192, 5  # characters of a text, and failures: PACER writes no more
 _MOST = 2**53
 """What counts something is no larger, or is no count: JSON's readers know it exactly."""
 
@@ -168,7 +170,8 @@ def _read_letter(message: Contents, queue: str, origins: Origins) -> DeadLetter:
         envelope = evolve(envelope, exchange=exchange, routing_key=routing_key)
     dead_at = _time(own.get("dead-at")) or (_time(deaths[0].get("time")) if deaths else None)
     digest = _digest(message, queue, envelope.correlation_id, own.get("dead-at"), deaths)
-    fields = tuple(_word(one) for one in _list(own.get("fields")))
+    given = _list(own.get("fields"))
+    fields = tuple(_word(one) for one in given[:FIELDS_SHOWN])
     return DeadLetter(
         id=b32encode(digest).decode().lower()[:_ID_LENGTH],
         number=int.from_bytes(digest, "big"),
@@ -181,8 +184,8 @@ def _read_letter(message: Contents, queue: str, origins: Origins) -> DeadLetter:
         attempts=envelope.attempt - 1,
         about=_about(own),
         fields=fields,
-        field_count=_int(own.get("field-count"), len(fields)),
-        failures=tuple(_failure(one) for one in _list(own.get("failures")) if isinstance(one, dict)),
+        field_count=_int(own.get("field-count"), len(given)),
+        failures=_failures(own),
         pending=tuple(_word(task) for task in _list(own.get("pending"))),
         dead_at=dead_at,
         size=len(message.body),
@@ -395,13 +398,18 @@ def _error(origin: Origin, own: Mapping[str, Any], deaths: list[Any]) -> str:
     return "put here by somebody else: no PACER headers, no x-death"
 
 
+def _failures(own: Mapping[str, Any]) -> tuple[TaskFailure, ...]:
+    given = _list(own.get("failures"))[:_FAILURES]
+    return tuple(_failure(one) for one in given if isinstance(one, dict))
+
+
 def _failure(table: Mapping[str, Any]) -> TaskFailure:
     trace = table.get("trace")
     return TaskFailure(
         task=_word(table.get("task", "")),
         kind=_word(table.get("kind", "")),
         reason=_word(table.get("reason", "")),
-        trace=trace if isinstance(trace, str) else None,
+        trace=_word(trace) if isinstance(trace, str) else None,
     )
 
 
@@ -418,11 +426,12 @@ def _time(value: Any) -> datetime | None:
 
 
 def _word(value: Any) -> str:
-    """Give a text, or anything else in a header as one; it may be nested deeper than Python writes out."""
-    if isinstance(value, str):
-        return value
+    """Give a text, or anything else in a header as one; it may be nested deeper than Python writes out.
+
+    What is longer than anything that PACER writes would only bury what else there is to see.
+    """
     try:
-        return str(value)
+        return str(value)[:_LONGEST]
     except (RecursionError, ValueError):  # ValueError: a number of more than 4300 digits
         return f"{type(value).__name__} that cannot be written out"
 

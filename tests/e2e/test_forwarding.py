@@ -16,7 +16,7 @@ from pacer_core.logs import Secret
 from pacer_core.messages import Outcome
 from pacer_core.routing import matches
 from pacer_core.transport.connection import connect, contents
-from pacer_core.transport.dead import look
+from pacer_core.transport.dead import DeadLetter, look
 from pacer_core.transport.deliver import Contents
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
@@ -363,7 +363,7 @@ def test_a_loop_ends_whatever_a_publisher_has_written_of_its_path(
             break
     assert ends[Outcome.DEAD] == 1
     assert ends[Outcome.ACKED] <= 3
-    letters = []
+    letters: list[DeadLetter] = []
     for config in (here, there):
         with closing(connect(config.broker, "test")) as connection:
             letters += look(connection, "samples.dead")

@@ -19,7 +19,7 @@ import pytest
 from pacer_core.config import check
 from pacer_core.config.structure import camel
 from pacer_core.errors import PacerError
-from pacer_core.logs import correlation_id
+from pacer_core.logs import correlation_id, identifiers
 from pacer_core.logs.formats import Ecs, Plain
 from pacer_core.logs.reading import read
 from pacer_core.logs.writers import SharedFile
@@ -183,6 +183,16 @@ def test_a_line_below_a_record_is_no_other_record_whoever_keeps_the_log(before: 
         assert (entry.message, dict(entry.labels)) == (None, {})
         assert entry.text == f"it failed {forged}"
         assert entry.more == ("PacerError: a", line, forged, forged)
+
+
+def test_only_what_stands_at_the_end_of_a_record_says_what_a_message_is_about() -> None:
+    about = {"dataset": 'run 1; x=2 "a"', "investigation": "HC-2", "odd": "; user=ada"}
+    for why in ("", "bad dataset=other user=eve", "bad; user=eve", 'bad; user=eve dataset="other"', "a=b"):
+        line = Plain().format(
+            record("%s", name="pacer.settle", args=(f"samples: dead: {why}; {identifiers(about)}",))
+        )
+        (entry,) = read([line])
+        assert entry.labels == about
 
 
 @pytest.mark.parametrize("kind", [Plain, Ecs])
