@@ -19,6 +19,7 @@ from pathlib import Path
 from attrs import asdict, field, frozen
 
 from pacer_core.config.model import Config, ConsumerPlan
+from pacer_core.escapes import escaped
 from pacer_core.messages import IGNORED, Delivery, Outcome
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
@@ -265,7 +266,8 @@ def look(path: Path) -> Snapshot | None:
 
 
 def _text(text: str) -> bytes:
-    return text.encode()[:_TEXT].ljust(_TEXT, b"\0")
+    """Give a text for `/status` and `/metrics`, as far as there is room; it may be of a message."""
+    return escaped(text).encode()[:_TEXT].ljust(_TEXT, b"\0")
 
 
 def _head(shape: Shape) -> bytes:

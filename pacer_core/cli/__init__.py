@@ -6,7 +6,6 @@ import copy
 from typing import Any
 
 import click
-from rich.console import Console
 
 from pacer_core import __version__
 from pacer_core.cli.config import config
@@ -14,6 +13,7 @@ from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
+from pacer_core.cli.screen import complaints, echo
 from pacer_core.cli.send import send
 from pacer_core.cli.status import status
 from pacer_core.cli.trace import trace
@@ -54,11 +54,11 @@ class _Cli(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(str(error))
+            complaints().print(str(error))
             ctx.exit(EX_CONFIG)
         except BrokerError as error:
             _complain(error)
-            click.echo("`pacer doctor` looks further, and says what to do", err=True)
+            echo("`pacer doctor` looks further, and says what to do", err=True)
             ctx.exit(EX_UNAVAILABLE)
         except PacerError as error:
             _complain(error)
@@ -77,7 +77,7 @@ def _joined(first: click.Command | None, second: click.Command) -> click.Command
 
 
 def _complain(error: PacerError) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(screen(f"error: {error}"))
+    complaints().print(screen(f"error: {error}"))
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})

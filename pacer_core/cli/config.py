@@ -11,6 +11,7 @@ import orjson
 from attrs import asdict
 
 from pacer_core.cli.options import config_option
+from pacer_core.cli.screen import echo
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.config.model import ConsumerPlan
@@ -44,18 +45,18 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
             click.secho(str(problem), fg="yellow" if problem.severity == "warning" else "red")
         errors = sum(problem.severity == "error" for problem in problems)
         if found is None:
-            click.echo(counted(errors, "error"))
+            echo(counted(errors, "error"))
         else:
             names = ", ".join(plan.name for plan in found.consumers)
-            click.echo(
+            echo(
                 f"{file} is fine: "
                 + screen(f"{counted(len(found.consumers), 'consumer')} ({names}) at {found.broker}")
             )
             for line in (line for plan in found.consumers for line in _tell(plan)):
-                click.echo(screen(line))
+                echo(screen(line))
             for plan in found.disabled:
                 gathers = ", ".join(plan.config.queues)
-                click.echo(screen(f"{plan.name} is switched off: messages gather in {gathers}"))
+                echo(screen(f"{plan.name} is switched off: messages gather in {gathers}"))
     ctx.exit(0 if found is not None else 1)
 
 

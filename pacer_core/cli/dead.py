@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,9 +18,10 @@ from pacer_core.cli.letters import Tally, clean
 from pacer_core.cli.listing import list_letters, show_letter, tell_nothing
 from pacer_core.cli.options import config_option
 from pacer_core.cli.piles import DEAD, Pile, looked, open_, stoppable, walk
-from pacer_core.cli.screen import screen
+from pacer_core.cli.screen import echo, screen
 from pacer_core.config import Config
 from pacer_core.errors import BrokerError, RefusedError
+from pacer_core.suggest import did_you_mean
 from pacer_core.transport.dead import among, look, take
 from pacer_core.transport.letters import DeadLetter, Wanted, believed, replayed
 from pacer_core.transport.publish import Outgoing, Publisher
@@ -70,27 +72,40 @@ def show_(ctx: click.Context, /, **choice: Any) -> None:
     default=True,
     help="Run all tasks again (the default), or those alone that are not done.",
 )
+@click.option("--to", metavar="QUEUE", help="Send them to this queue of the configuration instead.")
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.pass_context
-def replay(ctx: click.Context, /, from_start: bool, **choice: Any) -> None:
+def replay(ctx: click.Context, /, from_start: bool, to: str | None, **choice: Any) -> None:
     """Send letters back to the queues they came from, as fresh starts.
 
     Attempts, retries and the time to wait for something count anew; the correlation id stays. A letter
-    leaves its dead queue when the broker has confirmed its copy, not before.
+    leaves its dead queue when the broker has confirmed its copy, not before. One that says to have come from
+    a queue that its consumer does not read stays, unless --to says where it is to go.
     """
     act = prepare(DEAD, "replay", **choice)
+    names = [queue.name for queue in act.config.queues]
+    if to is None:
+        act.refuses = lambda letter: letter.doubt
+    elif to in names:
+        act.to = to
+    else:
+        raise click.BadParameter(
+            f"no queue {to!r} in {act.config.file}{did_you_mean(to, names)}; there are: {', '.join(names)}",
+            param_hint="'--to'",
+        )
     signer = signer_for(act.config)
     doubted = 0
 
     def copied(letter: DeadLetter) -> Outgoing | BrokerError:
         nonlocal doubted
         envelope = believed(letter, signer)
-        copy = replayed(envelope, pending_only=not from_start)
-        if copy != replayed(letter.envelope, pending_only=not from_start):  # else it is of no account
+        copy = replayed(envelope, pending_only=not from_start, queue=to)
+        # Else it is of no account.
+        if copy != replayed(letter.envelope, pending_only=not from_start, queue=to):
             if act.config.routes and "signature" not in letter.own:
                 return _UNSIGNED
             doubted += 1
-        return signer.signed(copy, envelope.queue)
+        return signer.signed(copy, to or envelope.queue)
 
     with closing(Publisher(act.config.broker)) as publisher:
 
@@ -102,7 +117,7 @@ def replay(ctx: click.Context, /, from_start: bool, **choice: Any) -> None:
         how = "from the start" if from_start else "with what is pending"
         code = act.run(copy, f"Replay {{count}} to {{targets}}, {how}?", "replayed")
     if doubted:
-        click.echo(
+        echo(
             f"{counted(doubted, 'letter')} without a signature that fits: replayed as new, and as published "
             f"to the queue itself; processes.acceptUnsigned: true believes letters of older releases",
             err=True,
@@ -159,20 +174,33 @@ class Act:
     tally: Tally = field(factory=Tally)
     counted: array[int] = field(factory=lambda: array("Q"))
     """Their numbers, sorted: eight bytes a letter."""
+    refuses: Callable[[DeadLetter], str] = lambda _: ""
+    """Says of a letter why it is not to be acted on; what it says is the end of a sentence about it."""
+    to: str | None = None
+    """The queue that all of them go to, where a person has said so."""
+    refused: Counter[str] = field(factory=Counter)
 
     def run(self, copy: Copy, question: str, done: str, *, keep: bool = False) -> int:
         """Do it; give the exit code."""
         console = screen()
         self._count()
+        for reason, number in self.refused.items():
+            place = "it is" if number == 1 else "they are"
+            echo(
+                f"{counted(number, self.pile.noun)} left where {place}, since each {reason}: "
+                f"`pacer dead show ID` shows what there is to know, and --to QUEUE sends it there",
+                err=True,
+            )
         if not self.tally.matching:
-            tell_nothing(self.pile, self.config, self.wanted, self.tally)
-            return 1 if self.wanted != Wanted() else 0
+            if not self.refused:
+                tell_nothing(self.pile, self.config, self.wanted, self.tally)
+            return 1 if self.refused or self.wanted != Wanted() else 0
         self.tally.show(console, self.pile.headline(self.tally))
         if self.dry_run:
             console.print("dry run: nothing was changed")
             return 0
         count = counted(self.tally.matching, self.pile.noun)
-        targets = ", ".join(sorted(self.tally.targets))
+        targets = self.to or ", ".join(sorted(self.tally.targets))
         if not self.yes:
             click.confirm(clean(question.format(count=count, targets=targets)), abort=True)
         finished = 0
@@ -203,17 +231,21 @@ class Act:
             console.print(f"interrupted: {self.pile.rest}")
         elif missing > 0:
             console.print(f"{missing:,} {'was' if missing == 1 else 'were'} no longer there")
-        return 1 if left or missing > 0 else 0
+        return 1 if left or self.refused or missing > 0 else 0
 
     def _count(self) -> None:
         for letter in looked(self.pile, self.config, self.tally):
-            if self.wanted(letter):
+            if not self.wanted(letter):
+                continue
+            if reason := self.refuses(letter):
+                self.refused[reason] += 1
+            else:
                 self.tally.add(letter)
                 self.counted.append(letter.number)
         self.counted = array("Q", sorted(self.counted))
 
     def _all(self, copy: Copy, stop: Callable[[], bool], left: dict[str, int], *, keep: bool) -> None:
-        read = self.pile.read
+        read = self.pile.read(self.config)
         with walk(self.pile, self.config) as (connection, queues, tick):
             for queue in queues:
                 if not self.tally.queues[queue]:

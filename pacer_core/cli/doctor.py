@@ -13,10 +13,11 @@ from attrs import asdict
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.letters import dumps, line, printable
+from pacer_core.cli.letters import dumps, line
 from pacer_core.cli.options import config_option
 from pacer_core.cli.screen import print_table, screen
 from pacer_core.config import Config, load
+from pacer_core.escapes import escaped
 
 if TYPE_CHECKING:
     from pacer_core.doctor import Finding
@@ -62,7 +63,7 @@ def doctor(ctx: click.Context, file: Path, as_json: bool, timeout: float) -> Non
 
 
 def _in_a_line(text: str) -> str:
-    return printable(" ".join(text.split()))  # what others said in it is redacted already
+    return escaped(" ".join(text.split()))  # what others said in it is redacted already
 
 
 def _show(config: Config, findings: list[Finding]) -> None:

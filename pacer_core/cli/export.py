@@ -155,7 +155,7 @@ def _envelope(data: Mapping[str, Any], body: bytes, where: str) -> Envelope:
     try:
         return Envelope(
             body=body,
-            queue=str(data["came_from"]),
+            queue=str(data["came_from"] or ""),
             exchange=str(data["exchange"]),
             routing_key=str(data["routing_key"]),
             headers=dict(data["headers"]),

@@ -17,30 +17,27 @@ from rich.table import Table
 from rich.text import Text
 
 from pacer_core.cli.screen import print_table
+from pacer_core.escapes import escaped, escaped_json, escaped_lines
 from pacer_core.logs import redact
 from pacer_core.transport.letters import DeadLetter, Waiting
 from pacer_core.words import counted
 
 NARROW = 100
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _VARIES = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+_DEEPEST = 150  # tables and arrays in one another; orjson writes 254
 _MOST_CAUSES = 1000
+_LONGEST_CAUSE = 1000  # characters: PACER writes no more
 _SHOWN_CAUSES = 10
 
 
 def clean(text: str) -> str:
     """Give a text that a terminal only shows: publishers could send what moves its cursor, or worse."""
-    return printable(redact(text))
-
-
-def printable(text: str) -> str:
-    """Give a text that is redacted already as one line, without what controls a terminal."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return escaped_lines(redact(text))
 
 
 def line(text: str) -> str:
     """Give a text in one clean line."""
-    return clean(" ".join(text.split()))
+    return escaped(redact(" ".join(text.split())))
 
 
 @define
@@ -60,12 +57,25 @@ class Tally:
     causes: Counter[tuple[str, str]] = field(factory=Counter)
     """By consumer and error, with what varies in it left out."""
 
+    def see(self, letter: DeadLetter) -> None:
+        """Count one that is this configuration's, whether it matches or not."""
+        self.looked += 1
+        if len(self.consumers) < _MOST_CAUSES:
+            self.consumers.add(letter.consumer)
+
+    def see_elsewhere(self, letter: DeadLetter) -> None:
+        """Count one that is no business of this configuration."""
+        queue = letter.envelope.queue
+        known = queue in self.elsewhere or len(self.elsewhere) < _MOST_CAUSES
+        self.elsewhere[queue if known else "others"] += 1
+
     def add(self, letter: DeadLetter) -> None:
         """Count one that matches."""
         self.matching += 1
         self.queues[letter.queue] += 1
-        self.targets[letter.envelope.queue] += 1
-        cause = letter.consumer, _VARIES.sub("…", line(letter.error))
+        if not letter.doubt:
+            self.targets[letter.envelope.queue] += 1
+        cause = letter.consumer, _VARIES.sub("…", line(letter.error)[:_LONGEST_CAUSE])
         if cause not in self.causes and len(self.causes) >= _MOST_CAUSES:
             cause = "", "other errors"
         self.causes[cause] += 1
@@ -84,7 +94,7 @@ class Tally:
 
     def show(self, console: Console, headline: str) -> None:
         """Print how many there are, and why."""
-        console.print(Text(clean(headline), style="bold"))
+        console.print(Text(line(headline), style="bold"))
         self.show_causes(console)
 
     def show_causes(self, console: Console) -> None:
@@ -92,7 +102,7 @@ class Tally:
         grid = Table.grid(padding=(0, 2))
         grid.add_column(justify="right")
         for (consumer, error), count in self.causes.most_common(_SHOWN_CAUSES):
-            grid.add_row(f"  {count:,}", Text(consumer or "-"), Text(error))
+            grid.add_row(f"  {count:,}", Text(line(consumer) or "-"), Text(error))
         rest = len(self.causes) - _SHOWN_CAUSES
         if rest > 0:
             grid.add_row("", "", f"and {counted(rest, 'other cause')}")
@@ -112,7 +122,8 @@ def summary(letter: DeadLetter) -> dict[str, Any]:
     return {
         "id": letter.id,
         "queue": letter.queue,
-        "came_from": envelope.queue,
+        "came_from": None if letter.doubt else envelope.queue,
+        "claims_to_come_from": letter.claimed or None,
         "put_here_by": letter.origin,
         **state,
         "first_seen": _iso(envelope.first_seen) if letter.origin == "pacer" else None,
@@ -149,12 +160,46 @@ def whole(letter: DeadLetter) -> dict[str, Any]:
 
 
 def dumps(data: Any, *, indent: bool = False) -> bytes:
-    """Write JSON; AMQP knows times, bytes and decimals as well."""
-    return orjson.dumps(data, default=_plain, option=orjson.OPT_INDENT_2 if indent else None)
+    """Write JSON, whatever a publisher has put into it: times, bytes, tables in tables without end.
+
+    No character in it controls a terminal, or ends a line; it means the same.
+    """
+    option = orjson.OPT_INDENT_2 if indent else None
+    try:
+        text = orjson.dumps(data, default=_plain, option=option)
+    except TypeError:  # deeper, larger or stranger than JSON's writer takes
+        text = orjson.dumps(_writable(data, _DEEPEST), option=option)
+    return escaped_json(text.decode()).encode()
 
 
 def _plain(value: Any) -> Any:
     return b64encode(value).decode() if isinstance(value, bytes) else str(value)
+
+
+def _writable(value: Any, deep: int) -> Any:
+    """Give data as JSON's writer takes it: what is nested too deeply is left out, and said to be."""
+    if isinstance(value, str):
+        return _whole(value)
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**63):
+        return value
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if not isinstance(value, Mapping | list | tuple):
+        return _whole(str(value)) if not isinstance(value, int) else hex(value)
+    if not deep:
+        return "left out: it is nested too deeply"
+    if isinstance(value, Mapping):
+        return {_name(key): _writable(one, deep - 1) for key, one in value.items()}
+    return [_writable(one, deep - 1) for one in value]
+
+
+def _name(key: Any) -> str:
+    return _whole(key.decode(errors="backslashreplace") if isinstance(key, bytes) else str(key))
+
+
+def _whole(text: str) -> str:
+    """Give a text without halves of characters, which no encoding has."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def show_table(console: Console, letters: Iterable[DeadLetter]) -> None:
@@ -221,11 +266,11 @@ def show(console: Console, letter: DeadLetter, *, body: bool) -> None:
     grid.add_column(overflow="fold")
     waiting = letter.waiting
 
-    def row(name: str, text: str, style: str = "") -> None:
-        if text:
-            grid.add_row(name, Text(clean(text), style=style))
+    def row(name: str, *texts: str, style: str = "") -> None:
+        if any(texts):
+            grid.add_row(name, Text("\n".join([escaped(redact(one)) for one in texts]), style=style))
 
-    row("letter" if waiting is None else "message", f"{letter.id} in {letter.queue}", "bold")
+    row("letter" if waiting is None else "message", f"{letter.id} in {letter.queue}", style="bold")
     if waiting is None:
         row("when", " ".join([_local(letter.dead_at), _age(letter.dead_at)]))
     else:
@@ -235,31 +280,34 @@ def show(console: Console, letter: DeadLetter, *, body: bool) -> None:
         row("first seen", _local(envelope.first_seen))
     row("consumer", letter.consumer)
     row("about", _pairs(letter.about))
-    row("error" if waiting is None else "waits for", letter.error, "red")
+    row("error" if waiting is None else "waits for", letter.error, style="red")
     missing = letter.field_count - len(letter.fields)
-    row("fields", "\n".join([*letter.fields, *([f"and {missing:,} more"] if missing > 0 else [])]))
+    row("fields", *letter.fields, *([f"and {missing:,} more"] if missing > 0 else []))
     if letter.origin == "pacer":
         row("attempts", _attempts(letter.attempts, envelope.retries))
     row("done", ", ".join(envelope.done))
     row("pending", ", ".join(letter.pending))
-    row("rejected", "\n".join(f"{task}: {why}" for task, why in envelope.rejected.items()))
+    row("rejected", *(f"{task}: {why}" for task, why in envelope.rejected.items()))
     row("facts", dumps(dict(envelope.facts)).decode() if envelope.facts else "")
     row("correlation id", envelope.correlation_id or "none")
-    goes = "came from" if waiting is None else "goes back to"
-    row(goes, f"queue {envelope.queue}, {_published(envelope.exchange, envelope.routing_key)}")
+    published = _published(envelope.exchange, envelope.routing_key)
+    if letter.doubt:
+        row("came from", f"nobody knows: it {letter.doubt}", letter.claimed)
+    else:
+        row("came from" if waiting is None else "goes back to", f"queue {envelope.queue}, {published}")
     row("path", " -> ".join(envelope.path))
-    row("properties", _listed(envelope.properties))
-    row("headers", _listed(envelope.headers))
-    row("not copied", _listed({} if letter.origin == "broker" else envelope.original))
+    row("properties", *_listed(envelope.properties))
+    row("headers", *_listed(envelope.headers))
+    row("not copied", *_listed({} if letter.origin == "broker" else envelope.original))
     row("body", _size(letter) + ("" if body else " (--body shows it)"))
     print_table(console, grid)
     for failure in letter.failures:
         console.print()
         console.print(
-            Text(f"{line(failure.task)} ({line(failure.kind)}): {clean(failure.reason)}", style="red")
+            Text(f"{line(failure.task)} ({line(failure.kind)}): {line(failure.reason)}", style="red")
         )
         if failure.trace:
-            console.print(Text(clean(failure.trace.rstrip())), soft_wrap=True)
+            console.print(Text(clean(failure.trace.rstrip().expandtabs(4))), soft_wrap=True)
     if body:
         console.print()
         console.print(Text(_readable(letter)), soft_wrap=True)
@@ -276,7 +324,7 @@ def when(time: datetime | None) -> Text:
 
 def _readable(letter: DeadLetter) -> str:
     try:
-        return clean(letter.envelope.body.decode())
+        return clean(letter.envelope.body.decode().expandtabs(4))
     except UnicodeDecodeError:
         return "The body is no text: `pacer dead export` writes it to a file."
 
@@ -298,11 +346,11 @@ def _pairs(table: Mapping[str, str]) -> str:
     return line(", ".join(f"{name} {value}" for name, value in table.items()))
 
 
-def _listed(table: Mapping[str, Any]) -> str:
-    return "\n".join(
+def _listed(table: Mapping[str, Any]) -> list[str]:
+    return [
         f"{name}: {value if isinstance(value, str) else dumps(value).decode()}"
         for name, value in table.items()
-    )
+    ]
 
 
 def _size(letter: DeadLetter) -> str:

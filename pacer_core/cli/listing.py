@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import shutil
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
@@ -13,15 +14,16 @@ from typing import Any
 import click
 from attrs import evolve
 
-from pacer_core.cli.letters import Tally, clean, dumps, show, show_table, summary, whole
+from pacer_core.cli.letters import Tally, dumps, line, show, show_table, summary, whole
 from pacer_core.cli.piles import DEAD, Pile, looked, open_
-from pacer_core.cli.screen import screen
+from pacer_core.cli.screen import echo, screen
 from pacer_core.config import Config
 from pacer_core.suggest import did_you_mean
 from pacer_core.transport.letters import DeadLetter, Wanted
 from pacer_core.words import counted
 
 _SPOOL = 4 << 20
+_MOST_NAMES = 30
 
 
 def list_letters(pile: Pile, file: Path, limit: int, as_json: bool, **filters: Any) -> int:
@@ -70,19 +72,26 @@ def _tell_unknown(config: Config, wanted: Wanted, tally: Tally) -> None:
     name = wanted.consumer
     if name is not None and name not in names and name not in tally.consumers:
         known = sorted({*names, *tally.consumers} - {""})
-        close, others = did_you_mean(name, known), clean(", ".join(known))
-        click.echo(
+        close, others = did_you_mean(name, known), _names(known)
+        echo(
             f"no consumer {name!r} in {config.file}{close or f'; there are: {others}'}",
             err=True,
         )
 
 
+def _names(names: Iterable[str]) -> str:
+    """Give names in a line, as many as a person reads; publishers may have made up more."""
+    some = sorted(names)
+    more = len(some) - _MOST_NAMES
+    return line(", ".join(some[:_MOST_NAMES])) + (f" and {more:,} more" if more > 0 else "")
+
+
 def _tell_elsewhere(tally: Tally) -> None:
     if tally.elsewhere:
         verb = "waits" if tally.elsewhere.total() == 1 else "wait"
-        click.echo(
+        echo(
             f"{counted(tally.elsewhere.total(), 'message')} of this virtual host {verb} to go back to queues "
-            f"that are not in this configuration: {clean(', '.join(sorted(tally.elsewhere)))}",
+            f"that are not in this configuration: {_names(tally.elsewhere)}",
             err=True,
         )
 
@@ -118,7 +127,7 @@ def show_letter(pile: Pile, file: Path, letter_id: str, body: bool, as_json: boo
     console = screen()
     if len(found) > 1:
         show_table(console, found.values())
-        click.echo(f"\n{counted(len(found) + more, pile.noun)} are called {letter_id}: say which", err=True)
+        echo(f"\n{counted(len(found) + more, pile.noun)} are called {letter_id}: say which", err=True)
         return 1
     (letter,) = found.values()
     if as_json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pacer_core.policy import LADDER
 from pacer_core.signals import Stopped, signals
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead import Read, depth, look
-from pacer_core.transport.letters import DeadLetter, read_letter, read_waiting
+from pacer_core.transport.letters import DeadLetter, Origins, read_letter, read_waiting
 from pacer_core.words import counted
 
 
@@ -31,7 +32,7 @@ class Pile:
     """One kind of place where letters lie."""
 
     queues: Callable[[Config], list[str]]
-    read: Read
+    read: Callable[[Config], Read]
     noun: str
     some: str
     """What those are called of which none is meant."""
@@ -68,7 +69,7 @@ def _waiting_headline(tally: Tally) -> str:
 
 DEAD = Pile(
     queues=lambda config: [dead_queue(queue.name) for queue in config.queues],
-    read=read_letter,
+    read=lambda config: partial(read_letter, origins=Origins.of(config)),
     noun="letter",
     some="dead letter",
     nothing="no dead letters",
@@ -78,7 +79,7 @@ DEAD = Pile(
 )
 WAITING = Pile(
     queues=lambda _: [retry_exchange(step) for step in LADDER],
-    read=read_waiting,
+    read=lambda _: read_waiting,
     noun="message",
     some="waiting message",
     nothing="nothing waits for a retry",
@@ -100,15 +101,15 @@ def open_(file: Path) -> Config:
 
 def looked(pile: Pile, config: Config, tally: Tally) -> Iterator[DeadLetter]:
     """Give all letters of a configuration in a pile, with a bar for the person who waits."""
+    read = pile.read(config)
     with stoppable() as stop, walk(pile, config) as (connection, queues, tick):
         for queue in queues:
-            for letter in look(connection, queue, read=pile.read, stop=stop):
+            for letter in look(connection, queue, read=read, stop=stop):
                 tick()
                 if not pile.acts_on(config, letter):
-                    tally.elsewhere[letter.envelope.queue] += 1
+                    tally.see_elsewhere(letter)
                     continue
-                tally.looked += 1
-                tally.consumers.add(letter.consumer)
+                tally.see(letter)
                 yield letter
     if stop():
         raise click.Abort

@@ -11,6 +11,7 @@ from attrs import evolve
 
 from pacer_core import logs, supervisor
 from pacer_core.cli.options import config_option
+from pacer_core.cli.screen import echo
 from pacer_core.config import load
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.messages import Outcome
@@ -54,7 +55,7 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
         outcomes = worker.run(once=True, wait=wait)
     acked, dead, delayed = outcomes[Outcome.ACKED], outcomes[Outcome.DEAD], len(worker.delayed)
     aside = f", {worker.aside} set aside" if worker.aside else ""
-    click.echo(f"{acked} done, {dead} dead, {delayed} waiting for a retry{aside}")
+    echo(f"{acked} done, {dead} dead, {delayed} waiting for a retry{aside}")
     ctx.exit(1 if dead or worker.aside else 2 if delayed else 0)
 
 

@@ -1,13 +1,22 @@
-"""What commands print on: a terminal as wide as it is, or a pipe, for which nothing is cut or filled up."""
+"""What commands print on: a terminal as wide as it is, or a pipe, for which nothing is cut or filled up.
+
+All that they print, but for JSON, goes through here and is escaped here: what others wrote controls no
+terminal.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from typing import TextIO, cast
 
-from rich.console import Console
+import click
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+
+from pacer_core.escapes import escaped_lines
 
 _ENDLESS = 1 << 16  # characters of a line that nobody looks at: a program reads it, or a file keeps it
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
@@ -29,11 +38,33 @@ class _Trimmed:
         self._file.flush()
 
 
+class _Screen(Console):
+    """A console on which texts only show: rich writes what controls a terminal, and nobody else does."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Give what is to be written, escaped but for the ends of lines."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(escaped_lines(segment.text), segment.style)
+
+
 def screen() -> Console:
     """Give standard output to print on."""
     if sys.stdout.isatty():
-        return Console(highlight=False)
-    return Console(highlight=False, width=_ENDLESS, file=cast("TextIO", _Trimmed(sys.stdout)))
+        return _Screen(highlight=False)
+    return _Screen(highlight=False, width=_ENDLESS, file=cast("TextIO", _Trimmed(sys.stdout)))
+
+
+def complaints() -> Console:
+    """Give standard error to print on, as it is: without markup, and no line is broken."""
+    return _Screen(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text as it is, escaped but for the ends of lines."""
+    click.echo(escaped_lines(text), err=err)
 
 
 def print_table(console: Console, table: Table) -> None:

@@ -14,6 +14,7 @@ from attrs import evolve
 
 from pacer_core.cli.export import LETTER, holds_letters, read
 from pacer_core.cli.options import config_option
+from pacer_core.cli.screen import echo
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError, NotTakenError
 from pacer_core.logs import redact, screen
@@ -68,7 +69,8 @@ def send(
     with closing(connection):
         declare(connection, config)
     with closing(Publisher(config.broker)) as publisher:
-        failed = sum(_send_letters(publisher, path, where, signer_for(config)) for path in letters)
+        queues, signer = frozenset(queue.name for queue in config.queues), signer_for(config)
+        failed = sum(_send_letters(publisher, path, where, queues, signer) for path in letters)
         for path in plain:
             correlation_id = str(uuid4())
             media = content_type or mimetypes.guess_type(path.name)[0]
@@ -80,10 +82,10 @@ def send(
                 [Outgoing(*(where or _target(config, consumer)), path.read_bytes(), properties=properties)],
             )
             if error is None:
-                click.echo(f"{path}: confirmed, correlation id {correlation_id}")
+                echo(f"{path}: confirmed, correlation id {correlation_id}")
             else:
                 failed += 1
-                click.echo(f"{path}: not sent: {redact(str(error))}", err=True)
+                echo(f"{path}: not sent: {redact(str(error))}", err=True)
     ctx.exit(69 if failed else 0)
 
 
@@ -106,8 +108,10 @@ def _inside(path: Path) -> list[Path]:
     return files
 
 
-def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | None, signer: Signer) -> int:
-    """Send the letters of one file or folder; give how many the broker did not take."""
+def _send_letters(
+    publisher: Publisher, path: Path, where: tuple[str, str] | None, queues: frozenset[str], signer: Signer
+) -> int:
+    """Send the letters of one file or folder, each to one of the queues; give how many were not taken."""
     count, left = 0, Counter[str]()
     batch: list[Outgoing] = []
 
@@ -122,6 +126,12 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
         left.update([redact(str(error)) for error in said if error is not None])
 
     for _, envelope in read(path):
+        if where is None and envelope.queue not in queues:
+            left[
+                "nobody knows the queue that it came from, or the configuration does not have it: say with "
+                "--consumer or --exchange where it is to go"
+            ] += 1
+            continue
         message = replayed(envelope)
         if where is not None:
             message = evolve(message, exchange=where[0], routing_key=where[1])
@@ -136,9 +146,9 @@ def _send_letters(publisher: Publisher, path: Path, where: tuple[str, str] | Non
     flush()
     if not count and not left:
         raise click.UsageError(f"{path} holds no letter: nothing of it was sent")
-    click.echo(f"{path}: {counted(count, 'letter')} confirmed")
+    echo(f"{path}: {counted(count, 'letter')} confirmed")
     for reason, number in left.items():
-        click.echo(f"{path}: {counted(number, 'letter')} not sent: {reason}", err=True)
+        echo(f"{path}: {counted(number, 'letter')} not sent: {reason}", err=True)
     return left.total()
 
 

@@ -19,7 +19,7 @@ from pacer_core import logs
 from pacer_core.cli.letters import Tally, clean, dumps, spell
 from pacer_core.cli.options import config_option
 from pacer_core.cli.piles import WAITING, looked
-from pacer_core.cli.screen import print_table, screen
+from pacer_core.cli.screen import echo, print_table, screen
 from pacer_core.config import Config, load
 from pacer_core.errors import BrokerError
 from pacer_core.transport.connection import connect
@@ -62,7 +62,7 @@ def status(ctx: click.Context, file: Path, as_json: bool) -> None:
             console = screen()
             console.print(Text.assemble(("down", "red"), f"  {config.broker} does not answer"))
             _show_workers(console, config, asked)
-            click.echo(f"error: {error}", err=True)
+            echo(f"error: {error}", err=True)
         ctx.exit(69)
     waiting = _look_at_ladder(config, found)
     if as_json:
@@ -99,7 +99,7 @@ def _look_at_ladder(config: Config, found: BrokerStatus) -> Tally | None:
             for letter in looked(WAITING, config, tally):
                 tally.add(letter)
         except BrokerError as error:  # an account that may not read there, for instance
-            click.echo(f"what waits for a retry cannot be looked at: {error}", err=True)
+            echo(f"what waits for a retry cannot be looked at: {error}", err=True)
             return None
     return tally
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import click
 
 from pacer_core.cli.options import config_option
+from pacer_core.cli.screen import echo
 from pacer_core.config import load
+from pacer_core.escapes import escaped_json
 from pacer_core.logs.formats import shortened
 from pacer_core.logs.reading import Entry, files_of, read, read_file
 
@@ -47,7 +49,7 @@ def trace(
         if entry.message in found:
             lives.setdefault(entry.message, []).append(entry)
     if not lives:
-        click.echo(f"nothing about {' '.join(wanted)} in {', '.join(names)}", err=True)
+        echo(f"nothing about {' '.join(wanted)} in {', '.join(names)}", err=True)
         ctx.exit(1)
     for number, (message, life) in enumerate(lives.items()):
         if len(logs) > 1:
@@ -55,7 +57,7 @@ def trace(
         if as_json:
             _print_json(message, life)
         else:
-            click.echo(f"{chr(10) if number else ''}{message}")
+            echo(f"{chr(10) if number else ''}{message}")
             _print(life)
 
 
@@ -84,9 +86,9 @@ def _fits(entry: Entry, described: Mapping[str, str]) -> bool:
 
 def _print(life: Iterable[Entry]) -> None:
     for entry in life:
-        click.echo(f"  {entry.time}  {entry.level:<8} {entry.text}")
+        echo(f"  {entry.time}  {entry.level:<8} {entry.text}")
         for line in entry.more:
-            click.echo(f"      {line}")
+            echo(f"      {line}")
 
 
 def _print_json(message: str, life: Iterable[Entry]) -> None:
@@ -100,4 +102,4 @@ def _print_json(message: str, life: Iterable[Entry]) -> None:
             "labels": dict(entry.labels),
             "more": list(entry.more),
         }
-        click.echo(json.dumps(record, ensure_ascii=False))
+        click.echo(escaped_json(json.dumps(record, ensure_ascii=False)))

@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from pacer_core.escapes import escaped, escaped_json
 from pacer_core.logs.secrets import Clean, Redacted, redact, screen
 from pacer_core.tracebacks import label, outline
 
@@ -23,6 +24,9 @@ correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=No
 ECS = "8.11.0"
 """The version of the Elastic Common Schema that `Ecs` writes."""
 
+
+MORE = "\t"
+"""What the lines of a record after its first one begin with in the plain format."""
 
 _LONGEST = 200  # characters of an identifier: one that a publisher has made to fill the log is cut
 _QUOTED = re.compile(r"""[\s"'=;\[\]\\]""")
@@ -89,14 +93,28 @@ class Plain(logging.Formatter):
         return f"{text} [{redact(message)}]" if message else text
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the text of a record, with its traceback below."""
+        """Give the text of a record: one line, and those of its traceback below, each behind a `MORE`.
+
+        Whoever has written what is in it begins no line, and so no other record, and controls no terminal.
+        """
         ours = copy.copy(record)  # other handlers get it as it is
-        ours.msg, ours.args, ours.exc_text = said(record), (), None
-        return screen(super().format(ours))
+        ours.message = said(record)
+        ours.asctime = self.formatTime(ours)
+        below = []
+        if record.exc_info:
+            below.append(self.formatException(record.exc_info))
+        if record.stack_info:
+            below.append(self.formatStack(redact(record.stack_info)))
+        first = escaped(screen(self.formatMessage(ours)))
+        return "".join([first, *(_below(screen(text)) for text in below if text)])
+
+
+def _below(text: str) -> str:
+    return "".join([f"\n{MORE}{escaped(line)}" for line in text.rstrip("\n").split("\n")])
 
 
 class Ecs(logging.Formatter):
-    """One JSON object a line, with the fields of the Elastic Common Schema.
+    """One JSON object a line, with the fields of the Elastic Common Schema; see `escaped_json`.
 
     The correlation id is ``labels.correlation_id``; where a record tells what became of a message, the other
     labels are its identifiers, and ``event`` has outcome and duration. Exceptions are ``error.type``,
@@ -145,12 +163,13 @@ class Ecs(logging.Formatter):
                 "stack_trace": redact(trace),
             }
         try:
-            return orjson.dumps(fields).decode()
+            text = orjson.dumps(fields).decode()
         except TypeError:  # half a character, as a file name may have it, is no Unicode
-            return orjson.dumps(_whole(fields)).decode()
+            text = orjson.dumps(_whole(fields)).decode()
+        return escaped_json(text)
 
 
 def _whole(data: Any) -> Any:
     if isinstance(data, dict):
-        return {key: _whole(value) for key, value in data.items()}
+        return {_whole(key): _whole(value) for key, value in data.items()}
     return data.encode("utf-8", "backslashreplace").decode() if isinstance(data, str) else data

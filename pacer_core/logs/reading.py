@@ -18,8 +18,12 @@ _PLAIN = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) (?P<level>[A-Z]+) +\d+ (?P<logger>[\w.-]+): "
     r"(?P<text>.*?)(?: \[(?P<message>[^\[\]]+)\])?$"
 )
-# What `formats.identifiers` writes.
-_PAIR = re.compile(r'(?<!\S)(?P<name>[\w.-]+)=(?P<value>"(?:[^"\\]|\\.)*"|\S+)')
+# What stands before the lines below a record: `formats.MORE`, or what rsyslog makes of it.
+_MORE = re.compile(r"\t|#011")
+# What `formats.identifiers` writes, at the end of a text: whatever stands before it, others may have written.
+_NAME, _VALUE = r"[\w.-]+", r'"(?:[^"\\]|\\.)*"|[^\s"\'=;\[\]\\]+'
+_PAIR = re.compile(f"(?P<name>{_NAME})=(?P<value>{_VALUE})")
+_PAIRS = re.compile(f"(?:^|; )({_NAME}=(?:{_VALUE})(?: {_NAME}=(?:{_VALUE}))*)$")
 
 
 @frozen
@@ -80,7 +84,7 @@ def read(lines: Iterable[str]) -> Iterator[Entry]:
     for line in lines:
         entry = _entry(line.rstrip("\n"))
         if entry is None:
-            more.append(line.rstrip("\n"))
+            more.append(_below(line.rstrip("\n")))
             continue
         if held is not None:
             yield evolve(held, more=(*held.more, *more))
@@ -90,17 +94,25 @@ def read(lines: Iterable[str]) -> Iterator[Entry]:
 
 
 def _entry(line: str) -> Entry | None:
-    at = line.find('{"@timestamp"')
-    if at >= 0:
+    """Give the record that a line begins; what others said begins none, wherever it stands."""
+    at, found = line.find('{"@timestamp"'), _PLAIN.search(line)
+    plain = len(line) if found is None else found.start()
+    begins = plain if at < 0 else min(at, plain)
+    if begins == len(line) or _MORE.search(line, 0, begins):
+        return None
+    if found is None or begins < plain:
         try:
             return _from_ecs(json.loads(line[at:]))
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
-    found = _PLAIN.search(line)
-    if found is None:
-        return None
     labels = _pairs(found["text"]) if found["logger"] == "pacer.settle" else {}
     return Entry(found["time"], found["level"], found["logger"], found["text"], found["message"], labels)
+
+
+def _below(line: str) -> str:
+    """Give a line below a record as it is without what the log, or who keeps it, has put before it."""
+    mark = _MORE.search(line)
+    return line[mark.end() :] if mark else line
 
 
 def _from_ecs(data: Mapping[str, Any]) -> Entry:
@@ -119,7 +131,10 @@ def _from_ecs(data: Mapping[str, Any]) -> Entry:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    return {found["name"]: _plain(found["value"]) for found in _PAIR.finditer(text)}
+    described = _PAIRS.search(text)
+    return {
+        found["name"]: _plain(found["value"]) for found in _PAIR.finditer(described[1] if described else "")
+    }
 
 
 def _plain(value: str) -> str:

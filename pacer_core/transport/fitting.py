@@ -15,6 +15,8 @@ _FRAME = 131_064  # RabbitMQ closes the connection where properties and headers 
 _PROPERTIES = 4 * 1024  # thirteen short strings of 255 bytes, and some more
 _LONGEST_NAME = 255
 _SIGNATURE = 128  # bytes of the header that signs all of them
+DEEPEST = 100
+"""Tables and arrays in one another that copies have: far from where Python and JSON's writers give up."""
 
 
 def size(value: Any) -> int:
@@ -33,6 +35,21 @@ def size(value: Any) -> int:
         raise ValueError("AMQP has no word for it") from None
 
 
+def nested_beyond(value: Any, depth: int) -> bool:
+    """Tell whether a value has more than so many tables and arrays in one another."""
+    level: list[Any] = [value]
+    for _ in range(depth + 1):
+        level = [
+            one
+            for many in level
+            if isinstance(many, dict | list)
+            for one in (many.values() if isinstance(many, dict) else many)
+        ]
+        if not level:
+            return False
+    return any(isinstance(one, dict | list) for one in level)
+
+
 def cut(text: str, length: int) -> str:
     """Give a text of at most ``length`` bytes of UTF-8."""
     data = text.encode(errors="replace")
@@ -49,6 +66,8 @@ def together(publishers: Mapping[str, Any], own: dict[str, Any], prefix: str) ->
         try:
             sizes[name] = size(value) + _LONGEST_NAME
         except ValueError:
+            sizes[name] = _FRAME
+        if nested_beyond(value, DEEPEST):
             sizes[name] = _FRAME
     room = _FRAME - _PROPERTIES - LIMIT
     dropped: list[str] = []

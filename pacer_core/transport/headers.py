@@ -20,7 +20,7 @@ import orjson
 from pacer_core.failures import TRACE_LIMIT
 from pacer_core.messages import Delivery, Envelope, Outcome
 from pacer_core.pipeline import FACTS_LIMIT
-from pacer_core.transport.fitting import LIMIT, cut, size, together
+from pacer_core.transport.fitting import DEEPEST, LIMIT, cut, nested_beyond, size, together
 
 PREFIX = "x-pacer-"
 VERSION = 1
@@ -30,6 +30,8 @@ _REASON = 500  # bytes of a reason, in a header
 _SHORT = 255  # what AMQP calls a short string
 _LONG = LIMIT // 2  # nothing that PACER writes is longer, but for facts
 _MOST = 1_000_000_000  # attempts: one a second for thirty years
+# Times beyond these are nobody's, and those near the ends of the calendar exist in some time zones only.
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 
 _VERSION = f"{PREFIX}version"
 _HARMFUL = frozenset({"expiration", "user_id", "application_headers"})
@@ -96,7 +98,7 @@ def _read_model(
     exchange, routing_key = delivery_info.get("exchange") or "", delivery_info.get("routing_key") or ""
     redelivered = bool(delivery_info.get("redelivered"))
     if not headers and _HARMFUL.isdisjoint(properties):  # nearly every first sight
-        given = _first_id(properties.get("correlation_id"), properties.get("message_id"))
+        given = first_id(properties.get("correlation_id"), properties.get("message_id"))
         return Envelope(b"", queue, exchange, routing_key, headers, properties, redelivered, given)
     own = own_headers(headers)
     plain = {name: value for name, value in properties.items() if name != "application_headers"}
@@ -115,7 +117,7 @@ def _read_model(
         headers=plain_headers(foreign) if copy else foreign,
         properties=plain,
         redelivered=redelivered or copy.get("renewed") is True,
-        correlation_id=_first_id(
+        correlation_id=first_id(
             own.get("correlation-id"), plain.get("correlation_id"), plain.get("message_id")
         ),
         first_seen=_time(copy.get("first-seen")),
@@ -150,7 +152,8 @@ def _with_body(model: Mapping[str, Any], body: bytes) -> Envelope:
     return envelope
 
 
-def _first_id(*given: Any) -> str:
+def first_id(*given: Any) -> str:
+    """Give the first that can be an id; empty where none can."""
     for one in given:
         if _is_id(one):
             return one
@@ -178,7 +181,8 @@ def _process() -> str:
 
 def _original(headers: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
     """Give what a publisher set and no copy may have."""
-    kept = {name: headers[name] for name in _DROPPED_HEADERS if name in headers}
+    given = {name: headers[name] for name in _DROPPED_HEADERS if name in headers}
+    kept = {name: value for name, value in given.items() if not nested_beyond(value, DEEPEST)}
     return kept | {name: properties[name] for name in ("expiration", "user_id") if name in properties}
 
 
@@ -311,19 +315,27 @@ def _is_id(value: Any) -> TypeGuard[str]:
 
 def _texts(value: Any) -> tuple[str, ...]:
     """Read a list of names; one that is too long to be PACER's counts as none."""
-    if not isinstance(value, list) or size(value) > _LONG:
+    if not isinstance(value, list) or not _fits(value):
         return ()
     return tuple(item for item in value if isinstance(item, str))
 
 
 def _table(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or size(value) > _LONG:
+    if not isinstance(value, dict) or not _fits(value):
         return {}
     return {str(key): str(item) for key, item in value.items()}
 
 
 def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) and size(value) <= _LONG else {}
+    return value if isinstance(value, dict) and _fits(value) else {}
+
+
+def _fits(value: Any) -> bool:
+    """Tell whether a value is none that is too long, or nested too deeply, to be PACER's."""
+    try:
+        return size(value) <= _LONG and not nested_beyond(value, DEEPEST)
+    except ValueError:
+        return False
 
 
 def _count(value: Any) -> int:
@@ -336,7 +348,12 @@ def _time(value: Any) -> datetime | None:
         time = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-    return time if time.tzinfo is not None else None
+    return sane(time) if time.tzinfo is not None else None
+
+
+def sane(time: datetime) -> datetime | None:
+    """Give a time that is one in every time zone, and can be reckoned with; else ``None``."""
+    return time if _EARLIEST <= time < _LATEST else None
 
 
 def _json(value: Any) -> dict[str, Any]:
@@ -346,4 +363,5 @@ def _json(value: Any) -> dict[str, Any]:
         data = orjson.loads(value)
     except ValueError:
         return {}
-    return data if isinstance(data, dict) and len(value) <= FACTS_LIMIT else {}
+    fits = isinstance(data, dict) and len(value) <= FACTS_LIMIT and not nested_beyond(data, DEEPEST)
+    return data if fits else {}

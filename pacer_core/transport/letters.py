@@ -3,6 +3,9 @@
 Three kinds lie in a dead queue. PACER's own carry why they are dead. Those that the broker dead-lettered
 itself have ``x-death`` alone: https://www.rabbitmq.com/docs/dlx#effects. Somebody else's have neither.
 What waits on the ladder of retry queues is read here as well: the same envelope, with what it waits for.
+
+Whatever is in a letter, a publisher may have written it, and no letter keeps the others from being seen: what
+cannot be right is passed over, and one that cannot be read at all is a letter that says so.
 """
 
 from __future__ import annotations
@@ -12,21 +15,31 @@ from base64 import b32encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import orjson
 from attrs import evolve, field, frozen
 
+from pacer_core.config.model import Config
 from pacer_core.messages import Envelope, TaskFailure
 from pacer_core.names import step_of
 from pacer_core.transport.deliver import Contents
-from pacer_core.transport.fitting import together
-from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, plain_headers, read_envelope
+from pacer_core.transport.fitting import DEEPEST, nested_beyond, together
+from pacer_core.transport.headers import (
+    FIELDS_SHOWN,
+    PREFIX,
+    VERSION,
+    copy_properties,
+    first_id,
+    plain_headers,
+    read_envelope,
+    sane,
+)
 from pacer_core.transport.publish import Outgoing
 from pacer_core.transport.signing import Signer
 from pacer_core.transport.topology import dead_queue
 
-Origin = Literal["pacer", "broker", "foreign"]
+Origin = Literal["pacer", "broker", "foreign", "unreadable"]
 
 _REASONS = {
     "rejected": "rejected",
@@ -35,6 +48,9 @@ _REASONS = {
     "delivery_limit": "returned more often than the queue allows",
 }
 _ID_LENGTH = 8
+_LONGEST, _FAILURES = 8192, 5  # characters of a text, and failures: PACER writes no more
+_MOST = 2**53
+"""What counts something is no larger, or is no count: JSON's readers know it exactly."""
 
 
 @frozen
@@ -67,10 +83,12 @@ class DeadLetter:
     envelope: Envelope
     """As the message came; ``queue`` is the work queue it came from. ``correlation_id`` may be empty."""
     origin: Origin
-    """Who put it here: PACER, the broker by itself, or somebody else."""
+    """Who put it here: PACER, the broker by itself, somebody else, or nobody knows: it cannot be read."""
     consumer: str
     error: str
     """Why it is dead, or what it waits for."""
+    claimed: str = ""
+    """Where it says to have come from, and cannot have; the envelope names its dead queue's own queue."""
     attempts: int = 0
     about: Mapping[str, str] = field(factory=dict)
     """What its consumer says it is about: proposal, dataset, user. Empty where it could not be parsed."""
@@ -89,22 +107,65 @@ class DeadLetter:
     """PACER's own headers as they came, without their prefix: its signature is over these."""
 
     @property
+    def doubt(self) -> str:
+        """Why nobody knows where it came from; empty where that is known."""
+        if self.origin == "unreadable":
+            return "has headers that cannot be read"
+        return "says to have come from a queue that its consumer does not read" if self.claimed else ""
+
+    @property
     def since(self) -> datetime | None:
         """Since when it is dead; of one that waits, since when PACER has known the message."""
         return self.dead_at if self.waiting is None else self.envelope.first_seen
 
 
-def read_letter(message: Contents, queue: str) -> DeadLetter:
+@frozen
+class Origins:
+    """Which work queues the letters of a dead queue can have come from: those of its consumer.
+
+    What dies in a queue of the configuration goes into its own dead queue, whether PACER puts it there or the
+    broker; by a policy of its owner, what dies in another queue of the same consumer may go there as well.
+    """
+
+    queues: Mapping[str, frozenset[str]] = field(factory=dict)
+    """By work queue, all those that its consumers read."""
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Give those of a configuration."""
+        queues: dict[str, frozenset[str]] = {queue.name: frozenset((queue.name,)) for queue in config.queues}
+        for plan in (*config.consumers, *config.disabled):
+            for name in plan.config.queues:
+                queues[name] = queues.get(name, frozenset((name,))).union(plan.config.queues)
+        return cls(queues)
+
+    def __contains__(self, work_and_origin: tuple[str, str]) -> bool:
+        work, origin = work_and_origin
+        return origin == work or origin in self.queues.get(work, ())
+
+
+NO_OTHERS = Origins()
+"""Each dead queue has letters of its own queue alone."""
+
+
+def read_letter(message: Contents, queue: str, origins: Origins = NO_OTHERS) -> DeadLetter:
     """Make sense of a message in a dead queue; headers that are not as PACER writes them are passed over."""
+    try:
+        return _read_letter(message, queue, origins)
+    except Exception as error:
+        return _unreadable(message, queue, queue.removesuffix(dead_queue("")), error)
+
+
+def _read_letter(message: Contents, queue: str, origins: Origins) -> DeadLetter:
     own = {
         name.removeprefix(PREFIX): value for name, value in message.headers.items() if name.startswith(PREFIX)
     }
     deaths = [death for death in _list(message.headers.get("x-death")) if isinstance(death, dict)]
     origin: Origin = "pacer" if "error" in own else "broker" if deaths else "foreign"
+    came_from, claimed = _came_from(origin, own, deaths, queue, origins)
     envelope = read_envelope(
-        message.body, _came_from(origin, own, deaths, queue), message.delivery_info, message.properties,
-        message.headers,
-    )  # fmt: skip
+        message.body, came_from, message.delivery_info, message.properties, message.headers
+    )
     if not _given_correlation_id(own, message.properties):
         envelope = evolve(envelope, correlation_id="")
     if own.get("version") != VERSION:
@@ -112,24 +173,47 @@ def read_letter(message: Contents, queue: str) -> DeadLetter:
         envelope = evolve(envelope, exchange=exchange, routing_key=routing_key)
     dead_at = _time(own.get("dead-at")) or (_time(deaths[0].get("time")) if deaths else None)
     digest = _digest(message, queue, envelope.correlation_id, own.get("dead-at"), deaths)
-    fields = tuple(str(one) for one in _list(own.get("fields")))
+    given = _list(own.get("fields"))
+    fields = tuple(_word(one) for one in given[:FIELDS_SHOWN])
     return DeadLetter(
         id=b32encode(digest).decode().lower()[:_ID_LENGTH],
         number=int.from_bytes(digest, "big"),
         queue=queue,
         envelope=envelope,
         origin=origin,
-        consumer=str(own.get("consumer") or ""),
+        consumer=_word(own.get("consumer") or ""),
         error=_error(origin, own, deaths),
+        claimed=claimed,
         attempts=envelope.attempt - 1,
-        about={str(name): str(value) for name, value in _dict(own.get("about")).items()},
+        about=_about(own),
         fields=fields,
-        field_count=_int(own.get("field-count"), len(fields)),
-        failures=tuple(_failure(one) for one in _list(own.get("failures")) if isinstance(one, dict)),
-        pending=tuple(str(task) for task in _list(own.get("pending"))),
+        field_count=_int(own.get("field-count"), len(given)),
+        failures=_failures(own),
+        pending=tuple(_word(task) for task in _list(own.get("pending"))),
         dead_at=dead_at,
         size=len(message.body),
         own=own,
+    )
+
+
+def _unreadable(
+    message: Contents, queue: str, work: str, error: Exception, waiting: Waiting | None = None
+) -> DeadLetter:
+    """Give a letter of which nothing but the body can be told, and why that is so."""
+    where = f"{queue} {work}\0".encode(errors="backslashreplace")
+    digest = blake2b(where + message.body, digest_size=8).digest()
+    content_type = message.properties.get("content_type")
+    kept = {"content_type": content_type} if isinstance(content_type, str) else {}
+    return DeadLetter(
+        id=b32encode(digest).decode().lower()[:_ID_LENGTH],
+        number=int.from_bytes(digest, "big"),
+        queue=queue,
+        envelope=Envelope(message.body, work, "", work, properties=kept),
+        origin="unreadable",
+        consumer="",
+        error=f"its headers cannot be read ({type(error).__name__})",
+        size=len(message.body),
+        waiting=waiting,
     )
 
 
@@ -213,11 +297,19 @@ def replayed(envelope: Envelope, *, pending_only: bool = False, queue: str | Non
 
 def read_waiting(message: Contents, queue: str) -> DeadLetter:
     """Make sense of a copy on the ladder; its work queue is in its routing key."""
+    target = _word(message.delivery_info.get("routing_key") or "")
+    try:
+        return _read_waiting(message, queue, target)
+    except Exception as error:
+        waiting = Waiting(step_of(queue), None, message.headers)
+        return _unreadable(message, queue, target, error, waiting)
+
+
+def _read_waiting(message: Contents, queue: str, target: str) -> DeadLetter:
     own = {
         name.removeprefix(PREFIX): value for name, value in message.headers.items() if name.startswith(PREFIX)
     }
     ours = own.get("version") == VERSION
-    target = str(message.delivery_info.get("routing_key") or "")
     envelope = read_envelope(message.body, target, message.delivery_info, message.properties, message.headers)
     if not _given_correlation_id(own, message.properties):
         envelope = evolve(envelope, correlation_id="")
@@ -231,11 +323,11 @@ def read_waiting(message: Contents, queue: str) -> DeadLetter:
         queue=queue,
         envelope=envelope,
         origin="pacer" if ours else "foreign",
-        consumer=str(own.get("consumer") or ""),
-        error=str(own.get("waits-for") or "what it waits for was not written down"),
+        consumer=_word(own.get("consumer") or ""),
+        error=_word(own.get("waits-for") or "what it waits for was not written down"),
         attempts=envelope.attempt - 1,
-        about={str(name): str(value) for name, value in _dict(own.get("about")).items()},
-        pending=tuple(str(task) for task in _list(own.get("pending"))),
+        about=_about(own),
+        pending=tuple(_word(task) for task in _list(own.get("pending"))),
         size=len(message.body),
         waiting=Waiting(step_of(queue), since, message.headers),
     )
@@ -243,12 +335,12 @@ def read_waiting(message: Contents, queue: str) -> DeadLetter:
 
 def hastened(letter: DeadLetter) -> Outgoing:
     """Give the message that the broker itself would put into the work queue once its time is over."""
-    headers = {} if letter.waiting is None else letter.waiting.headers
+    headers = {} if letter.waiting is None else plain_headers(letter.waiting.headers)
     return Outgoing(
         exchange="",
         routing_key=letter.envelope.queue,
         body=letter.envelope.body,
-        headers=plain_headers(headers),
+        headers={name: value for name, value in headers.items() if not nested_beyond(value, DEEPEST)},
         properties=copy_properties(letter.envelope),
     )
 
@@ -278,52 +370,65 @@ def _digest(message: Contents, queue: str, correlation_id: str, dead_at: Any, de
     Each look adds to ``x-delivery-count``, so headers as a whole do not serve.
     """
     digest = blake2b(digest_size=8)
-    parts = [queue, correlation_id, str(dead_at)]
+    parts = [queue, correlation_id, _word(dead_at)]
     if not isinstance(dead_at, str):
-        parts += [str(message.properties.get(name)) for name in ("message_id", "timestamp", "type")]
-        parts += [f"{death.get('queue')} {death.get('time')}" for death in deaths]
+        parts += [_word(message.properties.get(name)) for name in ("message_id", "timestamp", "type")]
+        parts += [f"{_word(death.get('queue'))} {_word(death.get('time'))}" for death in deaths]
         digest.update(message.body)
-    digest.update("\0".join(parts).encode())
+    digest.update("\0".join(parts).encode(errors="backslashreplace"))
     return digest.digest()
 
 
-def _came_from(origin: Origin, own: Mapping[str, Any], deaths: list[Any], queue: str) -> str:
-    """Give the work queue of a letter; ``x-death`` names the latest death first."""
-    if origin == "broker" and isinstance(deaths[0].get("queue"), str):
-        return str(deaths[0]["queue"])
-    given = own.get("queue")
-    if isinstance(given, str) and dead_queue(given) == queue:
-        return given
-    return queue.removesuffix(dead_queue(""))
+def _came_from(
+    origin: Origin, own: Mapping[str, Any], deaths: list[Any], queue: str, origins: Origins
+) -> tuple[str, str]:
+    """Give the work queue of a letter, and the one that it claims to be from where it cannot be.
+
+    ``x-death`` names the latest death first; the first one in a queue that it can have come from counts, as a
+    letter may have died in the dead queue as well.
+    """
+    work = queue.removesuffix(dead_queue(""))
+    claims = [death.get("queue") for death in deaths] if origin == "broker" else [own.get("queue")]
+    named = [_word(one) for one in claims if isinstance(one, str) and one and one != queue]
+    for one in named:
+        if (work, one) in origins:
+            return one, ""
+    return work, named[0] if named else ""
 
 
 def _first_published(origin: Origin, deaths: list[Any], envelope: Envelope) -> tuple[str, str]:
     if origin == "broker":
         keys = _list(deaths[-1].get("routing-keys"))
-        return str(deaths[-1].get("exchange") or ""), str(keys[0]) if keys else ""
+        return _word(deaths[-1].get("exchange") or ""), _word(keys[0]) if keys else ""
     return (envelope.exchange, envelope.routing_key) if envelope.exchange else ("", envelope.queue)
 
 
 def _given_correlation_id(own: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    return any((own.get("correlation-id"), properties.get("correlation_id"), properties.get("message_id")))
+    given = own.get("correlation-id"), properties.get("correlation_id"), properties.get("message_id")
+    return bool(first_id(*given))  # else the envelope has a fresh one, another at each look
 
 
 def _error(origin: Origin, own: Mapping[str, Any], deaths: list[Any]) -> str:
     if origin == "pacer":
-        return str(own["error"]) or "no reason given"
+        return _word(own["error"]) or "no reason given"
     if origin == "broker":
-        reason = str(deaths[0].get("reason"))
+        reason = _word(deaths[0].get("reason"))
         return f"dead-lettered by the broker: {_REASONS.get(reason, reason)}"
     return "put here by somebody else: no PACER headers, no x-death"
+
+
+def _failures(own: Mapping[str, Any]) -> tuple[TaskFailure, ...]:
+    given = _list(own.get("failures"))[:_FAILURES]
+    return tuple(_failure(one) for one in given if isinstance(one, dict))
 
 
 def _failure(table: Mapping[str, Any]) -> TaskFailure:
     trace = table.get("trace")
     return TaskFailure(
-        task=str(table.get("task", "")),
-        kind=str(table.get("kind", "")),
-        reason=str(table.get("reason", "")),
-        trace=trace if isinstance(trace, str) else None,
+        task=_word(table.get("task", "")),
+        kind=_word(table.get("kind", "")),
+        reason=_word(table.get("reason", "")),
+        trace=_word(trace) if isinstance(trace, str) else None,
     )
 
 
@@ -336,7 +441,22 @@ def _time(value: Any) -> datetime | None:
             return None
     if not isinstance(value, datetime):
         return None
-    return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+    return sane(value if value.tzinfo is not None else value.replace(tzinfo=UTC))
+
+
+def _word(value: Any) -> str:
+    """Give a text, or anything else in a header as one; it may be nested deeper than Python writes out.
+
+    What is longer than anything that PACER writes would only bury what else there is to see.
+    """
+    try:
+        return str(value)[:_LONGEST]
+    except (RecursionError, ValueError):  # ValueError: a number of more than 4300 digits
+        return f"{type(value).__name__} that cannot be written out"
+
+
+def _about(own: Mapping[str, Any]) -> dict[str, str]:
+    return {_word(name): _word(value) for name, value in _dict(own.get("about")).items()}
 
 
 def _list(value: Any) -> list[Any]:
@@ -348,4 +468,5 @@ def _dict(value: Any) -> dict[Any, Any]:
 
 
 def _int(value: Any, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else default
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and 0 <= value <= _MOST else default

@@ -6,9 +6,11 @@ from struct import pack
 from typing import Any
 
 import amqp
+import pytest
 from amqp.serialization import dumps
 
 from tests.lab import Lab
+from tests.letters import HOSTILE, table
 from tests.support import eventually
 
 GOOD = b'{"name": "good"}'
@@ -60,12 +62,6 @@ def test_every_bad_message_is_dead_byte_for_byte_with_one_line_and_the_worker_go
         "first: is not text",
         "number: is not a whole number",
     ]
-
-
-def table(*entries: tuple[bytes, bytes]) -> bytes:
-    """Spell a table of headers: names, and values as they go over the wire."""
-    data = b"".join(pack("B", len(name)) + name + value for name, value in entries)
-    return pack(">I", len(data)) + data
 
 
 class Spelled(amqp.Message):  # type: ignore[misc]  # py-amqp has no types
@@ -230,3 +226,18 @@ def test_forged_headers_skip_no_task(lab: Lab) -> None:
     )
     assert lab.once().code == 0
     assert sorted(lab.effects) == ["first a 1", "other a 1", "second a 1"]
+
+
+@pytest.mark.parametrize("word", ["reject", "once retry", "once error"])
+def test_no_headers_stop_a_worker_whatever_is_in_them(lab: Lab, word: str) -> None:
+    lab.declare()
+    for number, headers in enumerate(HOSTILE.values()):
+        lab.send(Spelled(b'{"name": "%d", "first": "%s"}' % (number, word.encode()), headers=headers))
+    lab.publish(GOOD)
+    done = lab.site.pacer("run", "--once", "--wait", "-c", lab.file)
+    assert all(line.lstrip("\t").isprintable() for line in done.err.split("\n"))
+    acked, dead, waiting = (int(one.split()[0]) for one in done.out.split(", "))
+    assert (acked + dead, waiting) == (len(HOSTILE) + 1, 0), done.err
+    assert "lost " not in done.err
+    assert "worker died" not in done.err
+    assert len(lab.take()) == dead

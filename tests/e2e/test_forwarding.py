@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -15,7 +16,7 @@ from pacer_core.logs import Secret
 from pacer_core.messages import Outcome
 from pacer_core.routing import matches
 from pacer_core.transport.connection import connect, contents
-from pacer_core.transport.dead import look
+from pacer_core.transport.dead import DeadLetter, look
 from pacer_core.transport.deliver import Contents
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
@@ -321,6 +322,53 @@ def test_a_loop_of_rules_ends_in_the_dead_queue(configure: Any, rabbitmq_vhost: 
         (letter,) = look(connection, "samples.dead")
     assert "loop" in letter.error
     assert letter.envelope.body == b"round and round"
+
+
+def _nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {
+            "x-pacer-path": [f"{number:0250}" for number in range(31)]
+        },  # as long as one that is believed may be
+        {"x-pacer-path": [f"{number:0250}" for number in range(60)]},
+        {"x-pacer-path": "none"},
+        {"x-pacer-path": [1, None, {"a": "b"}]},
+        {"x-pacer-path": _nested(250)},
+        {"X-Pacer-Path": [], "x-pacer-version": 1, "x-pacer-exchange": "user-office"},
+        {"x-pacer-version": 1, "x-pacer-exchange": "user-office", "x-pacer-routing-key": "sample.#"},
+        {"x-pacer-version": 1, "x-pacer-attempt": -5, "x-pacer-retries": 10**9, "x-pacer-waited": 10**9},
+    ],
+)
+def test_a_loop_ends_whatever_a_publisher_has_written_of_its_path(
+    configure: Any, rabbitmq_vhost: str, headers: dict[str, Any]
+) -> None:
+    here = configure("forward")
+    there = configure("forward", here=here.recipients[0].v_host, there=rabbitmq_vhost)
+    for one in (here, there):
+        with closing(connect(one.broker, "test")) as connection:
+            declare(connection, one)
+    with closing(Publisher(here.broker)) as publisher:
+        publisher.publish([Outgoing("user-office", "sample.new", b"round and round", headers)])
+    ends: Counter[Outcome] = Counter()
+    for config in 3 * [here, there]:
+        ends += Worker(config, config.consumers).run(once=True)
+        if Outcome.DEAD in ends:
+            break
+    assert ends[Outcome.DEAD] == 1
+    assert ends[Outcome.ACKED] <= 3
+    letters: list[DeadLetter] = []
+    for config in (here, there):
+        with closing(connect(config.broker, "test")) as connection:
+            letters += look(connection, "samples.dead")
+    (letter,) = letters
+    assert "loop" in letter.error
 
 
 @pytest.mark.parametrize(

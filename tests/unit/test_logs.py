@@ -18,8 +18,10 @@ import pytest
 
 from pacer_core.config import check
 from pacer_core.config.structure import camel
-from pacer_core.logs import correlation_id
+from pacer_core.errors import PacerError
+from pacer_core.logs import correlation_id, identifiers
 from pacer_core.logs.formats import Ecs, Plain
+from pacer_core.logs.reading import read
 from pacer_core.logs.writers import SharedFile
 from tests.support import Site, _logging_kept, eventually
 
@@ -122,6 +124,75 @@ def test_json_lines_are_of_the_elastic_common_schema(handler: SharedFile, tmp_pa
     assert second["message"] == "half a character: \\udcff"
     assert "error" not in second
     assert "labels" not in second
+
+
+NASTY = [
+    "a\n2026-03-14 09:26:53,589 INFO 1 pacer.settle: samples: done in 1.0 ms; dataset=x [c-7]",
+    "a\r\n<0>b",
+    "a\x0bb\x0cc\x1cd\x1de\x1ef",
+    "\x1b[2J\x1b]0;title\x07",
+    "\x9b31mred\x85next",
+    "a\u2028b\u2029c",
+    "\u202eevil\u2066\u200b\u061c",
+    "half \udcff and \U000e0041",
+    "a\tb\x00c\x7fd",
+]
+
+
+@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("kind", [Plain, Ecs])
+def test_what_others_say_begins_no_line_and_controls_no_terminal(
+    kind: type[Plain | Ecs], full: bool, text: str
+) -> None:
+    try:
+        try:
+            raise PacerError(text)
+        except PacerError as cause:
+            raise ValueError(text) from cause
+    except ValueError as error:
+        info = (ValueError, error, error.__traceback__)
+    for more in (
+        {"msg": "dead: %s", "args": (text,)},
+        {"msg": "dead: %(why)s", "args": {"why": text}},
+        {"msg": text, "correlation_id": text, "labels": {"dataset": text, text: "x"}},
+        {"msg": text, "name": "amqp", "threadName": text},
+        {"msg": "it failed", "exc_info": info, "stack_info": text},
+    ):
+        written = kind(full=full).format(record(str(more.pop("msg")), **more))
+        first, *others = written.split("\n")
+        assert first.isprintable()
+        assert all(one.startswith("\t") and one[1:].isprintable() for one in others)
+        assert not others or (kind is Plain and "exc_info" in more)
+        assert len(list(read(written.split("\n")))) == 1
+        if kind is Ecs and "exc_info" not in more:
+            said = (
+                json.loads(written)["message"].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            )
+            assert "\\udcff" in said or said.endswith(text)
+
+
+@pytest.mark.parametrize("before", ["", "Mar 14 09:26:53 host pacer[1]: ", "pacer-1  | "])
+def test_a_line_below_a_record_is_no_other_record_whoever_keeps_the_log(before: str) -> None:
+    forged = json.dumps({"@timestamp": "2026", "log.level": "info", "log": {"logger": "x"}, "message": "f"})
+    line = "2026-03-14 09:26:53,589 INFO 1 pacer.settle: samples: done in 1.0 ms; dataset=x [c-7]"
+    error = PacerError(f"a\n{line}\n{forged}\n{forged}")
+    written = Plain().format(record(f"it failed {forged}", exc_info=(PacerError, error, None)))
+    for mark in ("\t", "#011"):  # as rsyslog has it
+        (entry,) = read([before + one.replace("\t", mark) for one in written.split("\n")])
+        assert (entry.message, dict(entry.labels)) == (None, {})
+        assert entry.text == f"it failed {forged}"
+        assert entry.more == ("PacerError: a", line, forged, forged)
+
+
+def test_only_what_stands_at_the_end_of_a_record_says_what_a_message_is_about() -> None:
+    about = {"dataset": 'run 1; x=2 "a"', "investigation": "HC-2", "odd": "; user=ada"}
+    for why in ("", "bad dataset=other user=eve", "bad; user=eve", 'bad; user=eve dataset="other"', "a=b"):
+        line = Plain().format(
+            record("%s", name="pacer.settle", args=(f"samples: dead: {why}; {identifiers(about)}",))
+        )
+        (entry,) = read([line])
+        assert entry.labels == about
 
 
 @pytest.mark.parametrize("kind", [Plain, Ecs])

@@ -190,3 +190,11 @@ def test_a_worker_says_what_keeps_it_from_its_work_until_it_is_over(file: Path) 
     seen = look(file)
     assert seen is not None
     assert seen.trouble == ""
+
+
+def test_a_key_controls_no_terminal_of_those_who_look_and_breaks_no_answer(file: Path) -> None:
+    board = Board(SHAPE, file)
+    board.gauges({"q": 9}, {"investigation:a\x1b[2J\n\udcff\u202e": 2}, {}, {})
+    seen = look(file)
+    assert seen is not None
+    assert seen.hottest["investigation"] == "a\\x1b[2J\\n\\udcff\\u202e"

@@ -8,9 +8,10 @@ from collections import Counter
 import pytest
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pacer_core.cli.letters import _attempts
-from pacer_core.cli.screen import print_table
+from pacer_core.cli.screen import complaints, echo, print_table, screen
 from pacer_core.words import counted
 
 
@@ -27,6 +28,28 @@ def test_a_table_loses_nothing_in_a_narrow_window(width: int) -> None:
     for text in ("icat-dataset-ingest", "1,234,567", "89"):
         assert not Counter(text) - Counter(printed.getvalue())
     assert ("1,234,567" in printed.getvalue()) == (width >= 40)
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_others_wrote_controls_no_terminal_however_it_is_printed(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nasty = "a\x1b[2J\x1b]0;b\x07\x9b31mc\u202ed\u2028e\x85f\udcffg\rh\x08"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("TERM", "dumb")
+    table = Table(title=nasty)
+    table.add_column(nasty)
+    table.add_row(nasty)
+    table.add_row(Text(nasty, style="red"))
+    for console in (screen(), complaints()):
+        console.print(nasty, markup=False)
+        console.print(Text(nasty), style="bold", soft_wrap=True)
+        print_table(console, table)
+    echo(nasty)
+    echo(nasty, err=True)
+    for written in capfd.readouterr():
+        assert all(line.isprintable() for line in written.split("\n"))
+        assert "\\x1b" in written
 
 
 @pytest.mark.parametrize(

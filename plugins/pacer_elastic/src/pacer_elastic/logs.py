@@ -191,7 +191,8 @@ def _complain(text: str) -> None:
     """Say something where the log cannot; after the interpreter's end nobody listens."""
     if sys.stderr is not None:
         try:
-            sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} pacer.elastic: {text}\n")
+            said = text.encode("unicode_escape").decode()  # a server's answer may be in it: one line
+            sys.stderr.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} pacer.elastic: {said}\n")
         except (OSError, ValueError):
             return
 
