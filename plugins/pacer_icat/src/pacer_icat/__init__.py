@@ -3,7 +3,7 @@
 from pacer_icat.client import IcatClient, connect
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
-from pacer_icat.datasets.paths import is_of_the_path
+from pacer_icat.disk import FileRefusedError, Roots, entries, is_of_the_path, looked_at, opened
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investigation, Member
@@ -28,6 +28,7 @@ __all__ = [
     "Datafile",
     "Dataset",
     "DatasetReference",
+    "FileRefusedError",
     "IcatAway",
     "IcatClient",
     "IcatFault",
@@ -40,14 +41,18 @@ __all__ = [
     "Parameter",
     "Q",
     "QueryError",
+    "Roots",
     "Sample",
     "User",
     "check_period",
     "connect",
+    "entries",
     "fold",
     "folder",
     "investigation_key",
     "is_of_the_path",
+    "looked_at",
+    "opened",
     "orcid",
     "parameter_type",
     "ref",

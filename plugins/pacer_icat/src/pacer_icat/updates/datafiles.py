@@ -11,7 +11,7 @@ from pacer_icat.client import Shared
 from pacer_icat.datasets.files import add_files, batches, missing_files
 from pacer_icat.datasets.options import DatasetsOptions, is_absolute
 from pacer_icat.datasets.paths import files_below
-from pacer_icat.datasets.plan import check_files, name_files, with_details
+from pacer_icat.datasets.plan import check_files, checksums_of, look_at, name_files
 from pacer_icat.faults import IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import dataset_key
@@ -76,17 +76,21 @@ def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
     if not folder:
         raise Reject("the dataset has no folder", fields=[BadField("dataset_id", "has no location in ICAT")])
     rules = DatasetsOptions(
-        allowed_roots=options.allowed_roots, max_datafiles=options.max_datafiles, list_files=True
+        allowed_roots=options.allowed_roots,
+        max_datafiles=options.max_datafiles,
+        list_files=True,
+        stat_files=options.stat_files,
+        checksums=options.checksums,
     )
-    files = name_files(files_below(folder, rules), folder)
-    if options.stat_files:
-        files = tuple(map(with_details, files))
-    if bad := check_files(files, icat):
+    checksums = checksums_of(rules)
+    files, bad = look_at(name_files(files_below(folder, rules), folder), checksums, rules)
+    bad += check_files(files, icat)
+    if bad:
         raise Reject("the dataset's folder holds files that ICAT does not take", fields=bad)
     for _ in range(_TRIES):
         missing, _sizes = missing_files(files, folder, dataset, icat)
         try:
-            add_files(batches(missing), options.checksums, dataset, icat)
+            add_files(batches(missing), checksums, dataset, icat)
         except IcatFault as fault:
             if not fault.is_duplicate:
                 raise
