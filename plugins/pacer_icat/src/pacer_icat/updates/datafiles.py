@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from attrs import field, frozen, validators
 
-from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Retry, task
+from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Retry, Seen, task
 from pacer_icat.client import Shared
 from pacer_icat.datasets.files import add_files, batches, missing_files
-from pacer_icat.datasets.options import DatasetsOptions, is_absolute
+from pacer_icat.datasets.options import DatasetsOptions, is_absolute, warn_of_roots
 from pacer_icat.datasets.paths import files_below
 from pacer_icat.datasets.plan import check_files, checksums_of, look_at, name_files
 from pacer_icat.faults import IcatFault
@@ -56,6 +57,13 @@ class DatasetFilesOptions:
 def describe(message: DatasetFiles) -> dict[str, str]:
     """Give the identifiers by which people look for the message."""
     return {"dataset_id": str(message.dataset_id)}
+
+
+def warn(options: DatasetFilesOptions) -> Iterator[Seen]:
+    """Warn of what options leave to whoever may send a dataset."""
+    yield from warn_of_roots(
+        options.allowed_roots, "whatever folder a dataset was sent with is listed, and its files are stored"
+    )
 
 
 @task(needs=[ICAT])
@@ -120,4 +128,5 @@ DATASET_FILES = ConsumerType(
     options=DatasetFilesOptions,
     key=dataset_key(lambda message: message.dataset_id),
     describe=describe,
+    warn=warn,
 )
