@@ -189,8 +189,8 @@ class ConsumerType:
 
     ``message`` is the attrs class that a body is structured into (``None``: any plugin's parser decides).
     ``describe(message)`` gives the identifiers by which people look for a message. ``warn(options)`` gives
-    what may go wrong although the options are right, each with advice: ``pacer run`` writes it to the log when
-    it begins, and ``pacer doctor`` shows it.
+    what may go wrong although the options are right, each with advice: ``pacer run`` writes it to the log
+    when it begins, and ``pacer doctor`` shows it.
     """
 
     name: str

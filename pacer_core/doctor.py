@@ -32,8 +32,8 @@ class Finding:
     Attributes
     ----------
     kind, name
-        A ``broker``, an ``integration``, a ``place`` on disk or a ``consumer`` whose options leave something to
-        be warned of, and what the configuration calls it.
+        A ``broker``, an ``integration``, a ``place`` on disk or a ``consumer`` whose options leave
+        something to be warned of, and what the configuration calls it.
     about
         Its address, or its type.
     users

@@ -31,7 +31,8 @@ CONFIG = """
       icat: {{url: "{icat}", {facility} authenticator: simple, username: root, password: !env ICAT_SECRET}}
       dashboard: {{}}
     consumers:
-      - {{type: datasets, queues: [datasets], integrations: [icat, dashboard], options: {{allowedRoots: [/]}}}}
+      - {{type: datasets, queues: [datasets], integrations: [icat, dashboard],
+         options: {{allowedRoots: [/]}}}}
 """
 Doctor = Callable[..., Ran]
 
