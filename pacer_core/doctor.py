@@ -19,6 +19,7 @@ from pacer_core.consumers import Use
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.integrations import CannotOpen, OpenIntegrations
 from pacer_core.logs import redact, screen
+from pacer_core.private import why_exposed
 from pacer_core.transport.advice import advice_for
 from pacer_core.transport.examine import Examined, Trouble, examine_main, examine_recipient
 
@@ -117,7 +118,9 @@ def _place(key: str, place: Path, users: tuple[str, ...]) -> _Check:
 
     def run() -> tuple[str, list[Trouble], list[Trouble]]:
         why = unwritable(place)
-        return "can be written", [] if why is None else [Trouble(f"cannot be written: {why}", advice)], []
+        exposed = why_exposed(place) if key == "processes.stateFolder" else None
+        warned = [] if exposed is None else [Trouble(exposed, f"chmod 700 {place}")]
+        return "can be written", [] if why is None else [Trouble(f"cannot be written: {why}", advice)], warned
 
     return _Check("place", key, str(place), users, run, advice)
 

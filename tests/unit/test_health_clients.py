@@ -93,7 +93,7 @@ def test_who_does_not_read_the_answer_is_cut(monkeypatch: pytest.MonkeyPatch) ->
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
-        with socket.create_connection(server.server_address[:2], timeout=20) as deaf:
+        with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=20) as deaf:
             deaf.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
             time.sleep(1.0)
             read = 0
