@@ -188,7 +188,9 @@ class ConsumerType:
     """A named kind of message that a plugin knows how to handle.
 
     ``message`` is the attrs class that a body is structured into (``None``: any plugin's parser decides).
-    ``describe(message)`` gives the identifiers by which people look for a message.
+    ``describe(message)`` gives the identifiers by which people look for a message. ``warn(options)`` gives
+    what may go wrong although the options are right, each with advice: ``pacer run`` writes it to the log
+    when it begins, and ``pacer doctor`` shows it.
     """
 
     name: str
@@ -197,6 +199,7 @@ class ConsumerType:
     options: type | None = None
     key: Key | None = None
     describe: Callable[[Any], Mapping[str, str]] | None = None
+    warn: Callable[[Any], Iterable[Seen]] | None = None
 
     def with_tasks(self, more: Iterable[Task]) -> ConsumerType:
         """Give the same type with the tasks that other plugins add: optional ones, where they do not say."""

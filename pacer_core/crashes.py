@@ -22,6 +22,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from pacer_core.messages import Envelope
+from pacer_core.private import make_folder, private
 
 log = logging.getLogger("pacer.crashes")
 
@@ -56,7 +57,7 @@ class Notes:
 
     def __init__(self, path: Path) -> None:
         allocate(path)
-        file = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # stays open: who holds its lock is alive
+        file = private(path, os.O_RDWR)  # stays open: who holds its lock is alive
         with contextlib.suppress(OSError):  # a file system without locks: only leftovers are told apart by it
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._map = mmap.mmap(file, _SIZE)
@@ -101,10 +102,10 @@ def allocate(path: Path) -> None:
     OSError
         Where there is no room.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if path.exists() and path.stat().st_size == _SIZE:
         return
-    with path.open("wb", buffering=0) as file:
+    with open(path, "wb", buffering=0, opener=private) as file:
         try:
             os.posix_fallocate(file.fileno(), 0, _SIZE)
         except OSError:  # not every file system can; one that is full says so again
@@ -198,7 +199,7 @@ class Counts:
 
     def _add(self, read: str, fingerprints: Iterable[str]) -> None:
         """Count one crash for each message, and write the file whole and at once."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self._path.parent)
         with _locked(self._path.with_suffix(".lock")):  # another supervisor may count in the same file
             self._read_again()
             if read in self._counts:
@@ -210,7 +211,7 @@ class Counts:
                 counts[name] = (counts.get(name, (0, 0.0))[0] + 1, now)
             new = self._path.with_suffix(f".{os.getpid()}.new")
             try:
-                with new.open("w") as file:
+                with open(new, "w", opener=private) as file:
                     json.dump(counts, file)
                     file.flush()
                     os.fsync(file.fileno())
@@ -247,13 +248,13 @@ class Counts:
 def empty(notes: Path) -> None:
     """Forget what is in the notes of a worker that has ended; the file keeps its room."""
     if notes.exists():
-        with notes.open("r+b", buffering=0) as file:
+        with open(notes, "r+b", buffering=0, opener=private) as file:
             file.write(bytes(_SIZE))
 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.open("ab") as file:
+    with open(path, "ab", opener=private) as file:
         with contextlib.suppress(OSError):  # NFS without locks: one supervisor is the rule
             fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from attrs import define, frozen
 
-from pacer_core.config.model import Broker, Config, Integration
+from pacer_core.config.model import Broker, Config, ConsumerPlan, Integration
 from pacer_core.config.places import places, unwritable
 from pacer_core.consumers import Use
 from pacer_core.errors import BrokerError, PacerError
 from pacer_core.integrations import CannotOpen, OpenIntegrations
 from pacer_core.logs import redact, screen
+from pacer_core.private import why_exposed
 from pacer_core.transport.advice import advice_for
 from pacer_core.transport.examine import Examined, Trouble, examine_main, examine_recipient
 
@@ -32,7 +33,8 @@ class Finding:
     Attributes
     ----------
     kind, name
-        A ``broker``, an ``integration`` or a ``place`` on disk, and what the configuration calls it.
+        A ``broker``, an ``integration``, a ``place`` on disk or a ``consumer`` whose options leave
+        something to be warned of, and what the configuration calls it.
     about
         Its address, or its type.
     users
@@ -106,6 +108,9 @@ def _checks(config: Config) -> Iterator[_Check]:
             if name in {one.name for one in plan.integrations.values()}
         ]
         yield _integration(config.file, integration, uses)
+    for plan in config.consumers:
+        if plan.warnings:
+            yield _consumer(plan)
 
 
 def _place(key: str, place: Path, users: tuple[str, ...]) -> _Check:
@@ -113,9 +118,18 @@ def _place(key: str, place: Path, users: tuple[str, ...]) -> _Check:
 
     def run() -> tuple[str, list[Trouble], list[Trouble]]:
         why = unwritable(place)
-        return "can be written", [] if why is None else [Trouble(f"cannot be written: {why}", advice)], []
+        exposed = why_exposed(place) if key == "processes.stateFolder" else None
+        warned = [] if exposed is None else [Trouble(exposed, f"chmod 700 {place}")]
+        return "can be written", [] if why is None else [Trouble(f"cannot be written: {why}", advice)], warned
 
     return _Check("place", key, str(place), users, run, advice)
+
+
+def _consumer(plan: ConsumerPlan) -> _Check:
+    def run() -> tuple[str, list[Trouble], list[Trouble]]:
+        return "can be run", [], [Trouble(one.detail, one.advice) for one in plan.warnings]
+
+    return _Check("consumer", plan.name, plan.pipeline.type.name, (), run, "")
 
 
 def _broker(name: str, broker: Broker, users: tuple[str, ...], examine: Callable[[], Examined]) -> _Check:

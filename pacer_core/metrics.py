@@ -21,6 +21,7 @@ from attrs import asdict, field, frozen
 from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.escapes import escaped
 from pacer_core.messages import IGNORED, Delivery, Outcome
+from pacer_core.private import make_folder, private
 
 BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0)
 """The upper bounds of the histograms' buckets, in seconds; what takes longer is counted above them."""
@@ -294,16 +295,17 @@ def _sized(shape: Shape) -> tuple[bytes, int]:
 
 
 def _provide(path: Path, head: bytes, size: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if not path.exists() or not path.read_bytes().startswith(head) or path.stat().st_size != size:
         new = path.with_name(f"{path.name}.new")
-        new.write_bytes(head.ljust(size, b"\0"))
+        with open(new, "wb", opener=private) as file:
+            file.write(head.ljust(size, b"\0"))
         new.replace(path)
 
 
 def _mapped(path: Path, head: bytes, size: int) -> mmap.mmap:
     _provide(path, head, size)
-    with path.open("r+b") as file:
+    with open(path, "r+b", opener=private) as file:
         return mmap.mmap(file.fileno(), size)
 
 

@@ -13,6 +13,7 @@ from typing import IO
 from attrs import define
 
 from pacer_core.errors import PacerError
+from pacer_core.private import close_to_others, make_folder, private, why_exposed
 
 log = logging.getLogger("pacer.supervisor")
 
@@ -32,10 +33,11 @@ class Place:
             self._lock.close()
 
 
-def occupy(folder: Path) -> Place:
+def occupy(folder: Path, *, ours: bool = False) -> Place:
     """Take the state folder, or one of its own below it where another ``pacer run`` has that.
 
-    Where the file system has no locks (some NFS), it is one named for this host and process.
+    Where the file system has no locks (some NFS), it is one named for this host and process. One that is
+    ``ours``, since no configuration names it, is closed to others.
 
     Raises
     ------
@@ -43,10 +45,14 @@ def occupy(folder: Path) -> Place:
         Where it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "writable").touch()
+        make_folder(folder)
+        if ours:
+            close_to_others(folder)
+        elif (why := why_exposed(folder)) and os.stat(folder).st_mode & 0o022:
+            log.warning("%s: %s, and replace what PACER keeps in it: chmod 700 %s", folder, why, folder)
+        os.close(private(folder / "writable", os.O_WRONLY | os.O_CREAT))
         for one in _places(folder):
-            one.mkdir(exist_ok=True)
+            _own(one, folder)
             try:
                 lock = _lock(one)
             except BlockingIOError:
@@ -55,7 +61,7 @@ def occupy(folder: Path) -> Place:
             except OSError as error:
                 own = folder / f"run-{socket.gethostname()}-{os.getpid()}"
                 log.warning("%s has no locks (%s); notes are in %s: use a local disk", folder, error, own)
-                own.mkdir(exist_ok=True)
+                make_folder(own)
                 return Place(own)
             return Place(one, lock)
     except OSError as error:
@@ -85,8 +91,15 @@ def _places(folder: Path) -> Iterator[Path]:
         yield folder / f"run-{number}"
 
 
+def _own(one: Path, folder: Path) -> None:
+    """Make the place of one supervisor; what is below the state folder was made by PACER."""
+    make_folder(one)
+    if one != folder:
+        close_to_others(one)
+
+
 def _lock(folder: Path) -> IO[bytes]:
-    file = (folder / "lock").open("ab")
+    file = open(folder / "lock", "ab", opener=private)  # noqa: SIM115 - it is held
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -172,7 +172,7 @@ class _Supervisor:
         # Forking a process with threads and open connections copies their locks and sockets: never.
         self._context = multiprocessing.get_context("spawn")
         folder = config.state_folder
-        self._place = occupy(folder)
+        self._place = occupy(folder, ours=config.processes.state_folder is None)
         self._counts = Counts(folder / "crashes.json")
         self._left = list(leftovers(folder, self._place))
         self._children = [
@@ -376,7 +376,7 @@ class _Supervisor:
         if config.tracing.enabled:
             traces.require()
         if config.state_folder != self._config.state_folder:
-            occupy(config.state_folder).close()
+            occupy(config.state_folder, ours=config.processes.state_folder is None).close()
         _declare_once(config)
 
 

@@ -60,7 +60,7 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
 
 
 def _warn(plans: Iterable[ConsumerPlan]) -> None:
-    """Say which tasks a consumer leaves out: nothing tells later that they were not done."""
+    """Say which tasks a consumer leaves out, since nothing tells later, and what its options allow."""
     for plan in plans:
         tasks = "; ".join(f"{', '.join(names)} (needs {missing})" for missing, names in plan.left_out.items())
         if tasks:
@@ -70,3 +70,5 @@ def _warn(plans: Iterable[ConsumerPlan]) -> None:
                 plan.name,
                 tasks,
             )
+        for warning in plan.warnings:
+            log.warning("consumer %s: %s: %s", plan.name, warning.detail, warning.advice)

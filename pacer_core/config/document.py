@@ -298,6 +298,9 @@ def _plain(document: Document, node: Any, path: Path_, folder: Path) -> Any:
             if not isinstance(key, str):
                 document.report((*path, key), "a key has to be text", Code.WRONG_TYPE, key=True)
                 continue
+            if not _is_text(key):
+                document.report(path, f"the key {key!a} {_NO_TEXT}", Code.SYNTAX)
+                continue
             plain[key] = _plain(document, value, (*path, key), folder)
         return plain
     if isinstance(node, CommentedSeq):
@@ -306,11 +309,24 @@ def _plain(document: Document, node: Any, path: Path_, folder: Path) -> Any:
         return _resolve(document, node, path, folder)
     if isinstance(node, ScalarBoolean):
         return bool(node)
+    if isinstance(node, int) and not isinstance(node, bool) and abs(node) > _LARGEST:
+        document.report(path, "is too large a number", Code.BAD_VALUE)
+        return UNRESOLVED
     if isinstance(node, ScalarInt):
         return int(node)
     if isinstance(node, ScalarFloat):
         return float(node)
     return _written_out(document, str(node), path) if isinstance(node, str) else node
+
+
+def _is_text(text: str) -> bool:
+    """Tell whether a text is one that files, addresses and terminals can have."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+_NO_TEXT = "holds a NUL or half a character: neither can be in a name, an address or a path"
+_LARGEST = 2**63
+"""No number of a configuration is larger, and Python itself does not print those of some thousand digits."""
 
 
 def _resolve(document: Document, node: TaggedScalar, path: Path_, folder: Path) -> Any:
@@ -319,13 +335,18 @@ def _resolve(document: Document, node: TaggedScalar, path: Path_, folder: Path) 
         return _from_environment(document, word, path)
     if tag == "!file":
         try:
-            return Secret(_bare(document.text(folder / word)))
+            text = _bare(document.text(folder / word))
+            if "\0" not in text:
+                return Secret(text)
+            document.report(path, f"file {word!r} holds a NUL, and no text", Code.UNREADABLE_FILE)
         except (OSError, ValueError) as error:
             unread = "is not UTF-8 text" if isinstance(error, UnicodeError) else "is no path"
             why = getattr(error, "strerror", None) or unread
             document.report(path, f"file {word!r} cannot be read: {why}", Code.UNREADABLE_FILE)
-    elif tag == _YAML + "str":
+    elif tag == _YAML + "str" and _is_text(word):
         return word
+    elif tag == _YAML + "str":
+        document.report(path, _NO_TEXT, Code.BAD_VALUE)
     elif tag != ASIDE:
         document.report(path, f"unknown tag {tag}; there are !env and !file", Code.SYNTAX)
     return UNRESOLVED
@@ -354,6 +375,9 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)(?::?[-?+][^{}]*)?\}|([A-Z_][A-Z0-9_]*))")
 
 def _written_out(document: Document, text: str, path: Path_) -> Any:
     """Give a text of the file; one that other programs would fill in from the environment is reported."""
+    if not _is_text(text):
+        document.report(path, _NO_TEXT, Code.BAD_VALUE)
+        return UNRESOLVED
     if whole := _VARIABLE.fullmatch(text):
         name = whole[1] or whole[2]
         document.report(

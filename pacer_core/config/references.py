@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from pacer_core.config.document import Document, Path_
+from pacer_core.config.document import UNRESOLVED, Document, Path_
 from pacer_core.config.problems import Code
 from pacer_core.names import DEAD, RETRY
 from pacer_core.plugins import Plugins
@@ -73,7 +73,7 @@ def _queues(document: Document) -> None:
     read = {
         name
         for _, consumer in entries(document, "consumers")
-        for name in consumer.get("queues") or ()
+        for name in _listed(consumer.get("queues"))
         if isinstance(name, str)
     }
     names = _names(document, "queues")
@@ -161,10 +161,21 @@ def _integrations(document: Document, plugins: Plugins) -> None:
     if data is not None and not isinstance(data, dict):
         document.report(("integrations",), "'integrations' should be a mapping", Code.WRONG_TYPE)
     for name, options in data.items() if isinstance(data, dict) else ():
-        kind = options.get("type", name) if isinstance(options, dict) else name
-        if kind not in plugins.integrations:
-            why = plugins.why_unknown("integration type", str(kind), plugins.integrations)
+        kind = _kind(name, options)
+        if kind is not None and kind not in plugins.integrations:
+            why = plugins.why_unknown("integration type", kind, plugins.integrations)
             document.report(("integrations", name), why, Code.UNKNOWN_NAME, key=True)
+
+
+def _kind(name: str, options: Any) -> str | None:
+    """Give the type of an integration; ``None`` where it was reported when the file was read."""
+    kind = options.get("type", name) if isinstance(options, dict) else name
+    return None if kind is UNRESOLVED else str(kind)
+
+
+def _listed(value: Any) -> list[Any]:
+    """Give a list; what should be one and is not is reported where it is structured."""
+    return value if isinstance(value, list) else []
 
 
 def _consumer(document: Document, plugins: Plugins, path: Path_, consumer: dict[str, Any]) -> None:
@@ -202,7 +213,9 @@ def _consumer_integrations(document: Document, path: Path_, consumer: dict[str, 
             )
             continue
         options = configured[instance]
-        real = options.get("type", instance) if isinstance(options, dict) else instance
+        real = _kind(instance, options)
+        if real is None:
+            continue
         if kind is not None and real != kind:
             document.report(here, f"{instance!r} is of type {real!r}, not {kind!r}", Code.BAD_VALUE)
         if real in enabled:

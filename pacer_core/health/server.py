@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import orjson
@@ -16,14 +14,12 @@ import orjson
 from pacer_core import __version__
 from pacer_core.config.model import Config
 from pacer_core.health.broker import LATELY, BrokerWatch
+from pacer_core.health.listening import Response, Server
 from pacer_core.health.roster import Roster, Seen
 
 log = logging.getLogger("pacer.health")
 
 _JSON = "application/json"
-
-Response = tuple[int, str, bytes]
-"""Status, content type, body."""
 
 
 @contextlib.contextmanager
@@ -38,7 +34,7 @@ def serving(config: Config, roster: Roster) -> Iterator[None]:
     pages = _Pages(config, roster)
     address = (config.health.host, config.health.port)
     try:
-        server = _Server(address, pages.answer)
+        server = Server(address, pages.answer)
     except OSError as error:
         log.warning(
             "nobody can see how PACER is: health.host %s, health.port %s: %s; choose another port, or write "
@@ -188,51 +184,3 @@ def _messages(number: int) -> str:
 
 def _json(status: int, data: Any) -> Response:
     return status, _JSON, orjson.dumps(data) + b"\n"
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, address: tuple[str, int], answer: Callable[[str, str], Response]) -> None:
-        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        self.address_family, *_, where = found[0]
-        self.answer = answer
-        super().__init__((str(where[0]), int(where[1])), _Requests)
-
-    @property
-    def url(self) -> str:
-        """Where it answers."""
-        host, port = self.server_address[:2]
-        name = f"[{host!s}]" if self.address_family == socket.AF_INET6 else str(host)
-        return f"http://{name}:{port}"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Note what went wrong with one request; usually its sender has gone away."""
-        log.debug("a request could not be answered", exc_info=True)
-
-
-class _Requests(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = 5.0  # for a client that sends nothing
-    server_version, sys_version = "pacer", ""
-
-    def do_GET(self) -> None:
-        """Answer a request."""
-        try:
-            status, kind, body = self.server.answer(self.path, self.headers.get("Accept", ""))
-        except Exception:
-            log.exception("%s cannot be answered", self.path)
-            status, kind, body = 500, "text/plain", b"see the log\n"
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET  # noqa: N815 - the standard library's name
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the standard library
-        """Write no line for each scrape."""
-        log.debug(format, *args)

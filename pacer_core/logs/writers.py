@@ -121,5 +121,5 @@ class SharedFile(logging.Handler):
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _open(self) -> int:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)  # a group may read it: shippers do
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)

@@ -48,7 +48,8 @@ _CONSUMERS = 24
 _SILENCE = 1.0  # seconds without a letter before the queue is asked whether it has any left
 _GLANCE = 0.2  # seconds of it on the ladder: what is held for longer falls due late
 _PATIENCE = 20.0  # seconds without a letter, when it has none, before the missing ones count as somebody's
-_SETTLED = 0.3  # seconds in which what a closed channel held comes back on a busy machine
+_SETTLED = 0.3  # seconds in which acknowledgements that a closed channel has dropped show
+_RETURN = 1.0  # seconds in which what it held is ready again on the ladder, but for what fell due
 _BEAT = 5.0
 _SWEEPS = 3
 
@@ -363,8 +364,21 @@ class _Look:
                     self._channel.basic_cancel(_tag(number))
                 self._channel.basic_qos(0, 1, False)
                 self._channel.close()
+                self._await_return()
             if self._locks is not None:
                 self._locks.close()
+
+    def _await_return(self) -> None:
+        """Wait until what was given back is ready again, or has fallen due meanwhile.
+
+        The broker answers the close of a channel before a quorum queue has its letters back: who looked next
+        would miss them.
+        """
+        deadline = time.monotonic() + (_RETURN if _moves(self._queue) else _PATIENCE)
+        while (ready := depth(self._connection, self._queue)) is not None:
+            if ready >= self._received - self._removed or time.monotonic() >= deadline:
+                return
+            time.sleep(0.02)
 
 
 def _ignore(_: Any) -> None:

@@ -30,7 +30,9 @@ CONFIG = """
     integrations:
       icat: {{url: "{icat}", {facility} authenticator: simple, username: root, password: !env ICAT_SECRET}}
       dashboard: {{}}
-    consumers: [{{type: datasets, queues: [datasets], integrations: [icat, dashboard]}}]
+    consumers:
+      - {{type: datasets, queues: [datasets], integrations: [icat, dashboard],
+         options: {{allowedRoots: [/]}}}}
 """
 Doctor = Callable[..., Ran]
 
@@ -91,6 +93,17 @@ def test_a_facility_that_is_well_is_said_to_be(doctor: Doctor, site: Site) -> No
     ]
     assert found["findings"][0]["detail"].startswith("RabbitMQ ")
     assert "not declared" not in found["findings"][0]["detail"]
+
+
+def test_a_consumer_that_would_take_any_path_is_warned_of(doctor: Doctor, site: Site) -> None:
+    doctor()
+    file = site.folder / "pacer.yaml"
+    file.write_text(file.read_text().replace("allowedRoots: [/]", ""))
+    ran = site.pacer("doctor", "-c", file)
+    assert ran.code == 0, ran.out
+    assert "consumer datasets, a warning: allowedRoots is missing" in " ".join(ran.out.split())
+    warned = site.pacer("run", "-c", file, "--once")
+    assert warned.err.count("consumer datasets: allowedRoots is missing") == 1
 
 
 def test_looking_leaves_a_broker_as_it_was(doctor: Doctor, rabbitmq: RabbitMQ, rabbitmq_vhost: str) -> None:

@@ -16,6 +16,7 @@ from pacer_core.config.model.consumers import Consumer
 from pacer_core.config.model.observability import Health, Logging, Tracing
 from pacer_core.config.model.processes import Processes
 from pacer_core.config.model.queues import Exchange, Queue
+from pacer_core.consumers import Seen
 from pacer_core.pipeline import Pipeline
 from pacer_core.routing import Route
 
@@ -67,6 +68,12 @@ class ConsumerPlan:
                 missing = ", ".join(one.name for one in task.needs if one.name not in self.integrations)
                 tasks.setdefault(missing, []).append(task.name)
         return dict(sorted(tasks.items()))
+
+    @property
+    def warnings(self) -> tuple[Seen, ...]:
+        """What may go wrong although the options are right, as the consumer type says."""
+        warn = self.pipeline.type.warn
+        return () if warn is None else tuple(warn(self.pipeline.options))
 
     @property
     def on_purpose(self) -> list[str]:

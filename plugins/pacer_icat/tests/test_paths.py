@@ -195,14 +195,14 @@ def test_a_file_that_cannot_be_read_for_its_checksum_makes_the_message_wait(
 def test_a_drive_in_trouble_makes_the_message_wait(
     send: Send, plain: Any, data: Path, monkeypatch: pytest.MonkeyPatch, option: str, code: int
 ) -> None:
-    real = os.stat
+    real = os.open
 
-    def stale(path: Any, **more: Any) -> os.stat_result:
+    def stale(path: Any, flags: int, *more: Any, **others: Any) -> int:
         if str(path).endswith("b.h5"):
             raise OSError(code, os.strerror(code))
-        return real(path, **more)
+        return real(path, flags, *more, **others)
 
-    monkeypatch.setattr("pacer_icat.datasets.paths.os.stat", stale)
+    monkeypatch.setattr("pacer_icat.disk.os.open", stale)
     delivery = send(message(data, "a.h5", "b.h5"), **{option: True})
     assert delivery.outcome is Outcome.RETRIED, delivery.error
     assert os.strerror(code) in (delivery.error or "")

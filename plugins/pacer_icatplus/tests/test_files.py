@@ -11,10 +11,10 @@ import pytest
 from attrs import evolve
 
 from pacer_core import NotYet, Reject, Retry, Secret
-from pacer_icat import Dataset
+from pacer_icat import Dataset, FileRefusedError
 from pacer_icat.datasets.task import DATASETS
 from pacer_icatplus import IcatPlusOptions
-from pacer_icatplus.files import FileRefusedError, Gallery, gallery_of, read
+from pacer_icatplus.files import Gallery, gallery_of, read
 from plugins.pacer_icatplus.tests.support import PATHS, Visit, options_of
 
 
@@ -112,7 +112,7 @@ def test_a_folder_that_becomes_a_link_between_look_and_open_gives_nothing_away(
         file.parent.symlink_to(secret.parent, target_is_directory=True)
         return opened(path, flags, *more, **others)
 
-    monkeypatch.setattr("pacer_icatplus.files.os.open", swapped)
+    monkeypatch.setattr("pacer_icat.disk.os.open", swapped)
     with pytest.raises(FileRefusedError, match="outside"):
         read(str(file), options(visit))
 
@@ -213,12 +213,12 @@ def test_a_drive_in_trouble_is_held_against_no_file(
 
     for call, work in (
         ("open", lambda: read(str(file), options(visit))),
-        ("stat", lambda: gallery_of(message_of(visit, str(file)), options(visit))),
-        ("stat", lambda: gallery_of(message_of(visit), options(visit))),
+        ("open", lambda: gallery_of(message_of(visit, str(file)), options(visit))),
+        ("open", lambda: gallery_of(message_of(visit), options(visit))),
         ("scandir", lambda: gallery_of(message_of(visit), options(visit))),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(f"pacer_icatplus.files.os.{call}", refuse)
+            patch.setattr(f"pacer_icat.disk.os.{call}", refuse)
             with pytest.raises(Retry, match="for now"):
                 work()
     assert read(str(file), options(visit))

@@ -56,7 +56,7 @@ class Spool:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock_file = path.with_suffix(".lock")
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # bodies may be about people
         self._connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)

@@ -3,7 +3,7 @@
 from pacer_icat.client import IcatClient, connect
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
-from pacer_icat.datasets.paths import is_of_the_path
+from pacer_icat.disk import FileRefusedError, Roots, entries, is_of_the_path, looked_at, opened
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.found import check_found, found_dataset, found_investigation
 from pacer_icat.integration import ICAT
@@ -29,6 +29,7 @@ __all__ = [
     "Datafile",
     "Dataset",
     "DatasetReference",
+    "FileRefusedError",
     "IcatAway",
     "IcatClient",
     "IcatFault",
@@ -41,17 +42,21 @@ __all__ = [
     "Parameter",
     "Q",
     "QueryError",
+    "Roots",
     "Sample",
     "User",
     "check_found",
     "check_period",
     "connect",
+    "entries",
     "fold",
     "folder",
     "found_dataset",
     "found_investigation",
     "investigation_key",
     "is_of_the_path",
+    "looked_at",
+    "opened",
     "orcid",
     "orcid_uri",
     "parameter_type",

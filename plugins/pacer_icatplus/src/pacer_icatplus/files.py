@@ -8,16 +8,23 @@ from collections.abc import Iterator, Sequence
 
 from attrs import field, frozen
 
-from pacer_core import BadField, NotYet, PacerError, Reject, Retry
-from pacer_icat import Dataset, fold, is_of_the_path
+from pacer_core import BadField, NotYet, Reject, Retry
+from pacer_icat import (
+    Dataset,
+    FileRefusedError,
+    Roots,
+    entries,
+    fold,
+    is_of_the_path,
+    looked_at,
+    opened,
+)
 from pacer_icatplus.options import IcatPlusOptions
 
 PATHS = "ResourcesGalleryFilePaths"
 """The parameter in which a message names its images, separated by commas."""
-
-
-class FileRefusedError(PacerError):
-    """A file that may not be uploaded: the text says why, and not which."""
+_DEEPEST = 100
+"""Folders in one another below the gallery's own."""
 
 
 @frozen
@@ -65,25 +72,16 @@ def read(path: str, options: IcatPlusOptions) -> bytes:
     NotYet
         Where it is not there.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe would keep us waiting
     try:
-        descriptor = os.open(_resolved(path, options), flags)
+        with (
+            opened(path, Roots(options.allowed_roots)) as (descriptor, _),
+            os.fdopen(descriptor, "rb", closefd=False) as file,
+        ):
+            content = file.read(options.max_file_size + 1)
     except FileNotFoundError:
         raise NotYet("a file of the gallery is not there") from None
     except OSError as error:
         raise _meant(error) from None
-    try:
-        # A folder on the way may have become a link between look and open.
-        if not _inside(os.path.realpath(f"/proc/self/fd/{descriptor}"), options):
-            raise FileRefusedError("outside the allowed roots")
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileRefusedError("no regular file")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(options.max_file_size + 1)
-    except OSError as error:
-        raise _meant(error) from None
-    finally:
-        os.close(descriptor)
     if len(content) > options.max_file_size:
         raise FileRefusedError(f"larger than {options.max_file_size} bytes")
     return content
@@ -91,11 +89,12 @@ def read(path: str, options: IcatPlusOptions) -> bytes:
 
 def _named(named: Sequence[str], location: str, options: IcatPlusOptions, field_path: str) -> tuple[str, ...]:
     paths = tuple(os.path.join(location, path) for path in named)
+    roots = Roots(options.allowed_roots)
     bad: list[BadField] = []
     missing = 0
     for number, path in enumerate(paths, 1):
         try:
-            _look(path, options)
+            _look(path, roots, options)
         except FileNotFoundError:
             missing += 1
         except FileRefusedError as error:
@@ -110,19 +109,16 @@ def _named(named: Sequence[str], location: str, options: IcatPlusOptions, field_
 def _found(folder: str, options: IcatPlusOptions) -> Gallery:
     left_out: dict[str, int] = {}
     paths: list[str] = []
+    roots = Roots(options.allowed_roots)
     try:
-        inside = _inside(os.path.realpath(folder, strict=True), options)
-    except OSError as error:
-        if is_of_the_path(error):
-            return Gallery()
-        raise _meant(error) from None
-    if not inside:
-        return Gallery(left_out={"outside the allowed roots": 1})
-    for path in _images(folder, options.endings):
+        real = roots.resolved(folder)
+    except FileRefusedError as error:
+        return Gallery(left_out={str(error): 1}) if os.path.isdir(folder) else Gallery()
+    for path in _images(folder, real, roots, options.endings):
         try:
             if "," in path:
                 raise FileRefusedError("with a comma in its path")
-            _look(path, options)
+            _look(path, roots, options)
         except FileNotFoundError:
             continue  # removed since it was listed, or a link to nowhere
         except FileRefusedError as error:
@@ -132,32 +128,37 @@ def _found(folder: str, options: IcatPlusOptions) -> Gallery:
     return Gallery(tuple(paths), left_out)
 
 
-def _images(folder: str, endings: Sequence[str]) -> Iterator[str]:
+def _images(folder: str, real: str, roots: Roots, endings: Sequence[str], depth: int = 0) -> Iterator[str]:
     """Give the images in a folder and below it by their names; links to folders are not followed."""
+    try:
+        held = entries(real, roots)
+    except FileRefusedError:
+        return  # it has become a link since
+    except OSError as error:
+        if is_of_the_path(error):  # removed since it was listed
+            return
+        raise _meant(error) from None
+    for one in held:
+        if one.kind != "folder" and one.name.lower().endswith(tuple(ending.lower() for ending in endings)):
+            yield os.path.join(folder, one.name)
+    for one in held:
+        if one.kind == "folder" and depth < _DEEPEST:
+            below = (os.path.join(folder, one.name), os.path.join(real, one.name))
+            yield from _images(*below, roots, endings, depth + 1)
 
-    def failed(error: OSError) -> None:
-        if not is_of_the_path(error):  # else removed since it was listed
-            raise _meant(error) from None
 
-    for here, folders, names in os.walk(folder, onerror=failed):
-        folders.sort()
-        for name in sorted(names):
-            if name.lower().endswith(tuple(one.lower() for one in endings)):
-                yield os.path.join(here, name)
-
-
-def _look(path: str, options: IcatPlusOptions) -> None:
+def _look(path: str, roots: Roots, options: IcatPlusOptions) -> None:
     """Say what is known against a file before it is opened."""
     try:
-        status = os.stat(_resolved(path, options))
+        with looked_at(path, roots) as (_, status):
+            if not stat.S_ISREG(status.st_mode):
+                raise FileRefusedError("no regular file")
+            if status.st_size > options.max_file_size:
+                raise FileRefusedError(f"larger than {options.max_file_size} bytes")
     except FileNotFoundError:
         raise
     except OSError as error:
         raise _meant(error) from None
-    if not stat.S_ISREG(status.st_mode):
-        raise FileRefusedError("no regular file")
-    if status.st_size > options.max_file_size:
-        raise FileRefusedError(f"larger than {options.max_file_size} bytes")
 
 
 def _meant(error: OSError) -> FileRefusedError | Retry:
@@ -165,19 +166,3 @@ def _meant(error: OSError) -> FileRefusedError | Retry:
     if is_of_the_path(error):
         return FileRefusedError(f"cannot be read ({error.strerror})")
     return Retry(f"the gallery cannot be read for now: {error.strerror}")
-
-
-def _resolved(path: str, options: IcatPlusOptions) -> str:
-    """Give where a path leads, all links followed."""
-    if "\0" in path:
-        raise FileRefusedError("no path")
-    # Not strict: whether something is there, outside of the roots, is nobody's business.
-    resolved = os.path.realpath(path)
-    if not _inside(resolved, options):
-        raise FileRefusedError("outside the allowed roots")
-    return resolved
-
-
-def _inside(resolved: str, options: IcatPlusOptions) -> bool:
-    roots = (os.path.realpath(root) for root in options.allowed_roots)
-    return any(os.path.commonpath((root, resolved)) == root for root in roots)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from pacer_core import Context, Reject, task
-from pacer_icat import ICAT, Dataset, check_found, found_dataset
-from pacer_icatplus.files import FileRefusedError, gallery_of, read
+from pacer_icat import ICAT, Dataset, FileRefusedError, check_found, found_dataset
+from pacer_icatplus.files import gallery_of, read
 from pacer_icatplus.integration import ICATPLUS
 from pacer_icatplus.progress import Image, load
 

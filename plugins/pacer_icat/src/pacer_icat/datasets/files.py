@@ -9,7 +9,7 @@ from attrs import evolve
 
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
-from pacer_icat.datasets.paths import checksum_of
+from pacer_icat.datasets.paths import Checksums
 from pacer_icat.datasets.plan import File
 from pacer_icat.soap import Bean, ref
 from pacer_icat.spellings import folder as spelt
@@ -34,28 +34,43 @@ def batches(files: Sequence[File]) -> Iterator[list[File]]:
         yield batch
 
 
-def datafile(file: File, checksums: str | None, **more: Any) -> Bean:
-    """Give a file as ICAT takes it, with its checksum of some algorithm where that is wanted.
+def with_checksum(file: File, checksums: Checksums | None) -> File:
+    """Give a file with its checksum where that is wanted; what was asked of the disk is then of this reading.
 
     Raises
     ------
     Retry
         Where the file cannot be read for its checksum.
+    Reject
+        Where it may not be.
     """
+    if checksums is None:
+        return file
+    checksum, details = checksums.of(file.path)
+    if file.details is None:
+        return evolve(file, checksum=checksum)
+    size = details.size if file.size == file.details.size else file.size
+    return evolve(file, checksum=checksum, details=details, size=size)
+
+
+def datafile(file: File, **more: Any) -> Bean:
+    """Give a file as ICAT takes it."""
     values = {"name": file.name, "location": file.location, "fileSize": file.size, **more}
     if file.details is not None:
         values["datafileModTime"] = file.details.modified
         values["datafileCreateTime"] = file.details.created
-    if checksums is not None:
-        values["checksum"] = checksum_of(file.path, checksums)
+    if file.checksum is not None:
+        values["checksum"] = file.checksum
     return Bean("Datafile", values)
 
 
-def add_files(groups: Iterable[Sequence[File]], checksums: str | None, dataset: int, icat: Shared) -> None:
+def add_files(
+    groups: Iterable[Sequence[File]], checksums: Checksums | None, dataset: int, icat: Shared
+) -> None:
     """Create files of a dataset, each group in one call."""
     owner = ref("Dataset", dataset)
     for group in groups:
-        icat.wire.create_many([datafile(file, checksums, dataset=owner) for file in group])
+        icat.wire.create_many([datafile(with_checksum(file, checksums), dataset=owner) for file in group])
 
 
 def missing_files(files: Sequence[File], folder: str, dataset: int, icat: Shared) -> tuple[list[File], int]:

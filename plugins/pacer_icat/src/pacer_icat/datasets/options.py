@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from attrs import field, frozen, validators
+
+from pacer_core import Seen
 
 
 def is_absolute(_: Any, __: Any, path: str) -> None:
     """Refuse a path that is not absolute."""
     if not os.path.isabs(path):
         raise ValueError(f"{path!r} is no absolute path")
+
+
+def warn_of_roots(roots: tuple[str, ...], names: str) -> Iterator[Seen]:
+    """Warn where messages may name any path; ``names`` is what a message can do with one."""
+    if not roots:
+        yield Seen(
+            f"allowedRoots is missing, so that {names}",
+            "name the folders that hold data under options.allowedRoots, or [/] where any will do",
+        )
 
 
 @frozen
@@ -54,3 +66,13 @@ class DatasetsOptions:
     list_files: bool = False
     stat_files: bool = False
     checksums: Literal["md5", "sha1", "sha256"] | None = None
+
+
+def warn(options: DatasetsOptions) -> Iterator[Seen]:
+    """Warn of what options leave to whoever may send a message."""
+    read = "read for its checksum" if options.checksums else "looked at"
+    disk = options.list_files or options.stat_files or options.must_exist or options.checksums
+    yield from warn_of_roots(
+        options.allowed_roots,
+        f"a message may have any path stored as a dataset's{f', and {read}' if disk else ''}",
+    )

@@ -17,7 +17,8 @@ from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset
 from pacer_icat.datasets.options import DatasetsOptions
-from pacer_icat.datasets.paths import Details, details_of, on_disk, path_of
+from pacer_icat.datasets.paths import Checksums, Details, details_of, on_disk, path_of
+from pacer_icat.disk import FileRefusedError, Roots
 from pacer_icat.parameters import Parameter
 from pacer_icat.periods import check_dates, kept_period
 from pacer_icat.spellings import folder
@@ -41,6 +42,7 @@ class File:
     path: str
     """Where it is on this machine, if it is."""
     details: Details | None = None
+    checksum: str | None = None
 
 
 @frozen
@@ -61,8 +63,8 @@ class Plan:
     sample_type: int | None
     parameters: tuple[Parameter, ...]
     files: tuple[File, ...]
-    checksums: str | None
-    """The algorithm of the files' checksums."""
+    checksums: Checksums | None
+    """How files get their checksums."""
     unknown: int
     """How many parameters are left out, since ICAT has no type for them."""
 
@@ -102,8 +104,10 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
             ", ".join(name for _, name in checked.unknown[:20]),
         )
     files = name_files(message.datafiles, message.location)
-    if options.stat_files:
-        files = tuple(map(with_details, files))
+    checksums = checksums_of(options)
+    files, refused = look_at(files, checksums, options)
+    named = {one.path for one in bad}
+    bad += [one for one in refused if one.path not in named]
     bad += check_files(files, icat)
     if bad:
         raise Reject("the dataset has bad fields", fields=bad)
@@ -141,7 +145,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
         sample_type=sample_type_id,
         parameters=checked.good,
         files=files,
-        checksums=options.checksums,
+        checksums=checksums,
         unknown=len(checked.unknown),
     )
 
@@ -243,12 +247,35 @@ def name_files(datafiles: Sequence[Datafile], home: str) -> tuple[File, ...]:
     )
 
 
-def with_details(file: File) -> File:
-    """Give a file with what the file system says of it; its own size prevails."""
-    details = details_of(file.path)
-    if details is None:
-        return file
-    return evolve(file, size=details.size if file.size is None else file.size, details=details)
+def checksums_of(options: DatasetsOptions) -> Checksums | None:
+    """Give how files get their checksums, where options ask for them."""
+    return None if options.checksums is None else Checksums(options.checksums, Roots(options.allowed_roots))
+
+
+def look_at(
+    files: Sequence[File], checksums: Checksums | None, options: DatasetsOptions
+) -> tuple[tuple[File, ...], list[BadField]]:
+    """Give files with what the disk says of them, where that is wanted, and those that may not be read.
+
+    A size of the message prevails. What is no regular file has neither size nor times, and no checksum: that
+    is asked before anything is stored.
+    """
+    if not options.stat_files and checksums is None:
+        return tuple(files), []
+    roots = Roots(options.allowed_roots) if checksums is None else checksums.roots
+    looked: list[File] = []
+    bad: list[BadField] = []
+    for place, file in enumerate(files):
+        details = None
+        try:
+            details = details_of(file.path, roots)
+        except FileRefusedError as error:
+            if checksums is not None:
+                bad.append(BadField(f"datafiles[{place}].location", f"may not be read: it is {error}"))
+        if options.stat_files and details is not None:
+            file = evolve(file, size=details.size if file.size is None else file.size, details=details)
+        looked.append(file)
+    return tuple(looked), bad
 
 
 def _check(message: Dataset, options: DatasetsOptions, icat: Shared) -> list[BadField]:

@@ -14,7 +14,7 @@ from attrs import frozen
 from pacer_core import Reject, Retry, read_number
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
-from pacer_icat.datasets.files import add_files, batches, datafile, missing_files
+from pacer_icat.datasets.files import add_files, batches, datafile, missing_files, with_checksum
 from pacer_icat.datasets.plan import Plan
 from pacer_icat.faults import IcatFault
 from pacer_icat.parameters import Parameter
@@ -133,7 +133,7 @@ def find_sample(plan: Plan, icat: Shared) -> int:
 
 def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
     rest = batches(plan.files)
-    first = next(rest, [])
+    first = [with_checksum(file, plan.checksums) for file in next(rest, [])]
     whole = len(first) == len(plan.files)
     values: dict[str, Any] = {
         "name": name,
@@ -145,7 +145,7 @@ def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
         "type": ref("DatasetType", plan.type),
         "sample": ref("Sample", sample),
         "parameters": [one.bean("Dataset") for one in plan.parameters],
-        "datafiles": [datafile(file, plan.checksums) for file in first],
+        "datafiles": [datafile(file) for file in first],
     }
     if icat.wire.schema.has("Dataset", "datasetInstruments"):
         values["datasetInstruments"] = [

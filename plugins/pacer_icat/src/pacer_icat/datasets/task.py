@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pacer_core import ConsumerType, Context, task
 from pacer_icat.datasets.message import Dataset, describe
-from pacer_icat.datasets.options import DatasetsOptions
+from pacer_icat.datasets.options import DatasetsOptions, warn
 from pacer_icat.datasets.plan import Plan, plan
 from pacer_icat.datasets.store import store
 from pacer_icat.integration import ICAT
@@ -45,4 +45,5 @@ DATASETS = ConsumerType(
         lambda dataset: dataset.investigation_id if dataset.investigation is None else dataset.investigation
     ),
     describe=describe,
+    warn=warn,
 )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from attrs import field, frozen, validators
 
-from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Retry, task
+from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Retry, Seen, task
 from pacer_icat.client import Shared
 from pacer_icat.datasets.files import add_files, batches, missing_files
-from pacer_icat.datasets.options import DatasetsOptions, is_absolute
+from pacer_icat.datasets.options import DatasetsOptions, is_absolute, warn_of_roots
 from pacer_icat.datasets.paths import files_below
-from pacer_icat.datasets.plan import check_files, name_files, with_details
+from pacer_icat.datasets.plan import check_files, checksums_of, look_at, name_files
 from pacer_icat.faults import IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import dataset_key
@@ -58,6 +59,13 @@ def describe(message: DatasetFiles) -> dict[str, str]:
     return {"dataset_id": str(message.dataset_id)}
 
 
+def warn(options: DatasetFilesOptions) -> Iterator[Seen]:
+    """Warn of what options leave to whoever may send a dataset."""
+    yield from warn_of_roots(
+        options.allowed_roots, "whatever folder a dataset was sent with is listed, and its files are stored"
+    )
+
+
 @task(needs=[ICAT])
 def add_datafiles(message: DatasetFiles, ctx: Context) -> None:
     """Store the files below the dataset's folder that ICAT does not have; safe to repeat."""
@@ -76,17 +84,21 @@ def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
     if not folder:
         raise Reject("the dataset has no folder", fields=[BadField("dataset_id", "has no location in ICAT")])
     rules = DatasetsOptions(
-        allowed_roots=options.allowed_roots, max_datafiles=options.max_datafiles, list_files=True
+        allowed_roots=options.allowed_roots,
+        max_datafiles=options.max_datafiles,
+        list_files=True,
+        stat_files=options.stat_files,
+        checksums=options.checksums,
     )
-    files = name_files(files_below(folder, rules), folder)
-    if options.stat_files:
-        files = tuple(map(with_details, files))
-    if bad := check_files(files, icat):
+    checksums = checksums_of(rules)
+    files, bad = look_at(name_files(files_below(folder, rules), folder), checksums, rules)
+    bad += check_files(files, icat)
+    if bad:
         raise Reject("the dataset's folder holds files that ICAT does not take", fields=bad)
     for _ in range(_TRIES):
         missing, _sizes = missing_files(files, folder, dataset, icat)
         try:
-            add_files(batches(missing), options.checksums, dataset, icat)
+            add_files(batches(missing), checksums, dataset, icat)
         except IcatFault as fault:
             if not fault.is_duplicate:
                 raise
@@ -116,4 +128,5 @@ DATASET_FILES = ConsumerType(
     options=DatasetFilesOptions,
     key=dataset_key(lambda message: message.dataset_id),
     describe=describe,
+    warn=warn,
 )
