@@ -212,8 +212,8 @@ def _warned(vhost: str, one: Limit) -> Warned:
         "have its owner set a policy that keeps such messages: rabbitmqctl set_policy "
         f"-p {shlex.quote(vhost)} --apply-to queues --priority 1 {shlex.quote(f'pacer-{one.queue}')} "
         f"{shlex.quote(f'^{re.escape(one.queue)}$')} {shlex.quote(json.dumps(policy))}"
-        + "; then add what it says to the queue's line, for PACER cannot see it: "
-        f'policy: {{deliveryLimit: 1000000, deadLetterExchange: "", deadLetterRoutingKey: {json.dumps(dead)}}}',
+        "; then add what it says to the queue's line, for PACER cannot see it: policy: "
+        f'{{deliveryLimit: 1000000, deadLetterExchange: "", deadLetterRoutingKey: {json.dumps(dead)}}}',
     )
 
 

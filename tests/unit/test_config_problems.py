@@ -558,8 +558,8 @@ def test_a_policy_is_stated_of_a_queue_of_somebody_elses_alone(site: Site) -> No
         consumers: [{type: forward, queues: [a, b, c]}]
     """)
     _, problems = check(file)
+    refused = "needs 'declare: passive': PACER gives its own queues their limit; leave 'policy' out"
     assert [str(one).partition("pacer.yaml:")[2] for one in problems] == [
-        "4:15: error: needs 'declare: passive': PACER gives its own queues their limit; leave 'policy' out "
-        "[bad-value]",
+        f"4:15: error: {refused} [bad-value]",
         "5:42: error: unknown key 'deliveryLimt' (did you mean 'deliveryLimit'?) [unknown-key]",
     ]
