@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pacer_core.cli.options import command
 from pacer_core.cli.screen import print_table
 from pacer_core.logs import redact
 from pacer_core.transport.letters import DeadLetter, Waiting
@@ -278,7 +279,7 @@ def _readable(letter: DeadLetter) -> str:
     try:
         return clean(letter.envelope.body.decode())
     except UnicodeDecodeError:
-        return "The body is no text: `pacer dead export` writes it to a file."
+        return f"The body is no text: `{command('dead export')}` writes it to a file."
 
 
 def _attempts(number: int, failed: int) -> str:
