@@ -7,6 +7,7 @@ broker.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -41,7 +42,17 @@ logging:
 """
 COLOURS = {"acked": "green", "retried": "yellow", "dead": "red"}
 
-console = Console(highlight=False, width=None if os.isatty(1) else 120)
+
+class Trimmed(io.TextIOWrapper):
+    """Standard output without the blanks that fill the last column of a table."""
+
+    def write(self, text: str) -> int:
+        """Write whole lines, as rich does."""
+        return super().write(re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE))
+
+
+PIPED = Trimmed(sys.stdout.buffer, sys.stdout.encoding, line_buffering=True)
+console = Console(highlight=False) if os.isatty(1) else Console(highlight=False, width=120, file=PIPED)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from pacer_core import __version__
 from pacer_core.cli.config import config
 from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
+from pacer_core.cli.options import command
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
 from pacer_core.cli.screen import complaints, echo
@@ -35,9 +36,9 @@ class _Cli(click.Group):
             ctx.meta[PLUGINS] = load()
         plugins: Plugins = ctx.meta[PLUGINS]
         more: dict[str, click.Command] = {}
-        for command in plugins.commands:
-            name = str(command.name)
-            more[name] = _joined(more.get(name), command)
+        for one in plugins.commands:
+            name = str(one.name)
+            more[name] = _joined(more.get(name), one)
         return more
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,7 +59,7 @@ class _Cli(click.Group):
             ctx.exit(EX_CONFIG)
         except BrokerError as error:
             _complain(error)
-            echo("`pacer doctor` looks further, and says what to do", err=True)
+            echo(f"`{command('doctor')}` looks further, and says what to do", err=True)
             ctx.exit(EX_UNAVAILABLE)
         except PacerError as error:
             _complain(error)

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pacer_core.cli.letters import dumps, line
-from pacer_core.cli.options import config_option
+from pacer_core.cli.options import command, config_option
 from pacer_core.cli.screen import print_table, screen
-from pacer_core.config import Config, load
+from pacer_core.config import load
 from pacer_core.escapes import escaped
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def doctor(ctx: click.Context, file: Path, as_json: bool, timeout: float) -> Non
         }
         sys.stdout.buffer.write(dumps(data, indent=True) + b"\n")
     else:
-        _show(config, findings)
+        _show(findings)
     ctx.exit(0 if all(one.well for one in findings) else EX_UNAVAILABLE)
 
 
@@ -66,7 +66,7 @@ def _in_a_line(text: str) -> str:
     return escaped(" ".join(text.split()))  # what others said in it is redacted already
 
 
-def _show(config: Config, findings: list[Finding]) -> None:
+def _show(findings: list[Finding]) -> None:
     console = screen()
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("", "what", "name", "is", "found"):
@@ -83,15 +83,18 @@ def _show(config: Config, findings: list[Finding]) -> None:
     failing = [one for one in findings if not one.well]
     for one in failing:
         users = f" (needed by {', '.join(one.users)})" if one.users else ""
-        console.print(Text(f"\n{one.kind} {line(one.name)}{users}: {_in_a_line(one.advice)}", style="yellow"))
+        console.print(
+            Text(f"\n{one.kind} {line(one.name)}{users}: {_in_a_line(one.advice)}", style="yellow"),
+            soft_wrap=True,
+        )
     for one in findings:
         for warning in one.warning.splitlines():
             said = f"\n{one.kind} {line(one.name)}, a warning: {_in_a_line(warning)}"
-            console.print(Text(said, style="yellow"))
+            console.print(Text(said, style="yellow"), soft_wrap=True)
     console.print()
     if failing:
         console.print(Text(f"{len(failing)} of {len(findings)} fail", style="red"))
     else:
         console.print(
-            Text(f"all {len(findings)} are well: `pacer run -c {config.file}` can begin", style="green")
+            Text(f"all {len(findings)} are well: `{command('run')}` can begin", style="green"), soft_wrap=True
         )

@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pacer_core.cli.options import command
 from pacer_core.cli.screen import print_table
 from pacer_core.escapes import escaped, escaped_json, escaped_lines
 from pacer_core.logs import redact
@@ -326,7 +327,7 @@ def _readable(letter: DeadLetter) -> str:
     try:
         return clean(letter.envelope.body.decode().expandtabs(4))
     except UnicodeDecodeError:
-        return "The body is no text: `pacer dead export` writes it to a file."
+        return f"The body is no text: `{command('dead export')}` writes it to a file."
 
 
 def _attempts(number: int, failed: int) -> str:

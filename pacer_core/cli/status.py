@@ -17,7 +17,7 @@ from rich.text import Text
 
 from pacer_core import logs
 from pacer_core.cli.letters import Tally, clean, dumps, spell
-from pacer_core.cli.options import config_option
+from pacer_core.cli.options import command, config_option
 from pacer_core.cli.piles import WAITING, looked
 from pacer_core.cli.screen import echo, print_table, screen
 from pacer_core.config import Config, load
@@ -184,16 +184,21 @@ def _show_broker(console: Console, config: Config, found: BrokerStatus, waiting:
     print_table(console, table)
     missing = [queue.name for queue in found.queues if queue.ready is None]
     if missing:
-        console.print(f"\nnot declared yet: {', '.join(missing)}; `pacer run` does", style="yellow")
+        console.print(
+            Text(f"\nnot declared yet: {', '.join(missing)}; `{command('run')}` does", style="yellow"),
+            soft_wrap=True,
+        )
     console.print()
     console.print(_ladder(found))
     if waiting is not None and waiting.matching:
         waiting.show_causes(console)
-        console.print("`pacer waiting list` shows them, `pacer waiting now` sends them back at once")
+        shows, sends = command("waiting list"), command("waiting now")
+        console.print(Text(f"`{shows}` shows them, `{sends}` sends them back at once"), soft_wrap=True)
     dead = _dead(found)
     if dead:
         verb = "is" if dead == 1 else "are"
-        console.print(f"\n{counted(dead, 'message')} {verb} dead: `pacer dead list` tells why", style="red")
+        said = f"\n{counted(dead, 'message')} {verb} dead: `{command('dead list')}` tells why"
+        console.print(Text(said, style="red"), soft_wrap=True)
 
 
 def _show_workers(console: Console, config: Config, asked: Asked | None) -> None:

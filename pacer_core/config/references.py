@@ -93,6 +93,13 @@ def _queues(document: Document) -> None:
         level = queue.get("maxPriorityLevel")
         if isinstance(level, int) and not isinstance(level, bool) and not 1 <= level <= 255:
             document.report((*path, "maxPriorityLevel"), "should be between 1 and 255", Code.BAD_VALUE)
+        if queue.get("policy") is not None and queue.get("declare") != "passive":
+            document.report(
+                (*path, "policy"),
+                "needs 'declare: passive': PACER gives its own queues their limit; leave 'policy' out",
+                Code.BAD_VALUE,
+                key=True,
+            )
         if name and name not in read:
             document.report(
                 (*path, "name"), f"no consumer reads queue {name!r}", Code.UNUSED, severity="warning"

@@ -167,8 +167,14 @@ def _advice(workers: list[Seen]) -> list[str]:
         f"integration {one} is away: what needs it waits at the broker; `pacer doctor` says what to do"
         for one in sorted(away)
     ]
+    cut_off = [
+        f"worker {one.name} cannot read its queues; `pacer doctor` says what to do about the broker"
+        for one in workers
+        if one.state in ("disconnected", "refused")
+    ]
     return (
-        aside
+        cut_off
+        + aside
         + gone
         + [
             f"integration {one}: none of the first tasks found what it needs there; look whether the account "

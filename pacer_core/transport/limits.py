@@ -16,13 +16,14 @@ from typing import Any
 from amqp.exceptions import AMQPError, NotFound, PreconditionFailed
 from attrs import frozen
 
-from pacer_core.config.model import Config
+from pacer_core.config.model import Config, Queue, QueuePolicy
 from pacer_core.names import dead_queue
 
 DEFAULT_LIMIT = 20
 """What RabbitMQ 4 takes where a queue has none."""
 UNSEEN = 2
 """Returns after which a message gets a fresh copy where a policy may have set any limit."""
+_PLENTY = 1_000  # returns that no message comes to, since it is copied at half of them
 _NEVER = 1 << 62
 _LAST = 3  # returns that a message has left when its place in the order counts for less than the message
 
@@ -45,18 +46,19 @@ class Limit:
     quorum: bool | None
     """Whether it counts returns; ``None`` where the account may not ask."""
     returns: int | None
-    """The limit by its arguments, or by the broker's default; ``None`` where there is none."""
+    """The limit by its arguments and the policy, or the broker's default; ``None`` where there is none."""
     dead_letters: bool
     """Whether it is known to put what is over the limit somewhere."""
     seen: bool = False
-    """Whether policies were looked at."""
+    """Whether the configuration says what policies there are, which the broker does not tell."""
     to_dead_queue: bool = False
     """Whether its arguments are known to put what is rejected into the dead queue that PACER has for it."""
 
     @property
     def drops(self) -> bool:
         """Whether messages may be lost by returning them."""
-        return self.quorum is not False and self.returns is not None and not self.dead_letters
+        few = self.returns is not None and self.returns < _PLENTY
+        return self.quorum is not False and few and not self.dead_letters
 
     @property
     def renew_at(self) -> int:
@@ -78,34 +80,50 @@ def limits(connection: Any, config: Config, queues: Container[str]) -> tuple[Lim
     if config.broker.embedded:
         return ()
     properties = getattr(connection.connection, "server_properties", None) or {}
-    major = str(properties.get("version", "")).partition(".")[0]
-    default = DEFAULT_LIMIT if major.isdigit() and int(major) >= 4 else None
+    default = default_limit(str(properties.get("version", "")))
     return tuple(
-        _limit(connection, queue.name, default)
+        _limit(connection, queue, default)
         for queue in config.queues
         if queue.declare == "passive" and queue.name in queues
     )
 
 
-def _limit(connection: Any, queue: str, default: int | None) -> Limit:
-    found = _arguments(connection, queue)
+def default_limit(version: str) -> int | None:
+    """Give the limit of a queue that has none, by RabbitMQ's version."""
+    major = version.partition(".")[0]
+    return DEFAULT_LIMIT if major.isdigit() and int(major) >= 4 else None
+
+
+def _limit(connection: Any, queue: Queue, default: int | None) -> Limit:
+    name, policy = queue.name, queue.policy or QueuePolicy()
+    found = _arguments(connection, name)
+    by_policy = policy.dead_letter_exchange is not None
     if found is None:
-        return Limit(queue, quorum=None, returns=default, dead_letters=False)
+        returns = effective_limit(None, policy.delivery_limit, default)
+        return Limit(name, quorum=None, returns=returns, dead_letters=by_policy)
     if found.get("x-queue-type") != "quorum":
-        return Limit(queue, quorum=False, returns=None, dead_letters=False)
-    given = found.get("x-delivery-limit")
-    # RabbitMQ 3 takes the -1 that means "no limit" to RabbitMQ 4 for 0.
-    limit = default if given is None else max(given, 0)
-    if given is not None and given < 0 and default is not None:
-        limit = None
+        return Limit(name, quorum=False, returns=None, dead_letters=False)
     target = found.get("x-dead-letter-exchange"), found.get("x-dead-letter-routing-key")
     return Limit(
-        queue,
+        name,
         quorum=True,
-        returns=limit,
-        dead_letters="x-dead-letter-exchange" in found,
-        to_dead_queue=target == ("", dead_queue(queue)),
+        returns=effective_limit(found.get("x-delivery-limit"), policy.delivery_limit, default),
+        dead_letters=by_policy or "x-dead-letter-exchange" in found,
+        seen=queue.policy is not None,
+        # Not by a policy, which somebody may take away: what is rejected then would be lost.
+        to_dead_queue=target == ("", dead_queue(name)),
     )
+
+
+def effective_limit(argument: int | None, policy: int | None, default: int | None) -> int | None:
+    """Give the limit that RabbitMQ makes of a queue's argument and its policy."""
+    given = [one for one in (argument, policy) if one is not None]
+    if not given:
+        return default
+    if default is None:  # RabbitMQ 3 takes the -1 that means "no limit" to RabbitMQ 4 for 0
+        return max(min(given), 0)
+    limit = max(given) if min(given) < 0 else min(given)
+    return None if limit < 0 else limit
 
 
 def _arguments(connection: Any, queue: str) -> Mapping[str, Any] | None:
@@ -181,10 +199,11 @@ def warnings(config: Config, found: Iterable[Limit]) -> list[Warned]:
 
 def _warned(vhost: str, one: Limit) -> Warned:
     is_one = "is a quorum queue" if one.quorum else "may be a quorum queue: the account may not ask"
+    dead = dead_queue(one.queue)
     policy = {
         "delivery-limit": 1_000_000,
         "dead-letter-exchange": "",
-        "dead-letter-routing-key": dead_queue(one.queue),
+        "dead-letter-routing-key": dead,
     }
     return Warned(
         f"queue {one.queue!r}, which PACER did not declare, {is_one}. It drops a message that was "
@@ -193,7 +212,8 @@ def _warned(vhost: str, one: Limit) -> Warned:
         "have its owner set a policy that keeps such messages: rabbitmqctl set_policy "
         f"-p {shlex.quote(vhost)} --apply-to queues --priority 1 {shlex.quote(f'pacer-{one.queue}')} "
         f"{shlex.quote(f'^{re.escape(one.queue)}$')} {shlex.quote(json.dumps(policy))}"
-        + ("" if one.seen else "; where there is one, give brokers.main.management, so that it is seen"),
+        "; then add what it says to the queue's line, for PACER cannot see it: policy: "
+        f'{{deliveryLimit: 1000000, deadLetterExchange: "", deadLetterRoutingKey: {json.dumps(dead)}}}',
     )
 
 

@@ -20,7 +20,8 @@ def test_the_demo_shows_what_the_readme_says_and_leaves_nothing_behind(tmp_path:
         )
         assert done.returncode == 0
         assert list(tmp_path.iterdir()) == []
-        lines = [line.rstrip() for line in done.stdout.splitlines()]
+        lines = done.stdout.splitlines()
+        assert [line for line in lines if line != line.rstrip()] == []
         shown.append([re.sub(r"done in [\d.]+ ms", "done", line) for line in lines])
     assert shown[0] == shown[1]
     (promised,) = re.findall(

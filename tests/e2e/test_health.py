@@ -255,6 +255,14 @@ def steps(site: Site, rabbitmq: RabbitMQ, rabbitmq_vhost: str, seen: Seen) -> It
     lab.close()
 
 
+def test_a_password_that_the_broker_refuses_comes_with_advice(lab: Lab, seen: Seen) -> None:
+    lab.configure(more=f"health: {{port: {seen.port}}}", broker=", username: guest, password: wrong")
+    running = lab.site.start("run", "-c", lab.file)
+    running.wait_for("correct username and password of brokers.main")
+    eventually(lambda: seen.get("/readyz")[0] == 503 and seen.why()["advice"])
+    assert "`pacer doctor` says what to do about the broker" in seen.why()["advice"][0]
+
+
 def test_the_hottest_key_is_named_with_what_waits_for_it(steps: Lab, seen: Seen) -> None:
     steps.open_gate()  # which here keeps them waiting
     for key in ("HC-1", "HC-2", "HC-2", "HC-2", "HC-1", "HC-2"):
@@ -289,6 +297,8 @@ def test_an_open_breaker_is_seen_and_the_worker_stays_ready(steps: Lab, seen: Se
     found = health.ask(load(steps.file))
     assert found is not None
     assert found.workers[0].open_breakers == ("catalogue",)
+    assert seen.why()["advice"] == list(found.advice)
+    assert "integration catalogue is away" in found.advice[0]
     eventually(lambda: '"paused"' in seen.get("/status")[2])
     assert seen.ready()
     rows = [row.split() for row in steps.site.pacer("status", "-c", steps.file).out.splitlines()]

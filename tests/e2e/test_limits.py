@@ -5,6 +5,7 @@ RabbitMQ 4 does so after 20 returns by default; on an older one, the queue is gi
 
 from __future__ import annotations
 
+import shlex
 import signal
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pacer_core.transport.limits import default_limit, effective_limit
 from tests.lab import Lab
 from tests.support import Ran, eventually
 
@@ -93,3 +95,71 @@ def test_no_end_of_pacer_is_one_too_many(limited: Lab, end: Callable[[Any], Any]
         live(limited, end)
     done = finish(limited)
     assert {f"first {name} 1" for name in names} <= set(limited.effects), done.both
+
+
+def doctor(lab: Lab) -> str:
+    """Give what doctor says of the broker, which has to be reachable."""
+    ran = lab.site.pacer("doctor", "-c", lab.file)
+    assert ran.code == 0, ran.both
+    return ran.both
+
+
+def test_the_policy_that_a_warning_prints_keeps_messages_and_ends_the_warning(limited: Lab) -> None:
+    limited.declare()
+    said = doctor(limited)
+    command, _, line = said[said.index("rabbitmqctl") :].partition("; then add ")
+    limited.node.ctl(*shlex.split(command)[1:])
+    stated = line[line.index("policy:") :].splitlines()[0]
+    limited.publish({"name": "a"})
+    for _ in range(25):
+        if limited.waiting():
+            bring_back(limited, 1)
+    eventually(lambda: limited.waiting() + limited.waiting("jobs.dead") == 1)
+
+    limited.configure(queue=f"{PASSIVE}, {stated}", consumer=ONE_THREAD)
+    assert "drops a message" not in doctor(limited)
+    limited.open_gate()
+    assert "drops a message" not in limited.once().both
+
+
+@pytest.mark.parametrize(
+    ("policy", "copied"),
+    [
+        ("", True),
+        (", policy: {}", False),
+        (", policy: {deliveryLimit: 1000000}", False),
+        (", policy: {deliveryLimit: 9}", True),
+    ],
+)
+def test_messages_are_copied_at_half_of_the_limit_that_the_configuration_states(
+    limited: Lab, policy: str, copied: bool
+) -> None:
+    limited.configure(queue=PASSIVE + policy, consumer=ONE_THREAD)
+    limited.publish({"name": "a"})
+    bring_back(limited, 4)
+    running = limited.run()
+    eventually(lambda: "second a 1" in limited.effects, 30, lambda: running.printed)
+    assert running.end() == 0
+    assert ("fresh copies" in running.printed) == copied
+
+
+@pytest.mark.parametrize(
+    ("version", "argument", "policy", "returns"),
+    [
+        ("3.10.8", None, None, None),
+        ("3.10.8", None, 7, 7),
+        ("3.10.8", 5, 7, 5),
+        ("3.10.8", -1, 7, 0),
+        ("4.0.5", None, None, 20),
+        ("4.0.5", None, 7, 7),
+        ("4.0.5", 9, 7, 7),
+        ("4.0.5", 5, 1_000_000, 5),
+        ("4.0.5", 5, -1, 5),
+        ("4.0.5", -1, 7, 7),
+        ("4.0.5", -1, None, None),
+    ],
+)
+def test_an_argument_and_a_policy_make_the_limit_that_rabbitmq_makes_of_them(
+    version: str, argument: int | None, policy: int | None, returns: int | None
+) -> None:
+    assert effective_limit(argument, policy, default_limit(version)) == returns

@@ -53,7 +53,7 @@ def test_the_status_tells_what_waits_what_is_retried_and_what_is_dead(site: Site
     assert ["parcels", "couriers", "0", "-", "1", "0"] in rows
     assert done.out.startswith("up  RabbitMQ ")
     assert "4 messages wait for a retry: 3 for 5 min, 1 for 1 h" in done.out
-    assert "2 messages are dead: `pacer dead list` tells why" in done.out
+    assert f"2 messages are dead: `pacer dead list -c {file}` tells why" in done.out
     assert data["broker"]["reachable"] is True
     assert data["broker"]["product"] == "RabbitMQ"
     assert data["totals"] == {"ready": 1200, "in_hand": None, "waiting": 4, "dead": 2}
@@ -68,7 +68,7 @@ def test_the_status_declares_nothing_and_says_what_is_missing(site: Site, file: 
     for _ in range(2):
         done = site.pacer("status", "-c", file)
         assert done.code == 0
-        assert "not declared yet: samples, parcels; `pacer run` does" in done.out
+        assert f"not declared yet: samples, parcels; `pacer run -c {file}` does" in done.out
     assert orjson.loads(site.pacer("status", "-c", file, "--json").out)["queues"][0]["ready"] is None
     empty = site.pacer("dead", "list", "-c", file)
     assert (empty.code, empty.out) == (0, "no dead letters\n")

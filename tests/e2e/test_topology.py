@@ -69,7 +69,7 @@ def test_a_broker_that_is_not_there_is_an_error_of_a_single_run(lab: Lab) -> Non
     done = lab.once()
     assert done.code == 69
     assert done.err.startswith("error: cannot connect to amqp://127.0.0.1:1,nowhere.invalid:5/test-")
-    assert done.err.endswith("`pacer doctor` looks further, and says what to do\n")
+    assert done.err.endswith(f"`pacer doctor -c {lab.file}` looks further, and says what to do\n")
 
 
 def test_wrong_credentials_are_an_error_that_names_none(lab: Lab) -> None:

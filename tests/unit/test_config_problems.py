@@ -546,3 +546,20 @@ def test_the_files_of_a_folder_are_sent(post: Site) -> None:
         "a.json",
         "b.json",
     ]
+
+
+def test_a_policy_is_stated_of_a_queue_of_somebody_elses_alone(site: Site) -> None:
+    file = site.write("""
+        brokers: {main: {host: rabbit}}
+        queues:
+          - {name: a, policy: {deliveryLimit: 9}}
+          - {name: b, declare: passive, policy: {deliveryLimt: 9}}
+          - {name: c, declare: passive, policy: {}}
+        consumers: [{type: forward, queues: [a, b, c]}]
+    """)
+    _, problems = check(file)
+    refused = "needs 'declare: passive': PACER gives its own queues their limit; leave 'policy' out"
+    assert [str(one).partition("pacer.yaml:")[2] for one in problems] == [
+        f"4:15: error: {refused} [bad-value]",
+        "5:42: error: unknown key 'deliveryLimt' (did you mean 'deliveryLimit'?) [unknown-key]",
+    ]

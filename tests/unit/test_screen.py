@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import io
+import shlex
+import sys
 from collections import Counter
+from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pacer_core.cli.letters import _attempts
+from pacer_core.cli.options import command, config_option
 from pacer_core.cli.screen import complaints, echo, print_table, screen
 from pacer_core.words import counted
 
@@ -68,3 +74,32 @@ def test_a_noun_agrees_with_its_number(number: int, words: str) -> None:
 )
 def test_attempts_do_not_contradict_themselves(attempts: int, failed: int, words: str) -> None:
     assert _attempts(attempts, failed) == words
+
+
+@pytest.mark.parametrize(
+    ("called", "named"),
+    [
+        ("{bin}/pacer", "pacer"),
+        ("{other}/pacer", "{other}/pacer"),
+        ("{other}/pacer_core/__main__.py", f"{shlex.quote(sys.executable)} -m pacer_core"),
+    ],
+)
+@pytest.mark.parametrize("file", ["pacer.yaml", "of a site.yaml"])
+def test_a_command_is_printed_as_it_works_where_it_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, named: str, file: str
+) -> None:
+    places = {"bin": f"{tmp_path}/bin", "other": f"{tmp_path}/env"}
+    for place in places.values():
+        Path(place).mkdir()
+        Path(place, "pacer").touch(0o755)
+    monkeypatch.setenv("PATH", places["bin"])
+    monkeypatch.delenv("PACER_CONFIG", raising=False)
+    monkeypatch.setattr(sys, "argv", [called.format(**places)])
+
+    @click.command
+    @config_option
+    def show(file: Path) -> None:
+        click.echo(command("dead list"))
+
+    more = "" if file == "pacer.yaml" else " -c 'of a site.yaml'"
+    assert CliRunner().invoke(show, ["-c", file]).output == f"{named.format(**places)} dead list{more}\n"

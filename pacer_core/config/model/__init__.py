@@ -16,7 +16,7 @@ from pacer_core.config.model.checked import Config, ConsumerPlan, Integration, L
 from pacer_core.config.model.consumers import Consumer, NotYetPolicy, Retries
 from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, Tracing
 from pacer_core.config.model.processes import PluginOptions, Processes
-from pacer_core.config.model.queues import Exchange, Queue
+from pacer_core.config.model.queues import Exchange, Queue, QueuePolicy
 
 __all__ = [
     "Broker",
@@ -37,6 +37,7 @@ __all__ = [
     "Processes",
     "Protocol",
     "Queue",
+    "QueuePolicy",
     "Recipient",
     "Retries",
     "Tls",

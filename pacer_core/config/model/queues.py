@@ -27,6 +27,23 @@ class Exchange:
 
 
 @frozen
+class QueuePolicy:
+    """What the broker's policies set for a queue of somebody else's: it shows them to administrators alone.
+
+    Attributes
+    ----------
+    delivery_limit
+        After how many returns the queue drops or dead-letters a message; RabbitMQ 4 takes -1 for never.
+    dead_letter_exchange, dead_letter_routing_key
+        Where it puts a message then; ``""`` is the default exchange.
+    """
+
+    delivery_limit: int | None = None
+    dead_letter_exchange: str | None = None
+    dead_letter_routing_key: str | None = None
+
+
+@frozen
 class Queue:
     """A queue that consumers read; durable, and declared at start-up with its dead queue ``NAME.dead``.
 
@@ -46,6 +63,9 @@ class Queue:
         As in RabbitMQ; the dead queue is always a quorum queue.
     declare
         ``passive`` uses a queue that somebody else owns, as it is, and binds it to nothing; it has to exist.
+    policy
+        Only with ``declare: passive``: what a policy of the broker sets for the queue, ``{}`` where there is
+        none. `pacer run` and `pacer doctor` warn accordingly, and messages are copied at half of its limit.
     """
 
     name: str
@@ -56,3 +76,4 @@ class Queue:
     max_priority_level: int = 10
     type: Literal["quorum", "classic"] = "quorum"
     declare: Literal["active", "passive"] = "active"
+    policy: QueuePolicy | None = None
