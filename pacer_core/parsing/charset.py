@@ -73,9 +73,10 @@ def xml_in_utf8(body: bytes) -> bytes:
     """
     if body.startswith(codecs.BOM_UTF8):
         return body
-    for begin, codec in _WIDE:
-        if body.startswith(begin):
-            return in_utf8(body, codec)
+    if not body.startswith(b"<?xml"):  # nearly all do
+        for begin, codec in _WIDE:
+            if body.startswith(begin):
+                return in_utf8(body, codec)
     found = _DECLARED.match(body)
     if found is None:
         return body
