@@ -63,6 +63,19 @@ _WIDE = (  # the first bytes of a mark or a tag; those of four bytes first, sinc
 )
 
 
+# What nearly all begin with: a root, or a declaration in which no parser finds anything else.
+_PLAIN = re.compile(
+    rb"<(?:[A-Za-z_]|\?xml[ \t\r\n]{1,9}version=[\"']1\.[0-9][\"']"
+    rb"(?:[ \t\r\n]{1,9}encoding=[\"'][Uu][Tt][Ff]-8[\"'])?"
+    rb"(?:[ \t\r\n]{1,9}standalone=[\"'](?:yes|no)[\"'])?[ \t\r\n]{0,9}\?>)"
+)
+
+
+def is_plain_xml(body: bytes) -> bool:
+    """Tell of an XML body, without looking further, that every parser takes it for UTF-8."""
+    return _PLAIN.match(body) is not None
+
+
 def xml_in_utf8(body: bytes) -> bytes:
     """Give an XML body in UTF-8 that is in whatever encoding its first bytes or its declaration say.
 
@@ -73,10 +86,9 @@ def xml_in_utf8(body: bytes) -> bytes:
     """
     if body.startswith(codecs.BOM_UTF8):
         return body
-    if not body.startswith(b"<?xml"):  # nearly all do
-        for begin, codec in _WIDE:
-            if body.startswith(begin):
-                return in_utf8(body, codec)
+    for begin, codec in _WIDE:
+        if body.startswith(begin):
+            return in_utf8(body, codec)
     found = _DECLARED.match(body)
     if found is None:
         return body
