@@ -1,9 +1,10 @@
-"""Crashes of workers, counted by message: whose tasks had begun when a process died, and how often.
+"""Crashes of workers, counted by message: who was in a parser or a task when a process died, and how often.
 
-A worker notes in a small shared file which messages are in its tasks, or were and are not acknowledged. When
-it dies, its supervisor counts one crash for each, and empties the notes before anything is started again; the
-counts are kept in a file that outlives the supervisor. The broker's own counters prove nothing: every cut
-connection and orderly stop returns messages as well.
+A worker notes in a small shared file which messages are in its parser or its tasks, or were in these and are
+not acknowledged, and until when that may take: a process that is held by a library obeys nobody but the
+kernel, and its supervisor ends it. When it dies, its supervisor counts one crash for each, and empties the
+notes before anything is started again; the counts are kept in a file that outlives the supervisor. The
+broker's own counters prove nothing: every cut connection and orderly stop returns messages as well.
 """
 
 from __future__ import annotations
@@ -20,14 +21,19 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from struct import Struct
 
 from pacer_core.messages import Envelope
 from pacer_core.private import make_folder, private
 
 log = logging.getLogger("pacer.crashes")
 
-_SLOT = 16  # bytes: a fingerprint
+_MARK = 16  # bytes: a fingerprint
+# On the monotonic clock, which is the same for all processes; below 0 in a parser, 0 where it is over.
+_UNTIL = Struct("=d")
+_SLOT = _MARK + _UNTIL.size
 _NOBODY = bytes(_SLOT)
+_PARSED = ":parser"  # behind a fingerprint, of those that were in the parser
 _SLOTS = 256
 _ID = 16  # bytes of a number that is like no other
 _LEAVING = 2 * _ID  # the byte that says so
@@ -40,12 +46,12 @@ ALONE = 2
 
 def fingerprint(envelope: Envelope) -> bytes:
     """Give what a message is recognised by when it comes back: digests of its body and its queue."""
-    return sha256(envelope.body).digest()[: _SLOT // 2] + _of_queue(envelope.queue)
+    return sha256(envelope.body).digest()[: _MARK // 2] + _of_queue(envelope.queue)
 
 
 @cache
 def _of_queue(name: str) -> bytes:
-    return sha256(name.encode()).digest()[: _SLOT // 2]
+    return sha256(name.encode()).digest()[: _MARK // 2]
 
 
 class Notes:
@@ -64,15 +70,23 @@ class Notes:
         self._map[:] = (os.urandom(_ID) + _boot()).ljust(_SIZE, b"\0")
         self._free = list(range(_SLOTS))  # its pop and append are atomic
 
-    def enter(self, envelope: Envelope) -> int | None:
-        """Note a message that goes into a task; give the slot to `leave` when it is acknowledged."""
+    def enter(self, mark: bytes, seconds: float, *, parser: bool = False) -> int | None:
+        """Note the `fingerprint` of a message that goes into a parser or a task, which may take so long.
+
+        Give the slot to `stays` when that is over, and to `leave` when the message is acknowledged.
+        """
         try:
             slot = self._free.pop()
         except IndexError:
             return None  # more than anybody configures, and it costs only a crash's count
-        start = _HEAD + slot * _SLOT
-        self._map[start : start + _SLOT] = fingerprint(envelope)
+        start, until = _HEAD + slot * _SLOT, time.monotonic() + seconds
+        self._map[start : start + _SLOT] = mark + _UNTIL.pack(-until if parser else until)
         return slot
+
+    def stays(self, slot: int | None) -> None:
+        """Note that what the message of a slot went into is over; the message is still to be acknowledged."""
+        if slot is not None:
+            _UNTIL.pack_into(self._map, _HEAD + slot * _SLOT + _MARK, 0.0)
 
     def leave(self, slot: int | None) -> None:
         """Forget the message of a slot."""
@@ -81,10 +95,15 @@ class Notes:
             self._map[start : start + _SLOT] = _NOBODY
             self._free.append(slot)
 
+    @property
+    def empty(self) -> bool:
+        """Whether no message is noted."""
+        return len(self._free) == _SLOTS
+
     def wait_for_others(self, seconds: float) -> None:
         """Wait until no message is noted, for so long at most."""
         deadline = time.monotonic() + seconds
-        while len(self._free) < _SLOTS and time.monotonic() < deadline:
+        while not self.empty and time.monotonic() < deadline:
             time.sleep(0.002)
 
     def stopping(self) -> None:
@@ -119,6 +138,17 @@ def leaving(path: Path) -> bool:
         return bool(_read(path)[_LEAVING])
     except OSError:  # look again, another time
         return False
+
+
+def late(path: Path) -> bool:
+    """Say whether the worker that writes these notes is in a parser or a task for longer than it may."""
+    try:
+        data = _read(path)
+    except OSError:
+        return False
+    now = time.monotonic()
+    ends = (_UNTIL.unpack_from(data, start + _MARK)[0] for start in range(_HEAD, _SIZE, _SLOT))
+    return any(0.0 < abs(end) < now for end in ends)
 
 
 def _read(path: Path) -> bytes:
@@ -164,6 +194,10 @@ class Counts:
         self._refresh()
         return self._counts.get(fingerprint(envelope).hex(), (0, 0.0))[0]
 
+    def in_parser(self, envelope: Envelope) -> bool:
+        """Say whether a message was in the parser in one of them; ask `of` first, which reads what is new."""
+        return bool(self._counts) and fingerprint(envelope).hex() + _PARSED in self._counts
+
     def take(self, notes: Path) -> None:
         """Count one crash for each message in the notes of a worker that has died, and empty them.
 
@@ -176,8 +210,13 @@ class Counts:
             Where it cannot be written: call again before that worker is started.
         """
         data = _read(notes)
-        slots = (data[start : start + _SLOT] for start in range(_HEAD, _SIZE, _SLOT))
-        names = [slot.hex() for slot in slots if slot != _NOBODY]
+        names: list[str] = []
+        for start in range(_HEAD, _SIZE, _SLOT):
+            mark = data[start : start + _MARK]
+            if any(mark):
+                names.append(mark.hex())
+                if _UNTIL.unpack_from(data, start + _MARK)[0] < 0.0:
+                    names.append(mark.hex() + _PARSED)
         if names:
             self._add(f"notes:{data[:_ID].hex()}", names)
         empty(notes)

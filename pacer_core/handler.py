@@ -12,7 +12,7 @@ from attrs import define
 from pacer_core.breakers import Breakers
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.consumers import Task
-from pacer_core.crashes import ALONE, Counts, Notes, Quarantine
+from pacer_core.crashes import ALONE, Counts, Notes, Quarantine, fingerprint
 from pacer_core.errors import Reject
 from pacer_core.integrations import OpenIntegrations
 from pacer_core.logs import correlation_id
@@ -49,6 +49,8 @@ class Job:
     """How forwarding it went, where that was done together with other messages."""
     began: float | None = None
     """When a thread took it up, on the monotonic clock."""
+    mark: bytes = b""
+    """What it is noted by; see `crashes.fingerprint`."""
     slot: int | None = None
     """Where it is noted until it is acknowledged: what a task has damaged may end the process only then."""
     rejected: bool = False
@@ -110,6 +112,7 @@ class Handler:
         self._gated = {plan.name for plan in by_queue.values() if traces is not None or _needs_gate(plan)}
         self._quarantine = Quarantine()
         self._order = Order()
+        self._parsing: tuple[ConsumerPlan, float] | None = None
 
     def take(self, received: Received, arrived: float) -> Job:
         """Parse a message and work out its key; called by one thread, in the order of arrival.
@@ -139,10 +142,28 @@ class Handler:
             job.settled_as_is = True
             return job
         job.alone = crashes >= ALONE
+        if self._notes is None:
+            self._read(job)
+            return job
+        job.mark = fingerprint(received.envelope)
+        slot = self._notes.enter(job.mark, job.time_limit, parser=True)
+        try:
+            self._read(job, slot)
+        finally:
+            self._notes.leave(slot)
+        return job
+
+    def _read(self, job: Job, slot: int | None = None) -> None:
+        """Parse a message and work out its key; what is late for that is its parser, whose limit is known."""
+        received, plan = job.received, job.plan
+        self._parsing = plan, time.monotonic()
         parsed = plan.pipeline.parse(received.envelope)
+        self._parsing = None
+        if self._notes is not None:
+            self._notes.stays(slot)
         if isinstance(parsed, Delivery):
             job.failed = parsed
-            return job
+            return
         job.message = parsed
         key = plan.pipeline.type.key
         if key is not None:
@@ -155,7 +176,28 @@ class Handler:
                 job.key = None if value is None else f"{key.space}:{value}"
             except BaseException as error:
                 job.failed = plan.pipeline.failed(received.envelope, parsed, "key", of_a_task(error))
-        return job
+
+    def parses_too_long(self, now: float) -> ConsumerPlan | None:
+        """Give the consumer whose message is in its parser for longer than it may; any thread may ask."""
+        parsing = self._parsing
+        if parsing is None:
+            return None
+        plan, began = parsing
+        return plan if now - began > plan.config.task_timeout.total_seconds() else None
+
+    @property
+    def nobody_noted(self) -> bool:
+        """Whether no message would be blamed if the process died now."""
+        return self._notes is None or self._notes.empty
+
+    def is_suspect(self, received: Received) -> bool:
+        """Say whether a message has been in crashes, and is to be parsed with nothing else in hand."""
+        if self._counts is None or not received.envelope.redelivered:
+            return False
+        count = self._counts.of(received.envelope)
+        if not 0 < count < self._by_queue[received.envelope.queue].config.crashes:
+            return False
+        return count >= ALONE or self._counts.in_parser(received.envelope)
 
     def is_ordered(self, queue: str) -> bool:
         """Say whether messages of a queue may not overtake others of their key."""
@@ -238,12 +280,21 @@ class Handler:
             if self._notes is not None:
                 if job.alone:  # what is finished and not acknowledged would be blamed as well
                     self._notes.wait_for_others(_ACKED)
-                job.slot = self._notes.enter(job.received.envelope)
+                job.slot = self._notes.enter(job.mark, job.time_limit)
             job.began = time.monotonic()
-            return self._process(job)
+            try:
+                return self._process(job)
+            finally:
+                self._ended(job)
         finally:
             if not job.alone:
                 self._quarantine.leave(alone=False)
+
+    def _ended(self, job: Job) -> None:
+        """Note that its tasks are over, unless somebody has given them up meanwhile."""
+        with job.lock:
+            if self._notes is not None:
+                self._notes.stays(job.slot)
 
     def acknowledged(self, job: Job) -> None:
         """Take note that the broker has been answered, or has the message again: it can do no more harm."""

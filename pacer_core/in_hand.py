@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
 import amqp
 
@@ -33,6 +34,9 @@ log = logging.getLogger("pacer.worker")
 
 _MOMENT = 0.01  # seconds that a stage may take, and that an acknowledgement waits for others
 _MANY = 16  # acknowledgements do not wait: the broker sends no more than the prefetch before it has them
+
+_LARGE = 1024 * 1024  # bytes of a body; as many smaller ones as there may be in hand are no harm
+_ROOM = 256 * 1024 * 1024  # bytes of the bodies in hand with which no further one is wanted
 
 Observer = Callable[[Delivery], None]
 
@@ -80,6 +84,7 @@ class InHand:
         self._together: list[Job] = []
         self._finished: deque[tuple[Received, Delivery | None]] = deque()  # none: it has a fresh copy
         self._renewer = Renewer(broker, signer, self._renewed)
+        self._large: WeakSet[Received] = WeakSet()  # what nobody holds any more leaves it
         self._limits: Mapping[str, Limit] = {}
         self._renewing: dict[Received, tuple[float, Job | None]] = {}
         self._refused: deque[tuple[Received, float, Job | None]] = deque()
@@ -88,7 +93,7 @@ class InHand:
         self._aside = Aside()
         self._noted: dict[Received, Job] = {}  # done, and not acknowledged
         self._lanes: Lanes | None = None
-        self._forwarding = self._called = False
+        self._forwarding = self._called = self._waiting = False
         self._acknowledged = 0.0
         self.threaded = threads > 1
         """Whether tasks run in threads of their own."""
@@ -117,7 +122,12 @@ class InHand:
     @property
     def pressing(self) -> bool:
         """Whether there is something to do for the connection's thread."""
-        return bool(self._mine or self._arrived or self._refused)
+        return bool(self._mine or (self._arrived and not self._waiting) or self._refused)
+
+    @property
+    def heavy(self) -> bool:
+        """Whether the bodies in hand are so large that no more of them are to be read yet."""
+        return bool(self._large) and self._weight(self._held()) > _ROOM
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -128,8 +138,14 @@ class InHand:
     @property
     def queues(self) -> Mapping[str, int]:
         """How many there are of each queue; any thread may ask."""
-        held = [*self._jobs.copy(), *(received for _, received in self._arrived.copy())]
-        return Counter(one.envelope.queue for one in held)
+        return Counter(one.envelope.queue for one in self._held())
+
+    def _held(self) -> list[Received]:
+        return [*self._jobs.copy(), *(received for _, received in self._arrived.copy())]
+
+    def _weight(self, some: Iterable[Received]) -> int:
+        """Give the bytes of the large bodies among some messages."""
+        return sum(len(one.envelope.body) for one in some if one in self._large)
 
     def begin(self, limits: Iterable[Limit] = (), *, threads: bool = True) -> None:
         """Begin with nothing: whatever was in hand is the broker's again.
@@ -171,6 +187,8 @@ class InHand:
     def arrive(self, received: Received) -> None:
         """Take a message in hand; `work` does the rest."""
         at = time.monotonic()
+        if len(received.envelope.body) >= _LARGE:
+            self._large.add(received)
         if received.envelope.returns and self._renew_early(received, at):
             return
         self._arrived.append((at, received))
@@ -333,7 +351,11 @@ class InHand:
         if self._mine:  # parsed messages are large: no more of them than there is use for
             return
         until = time.monotonic() + _MOMENT
+        self._waiting = False
         while arrived and time.monotonic() < until:
+            if self._has_to_wait(arrived[0][1]):
+                self._waiting = True
+                return
             at, received = arrived.popleft()
             job = self._handler.take(received, at)
             left = self._aside.known(received.envelope)
@@ -344,6 +366,18 @@ class InHand:
                 continue
             self._jobs[received] = job
             self._assign(job)
+
+    def _has_to_wait(self, received: Received) -> bool:
+        """Say whether a message is not parsed yet, nor what is behind it.
+
+        One that has been in crashes waits until nobody else would be blamed for its parser, and a large one
+        until there is room: what is made of a body takes many times its size.
+        """
+        if received in self._large and self._weight([*self._jobs.copy(), received]) > _ROOM and self._jobs:
+            return True
+        if not self._handler.is_suspect(received):
+            return False
+        return bool(self._jobs) or not self._handler.nobody_noted
 
     def _assign(self, job: Job) -> None:
         """Give a message to whoever handles it."""

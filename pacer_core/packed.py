@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -43,6 +44,10 @@ _MAGIC = {
     b"\x5d\0\0": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
+_PIECE = 64 * 1024  # bytes
+_MEMBERS = 10_000  # what parallel compressors write has one for each 64 KiB or more
+_LAYERS = 4  # compressions of one body, each of which may be of `LARGEST`
+_PADDING = re.compile(rb"\0*")
 _MEMORY = 256 * 1024 * 1024  # what xz may take for its dictionary
 _READS = "PACER reads gzip, zlib, bzip2, xz and zstd"
 
@@ -65,7 +70,10 @@ def unpacked(envelope: Envelope) -> Envelope:
         Where it is cut off or damaged, would be larger than `LARGEST`, or needs a library that is not there.
     """
     body = envelope.body
-    for label in _labels(envelope):
+    labels = tuple(_labels(envelope))
+    if len(labels) > _LAYERS:
+        raise Reject(f"the body is compressed more than {_LAYERS} times over, which is not read")
+    for label in labels:
         kind = _kind_of(body)
         if _KINDS[label] in _UNREADABLE and kind is None:
             return envelope
@@ -122,21 +130,28 @@ def _decompressed(body: bytes, kind: str) -> bytes:
 
 
 def _members(body: bytes, kind: str) -> Iterator[bytes]:
+    """Decompress piece by piece: each library copies what it is given and does not use, for every member."""
     make = _decompressor(kind)
     left = LARGEST + 1
-    while body:
+    at = members = 0
+    while at < len(body):
+        members += 1
+        if members > _MEMBERS:
+            raise Reject(f"the body is {kind} of more than {_MEMBERS:,} parts, which is not read")
         one = make()
         while not one.eof:
-            part = one.decompress(body, left)
+            piece = body[at : at + _PIECE]
+            at += len(piece)
+            part = one.decompress(piece, left)
             left -= len(part)
             if left <= 0:
                 most = f"{LARGEST // 1024**2} MiB"
                 raise Reject(f"the body is {kind} of more than {most} once decompressed, which is not read")
-            body = getattr(one, "unconsumed_tail", b"")
-            if not part and not body and not one.eof:
+            if not part and not piece and not one.eof:
                 raise Reject(f"the body is {kind} that is cut off")
             yield part
-        body = one.unused_data.lstrip(b"\0")
+        padding = _PADDING.match(body, at - len(one.unused_data))
+        at = len(body) if padding is None else padding.end()
 
 
 def _decompressor(kind: str) -> Callable[[], Any]:

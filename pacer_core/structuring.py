@@ -7,6 +7,7 @@ becomes of keys that a class does not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Literal, get_args, get_origin
 
 import attrs
@@ -19,6 +20,9 @@ from cattrs import (
     IterableValidationNote,
 )
 from cattrs.gen import make_dict_structure_fn
+
+MISTAKES = 100
+"""Mistakes that are looked for in one list: nobody reads more, and each costs kilobytes and much time."""
 
 Step = str | int
 Hook = Callable[[Any, Any], Any]
@@ -195,12 +199,15 @@ def _tuple_hook(hint: Any, converter: Converter) -> Hook:
         try:
             return several([build(item, inner) for item in value])
         except Exception:
-            raise IterableValidationError("items", list(_item_errors(value, inner, build)), hint) from None
+            raise IterableValidationError(
+                "items", list(islice(_item_errors(value, inner, build), MISTAKES)), hint
+            ) from None
 
     return hook
 
 
 def _item_errors(value: list[Any], inner: Any, build: Hook) -> Iterator[Exception]:
+    """Give what is wrong with each item of a list, as far as anybody reads it."""
     for index, item in enumerate(value):
         try:
             build(item, inner)

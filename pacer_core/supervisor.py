@@ -27,7 +27,7 @@ from attrs import define, field, frozen
 from pacer_core import logs, traces
 from pacer_core.config import check, load
 from pacer_core.config.model import Config, ConsumerPlan
-from pacer_core.crashes import Counts, allocate, empty, leaving
+from pacer_core.crashes import Counts, allocate, empty, late, leaving
 from pacer_core.errors import BrokerError, PermissionRefusedError
 from pacer_core.logs import redact
 from pacer_core.metrics import look, provide, shape
@@ -48,7 +48,7 @@ log = logging.getLogger("pacer.supervisor")
 RESTART = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 """Seconds before a worker that died is started again; the last repeats, the first after a quiet minute."""
 _QUIET = 60.0
-_MARGIN = 10.0  # beyond shutdownGrace, before a worker that does not end is killed
+_MARGIN = 10.0  # beyond shutdownGrace and taskTimeout, before a worker that does not end is killed
 _AGAIN = (0.5, 1.0, 2.0)  # seconds before what the system refused is tried again; the last repeats
 _SAID_AGAIN = 30  # refusals after which the log has the same line again
 _LOOK = 2.0  # seconds between looks whether the configuration's files have changed
@@ -164,6 +164,8 @@ class _Child:
     """When it was first seen to be on its way out."""
     killed: bool = False
     """Whether it was ended from outside, because it did not end itself."""
+    late: float | None = None
+    """When a message was first seen to be in its parser or its tasks for too long."""
 
 
 class _Supervisor:
@@ -246,6 +248,7 @@ class _Supervisor:
         if child.process is not None:
             if child.process.is_alive():
                 self._see_off(child, now)
+                self._end_hung(child, now)
                 return
             self._has_ended(child, now)
             self._count(child)  # at once: the broker gives its messages to others already
@@ -258,7 +261,7 @@ class _Supervisor:
         code = None if process is None else process.exitcode
         crashed = code not in (0, EX_STUCK) and not child.killed
         child.crashed |= crashed
-        child.leaving, child.killed = None, False
+        child.leaving, child.killed, child.late = None, False, None
         self._roster.note(child.share.name, "")
         self._roster.ended(child.share.name, crashed=crashed)
         child.deaths = 0 if now - child.started > _QUIET else child.deaths + 1
@@ -306,6 +309,20 @@ class _Supervisor:
             child.process.kill()
         elif over > 0:
             self._roster.note(child.share.name, "was to end and does not: it is killed in some seconds")
+
+    def _end_hung(self, child: _Child, now: float) -> None:
+        """End a worker that hangs, and cannot say so itself: it counts as a crash of the messages inside.
+
+        The time that it has for that begins here: the whole host may have been asleep.
+        """
+        if child.process is None or not late(child.files.notes):
+            child.late = None
+        elif child.late is None:
+            child.late = now
+        elif now - child.late > _MARGIN:
+            log.error("worker %s is held by a message for longer than taskTimeout; killed", child.share.name)
+            child.late = now
+            child.process.kill()
 
     def _wait(self) -> None:
         """Wait until a worker ends or somebody asks to stop; at most until it is time to look again."""

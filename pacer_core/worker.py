@@ -59,7 +59,7 @@ STAND_BY = 5.0
 EX_STUCK = 75
 """The exit code of a worker that wants to be replaced: a task does not end, or finds no memory."""
 EX_HUNG = 70
-"""The exit code of a worker whose only thread hangs in a task; it counts as a crash of that message."""
+"""The exit code of a worker that hangs in a parser, or its only thread in a task: a crash of that message."""
 _QUIET = 1.0  # seconds between the two looks that find every queue empty
 _LATE = 0.2  # seconds after which the broker's answer about a queue may be none
 
@@ -121,7 +121,7 @@ class Worker:
         self._signer = signer_for(config)
         self._trust = Trust(self._signer, self.board.state_dropped)
         self._settler = Settler(config, self._publisher, self._declare, self._signer)
-        handler = Handler(
+        self._handler = handler = Handler(
             self._by_queue,
             self._settler,
             self._integrations,
@@ -322,7 +322,11 @@ class Worker:
         room = prefetch
         while not self._stopped:
             glance = min(wait, GLANCE) if self._in_hand else wait
-            subscription.poll(self._waker, 0.0 if self._in_hand.pressing else glance)
+            wait_for = 0.0 if self._in_hand.pressing else glance
+            if self._in_hand.heavy and time.monotonic() < beat:  # what is read nonetheless brings heartbeats
+                self._waker.wait(wait_for)
+            else:
+                subscription.poll(self._waker, wait_for)
             now = time.monotonic()
             if now >= beat:  # after reading: a task may have taken longer than the broker may be silent
                 subscription.heartbeat()
@@ -441,12 +445,17 @@ class Worker:
             )
 
     def _pulse(self) -> None:
-        """Keep both connections alive while their thread is busy, and watch its task."""
+        """Keep both connections alive while their thread is busy, and watch its parser and its task."""
         interval = min(self._config.broker.heartbeat.total_seconds() / 4, 1.0)
         while not self._ended.wait(interval):
             self._publisher.beat()
             self._forwarder.beat()
             self._in_hand.beat()
+            late = None if self._inline else self._handler.parses_too_long(time.monotonic())
+            if late is not None:
+                limit = late.config.task_timeout.total_seconds()
+                log.critical("a message of %s is not parsed after %g s; the process ends", late.name, limit)
+                os._exit(EX_HUNG)
             if self._in_hand.threaded:
                 continue
             for job in [] if self._inline else self._in_hand.overdue(time.monotonic()):

@@ -1,4 +1,8 @@
-"""Bodies in other encodings than UTF-8, where a content type names them (RFC 6657, RFC 7303)."""
+"""Bodies in other encodings than UTF-8, where a content type or an XML declaration names them.
+
+RFC 6657, RFC 7303; XML 1.0, appendix F. What a parser sees is UTF-8: in any other encoding it could find what
+was not there when its body was looked at.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +47,54 @@ def in_utf8(body: bytes, codec: str) -> bytes:
         return body.decode(codec).encode()
     except UnicodeError:
         raise Reject(f"the body is no text in {codec}, which its publisher says it is in") from None
+
+
+# XML 1.0, section 4.3.3; within what may stand before it, so that nothing long is searched.
+_DECLARED = re.compile(rb"<\?xml\s[^>]{0,200}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_WIDE = (  # the first bytes of a mark or a tag; those of four bytes first, since they begin as those of two
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (b"<\0\0\0", "utf-32-le"),
+    (b"\0\0\0<", "utf-32-be"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+
+
+# What nearly all begin with: a root, or a declaration in which no parser finds anything else.
+_PLAIN = re.compile(
+    rb"<(?:[A-Za-z_]|\?xml[ \t\r\n]{1,9}version=[\"']1\.[0-9][\"']"
+    rb"(?:[ \t\r\n]{1,9}encoding=[\"'][Uu][Tt][Ff]-8[\"'])?"
+    rb"(?:[ \t\r\n]{1,9}standalone=[\"'](?:yes|no)[\"'])?[ \t\r\n]{0,9}\?>)"
+)
+
+
+def is_plain_xml(body: bytes) -> bool:
+    """Tell of an XML body, without looking further, that every parser takes it for UTF-8."""
+    return _PLAIN.match(body) is not None
+
+
+def xml_in_utf8(body: bytes) -> bytes:
+    """Give an XML body in UTF-8 that is in whatever encoding its first bytes or its declaration say.
+
+    Raises
+    ------
+    Reject
+        Where that is none that PACER reads, such as UTF-7, or the body is no text in it.
+    """
+    if body.startswith(codecs.BOM_UTF8):
+        return body
+    for begin, codec in _WIDE:
+        if body.startswith(begin):
+            return in_utf8(body, codec)
+    found = _DECLARED.match(body)
+    if found is None:
+        return body
+    label = found[1].decode()
+    declared = codec_of(label)
+    if declared is None:
+        raise Reject(f"the body is not XML in an encoding that is known: it declares {label!r}")
+    # One that is read byte by byte up to here is none of two or four bytes.
+    return body if declared.startswith(("utf-16", "utf-32")) else in_utf8(body, declared)

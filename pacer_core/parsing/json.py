@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from pacer_core.errors import Reject
+from pacer_core.parsing.limits import check_json
 
 _BACKSLASH = ord("\\")
 _NO_JSON = (b"NaN", b"Infinity")
@@ -22,9 +23,10 @@ def read_json(body: bytes) -> Any:
     Raises
     ------
     Reject
-        Where it is not JSON, with the line and column and nothing of the content.
+        Where it is not JSON, with the line and column and nothing of the content; and where it is too much.
     """
     body = body.removeprefix(b"\xef\xbb\xbf")
+    check_json(body)
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -18,7 +18,7 @@ import attrs
 from attrs import field, frozen
 from cattrs import Converter
 
-from pacer_core.parsing.types import Scalar, Text, shape_of, snake
+from pacer_core.parsing.types import Scalar, Text, shape_of
 from pacer_core.structuring import is_optional, is_tuple, item_type
 
 _LONGEST = 4096  # characters of the keys of one dictionary
@@ -206,10 +206,10 @@ _PLAIN = {
 
 def _spelled(cls: type, keys: list[str]) -> dict[str, str]:
     """Give by field name the key that stands for it."""
-    members = shape_of(cls).members
+    shape = shape_of(cls)
     spelled: dict[str, str] = {}
     for key in keys:
-        member = members.get(key) or members.get(snake(key))
+        member = shape.members.get(key) or shape.member(key)
         if member is not None and spelled.setdefault(member.name, key) != key:
             raise HesitatedError  # two spellings of one field
     return spelled

@@ -15,8 +15,9 @@ from cattrs import Converter
 from pacer_core.errors import BadField, Reject
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.quick import Reader, Readers
-from pacer_core.parsing.types import Scalar, Text, Texts, shape_of, snake
+from pacer_core.parsing.types import Scalar, Text, Texts, shape_of
 from pacer_core.structuring import (
+    MISTAKES,
     Bad,
     Hook,
     Step,
@@ -138,9 +139,9 @@ def _rename(cls: type, value: dict[Any, Any]) -> tuple[dict[str, Any], list[Bad]
     fields: dict[str, Any] = {}
     refused: list[Bad] = []
     for key, item in value.items():
-        member = shape.members.get(key) or shape.members.get(snake(key))
+        member = shape.members.get(key) or shape.member(key)
         if member is not None:
-            if member.name in fields:
+            if member.name in fields and len(refused) < MISTAKES:
                 refused.append(Bad(f"has {member.name} in two spellings"))
             fields[member.name] = item
     return fields, refused

@@ -44,6 +44,11 @@ def snake(name: str) -> str:
     return _snake(name) if len(name) <= LONGEST else _snake.__wrapped__(name)
 
 
+def _squashed(name: str) -> str:
+    """Give what all spellings of a name have in common."""
+    return name.replace("-", "").replace("_", "").lower()
+
+
 @lru_cache(maxsize=4096)
 def _snake(name: str) -> str:
     return _HUMP.sub("_", name).replace("-", "_").lower()
@@ -70,6 +75,15 @@ class Shape:
     """Other roots, in Clark notation, of messages that come the same way and are passed over."""
     tags: dict[str, Member | None] = field(factory=dict)
     """What `pacer_core.parsing.xml` has learnt: members by an element's tag with its namespace."""
+    _letters: frozenset[str] = field(init=False)
+
+    @_letters.default
+    def _of_members(self) -> frozenset[str]:
+        return frozenset(map(_squashed, self.members))
+
+    def member(self, name: str) -> Member | None:
+        """Give the field that a publisher's name stands for; at little cost where it stands for none."""
+        return self.members.get(snake(name)) if _squashed(name) in self._letters else None
 
 
 @cache

@@ -9,7 +9,10 @@ from typing import Any, Literal
 from lxml import etree
 
 from pacer_core.errors import BadField, IgnoreError, Reject
+from pacer_core.parsing.charset import is_plain_xml, xml_in_utf8
+from pacer_core.parsing.limits import check_xml
 from pacer_core.parsing.types import LONGEST, Member, Shape, shape_of, snake
+from pacer_core.structuring import MISTAKES
 
 _TAGS = 1024  # those that are remembered for one class, namespaces and all
 
@@ -20,24 +23,27 @@ def read_xml(
     """Give the plain data that an XML body holds for a message class, and what is wrong with its elements.
 
     Elements and attributes that the class does not know are passed over; an element that the class holds as
-    a tuple may be repeated, any other may not. No entity is expanded, nothing is fetched, and trees past
-    libxml2's limits (depth 256, 10 MB of text) are refused. ``encoding`` outweighs what the body declares.
+    a tuple may be repeated, any other may not. No entity is expanded, nothing is fetched, and what is past
+    the limits of `pacer_core.parsing.limits` or libxml2's (depth 256, 10 MB of text) is refused. ``encoding``
+    outweighs what the body declares.
 
     Raises
     ------
     Reject
-        Where the body is not well-formed, brings a DOCTYPE, or has another root.
+        Where the body is not well-formed, brings a DOCTYPE, is too much to read, or has another root.
     IgnoreError
         Where its root is one that the class passes over.
     """
-    parser = _own().utf8 if encoding == "utf-8" else _own().parser
+    parser = _own().plain
+    if not is_plain_xml(body):
+        parser = _own().utf8
+        body = (xml_in_utf8(body) if encoding is None else body).removeprefix(b"\xef\xbb\xbf")
+    check_xml(body)
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
         raise Reject(f"the body {_problem(error)}: line {line}, column {column}") from None
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise Reject("the body has a DOCTYPE, which is not accepted")
     shape = shape_of(cls)
     found = root.tag.rpartition("}")[2]
     if root.tag in shape.ignored:
@@ -77,8 +83,8 @@ class _Own(threading.local):
     """The parsers of a thread; one for several threads would let them wait for each other."""
 
     def __init__(self) -> None:
-        self.parser = _parser()
-        self.utf8 = _parser("utf-8")
+        self.plain = _parser()
+        self.utf8 = _parser("utf-8")  # outweighs what is declared, and takes half as long again
 
 
 @cache
@@ -94,7 +100,7 @@ def _data(
     node: etree._Element, shape: Shape, place: _Place | None, problems: list[BadField]
 ) -> dict[str, Any]:
     data: dict[str, Any] = {}
-    for name, text in node.items():
+    for name, text in node.items():  # as many as `limits` lets through: lxml takes quadratic time for this
         member = _of_attribute(str(name), node, shape)
         if member is not None:
             data[member.name] = str(text)
@@ -112,8 +118,7 @@ def _data(
             value = child.text
             value = value.strip() if value else ""
             if len(child):
-                here = _spell((place, member, data))
-                problems.append(BadField(here, "holds elements where text is expected"))
+                _note(problems, (place, member, data), "holds elements where text is expected")
         else:
             value = _data(child, shape_of(member.inner), (place, member, data), problems)
         field = member.name
@@ -122,8 +127,13 @@ def _data(
         elif member.many:
             data[field].append(value)
         else:
-            problems.append(BadField(_spell((place, member, data)), "is given more than once"))
+            _note(problems, (place, member, data), "is given more than once")
     return data
+
+
+def _note(problems: list[BadField], place: _Place, what: str) -> None:
+    if len(problems) < MISTAKES:
+        problems.append(BadField(_spell(place), what))
 
 
 def _spell(place: _Place) -> str:
@@ -137,7 +147,7 @@ def _of_attribute(name: str, node: etree._Element, shape: Shape) -> Member | Non
     own = etree.QName(node).namespace
     if etree.QName(name).namespace not in (None, own):  # xsi:type, xml:lang, ...
         return None
-    member = shape.members.get(_local(name))
+    member = shape.member(_local(name))
     return None if member is None or member.inner is not None or member.many else member
 
 
@@ -145,11 +155,11 @@ def _learn(shape: Shape, tag: Any) -> Member | None:
     """Find the field of an element, and remember it by its tag; publishers write a few."""
     if not isinstance(tag, str):  # an entity, which nobody has expanded
         return None
-    member = shape.members.get(_local(tag))
+    member = shape.member(_local(tag))
     if len(shape.tags) < _TAGS and len(tag) <= LONGEST:
         shape.tags[tag] = member
     return member
 
 
 def _local(tag: str) -> str:
-    return snake(tag.rpartition("}")[2])
+    return tag.rpartition("}")[2]

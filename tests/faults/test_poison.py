@@ -24,6 +24,63 @@ def test_a_message_that_kills_its_worker_dies_alone(ledger: Ledger, scale: Scale
     assert (account.done, account.dead) == (scale(1000, 10_000), 1)
 
 
+PARSER = """
+    import ctypes, os, time
+    from pacer_core import hookimpl
+
+    @hookimpl
+    def pacer_parse_message(envelope, consumer):
+        if b"kill the parser" in envelope.body:
+            os._exit(3)
+        elif b"hang the parser" in envelope.body:
+            time.sleep(3600)
+        elif b"hold the interpreter" in envelope.body:
+            ctypes.PyDLL(None).sleep(3600)  # the lock of the interpreter is kept
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_message_that_kills_its_worker_in_the_parser_dies_alone(
+    ledger: Ledger, scale: Scale, threads: int
+) -> None:
+    ledger.lab.site.install("fragile-pacer", PARSER)
+    ledger.configure(consumer=f", concurrency: {threads}")
+    ledger.send(100)
+    ledger.dead.update(ledger.send(other="kill the parser"))
+    ledger.send(scale(200, 2000))
+    running = ledger.lab.run()
+    ledger.wait(running, scale(120, 300))
+
+    assert running.end() == 0
+    assert "dead in jobs.dead: worker: worker died 3 times" in running.printed
+    assert ledger.close(f"a message that kills parsers, {threads} thread(s)").dead == 1
+
+
+@pytest.mark.parametrize(
+    ("threads", "does", "said"),
+    [
+        (1, "hang the parser", "is not parsed after 1 s; the process ends"),
+        (4, "hang the parser", "is not parsed after 1 s; the process ends"),
+        (4, "hold the interpreter", "is held by a message for longer than taskTimeout; killed"),
+    ],
+)
+def test_a_message_that_holds_its_parser_is_dead_in_the_end(
+    ledger: Ledger, threads: int, does: str, said: str
+) -> None:
+    ledger.lab.site.install("fragile-pacer", PARSER)
+    ledger.configure(consumer=f", concurrency: {threads}, taskTimeout: 1s, crashes: 2")
+    ledger.send(20)
+    ledger.dead.update(ledger.send(other=does))
+    ledger.send(20)
+    running = ledger.lab.run()
+    ledger.wait(running)
+
+    assert said in running.printed
+    assert running.end() == 0
+    assert "dead in jobs.dead: worker: worker died 2 times" in running.printed
+    assert ledger.close(f"{does}, {threads} thread(s)").dead == 1
+
+
 def test_what_cannot_be_read_is_dead_and_holds_nobody_up(ledger: Ledger, scale: Scale) -> None:
     ledger.configure(consumer=", concurrency: 8")
     bad = (b"", b"{", b"<job><name>", b"[]", b"\xff\xfe\xfd", b'{"name": 7}', b"nothing at all")

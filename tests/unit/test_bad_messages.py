@@ -309,6 +309,83 @@ BAD_BODIES: dict[str, tuple[str | bytes, str | None, str]] = {
         None,
         "the body has a text of more than 10 MB",
     ),
+    **{
+        f"a DTD in {codec}": (
+            '<?xml version="1.0"?><!--c--> <?p?>\n<!DOCTYPE s [<!ENTITY e "c4n4ry">]><scan/>'.encode(codec),
+            "application/xml",
+            "the body has a DOCTYPE",
+        )
+        for codec in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+    },
+    "a DTD in a charset of its content type": (
+        '<!DOCTYPE s [<!ENTITY e "c4n4ry">]><scan name="&e;"/>'.encode("utf-32-be"),
+        "application/xml; charset=utf-32be",
+        "the body has a DOCTYPE",
+    ),
+    "a DTD in a stateful encoding": (
+        b'<?xml version="1.0" encoding="hz-gb-2312"?><~\n!DOCTYPE s [<!ENTITY e "c4n4ry">]><scan/>',
+        None,
+        "the body has a DOCTYPE",
+    ),
+    "a DTD in UTF-7": (
+        b'<?xml version="1.0" encoding="UTF-7"?>+ADwAIQ-DOCTYPE s [+ADwAIQ-ENTITY e "f"+AD4AXQA+-<scan/>',
+        None,
+        "the body is not XML in an encoding that is known: it declares 'UTF-7'",
+    ),
+    "EBCDIC": (
+        '<?xml version="1.0" encoding="cp037"?><!DOCTYPE s><scan/>'.encode("cp037"),
+        "text/xml",
+        "the body is not XML",
+    ),
+    "a comment without an end before a DTD": ("<!-- <!DOCTYPE s><scan/>", None, "the body is not XML"),
+    "XML with many attributes": (
+        "<scan " + " ".join(f'c4n4ry{number}="1"' for number in range(257)) + "/>",
+        None,
+        "the body has an XML element with more than 256 attributes",
+    ),
+    "XML with many attributes somewhere": (
+        "<scan><name>a=b</name><b c='>'"
+        + " ".join(f"d{number}='>'" for number in range(100_000))
+        + "/></scan>",
+        None,
+        "the body has an XML element with more than 256 attributes",
+    ),
+    "XML with many namespaces": (
+        "<scan " + " ".join(f"xmlns:a{number}='u'" for number in range(257)) + "/>",
+        None,
+        "the body has an XML element with more than 256 attributes",
+    ),
+    "XML with many elements": (
+        "<scan>" + "<a/>" * 1_000_001 + "</scan>",
+        None,
+        "the body has more than 1,000,000 tags or attributes in its XML",
+    ),
+    "XML with many attributes in all": (
+        "<scan>" + ("<a " + " ".join(f"b{number}=''" for number in range(200)) + "/>") * 5001 + "</scan>",
+        None,
+        "the body has more than 1,000,000 tags or attributes in its XML",
+    ),
+    "JSON with many values": (
+        '{"name": [' + "[]," * 600_000 + "0]}",
+        None,
+        "the body has more than 1,000,000 values in its JSON",
+    ),
+    "JSON with many keys": (
+        "{" + ",".join(f'"{number}":0' for number in range(1_000_001)) + "}",
+        None,
+        "the body has more than 1,000,000 values in its JSON",
+    ),
+    "JSON with many values in a JSON string": (
+        orjson.dumps("[" + "[]," * 600_000 + "0]"),
+        None,
+        "the body has more than 1,000,000 values in its JSON",
+    ),
+    "an integer without end": ('{"count": ' + "1" * 1_000_000 + "}", None, "the body is not JSON"),
+    "an integer without end beside a NaN": (
+        '{"ratio": NaN, "count": ' + "1" * 1_000_000 + "}",
+        None,
+        "the body is not JSON",
+    ),
     "a list": ("[]", None, "the message has bad fields: $: is not an object with fields"),
     "null": ("null", "application/json", "the message has bad fields: $: is empty"),
     "text in a JSON string": ('"c4n4ry"', None, "the body is not JSON"),
@@ -334,6 +411,34 @@ def test_a_bad_body_is_dead_with_the_reason(body: str | bytes, content_type: str
     assert str(Reject(delivery.failures[0].reason, fields=delivery.bad_fields)).startswith(reason)
     raw = body if isinstance(body, bytes) else body.encode()
     assert delivery.envelope.body == raw, "byte for byte"
+
+
+def test_signs_of_equality_that_make_no_attributes_are_read() -> None:
+    long, raw = "=" * 1000, "<a b='c'/>" * 500
+    body = (
+        f"<scan a='{long}'><!-- {long} --><?p {long}?><name>n{long}</name><raw>{raw}</raw>"
+        "<startDate>2026-03-14T09:26:53</startDate><count>1</count><ratio>1</ratio></scan>"
+    )
+    delivery = deliver(SCANS, body)
+    assert delivery.message is not None, delivery.failures
+    assert delivery.message.name == f"n{long}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"parameters": [' + "{}," * 300_000 + "{}]}",
+        '{"parameters": [' + '{"name": "a", "value": []},' * 30_000 + "{}]}",
+        "<scan>" + "<parameter/>" * 300_000 + "</scan>",
+        "<scan>" + "<name/>" * 300_000 + "</scan>",
+        "<scan>" + "<parameter><name><b/></name><name/></parameter>" * 60_000 + "</scan>",
+    ],
+    ids=["JSON", "JSON of values", "XML", "XML of one field", "XML of items"],
+)
+def test_of_very_many_mistakes_nobody_looks_for_more_than_some_hundred(body: str) -> None:
+    """Each mistake has a traceback: 300 000 took minutes and gigabytes."""
+    delivery = dead(body)
+    assert 100 <= len(delivery.bad_fields) < 1000
 
 
 @pytest.mark.parametrize(

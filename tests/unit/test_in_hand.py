@@ -42,6 +42,12 @@ class Handler:
         self.plan, self.do = plan, do
         self.begun: list[int] = []
 
+    nobody_noted = True
+
+    def is_suspect(self, received: Received) -> bool:
+        """Know of no crash."""
+        return False
+
     def take(self, received: Received, arrived: float) -> Job:
         """Parse nothing."""
         return Job(received, self.plan, arrived=arrived)
@@ -75,9 +81,9 @@ def waker() -> Iterator[Waker]:
         yield waker
 
 
-def arrive(in_hand: InHand, subscription: Any, *tags: int) -> None:
+def arrive(in_hand: InHand, subscription: Any, *tags: int, body: bytes = b"") -> None:
     for tag in tags:
-        in_hand.arrive(Received(Envelope(b"", queue="q", correlation_id=str(tag)), subscription, tag))
+        in_hand.arrive(Received(Envelope(body, queue="q", correlation_id=str(tag)), subscription, tag))
 
 
 def lose(tag: int) -> None:
@@ -174,3 +180,35 @@ def test_a_message_that_cannot_be_counted_is_acknowledged_all_the_same(
     in_hand.acknowledge()
     assert sorted(subscription.acked) == [1, 2]
     assert "could not be counted" in caplog.text
+
+
+def test_of_large_bodies_no_more_are_parsed_and_read_than_there_is_room_for(waker: Waker) -> None:
+    gate, subscription = threading.Event(), Subscription()
+    handler = Handler(WITH_TASKS, lambda _: nothing(gate.wait(GRACE)))
+    in_hand = InHand(handler, 4, nothing, waker, nothing, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    for tag in range(1, 6):
+        arrive(in_hand, subscription, tag, body=bytes(100 * 1024 * 1024))
+        assert in_hand.heavy == (tag > 2)
+    in_hand.work()
+    eventually(lambda: handler.begun == [1, 2])
+    in_hand.work()
+    assert (handler.begun, in_hand.pressing) == ([1, 2], False)
+    gate.set()
+
+    def work() -> bool:
+        in_hand.work()
+        return subscription.acked == [1, 2, 3, 4, 5]
+
+    eventually(work)
+    assert not in_hand.heavy
+    in_hand.end(GRACE)
+
+
+def test_one_body_that_is_larger_than_there_is_room_for_is_read_by_itself(waker: Waker) -> None:
+    handler, subscription = Handler(WITH_TASKS, nothing), Subscription()
+    in_hand = InHand(handler, 1, nothing, waker, nothing, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    arrive(in_hand, subscription, 1, body=bytes(300 * 1024 * 1024))
+    in_hand.work()
+    assert subscription.acked == [1]

@@ -161,6 +161,32 @@ def test_a_bomb_is_dead_and_never_unpacked_whole(pack: Any) -> None:
     assert "of more than 128 MiB once decompressed, which is not read" in said
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_a_body_of_very_many_parts_is_dead_before_they_are_read(pack: Any) -> None:
+    many = pack(b"") * 10_001
+    assert "of more than 10,000 parts, which is not read" in reason(many, content_encoding="gzip")
+    assert read(pack(b"") * 200 + bytes(70_000) + pack(JSON), content_encoding="gzip") == "Größe"
+
+
+def test_a_body_of_many_parts_is_not_copied_for_each() -> None:
+    """Minutes, where what a part leaves over is copied for every part."""
+    large = gzip.compress(
+        b'{"name": "Gr\xc3\xb6\xc3\x9fe", "other": "' + os.urandom(16_000_000).hex().encode() + b'"}'
+    )
+    assert read(gzip.compress(b"") * 9000 + large, content_encoding="gzip") == "Größe"
+
+
+def test_a_body_that_is_compressed_very_often_is_dead_before_it_is_unpacked() -> None:
+    packed = JSON
+    for _ in range(5):
+        packed = gzip.compress(packed)
+    assert "more than 4 times over" in reason(packed, content_encoding="gzip,gzip,gzip,gzip,gzip")
+    assert "more than 4 times over" in reason(
+        packed, {"compression": "gzip"}, content_encoding="gzip,gzip,gzip,gzip"
+    )
+    assert read(gzip.decompress(packed), content_encoding="gzip,gzip,gzip,gzip") == "Größe"
+
+
 @given(
     st.sampled_from([b"\x1f\x8b", b"BZh9", b"\xfd7zXZ\0", b"\x5d\0\0", b"\x78\x9c"]), st.binary(max_size=64)
 )

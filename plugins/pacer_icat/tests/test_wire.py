@@ -10,7 +10,7 @@ from pacer_core import Reject, Retry, Secret
 from pacer_icat import IcatAway, IcatFault, IcatOptions, settled
 from pacer_icat.schema import Entity, Field, UnknownFieldError
 from pacer_icat.session import Session
-from pacer_icat.soap import Bean, ref
+from pacer_icat.soap import Bean, read, ref
 from pacer_icat.wire import Wire
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -329,3 +329,15 @@ def test_closing_logs_out_and_lets_the_connections_go() -> None:
     made.close()
     assert stub.asked[-1] == "logout"
     assert stub.closed
+
+
+def test_an_answer_with_a_dtd_is_of_no_icat_and_its_entities_are_not_expanded() -> None:
+    def entity(number: int) -> str:
+        return f"&e{number};"
+
+    entities = "".join(f"<!ENTITY e{n + 1} '{10 * entity(n)}'>" for n in range(12))
+    bomb = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e0 "c4n4ry">{entities}]>'
+    envelope = f'<S:Envelope xmlns:S="{SOAP}" a="&e12;"><S:Body><r/></S:Body></S:Envelope>'
+    for text in (bomb.encode() + envelope.encode(), (bomb + envelope).encode("utf-16")):
+        with pytest.raises(IcatAway):
+            read(text, 200, "login", "https://icat.example.org")
