@@ -1,7 +1,7 @@
 """What a body may hold, found out before any parser sees it, in one pass at the speed of a search for bytes.
 
-Parsers take many times a body's size in memory, and hold the interpreter while they work. A dataset with
-100 000 files stays below these limits.
+Parsers take many times a body's size in memory, and hold the interpreter while they work. 100 000 files of
+five elements each stay below these limits.
 """
 
 from __future__ import annotations

@@ -340,15 +340,23 @@ class _Look:
                 self._connection.drain_events(timeout=_GLANCE if _moves(self._queue) else _SILENCE)
             except TimeoutError:
                 quiet = time.monotonic() - since
-                if _moves(self._queue) and not depth(self._connection, self._queue) and not arrived:
+                if _moves(self._queue) and self._empty() and not arrived:
                     return False  # what is missing fell due between the count and the look
-                if quiet >= _PATIENCE and not depth(self._connection, self._queue) and not arrived:
+                if quiet >= _PATIENCE and self._empty() and not arrived:
                     log.warning(
                         "%s of %s cannot be seen: somebody else holds or has removed what is missing",
                         counted(self.there - self._received, "letter"),
                         self._queue,
                     )
                     return False
+        return True
+
+    def _empty(self) -> bool:
+        """Say whether nothing is ready, and nothing under way: that comes before the next answer."""
+        found = counts(self._connection, self._queue)
+        if found is not None and (found[0] or not found[1]):
+            return False  # a queue that we consume and that has no consumer has not said anything
+        self._channel.basic_qos(0, 1, False)
         return True
 
     def _give_back(self) -> None:
