@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pacer_core.logs import secrets
+from pacer_core.model import secrets
 
 pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab"]
 

@@ -21,7 +21,7 @@ from pacer_core.cli import main
 from pacer_core.config import model
 from pacer_core.config.load import SECTIONS
 from pacer_core.config.problems import Code
-from pacer_core.config.structure import AnyPort, Factor, Natural, Port, Positive, Timeout, camel
+from pacer_core.config.sections import AnyPort, Factor, Natural, Port, Positive, Timeout, camel
 
 HERE = Path(__file__).parent
 WIDTH = 100

@@ -1,8 +1,8 @@
 """PACER, the Python Asynchronous Catalogue Entry Router: what a plugin may import, and nothing else."""
 
-from pacer_core import starting as _starting  # noqa: F401, I001 - first: until then, SIGTERM is a death
+from pacer_core import early_signals as _starting  # noqa: F401, I001 - first: until then, SIGTERM is a death
 
-from pacer_core.consumers import (
+from pacer_core.model.consumers import (
     ConsumerType,
     IntegrationType,
     Key,
@@ -12,13 +12,13 @@ from pacer_core.consumers import (
     Use,
     task,
 )
-from pacer_core.errors import BadField, NotYet, PacerError, RefusedError, Reject, Retry
+from pacer_core.model.errors import BadField, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
-from pacer_core.logs import Secret, redact
-from pacer_core.messages import Context, Delivery, Envelope, Outcome
+from pacer_core.model.secrets import Secret, redact
+from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
-from pacer_core.parsing.types import Scalar, Text, Texts, element
-from pacer_core.settled import SettledContext
+from pacer_core.parsing.field_types import Scalar, Text, Texts, element
+from pacer_core.model.notification import SettledContext
 
 __all__ = [
     "BadField",

@@ -14,10 +14,10 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from pacer_core.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
-    from pacer_core.messages import Delivery, Envelope
-    from pacer_core.routing import Route
-    from pacer_core.settled import SettledContext
+    from pacer_core.model.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
+    from pacer_core.model.messages import Delivery, Envelope
+    from pacer_core.model.notification import SettledContext
+    from pacer_core.parsing.forwarding import Route
 
 PROJECT = "pacer"
 

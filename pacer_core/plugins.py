@@ -13,12 +13,12 @@ import pluggy
 from attrs import evolve, field, frozen
 
 import pacer_core
-from pacer_core import builtin, hookspecs
-from pacer_core.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
-from pacer_core.errors import PluginError
-from pacer_core.logs import redact
-from pacer_core.parsing.structure import unreadable
-from pacer_core.suggest import did_you_mean
+from pacer_core import core_plugin, hookspecs
+from pacer_core.model.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
+from pacer_core.model.errors import PluginError
+from pacer_core.model.secrets import redact
+from pacer_core.model.suggestions import did_you_mean
+from pacer_core.parsing.fields import unreadable
 
 if TYPE_CHECKING:
     import click
@@ -138,7 +138,7 @@ class _Loader:
     def load(self) -> Plugins:
         self.owners.update({("commands", label): "core" for label in CORE_COMMANDS})
         self.infos["core"] = PluginInfo("core", "pacer-core", pacer_core.__version__, ACTIVE)
-        self.manager.register(builtin, "core")
+        self.manager.register(core_plugin, "core")
         self._import()
         self._check_hooks()
         consumers = self._collect("consumers", "pacer_consumers", ConsumerType)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pacer_core.consumers import ConsumerType, IntegrationType, Task
-from pacer_core.errors import Signal
-from pacer_core.messages import Clients, Context, Delivery, Envelope
+from pacer_core.model.consumers import ConsumerType, IntegrationType, Task
+from pacer_core.model.errors import Signal
+from pacer_core.model.messages import Clients, Context, Delivery, Envelope
+from pacer_core.model.notification import Publish, SettledContext
 from pacer_core.parsing.plugin import pacer_parse_message
-from pacer_core.pipeline import Pipeline, in_order
-from pacer_core.settled import Publish, SettledContext
+from pacer_core.pipeline.processing import Pipeline, in_order
 
 Integrations = Mapping[IntegrationType[Any], Any]
 

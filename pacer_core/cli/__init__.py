@@ -9,19 +9,19 @@ import click
 
 from pacer_core import __version__
 from pacer_core.cli.config import config
+from pacer_core.cli.console import complaints, echo
 from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
 from pacer_core.cli.options import command
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
-from pacer_core.cli.screen import complaints, echo
 from pacer_core.cli.send import send
 from pacer_core.cli.status import status
 from pacer_core.cli.trace import trace
 from pacer_core.cli.waiting import waiting
 from pacer_core.config import ConfigError
-from pacer_core.errors import BrokerError, PacerError
-from pacer_core.logs import screen
+from pacer_core.model.errors import BrokerError, PacerError
+from pacer_core.model.secrets import screen
 from pacer_core.plugins import Plugins, load
 
 PLUGINS = "pacer.plugins"

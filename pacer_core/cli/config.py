@@ -10,13 +10,13 @@ import click
 import orjson
 from attrs import asdict
 
+from pacer_core.cli.console import echo
 from pacer_core.cli.options import config_option
-from pacer_core.cli.screen import echo
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.config.model import ConsumerPlan
-from pacer_core.logs import screen
-from pacer_core.words import counted
+from pacer_core.model.secrets import screen
+from pacer_core.model.wording import counted
 
 
 @click.group()

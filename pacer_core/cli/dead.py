@@ -12,21 +12,21 @@ from typing import Any
 import click
 from attrs import define, field
 
-from pacer_core.cli.choosing import acts, filters, listing
+from pacer_core.cli.console import echo, screen
 from pacer_core.cli.export import Writer
-from pacer_core.cli.letters import Tally, clean
-from pacer_core.cli.listing import list_letters, show_letter, tell_nothing
+from pacer_core.cli.letter_lists import list_letters, show_letter, tell_nothing
+from pacer_core.cli.letter_places import DEAD, Pile, looked, open_, stoppable, walk
+from pacer_core.cli.letter_text import Tally, clean
 from pacer_core.cli.options import config_option
-from pacer_core.cli.piles import DEAD, Pile, looked, open_, stoppable, walk
-from pacer_core.cli.screen import echo, screen
+from pacer_core.cli.selecting import acts, filters, listing
 from pacer_core.config import Config
-from pacer_core.errors import BrokerError, RefusedError
-from pacer_core.suggest import did_you_mean
-from pacer_core.transport.dead import among, look, take
+from pacer_core.model.errors import BrokerError, RefusedError
+from pacer_core.model.suggestions import did_you_mean
+from pacer_core.model.wording import counted
+from pacer_core.transport.dead_queues import among, look, take
 from pacer_core.transport.letters import DeadLetter, Wanted, believed, replayed
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.signing import signer_for
-from pacer_core.words import counted
 
 _SPOOL = 4 << 20
 _UNSIGNED = RefusedError(

@@ -13,14 +13,14 @@ from attrs import asdict
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.letters import dumps, line
+from pacer_core.cli.console import print_table, screen
+from pacer_core.cli.letter_text import dumps, line
 from pacer_core.cli.options import command, config_option
-from pacer_core.cli.screen import print_table, screen
 from pacer_core.config import load
-from pacer_core.escapes import escaped
+from pacer_core.model.escapes import escaped
 
 if TYPE_CHECKING:
-    from pacer_core.doctor import Finding
+    from pacer_core.work.doctor import Finding
 
 _VERSION = 1
 EX_UNAVAILABLE = 69
@@ -45,7 +45,7 @@ def doctor(ctx: click.Context, file: Path, as_json: bool, timeout: float) -> Non
     """
     config = load(file)
     logging.getLogger().addHandler(logging.NullHandler())  # what libraries warn of is in the findings
-    from pacer_core.doctor import diagnose  # not in the workers, which import the command line as well
+    from pacer_core.work.doctor import diagnose  # not in the workers, which import the command line as well
 
     findings = diagnose(config, timeout)
     if as_json:

@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
-from pacer_core.cli.letters import dumps, whole
-from pacer_core.errors import PacerError
-from pacer_core.messages import Envelope
+from pacer_core.cli.letter_text import dumps, whole
+from pacer_core.model.errors import PacerError
+from pacer_core.model.messages import Envelope
 from pacer_core.transport.letters import DeadLetter
 
 LETTER = ".letter"

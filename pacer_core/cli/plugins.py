@@ -10,7 +10,7 @@ from attrs import asdict
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.screen import print_table, screen
+from pacer_core.cli.console import print_table, screen
 from pacer_core.plugins import ACTIVE, FAILED, PluginInfo, Plugins, load
 
 _COLOURS = {ACTIVE: "green", FAILED: "red"}

@@ -9,15 +9,16 @@ from pathlib import Path
 import click
 from attrs import evolve
 
-from pacer_core import logs, supervisor
+from pacer_core.cli.console import echo
 from pacer_core.cli.options import config_option
-from pacer_core.cli.screen import echo
 from pacer_core.config import load
 from pacer_core.config.model import ConsumerPlan
-from pacer_core.messages import Outcome
-from pacer_core.signals import signals
+from pacer_core.model.messages import Outcome
+from pacer_core.observe import logs
 from pacer_core.transport.signing import signer_for, weaknesses
-from pacer_core.worker import Worker
+from pacer_core.work import supervisor
+from pacer_core.work.os_signals import signals
+from pacer_core.work.worker import Worker
 
 log = logging.getLogger("pacer.run")
 

@@ -12,21 +12,21 @@ from uuid import uuid4
 import click
 from attrs import evolve
 
+from pacer_core.cli.console import echo
 from pacer_core.cli.export import LETTER, holds_letters, read
 from pacer_core.cli.options import config_option
-from pacer_core.cli.screen import echo
 from pacer_core.config import Config, load
-from pacer_core.errors import BrokerError, NotTakenError
-from pacer_core.logs import redact, screen
-from pacer_core.suggest import did_you_mean
+from pacer_core.model.errors import BrokerError, NotTakenError
+from pacer_core.model.secrets import redact, screen
+from pacer_core.model.suggestions import did_you_mean
+from pacer_core.model.wording import counted
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead import BATCH
+from pacer_core.transport.dead_queues import BATCH
 from pacer_core.transport.headers import new_headers
 from pacer_core.transport.letters import replayed
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.signing import Signer, signer_for
 from pacer_core.transport.topology import declare
-from pacer_core.words import counted
 
 
 @click.command(short_help="Publish files as messages.")

@@ -15,19 +15,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core import logs
-from pacer_core.cli.letters import Tally, clean, dumps, spell
+from pacer_core.cli.console import echo, print_table, screen
+from pacer_core.cli.letter_places import WAITING, looked
+from pacer_core.cli.letter_text import Tally, clean, dumps, spell
 from pacer_core.cli.options import command, config_option
-from pacer_core.cli.piles import WAITING, looked
-from pacer_core.cli.screen import echo, print_table, screen
 from pacer_core.config import Config, load
-from pacer_core.errors import BrokerError
+from pacer_core.model.errors import BrokerError
+from pacer_core.model.wording import counted
+from pacer_core.observe import logs
 from pacer_core.transport.connection import connect
-from pacer_core.transport.status import BrokerStatus, read_status
-from pacer_core.words import counted
+from pacer_core.transport.queue_status import BrokerStatus, read_status
 
 if TYPE_CHECKING:
-    from pacer_core.health import Asked
+    from pacer_core.observe.health import Asked
 
 _VERSION = 1
 _WELL = ("reading", "stand-by")
@@ -48,7 +48,7 @@ def status(ctx: click.Context, file: Path, as_json: bool) -> None:
     logs.set_up("WARNING")
     if config.broker.protocol == "memory":
         raise BrokerError("an in-memory broker is seen by one process only: it has no status to show")
-    from pacer_core.health import ask  # not in the workers, which import the command line as well
+    from pacer_core.observe.health import ask  # not in the workers, which import the command line as well
 
     asked = ask(config)
     try:

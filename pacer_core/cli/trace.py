@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
+from pacer_core.cli.console import echo
 from pacer_core.cli.options import config_option
-from pacer_core.cli.screen import echo
 from pacer_core.config import load
-from pacer_core.escapes import escaped_json
-from pacer_core.logs.formats import shortened
-from pacer_core.logs.reading import Entry, files_of, read, read_file
+from pacer_core.model.escapes import escaped_json
+from pacer_core.observe.logs.formats import shortened
+from pacer_core.observe.logs.reading import Entry, files_of, read, read_file
 
 
 @click.command()

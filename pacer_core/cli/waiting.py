@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from pacer_core.cli.choosing import acts, filters, listing
 from pacer_core.cli.dead import prepare
-from pacer_core.cli.listing import list_letters, show_letter
+from pacer_core.cli.letter_lists import list_letters, show_letter
+from pacer_core.cli.letter_places import WAITING
 from pacer_core.cli.options import config_option
-from pacer_core.cli.piles import WAITING
-from pacer_core.errors import BrokerError
+from pacer_core.cli.selecting import acts, filters, listing
+from pacer_core.model.errors import BrokerError
 from pacer_core.transport.letters import DeadLetter, hastened
 from pacer_core.transport.publish import Publisher
 

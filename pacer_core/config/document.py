@@ -21,7 +21,7 @@ from ruamel.yaml.scalarfloat import ScalarFloat
 from ruamel.yaml.scalarint import ScalarInt
 
 from pacer_core.config.problems import Code, Problem
-from pacer_core.logs import Secret, screen
+from pacer_core.model.secrets import Secret, screen
 
 Path_ = tuple[str | int, ...]
 """Where a value stands: keys and list indices from the top."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from pacer_core import plugins as plugins_module
+from pacer_core.config.capabilities import check_transports
 from pacer_core.config.document import Document, Path_, read
 from pacer_core.config.model import (
     Brokers,
@@ -28,14 +29,13 @@ from pacer_core.config.model import (
 from pacer_core.config.places import places, unwritable
 from pacer_core.config.problems import Code, ConfigError, Problem
 from pacer_core.config.references import check_references, type_and_instance
-from pacer_core.config.structure import structure
-from pacer_core.config.transports import check_transports
-from pacer_core.consumers import ConsumerType, Task
-from pacer_core.logs import Secret
-from pacer_core.pipeline import Pipeline, TaskOrderError, in_order
+from pacer_core.config.sections import structure
+from pacer_core.model.consumers import ConsumerType, Task
+from pacer_core.model.secrets import Secret
+from pacer_core.model.suggestions import hint
+from pacer_core.parsing.forwarding import Route
+from pacer_core.pipeline.processing import Pipeline, TaskOrderError, in_order
 from pacer_core.plugins import Plugins
-from pacer_core.routing import Route
-from pacer_core.suggest import hint
 
 T = TypeVar("T")
 

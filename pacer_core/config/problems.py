@@ -7,7 +7,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from pacer_core.errors import PacerError
+from pacer_core.model.errors import PacerError
 
 
 class Code(Enum):

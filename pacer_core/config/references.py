@@ -8,9 +8,9 @@ from typing import Any
 
 from pacer_core.config.document import UNRESOLVED, Document, Path_
 from pacer_core.config.problems import Code
-from pacer_core.names import DEAD, RETRY
+from pacer_core.model.queue_names import DEAD, RETRY
+from pacer_core.model.suggestions import hint
 from pacer_core.plugins import Plugins
-from pacer_core.suggest import hint
 
 
 def check_references(document: Document, plugins: Plugins) -> None:

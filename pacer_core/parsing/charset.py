@@ -10,7 +10,7 @@ import codecs
 import re
 from functools import lru_cache
 
-from pacer_core.errors import Reject
+from pacer_core.model.errors import Reject
 
 # Not all that Python calls an encoding of text is one: punycode takes quadratic time, unicode_escape no text.
 _CHARSET = re.compile(

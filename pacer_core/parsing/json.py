@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from pacer_core.errors import Reject
+from pacer_core.model.errors import Reject
 from pacer_core.parsing.limits import check_json
 
 _BACKSLASH = ord("\\")

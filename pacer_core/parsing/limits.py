@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pacer_core.errors import Reject
+from pacer_core.model.errors import Reject
 
 MARKUP = 1_000_000
 """Tags of an XML body, and as many signs of equality, which attributes have; values of a JSON body."""

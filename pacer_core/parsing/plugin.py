@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from pacer_core.consumers import ConsumerType
-from pacer_core.errors import Reject
 from pacer_core.hookspecs import hookimpl
-from pacer_core.messages import Envelope
+from pacer_core.model.consumers import ConsumerType
+from pacer_core.model.errors import Reject
+from pacer_core.model.messages import Envelope
 from pacer_core.parsing.charset import codec_of, in_utf8
+from pacer_core.parsing.fields import structure
 from pacer_core.parsing.json import has_legal_text, read_json
-from pacer_core.parsing.structure import structure
 from pacer_core.parsing.xml import read_xml
 
 _UNSPECIFIC = frozenset(

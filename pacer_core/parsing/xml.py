@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from lxml import etree
 
-from pacer_core.errors import BadField, IgnoreError, Reject
+from pacer_core.model.errors import BadField, IgnoreError, Reject
 from pacer_core.parsing.charset import is_plain_xml, xml_in_utf8
+from pacer_core.parsing.field_types import LONGEST, Member, Shape, shape_of, snake
 from pacer_core.parsing.limits import check_xml
-from pacer_core.parsing.types import LONGEST, Member, Shape, shape_of, snake
-from pacer_core.structuring import MISTAKES
+from pacer_core.parsing.structuring import MISTAKES
 
 _TAGS = 1024  # those that are remembered for one class, namespaces and all
 

@@ -12,10 +12,11 @@ from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
 from pacer_core.config.model import Broker
-from pacer_core.errors import BrokerError
-from pacer_core.logs import redact
-from pacer_core.transport import buffered, embedded
-from pacer_core.transport.deliver import Contents, named
+from pacer_core.model.errors import BrokerError
+from pacer_core.model.secrets import redact
+from pacer_core.transport import embedded
+from pacer_core.transport.amqp import buffered
+from pacer_core.transport.amqp.deliveries import Contents, named
 
 log = logging.getLogger("pacer.transport")
 

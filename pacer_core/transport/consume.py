@@ -14,10 +14,10 @@ from amqp.exceptions import AccessRefused
 from attrs import define
 
 from pacer_core.config.model import Queue
-from pacer_core.messages import Envelope
-from pacer_core.transport.buffered import Channel
+from pacer_core.model.messages import Envelope
+from pacer_core.transport.amqp.buffered import Channel
+from pacer_core.transport.amqp.deliveries import Take
 from pacer_core.transport.connection import contents
-from pacer_core.transport.deliver import Take
 from pacer_core.transport.headers import Believe, reader
 
 BATCH = 64

@@ -11,13 +11,13 @@ from amqp.exceptions import AMQPError, ChannelError, NotFound
 from attrs import define, field
 
 from pacer_core.config.model import Exchange, Recipient
-from pacer_core.consumers import Task
-from pacer_core.errors import AwayError, BrokerError, NotTakenError, Retry, Signal
-from pacer_core.messages import Context, Envelope
-from pacer_core.routing import Route
-from pacer_core.traces import trace_headers
+from pacer_core.model.consumers import Task
+from pacer_core.model.errors import AwayError, BrokerError, NotTakenError, Retry, Signal
+from pacer_core.model.messages import Context, Envelope
+from pacer_core.parsing.forwarding import Route
+from pacer_core.pipeline.spans import trace_headers
 from pacer_core.transport.connection import connect, hang_up
-from pacer_core.transport.fitting import together
+from pacer_core.transport.header_size import together
 from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
 from pacer_core.transport.publish import FullError, Outgoing, Publisher, UnroutableError
 

@@ -17,10 +17,10 @@ from uuid import uuid4
 import attrs
 import orjson
 
-from pacer_core.failures import TRACE_LIMIT
-from pacer_core.messages import Delivery, Envelope, Outcome
-from pacer_core.pipeline import FACTS_LIMIT
-from pacer_core.transport.fitting import DEEPEST, LIMIT, cut, nested_beyond, size, together
+from pacer_core.model.messages import Delivery, Envelope, Outcome
+from pacer_core.pipeline.failures import TRACE_LIMIT
+from pacer_core.pipeline.processing import FACTS_LIMIT
+from pacer_core.transport.header_size import DEEPEST, LIMIT, cut, nested_beyond, size, together
 
 PREFIX = "x-pacer-"
 VERSION = 1

@@ -21,10 +21,10 @@ import orjson
 from attrs import evolve, field, frozen
 
 from pacer_core.config.model import Config
-from pacer_core.messages import Envelope, TaskFailure
-from pacer_core.names import step_of
-from pacer_core.transport.deliver import Contents
-from pacer_core.transport.fitting import DEEPEST, nested_beyond, together
+from pacer_core.model.messages import Envelope, TaskFailure
+from pacer_core.model.queue_names import step_of
+from pacer_core.transport.amqp.deliveries import Contents
+from pacer_core.transport.header_size import DEEPEST, nested_beyond, together
 from pacer_core.transport.headers import (
     FIELDS_SHOWN,
     PREFIX,

@@ -23,12 +23,12 @@ from amqp.exceptions import FrameSyntaxError
 from attrs import define, field, frozen
 
 from pacer_core.config.model import Broker
-from pacer_core.errors import BrokerError, NotTakenError, RefusedError
-from pacer_core.transport.buffered import Channel, Prepared
+from pacer_core.model.errors import BrokerError, NotTakenError, RefusedError
+from pacer_core.model.wording import counted
+from pacer_core.transport.amqp.buffered import Channel, Prepared
+from pacer_core.transport.amqp.properties import property_list
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.headers import PREFIX
-from pacer_core.transport.properties import property_list
-from pacer_core.words import counted
 
 CONFIRM_TIMEOUT = 30.0
 """Seconds to wait for the broker's confirms: under its disk or memory alarm they never come."""

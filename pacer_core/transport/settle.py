@@ -12,13 +12,14 @@ import attrs
 from attrs import define
 
 from pacer_core.config.model import Config, Consumer
-from pacer_core.errors import BrokerError, NotTakenError, PacerError, RefusedError
-from pacer_core.logs import identifiers, redact
-from pacer_core.messages import Delivery, FollowUp, Outcome, TaskFailure
-from pacer_core.policy import Verdict, decide
-from pacer_core.traces import trace_headers
+from pacer_core.model.errors import BrokerError, NotTakenError, PacerError, RefusedError
+from pacer_core.model.messages import Delivery, FollowUp, Outcome, TaskFailure
+from pacer_core.model.secrets import redact
+from pacer_core.observe.logs import identifiers
+from pacer_core.pipeline.spans import trace_headers
 from pacer_core.transport.headers import PREFIX, copy_headers, copy_properties, dead_headers
 from pacer_core.transport.publish import ForbiddenError, Outgoing, Publisher, UnroutableError
+from pacer_core.transport.retry_policy import Verdict, decide
 from pacer_core.transport.signing import Signer, signer_for
 from pacer_core.transport.topology import dead_queue, retry_exchange
 

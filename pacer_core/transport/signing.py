@@ -24,7 +24,7 @@ import attrs
 from attrs import define, field, frozen
 
 from pacer_core.config.model import Broker, Config
-from pacer_core.errors import BrokerError
+from pacer_core.model.errors import BrokerError
 from pacer_core.transport.headers import PREFIX, own_headers
 from pacer_core.transport.publish import Outgoing
 

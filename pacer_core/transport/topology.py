@@ -11,9 +11,9 @@ from amqp import Connection
 from amqp.exceptions import AccessRefused, NotFound, PreconditionFailed
 
 from pacer_core.config.model import Config, ConsumerPlan, Exchange, Queue
-from pacer_core.errors import BrokerError, PermissionRefusedError
-from pacer_core.names import dead_queue, retry_exchange
-from pacer_core.policy import LADDER
+from pacer_core.model.errors import BrokerError, PermissionRefusedError
+from pacer_core.model.queue_names import dead_queue, retry_exchange
+from pacer_core.transport.retry_policy import LADDER
 
 __all__ = ["dead_queue", "declare", "retry_exchange"]
 

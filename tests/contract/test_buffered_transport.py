@@ -18,7 +18,7 @@ import pytest
 from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
-from pacer_core.transport import buffered
+from pacer_core.transport.amqp import buffered
 from tests.services import RabbitMQ
 from tests.services.base import program
 from tests.services.fixtures import skip_without_program

@@ -7,7 +7,7 @@ import pytest
 
 from docs import generate
 from pacer_core import ConsumerType
-from pacer_core.config.structure import camel
+from pacer_core.config.sections import camel
 from pacer_icat import plugin
 from tests.docs.pages import ROOT
 

@@ -16,12 +16,12 @@ from pacer_core.cli import main
 from pacer_core.config import check
 from pacer_core.config.load import SECTIONS
 from pacer_core.config.model import NotYetPolicy, Retries
-from pacer_core.config.structure import camel
-from pacer_core.messages import TaskFailure
-from pacer_core.policy import decide
+from pacer_core.config.sections import camel
+from pacer_core.model.messages import TaskFailure
 from pacer_core.testing import deliver
 from pacer_core.transport.headers import PREFIX, copy_headers, dead_headers
 from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.retry_policy import decide
 from pacer_core.transport.signing import Signer, Source
 from pacer_icat import ICAT, IcatOptions
 from pacer_sandbox import IcatSandbox

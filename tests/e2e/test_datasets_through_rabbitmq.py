@@ -12,13 +12,13 @@ import orjson
 import pytest
 
 from pacer_core.config import Config, load
-from pacer_core.messages import Outcome
+from pacer_core.model.messages import Outcome
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead import look
+from pacer_core.transport.dead_queues import look
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
-from pacer_core.worker import Worker
+from pacer_core.work.worker import Worker
 from pacer_sandbox import IcatSandbox
 from tests.services import RabbitMQ
 

@@ -7,7 +7,7 @@ import pytest
 
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead import look
+from pacer_core.transport.dead_queues import look
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError, UnsendableError
 from pacer_core.transport.topology import declare
 from tests.lab import PLUGIN

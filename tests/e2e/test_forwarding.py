@@ -12,15 +12,15 @@ from attrs import evolve
 
 from pacer_core.config import Config, load
 from pacer_core.config.model import Broker
-from pacer_core.logs import Secret
-from pacer_core.messages import Outcome
-from pacer_core.routing import matches
+from pacer_core.model.messages import Outcome
+from pacer_core.model.secrets import Secret
+from pacer_core.parsing.forwarding import matches
+from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect, contents
-from pacer_core.transport.dead import DeadLetter, look
-from pacer_core.transport.deliver import Contents
+from pacer_core.transport.dead_queues import DeadLetter, look
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
-from pacer_core.worker import Worker
+from pacer_core.work.worker import Worker
 from tests.lab import LIMIT, limited
 from tests.services import RabbitMQ
 from tests.support import Site

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pacer_core import health
 from pacer_core.config import load
+from pacer_core.observe import health
 from tests.lab import Lab
 from tests.services import RabbitMQ
 from tests.services.base import free_port

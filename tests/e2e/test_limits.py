@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pacer_core.transport.limits import default_limit, effective_limit
+from pacer_core.transport.delivery_limits import default_limit, effective_limit
 from tests.lab import Lab
 from tests.support import Ran, eventually
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import orjson
 
 from pacer_core.config import load
-from pacer_core.messages import Outcome
+from pacer_core.model.messages import Outcome
 from pacer_core.transport.connection import connect
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
-from pacer_core.worker import Worker
+from pacer_core.work.worker import Worker
 from pacer_icat.client import Shared
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.support import options_for

@@ -12,11 +12,11 @@ from typing import Any
 import amqp
 import pytest
 
-from pacer_core import worker
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
+from pacer_core.work import worker
 from tests.lab import PLUGIN
 from tests.services import RabbitMQ
 from tests.services.base import free_port

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from pacer_core import listeners
 from pacer_core.config import load
-from pacer_core.health import Roster
-from pacer_core.health.exposition import exposition
+from pacer_core.observe.health import Roster
+from pacer_core.observe.health.prometheus import exposition
 from pacer_core.transport.connection import connect
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
-from pacer_core.worker import Worker
+from pacer_core.work import notifier
+from pacer_core.work.worker import Worker
 from tests.lab import PLUGIN, Lab
 from tests.support import Site, eventually
 
@@ -171,8 +171,8 @@ def test_a_plugin_that_fails_harms_neither_messages_nor_other_plugins(site: Site
 def test_a_plugin_that_is_stuck_delays_nothing_and_what_it_misses_is_counted(
     site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listeners, "MOST", 3)
-    monkeypatch.setattr(listeners, "GRACE", 0.1)
+    monkeypatch.setattr(notifier, "MOST", 3)
+    monkeypatch.setattr(notifier, "GRACE", 0.1)
     publish(file, *[{"name": "gate"}] * 10)
     config = load(file)
     worker = Worker(config, config.consumers)

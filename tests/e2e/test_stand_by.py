@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pacer_core import worker
 from pacer_core.config import load
 from pacer_core.transport.topology import declare
-from pacer_core.worker import Worker
+from pacer_core.work import worker
+from pacer_core.work.worker import Worker
 from tests.lab import Lab
 from tests.support import eventually
 

@@ -10,8 +10,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from pacer_core import traces
-from pacer_core.messages import Envelope
+from pacer_core.model.messages import Envelope
+from pacer_core.pipeline import spans
 from tests.lab import Lab
 from tests.support import eventually
 
@@ -135,13 +135,13 @@ def test_without_tracing_a_trace_is_handed_on_and_nothing_is_sent(lab: Lab, coll
     ],
 )  # fmt: skip
 def test_the_headers_of_a_trace_are_handed_on(headers: dict[str, object], handed_on: dict[str, str]) -> None:
-    assert traces.trace_headers(Envelope(b"", "jobs", headers=headers)) == handed_on
+    assert spans.trace_headers(Envelope(b"", "jobs", headers=headers)) == handed_on
 
 
 def test_tracing_that_is_not_installed_is_an_error(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, collector: Collector
 ) -> None:
-    monkeypatch.setattr(traces, "find_spec", lambda _: None)
+    monkeypatch.setattr(spans, "find_spec", lambda _: None)
     lab.configure(more="tracing: {enabled: true}")
     ran = lab.site.pacer("run", "-c", lab.file)
     assert ran.code == 70

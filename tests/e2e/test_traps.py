@@ -13,7 +13,7 @@ import pytest
 from attrs import evolve
 
 from pacer_core.config import load
-from pacer_core.errors import BrokerError
+from pacer_core.model.errors import BrokerError
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Received, Subscription, Waker
 from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError, UnsendableError
@@ -148,7 +148,7 @@ def test_a_broker_that_does_not_answer_is_asked_once(lab: Lab) -> None:
 
 
 def test_every_name_of_kombu_is_there_before_a_thread_asks_for_it() -> None:
-    code = "import sys, pacer_core.worker; print('kombu.connection' in sys.modules)"
+    code = "import sys, pacer_core.work.worker; print('kombu.connection' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
 

@@ -16,8 +16,8 @@ from typing import Any
 import amqp
 from attrs import define, evolve, field, frozen
 
-from pacer_core.names import retry_exchange
-from pacer_core.policy import LADDER
+from pacer_core.model.queue_names import retry_exchange
+from pacer_core.transport.retry_policy import LADDER
 from tests.faults.wire import Event, Wire
 from tests.lab import Lab
 from tests.support import Running, eventually

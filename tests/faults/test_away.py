@@ -39,7 +39,7 @@ def test_what_needs_no_absent_system_is_done_and_nothing_is_dead_for_its_absence
     """The stand-in of ICAT is away, comes back, and goes again; the others' tasks are done meanwhile."""
     flag = ledger.lab.site.folder / "away"
     ledger.lab.site.write(
-        "import pacer_core.breakers as breakers; breakers.PROBE = 0.5\n", "sitecustomize.py"
+        "import pacer_core.work.breakers as breakers; breakers.PROBE = 0.5\n", "sitecustomize.py"
     )
     ledger.tasks = {**ledger.tasks, "jobs": (*TASKS, "shelve")}
     ledger.configure(

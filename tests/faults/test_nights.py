@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pacer_core.crashes import Notes
+from pacer_core.work.crashes import Notes
 from tests.faults.processes import alive, workers
 from tests.lab import Lab
 from tests.support import Running, eventually

@@ -12,7 +12,7 @@ from tests.support import eventually
 DIES = """
     import os, signal
     from pacer_core import hookimpl
-    from pacer_core.transport.renew import Renewer
+    from pacer_core.transport.renewal import Renewer
     from pathlib import Path
 
     HERE = Path(__file__).parent.parent

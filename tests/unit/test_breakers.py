@@ -6,9 +6,9 @@ from contextlib import nullcontext
 import pytest
 
 from pacer_core import ConsumerType, IntegrationType, Retry, task
-from pacer_core.breakers import THRESHOLD, Breakers
 from pacer_core.config.model import Consumer, ConsumerPlan, Integration
-from pacer_core.pipeline import Pipeline
+from pacer_core.pipeline.processing import Pipeline
+from pacer_core.work.breakers import THRESHOLD, Breakers
 
 
 class _Silent(Retry):

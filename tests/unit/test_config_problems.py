@@ -6,9 +6,9 @@ from typing import get_args
 import pytest
 
 from pacer_core.config import Code, ConfigError, check, load
+from pacer_core.config.capabilities import TRANSPORTS, check_transports
 from pacer_core.config.document import read
 from pacer_core.config.model import Protocol
-from pacer_core.config.transports import TRANSPORTS, check_transports
 from pacer_core.transport.embedded import Capabilities
 from tests.support import Site
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacer_core.config import Config, Problem, check, load
-from pacer_core.config.structure import camel, parse_duration
+from pacer_core.config.sections import camel, parse_duration
 from tests.support import Site
 
 POST = """

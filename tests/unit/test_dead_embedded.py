@@ -8,7 +8,7 @@ import pytest
 
 from pacer_core.config.model import Broker
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead import depth, look, take
+from pacer_core.transport.dead_queues import depth, look, take
 from pacer_core.transport.letters import DeadLetter, Wanted, replayed
 from pacer_core.transport.publish import Outgoing, Publisher
 

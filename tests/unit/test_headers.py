@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pacer_core import BadField, Delivery, Envelope, Outcome
-from pacer_core.messages import TaskFailure
+from pacer_core.model.messages import TaskFailure
 from pacer_core.transport.headers import (
     copy_headers,
     copy_properties,

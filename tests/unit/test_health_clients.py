@@ -11,8 +11,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from pacer_core.health import listening
-from pacer_core.health.listening import MOST, Server
+from pacer_core.observe.health import listening
+from pacer_core.observe.health.listening import MOST, Server
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pacer_core.cli.letters import Tally, dumps, show, show_table, summary, whole
-from pacer_core.transport.deliver import Contents, named
-from pacer_core.transport.lenient import read_properties
+from pacer_core.cli.letter_text import Tally, dumps, show, show_table, summary, whole
+from pacer_core.transport.amqp.deliveries import Contents, named
+from pacer_core.transport.amqp.properties import property_list
+from pacer_core.transport.amqp.undecodable import read_properties
 from pacer_core.transport.letters import DeadLetter, hastened, read_letter, read_waiting, replayed
-from pacer_core.transport.properties import property_list
 from tests.letters import HOSTILE, ONLY_EMBEDDED
 
 PLACES = pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from pacer_core.config.model import Broker, Consumer, ConsumerPlan
-from pacer_core.consumers import ConsumerType, Task
-from pacer_core.errors import BrokerError
-from pacer_core.handler import Job
-from pacer_core.in_hand import InHand
-from pacer_core.messages import Delivery, Envelope, Outcome
-from pacer_core.pipeline import Pipeline
+from pacer_core.model.consumers import ConsumerType, Task
+from pacer_core.model.errors import BrokerError
+from pacer_core.model.messages import Delivery, Envelope, Outcome
+from pacer_core.pipeline.processing import Pipeline
 from pacer_core.transport.consume import Received, Waker
+from pacer_core.work.handling import Job
+from pacer_core.work.in_flight import InHand
 from tests.support import eventually
 
 GRACE = 10.0

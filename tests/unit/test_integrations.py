@@ -10,11 +10,11 @@ from attrs import define, field, frozen
 
 from pacer_core import ConsumerType, Context, Envelope, IntegrationType, PacerError, Retry, task
 from pacer_core.config.model import Consumer, ConsumerPlan, Integration
-from pacer_core.errors import AwayError
-from pacer_core.integrations import OpenIntegrations
-from pacer_core.messages import Clients
-from pacer_core.pipeline import Pipeline
+from pacer_core.model.errors import AwayError
+from pacer_core.model.messages import Clients
+from pacer_core.pipeline.processing import Pipeline
 from pacer_core.testing import deliver, run_task
+from pacer_core.work.clients import OpenIntegrations
 
 
 @define

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pacer_core.lanes import Lanes
+from pacer_core.work.lanes import Lanes
 from tests.support import eventually
 
 

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from pacer_core.config import check
-from pacer_core.config.structure import camel
-from pacer_core.errors import PacerError
-from pacer_core.logs import correlation_id, identifiers
-from pacer_core.logs.formats import Ecs, Plain
-from pacer_core.logs.reading import read
-from pacer_core.logs.writers import SharedFile
+from pacer_core.config.sections import camel
+from pacer_core.model.errors import PacerError
+from pacer_core.observe.logs import correlation_id, identifiers
+from pacer_core.observe.logs.formats import Ecs, Plain
+from pacer_core.observe.logs.reading import read
+from pacer_core.observe.logs.writers import SharedFile
 from tests.support import Site, _logging_kept, eventually
 
 CANARY = "c4n4ry-p@ss word/%\"'\\x"
@@ -34,7 +34,7 @@ import logging, sys, threading, warnings
 from contextlib import suppress
 from pacer_core import Secret
 from pacer_core.config.model import Logging, LogConsole, LogFile
-from pacer_core.logs import set_up_run
+from pacer_core.observe.logs import set_up_run
 
 form, path, canary = sys.argv[1:]
 set_up_run(Logging("DEBUG", LogConsole(format=form), LogFile(True, path, form)))
@@ -229,7 +229,7 @@ def test_a_record_says_which_message_the_thread_is_busy_with(form: logging.Forma
 
 WRITER = """
 import logging, sys
-from pacer_core.logs.writers import SharedFile
+from pacer_core.observe.logs.writers import SharedFile
 name, path, most, backups, count = sys.argv[1:]
 handler = SharedFile(path, int(most), int(backups))
 for number in range(int(count)):

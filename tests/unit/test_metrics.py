@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pacer_core import Delivery, Envelope, Outcome
-from pacer_core.health import Roster, roster
-from pacer_core.lanes import Lanes
-from pacer_core.messages import TaskFailure
-from pacer_core.metrics import BUCKETS, Board, Shape, State, look
-from pacer_core.minutes import Minutes
+from pacer_core.model.messages import TaskFailure
+from pacer_core.observe.health import Roster
+from pacer_core.observe.metrics import BUCKETS, Board, Shape, State, look
+from pacer_core.observe.progress import Minutes
+from pacer_core.work.lanes import Lanes
 
 SHAPE = Shape({"datasets": ("store", "index")}, ("icat",), ("investigation", "user"))
 
@@ -142,7 +142,7 @@ def test_a_supervisor_that_gives_no_sign_of_life_is_not_alive(monkeypatch: pytes
     assert workers.alive  # one process alone has no loop to watch
     workers.beat()
     assert workers.alive
-    monkeypatch.setattr(roster, "BEAT", 0.0)
+    monkeypatch.setattr(workers, "BEAT", 0.0)
     assert not workers.alive
     workers.stopping = True
     assert workers.alive

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from kombu.compression import compress
 
 from pacer_core import ConsumerType, Context, Delivery, Envelope, Outcome, Text, task
-from pacer_core.packed import LARGEST
 from pacer_core.parsing.plugin import pacer_parse_message
-from pacer_core.pipeline import Pipeline
+from pacer_core.pipeline.compression import LARGEST
+from pacer_core.pipeline.processing import Pipeline
 
 
 @frozen

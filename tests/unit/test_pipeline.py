@@ -23,8 +23,8 @@ from pacer_core import (
     Retry,
     task,
 )
-from pacer_core.consumers import Task
-from pacer_core.pipeline import in_order
+from pacer_core.model.consumers import Task
+from pacer_core.pipeline.processing import in_order
 from pacer_core.testing import deliver
 
 

@@ -67,7 +67,7 @@ def conflicts(site: Site) -> list[str]:
 
 
 def parsed(site: Site, body: bytes) -> Any:
-    from pacer_core.messages import Envelope
+    from pacer_core.model.messages import Envelope
     from pacer_core.plugins import load
 
     plugins = load()

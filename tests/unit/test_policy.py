@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacer_core.config.model import NotYetPolicy, Retries
-from pacer_core.messages import Delivery, Envelope, Outcome, TaskFailure
-from pacer_core.policy import LADDER, Verdict, decide, round_up
+from pacer_core.model.messages import Delivery, Envelope, Outcome, TaskFailure
+from pacer_core.transport.retry_policy import LADDER, Verdict, decide, round_up
 
 SEEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacer_core import Reject, Scalar, Text, Texts, element
-from pacer_core.parsing import structure as strict
+from pacer_core.parsing import fields as strict
 from pacer_core.parsing.json import has_legal_text, read_json
 from pacer_core.parsing.xml import read_xml
 

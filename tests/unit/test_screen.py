@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.letters import _attempts
+from pacer_core.cli.console import complaints, echo, print_table, screen
+from pacer_core.cli.letter_text import _attempts
 from pacer_core.cli.options import command, config_option
-from pacer_core.cli.screen import complaints, echo, print_table, screen
-from pacer_core.words import counted
+from pacer_core.model.wording import counted
 
 
 @pytest.mark.parametrize("width", [12, 20, 40, 80])

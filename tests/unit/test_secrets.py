@@ -13,13 +13,13 @@ import pytest
 from pacer_core import Secret
 from pacer_core.config import load
 from pacer_core.config.model import Broker
-from pacer_core.integrations import OpenIntegrations
-from pacer_core.logs import redact, screen
-from pacer_core.logs.formats import Ecs, Plain
-from pacer_core.messages import Envelope
+from pacer_core.model.messages import Envelope
+from pacer_core.model.secrets import redact, screen
+from pacer_core.observe.logs.formats import Ecs, Plain
 from pacer_core.transport.connection import connect
 from pacer_core.transport.publish import Outgoing, Publisher
 from pacer_core.transport.topology import declare
+from pacer_core.work.clients import OpenIntegrations
 from tests.support import Site
 
 CANARY = "c4n4ry-p@ss word/%\"'\\x"
@@ -198,7 +198,7 @@ def test_what_is_too_short_to_be_a_secret_is_left_alone() -> None:
 
 @pytest.fixture
 def no_other_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pacer_core.logs import secrets
+    from pacer_core.model import secrets
 
     for name in ("known", "_strong"):
         monkeypatch.setattr(secrets, name, set())

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 from pacer_core import BadField, Delivery, Envelope, Outcome, Secret
 from pacer_core.config import load
 from pacer_core.config.model import Config, NotYetPolicy, Retries
-from pacer_core.errors import BrokerError
-from pacer_core.messages import TaskFailure
-from pacer_core.policy import decide
+from pacer_core.model.errors import BrokerError
+from pacer_core.model.messages import TaskFailure
 from pacer_core.transport.headers import (
     copy_headers,
     copy_properties,
@@ -31,6 +30,7 @@ from pacer_core.transport.headers import (
     renewed_headers,
 )
 from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.retry_policy import decide
 from pacer_core.transport.signing import Signer, Source, signer_for, weaknesses
 from tests.support import Site
 

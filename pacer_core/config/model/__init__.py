@@ -12,7 +12,7 @@ from pacer_core.config.model.brokers import (
     Recipient,
     Tls,
 )
-from pacer_core.config.model.checked import Config, ConsumerPlan, Integration, LogHandler
+from pacer_core.config.model.complete import Config, ConsumerPlan, Integration, LogHandler
 from pacer_core.config.model.consumers import Consumer, NotYetPolicy, Retries
 from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, Tracing
 from pacer_core.config.model.processes import PluginOptions, Processes

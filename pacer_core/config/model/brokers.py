@@ -7,8 +7,8 @@ from typing import Literal
 
 from attrs import Attribute, field, frozen
 
-from pacer_core.config.structure import Port, Timeout
-from pacer_core.logs import Secret
+from pacer_core.config.sections import Port, Timeout
+from pacer_core.model.secrets import Secret
 
 Protocol = Literal["amqp", "amqps", "sqlite", "memory"]
 _TEN_SECONDS = Timeout(timedelta(seconds=10))

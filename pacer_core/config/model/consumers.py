@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pacer_core.config.structure import Factor, Natural, Positive, Timeout
+from pacer_core.config.sections import Factor, Natural, Positive, Timeout
 
 _ONE, _THREE, _EIGHT = map(Positive, (1, 3, 8))
 _TWENTY, _FOURFOLD, _QUARTER = Natural(20), Factor(4.0), Timeout(timedelta(minutes=15))

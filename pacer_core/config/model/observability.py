@@ -6,7 +6,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from pacer_core.config.structure import AnyPort, Positive
+from pacer_core.config.sections import AnyPort, Positive
 
 _FIVE, _HUNDRED = map(Positive, (5, 100))
 _PORT = AnyPort(9807)

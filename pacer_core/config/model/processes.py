@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from attrs import Attribute, field, frozen
 
-from pacer_core.logs import Secret
+from pacer_core.model.secrets import Secret
 
 _LEAST = 16
 

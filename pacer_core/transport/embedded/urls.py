@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from urllib.parse import unquote
 
-from pacer_core.errors import BrokerError
+from pacer_core.model.errors import BrokerError
 from pacer_core.transport.embedded.capabilities import MEMORY, SQLITE, Capabilities
 from pacer_core.transport.embedded.store import Place
 

@@ -11,11 +11,11 @@ from attrs import define, field
 
 from pacer_core import BadField, Delivery, Envelope, Outcome
 from pacer_core.config import Config
-from pacer_core.messages import TaskFailure
-from pacer_core.transport import dead
+from pacer_core.model.messages import TaskFailure
+from pacer_core.transport import dead_queues
+from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect, contents
-from pacer_core.transport.dead import look
-from pacer_core.transport.deliver import Contents
+from pacer_core.transport.dead_queues import look
 from pacer_core.transport.headers import dead_headers
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.publish import Outgoing, Publisher
@@ -101,7 +101,7 @@ class Facility:
 
     def depth(self, queue: str) -> int:
         with closing(connect(self.config.broker, "test")) as connection:
-            return dead.depth(connection, queue) or 0
+            return dead_queues.depth(connection, queue) or 0
 
     def letters(self, queue: str = "samples.dead") -> list[DeadLetter]:
         with closing(connect(self.config.broker, "test")) as connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pacer_core.transport.dead import BATCH
+from pacer_core.transport.dead_queues import BATCH
 from tests.e2e.dead_letters.facility import Facility
 from tests.support import eventually
 

@@ -15,9 +15,9 @@ from typing import Any
 import amqp
 import pytest
 
+from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead import BATCH, take
-from pacer_core.transport.deliver import Contents
+from pacer_core.transport.dead_queues import BATCH, take
 from pacer_core.transport.letters import DeadLetter, replayed
 from pacer_core.transport.publish import Publisher
 from tests.e2e.dead_letters.facility import Facility, letter

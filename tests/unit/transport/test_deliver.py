@@ -14,9 +14,9 @@ from attrs import frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pacer_core.transport.deliver import Contents, Deliveries, Opener, Take
-from pacer_core.transport.lenient import frame_handler
-from pacer_core.transport.properties import property_list
+from pacer_core.transport.amqp.deliveries import Contents, Deliveries, Opener, Take
+from pacer_core.transport.amqp.properties import property_list
+from pacer_core.transport.amqp.undecodable import frame_handler
 
 names = st.text(max_size=20).filter(lambda name: len(name.encode()) <= 200)
 properties = st.fixed_dictionaries(

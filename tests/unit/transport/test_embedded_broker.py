@@ -22,7 +22,7 @@ from amqp.exceptions import (
     PreconditionFailed,
 )
 
-from pacer_core.errors import BrokerError
+from pacer_core.model.errors import BrokerError
 from pacer_core.transport.embedded import capabilities, forget
 from pacer_core.transport.embedded.wakeup import Caller
 from tests.contract.brokers import ROOT, Broker, Inbox, count, declare, drain, eventually, get, send, wait_for

@@ -12,7 +12,7 @@ import kombu.entity
 import kombu.messaging
 import pytest
 
-from pacer_core.errors import BrokerError
+from pacer_core.model.errors import BrokerError
 from pacer_core.transport.embedded import capabilities, forget, register
 
 # kombu has no types.

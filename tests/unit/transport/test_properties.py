@@ -12,7 +12,7 @@ from amqp.exceptions import FrameSyntaxError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer_core.transport.properties import property_list
+from pacer_core.transport.amqp.properties import property_list
 
 names = st.text(max_size=60)
 times = st.integers(0, 2**40)

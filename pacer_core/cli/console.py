@@ -1,0 +1,78 @@
+"""What commands print on: a terminal as wide as it is, or a pipe, for which nothing is cut or filled up.
+
+All that they print, but for JSON, goes through here and is escaped here: what others wrote controls no
+terminal.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from typing import TextIO, cast
+
+import click
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.table import Table
+
+from pacer_core.model.escapes import escaped_lines
+
+_ENDLESS = 1 << 16  # characters of a line that nobody looks at: a program reads it, or a file keeps it
+_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+
+
+class _Trimmed:
+    """Standard output without the blanks that fill the last column of a table."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.encoding = file.encoding
+
+    def write(self, text: str) -> int:
+        """Write whole lines, as rich does."""
+        return self._file.write(_TRAILING.sub("", text))
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._file.flush()
+
+
+class _Screen(Console):
+    """A console on which texts only show: rich writes what controls a terminal, and nobody else does."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Give what is to be written, escaped but for the ends of lines."""
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(escaped_lines(segment.text), segment.style)
+
+
+def screen() -> Console:
+    """Give standard output to print on."""
+    if sys.stdout.isatty():
+        return _Screen(highlight=False)
+    return _Screen(highlight=False, width=_ENDLESS, file=cast("TextIO", _Trimmed(sys.stdout)))
+
+
+def complaints() -> Console:
+    """Give standard error to print on, as it is: without markup, and no line is broken."""
+    return _Screen(stderr=True, soft_wrap=True, highlight=False, markup=False)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text as it is, escaped but for the ends of lines."""
+    click.echo(escaped_lines(text), err=err)
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; where a window is too narrow for it, names and numbers go on in the next line.
+
+    rich alone would cut them, and a name or a number that is cut is a wrong one. The widest column gives way
+    first.
+    """
+    for column in table.columns:
+        column.no_wrap, column.overflow = False, "fold"
+    console.print(table)

@@ -1,0 +1,1 @@
+"""PACER seen from outside: its logs, its metrics, its health."""
