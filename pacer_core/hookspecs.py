@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pacer_core.model.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
     from pacer_core.model.messages import Delivery, Envelope
     from pacer_core.model.notification import SettledContext
-    from pacer_core.parsing.forwarding import Route
+    from pacer_core.model.routes import Route
 
 PROJECT = "pacer"
 

@@ -13,7 +13,7 @@ from pacer_core.cli.console import echo
 from pacer_core.cli.options import config_option
 from pacer_core.config import load
 from pacer_core.model.escapes import escaped_json
-from pacer_core.observe.logs.formats import shortened
+from pacer_core.model.identifiers import shortened
 from pacer_core.observe.logs.reading import Entry, files_of, read, read_file
 
 

@@ -31,9 +31,9 @@ from pacer_core.config.problems import Code, ConfigError, Problem
 from pacer_core.config.references import check_references, type_and_instance
 from pacer_core.config.sections import structure
 from pacer_core.model.consumers import ConsumerType, Task
+from pacer_core.model.routes import Route
 from pacer_core.model.secrets import Secret
 from pacer_core.model.suggestions import hint
-from pacer_core.parsing.forwarding import Route
 from pacer_core.pipeline.processing import Pipeline, TaskOrderError, in_order
 from pacer_core.plugins import Plugins
 

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
-
-from attrs import frozen
 
 from pacer_core.hookspecs import hookimpl
 from pacer_core.model.consumers import ConsumerType
 from pacer_core.model.messages import Envelope
-
-
-@frozen
-class Route:
-    """One way out: what comes by this exchange with such a routing key goes to that recipient."""
-
-    recipient: str
-    exchange: str
-    routing_key: str = "#"
-    """A topic pattern (AMQP 0-9-1, 3.1.3.3): ``*`` stands for one word, ``#`` for any number of them."""
-
-    def takes(self, envelope: Envelope) -> bool:
-        """Say whether a message goes this way, by the exchange and routing key of its first sight."""
-        return envelope.exchange == self.exchange and matches(self.routing_key, envelope.routing_key)
+from pacer_core.model.routes import Route
 
 
 @hookimpl(trylast=True)
@@ -41,18 +25,3 @@ FORWARD = ConsumerType(name="forward", message=None, tasks=())
 def pacer_consumers() -> list[ConsumerType]:
     """Give the consumer type that only forwards."""
     return [FORWARD]
-
-
-def matches(pattern: str, routing_key: str) -> bool:
-    """Compare a routing key with a topic pattern, word by word."""
-    return _matches(tuple(pattern.split(".")), tuple(routing_key.split(".")))
-
-
-@lru_cache(maxsize=4096)
-def _matches(pattern: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    if not pattern:
-        return not words
-    first, *rest = pattern
-    if first == "#":
-        return any(_matches(tuple(rest), words[start:]) for start in range(len(words) + 1))
-    return bool(words) and first in ("*", words[0]) and _matches(tuple(rest), words[1:])

@@ -14,7 +14,7 @@ from pacer_core.config.model import Exchange, Recipient
 from pacer_core.model.consumers import Task
 from pacer_core.model.errors import AwayError, BrokerError, NotTakenError, Retry, Signal
 from pacer_core.model.messages import Context, Envelope
-from pacer_core.parsing.forwarding import Route
+from pacer_core.model.routes import Route
 from pacer_core.pipeline.spans import trace_headers
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.header_size import together

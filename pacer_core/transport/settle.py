@@ -13,9 +13,9 @@ from attrs import define
 
 from pacer_core.config.model import Config, Consumer
 from pacer_core.model.errors import BrokerError, NotTakenError, PacerError, RefusedError
+from pacer_core.model.identifiers import identifiers
 from pacer_core.model.messages import Delivery, FollowUp, Outcome, TaskFailure
 from pacer_core.model.secrets import redact
-from pacer_core.observe.logs import identifiers
 from pacer_core.pipeline.spans import trace_headers
 from pacer_core.transport.headers import PREFIX, copy_headers, copy_properties, dead_headers
 from pacer_core.transport.publish import ForbiddenError, Outgoing, Publisher, UnroutableError

@@ -13,8 +13,8 @@ from attrs import evolve
 from pacer_core.config import Config, load
 from pacer_core.config.model import Broker
 from pacer_core.model.messages import Outcome
+from pacer_core.model.routes import matches
 from pacer_core.model.secrets import Secret
-from pacer_core.parsing.forwarding import matches
 from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect, contents
 from pacer_core.transport.dead_queues import DeadLetter, look

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pacer_core.model.secrets import HIDDEN, Clean, Secret, hide, redact, screen
-from pacer_core.observe.logs.formats import Ecs, Plain, correlation_id, identifiers
+from pacer_core.observe.logs.formats import Ecs, Plain, correlation_id
 from pacer_core.observe.logs.writers import Console, SharedFile
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ __all__ = [
     "Secret",
     "correlation_id",
     "hide",
-    "identifiers",
     "redact",
     "screen",
     "set_up",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
-import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -27,28 +25,6 @@ ECS = "8.11.0"
 
 MORE = "\t"
 """What the lines of a record after its first one begin with in the plain format."""
-
-_LONGEST = 200  # characters of an identifier: one that a publisher has made to fill the log is cut
-_QUOTED = re.compile(r"""[\s"'=;\[\]\\]""")
-
-
-def identifiers(description: Mapping[str, str]) -> str:
-    """Give the identifiers of a message as they stand in a line: ``investigation=1 dataset="run 1"``.
-
-    A value that could be taken for something else is a string of JSON; the module `reading` reads them.
-    """
-    return " ".join(f"{name}={_value(str(value))}" for name, value in description.items())
-
-
-def shortened(value: str) -> str:
-    """Give an identifier as far as a line has it."""
-    return value if len(value) <= _LONGEST else f"{value[:_LONGEST]}..."
-
-
-def _value(value: str) -> str:
-    value = shortened(value)
-    plain = value and value.isprintable() and not _QUOTED.search(value)
-    return value if plain else json.dumps(value)
 
 
 def _outline(info: Any) -> str:

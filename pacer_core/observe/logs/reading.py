@@ -20,7 +20,7 @@ _PLAIN = re.compile(
 )
 # What stands before the lines below a record: `formats.MORE`, or what rsyslog makes of it.
 _MORE = re.compile(r"\t|#011")
-# What `formats.identifiers` writes, at the end of a text: whatever stands before it, others may have written.
+# What `model.identifiers` writes, at the end of a text: whatever stands before it, others may have written.
 _NAME, _VALUE = r"[\w.-]+", r'"(?:[^"\\]|\\.)*"|[^\s"\'=;\[\]\\]+'
 _PAIR = re.compile(f"(?P<name>{_NAME})=(?P<value>{_VALUE})")
 _PAIRS = re.compile(f"(?:^|; )({_NAME}=(?:{_VALUE})(?: {_NAME}=(?:{_VALUE}))*)$")
