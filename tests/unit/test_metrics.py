@@ -9,7 +9,7 @@ import pytest
 
 from pacer_core import Delivery, Envelope, Outcome
 from pacer_core.model.messages import TaskFailure
-from pacer_core.observe.health import Roster
+from pacer_core.observe.health import Roster, workers
 from pacer_core.observe.metrics import BUCKETS, Board, Shape, State, look
 from pacer_core.observe.progress import Minutes
 from pacer_core.work.lanes import Lanes
@@ -138,14 +138,14 @@ def test_lanes_tell_what_waits_behind_what_runs() -> None:
 
 
 def test_a_supervisor_that_gives_no_sign_of_life_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers = Roster()
-    assert workers.alive  # one process alone has no loop to watch
-    workers.beat()
-    assert workers.alive
+    roster = Roster()
+    assert roster.alive  # one process alone has no loop to watch
+    roster.beat()
+    assert roster.alive
     monkeypatch.setattr(workers, "BEAT", 0.0)
-    assert not workers.alive
-    workers.stopping = True
-    assert workers.alive
+    assert not roster.alive
+    roster.stopping = True
+    assert roster.alive
 
 
 def test_a_worker_that_is_down_says_nothing_about_the_present() -> None:
