@@ -2,16 +2,8 @@
 
 from pacer_core import early_signals as _starting  # noqa: F401, I001 - first: until then, SIGTERM is a death
 
-from pacer_core.model.consumers import (
-    ConsumerType,
-    IntegrationType,
-    Key,
-    LogHandlerType,
-    Seen,
-    Task,
-    Use,
-    task,
-)
+from pacer_core.model.consumers import ConsumerType, Key, Task, task
+from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
 from pacer_core.model.errors import BadField, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.model.secrets import Secret, redact

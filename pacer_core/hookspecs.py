@@ -14,7 +14,8 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from pacer_core.model.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
+    from pacer_core.model.consumers import ConsumerType, Task
+    from pacer_core.model.integrations import IntegrationType, LogHandlerType
     from pacer_core.model.messages import Delivery, Envelope
     from pacer_core.model.notification import SettledContext
     from pacer_core.model.routes import Route

@@ -14,8 +14,9 @@ from attrs import evolve, field, frozen
 
 import pacer_core
 from pacer_core import core_plugin, hookspecs
-from pacer_core.model.consumers import ConsumerType, IntegrationType, LogHandlerType, Task
+from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.errors import PluginError
+from pacer_core.model.integrations import IntegrationType, LogHandlerType
 from pacer_core.model.secrets import redact
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.parsing.fields import unreadable

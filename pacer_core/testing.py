@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from pacer_core.model.consumers import ConsumerType, IntegrationType, Task
+from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.errors import Signal
+from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.messages import Clients, Context, Delivery, Envelope
 from pacer_core.model.notification import Publish, SettledContext
 from pacer_core.parsing.plugin import pacer_parse_message

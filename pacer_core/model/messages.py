@@ -14,7 +14,7 @@ from attrs import field, frozen
 from pacer_core.model.errors import BadField, PacerError
 
 if TYPE_CHECKING:
-    from pacer_core.model.consumers import IntegrationType
+    from pacer_core.model.integrations import IntegrationType
 
 C = TypeVar("C")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pacer_core.model.consumers import IntegrationType
 from pacer_core.model.errors import PacerError
+from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.messages import Clients
 
 C = TypeVar("C")

@@ -19,7 +19,7 @@ import attrs
 import orjson
 from attrs import frozen
 
-from pacer_core.model.consumers import ConsumerType, IntegrationType, Task
+from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.errors import (
     FactsTooLargeError,
     IgnoreError,
@@ -28,6 +28,7 @@ from pacer_core.model.errors import (
     Signal,
     TaskError,
 )
+from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.messages import (
     IGNORED,
     Clients,

@@ -15,8 +15,8 @@ from attrs import define, frozen
 
 from pacer_core.config.model import Broker, Config, ConsumerPlan, Integration
 from pacer_core.config.places import places, unwritable
-from pacer_core.model.consumers import Use
 from pacer_core.model.errors import BrokerError, PacerError
+from pacer_core.model.integrations import Use
 from pacer_core.model.private_files import why_exposed
 from pacer_core.model.secrets import redact, screen
 from pacer_core.transport.advice import advice_for

@@ -16,7 +16,7 @@ from pacer_core.config.model.consumers import Consumer
 from pacer_core.config.model.observability import Health, Logging, Tracing
 from pacer_core.config.model.processes import Processes
 from pacer_core.config.model.queues import Exchange, Queue
-from pacer_core.model.consumers import Seen
+from pacer_core.model.integrations import Seen
 from pacer_core.model.routes import Route
 from pacer_core.pipeline.processing import Pipeline
 
