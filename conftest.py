@@ -7,7 +7,7 @@ import pytest
 
 from pacer_core.model import secrets
 
-pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab"]
+pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab", "tests.twice"]
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

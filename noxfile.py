@@ -55,15 +55,28 @@ def install(session: nox.Session, *groups: str, ours: bool = True) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests, with the coverage of the core and of every plugin."""
+    """Run all tests, in as many processes as there are cores; ``-- -n 0`` for one.
+
+    With ``PACER_COVERAGE=1``, as in CI, measure the coverage of the core and of every plugin.
+    """
     install(session, "test")
+    arguments = ["--durations=20", "--durations-min=2", *session.posargs]
+    if not any(one.startswith(("-n", "--numprocesses")) for one in session.posargs):
+        # A file's tests stay together, in their order: they share servers.
+        arguments = [
+            f"-n{max(2, os.cpu_count() or 2)}",
+            "--dist=loadfile",
+            "--no-loadscope-reorder",
+            *arguments,
+        ]
+    if os.environ.get("PACER_COVERAGE") != "1":
+        session.run("pytest", *arguments)
+        return
     # Absolute, for the processes that tests start elsewhere. Not pytest-cov: it starts after pytest's
     # plugins, one of which is ours, have been imported.
     env = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
     session.run("coverage", "erase", env=env)
-    session.run(
-        "coverage", "run", f"--source={','.join(PACKAGES)}", "-m", "pytest", *session.posargs, env=env
-    )
+    session.run("coverage", "run", f"--source={','.join(PACKAGES)}", "-m", "pytest", *arguments, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", env=env)
 
