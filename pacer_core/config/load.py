@@ -10,7 +10,7 @@ import attrs
 
 from pacer_core import plugins as plugins_module
 from pacer_core.config.capabilities import check_transports
-from pacer_core.config.document import Document, Path_, read
+from pacer_core.config.document import Document, Path_
 from pacer_core.config.model import (
     Brokers,
     Config,
@@ -28,6 +28,7 @@ from pacer_core.config.model import (
 )
 from pacer_core.config.places import places, unwritable
 from pacer_core.config.problems import Code, ConfigError, Problem
+from pacer_core.config.reading import read
 from pacer_core.config.references import check_references, type_and_instance
 from pacer_core.config.sections import structure
 from pacer_core.model.consumers import ConsumerType, Task

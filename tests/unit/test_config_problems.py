@@ -7,8 +7,8 @@ import pytest
 
 from pacer_core.config import Code, ConfigError, check, load
 from pacer_core.config.capabilities import TRANSPORTS, check_transports
-from pacer_core.config.document import read
 from pacer_core.config.model import Protocol
+from pacer_core.config.reading import read
 from pacer_core.transport.embedded import Capabilities
 from tests.support import Site
 
