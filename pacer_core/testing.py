@@ -14,7 +14,8 @@ from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.messages import Clients, Context, Delivery, Envelope
 from pacer_core.model.notification import Publish, SettledContext
 from pacer_core.parsing.plugin import pacer_parse_message
-from pacer_core.pipeline.processing import Pipeline, in_order
+from pacer_core.pipeline.processing import Pipeline
+from pacer_core.pipeline.task_order import in_order
 
 Integrations = Mapping[IntegrationType[Any], Any]
 

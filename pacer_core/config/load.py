@@ -35,7 +35,8 @@ from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.routes import Route
 from pacer_core.model.secrets import Secret
 from pacer_core.model.suggestions import hint
-from pacer_core.pipeline.processing import Pipeline, TaskOrderError, in_order
+from pacer_core.pipeline.processing import Pipeline
+from pacer_core.pipeline.task_order import TaskOrderError, in_order
 from pacer_core.plugins import Plugins
 
 T = TypeVar("T")

@@ -7,28 +7,19 @@ between is here, and can be read and tested without either.
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from graphlib import CycleError, TopologicalSorter
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
-import orjson
 from attrs import frozen
 
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.errors import (
-    FactsTooLargeError,
     IgnoreError,
-    PacerError,
     Reject,
-    Signal,
-    TaskError,
 )
-from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.messages import (
     IGNORED,
     Clients,
@@ -41,28 +32,14 @@ from pacer_core.model.messages import (
 )
 from pacer_core.pipeline.compression import is_packed, remark, unpacked
 from pacer_core.pipeline.failures import failure_of
+from pacer_core.pipeline.tasks import Gate, closed, of_a_task, run, to_json
 
 log = logging.getLogger("pacer.pipeline")
 
 PARSE = "parse"
 """What stands in the place of a task's name where the body itself cannot be read."""
-FACTS_LIMIT = 8 * 1024
 
 Parse = Callable[[Envelope, ConsumerType], Any]
-
-
-class Gate(Protocol):
-    """Asked before each task whether it may run, and told afterwards how it went."""
-
-    def closed(self, task: Task) -> tuple[str, str] | None:
-        """Give the kind of failure and the reason for which a task may not run now, or ``None``."""
-
-    def ended(self, task: Task, error: BaseException | None) -> None:
-        """Take note of how a task ended."""
-
-
-class TaskOrderError(PacerError):
-    """The tasks of a consumer cannot be put in an order: a cycle, or an ``after=`` that names no task."""
 
 
 @frozen(eq=False)
@@ -193,11 +170,11 @@ class Pipeline:
             if task.after and not blocked.isdisjoint(task.after):
                 blocked.add(name)
                 continue
-            failure = None if gate is None else _closed(task, gate)
+            failure = None if gate is None else closed(task, gate)
             if failure is None:
                 own = context.for_task(self.task_options[name]) if name in self.task_options else context
                 at = time.perf_counter()
-                failure = _run(task, message, own, gate)
+                failure = run(task, message, own, gate)
                 timings[name] = time.perf_counter() - at
             if failure is None:
                 done.add(name)
@@ -258,113 +235,6 @@ def _unfinished(
         tuple(task.name for task in tasks if task.name not in done and task.name not in rejected),
         max(delays) if delays else None,
     )
-
-
-def in_order(
-    tasks: tuple[Task, ...], enabled: Callable[[IntegrationType[Any]], bool], left_out: Collection[str] = ()
-) -> tuple[Task, ...]:
-    """Give the tasks whose integrations are all enabled, in an order that respects ``after=``.
-
-    Those in ``left_out`` are switched off as well.
-
-    Tasks stand in the order of their registration wherever ``after=`` leaves it open. A task that is
-    switched off holds nothing up: what comes after it comes after what that one would have waited for.
-
-    Raises
-    ------
-    TaskOrderError
-        For a cycle, a missing name, or a name given twice.
-    """
-    by_name = {task.name: task for task in tasks}
-    if len(by_name) != len(tasks):
-        twice = sorted({task.name for task in tasks if sum(task.name == other.name for other in tasks) > 1})
-        raise TaskOrderError(f"task names must be unique in a consumer: {', '.join(twice)}")
-    for task in tasks:
-        for name in task.after:
-            if name not in by_name:
-                raise TaskOrderError(
-                    f"task {task.name!r} comes after {name!r}, which no installed plugin provides: "
-                    f"install the plugin that does, or correct after="
-                )
-    rank = {task.name: place for place, task in enumerate(tasks)}
-    sorter = TopologicalSorter({task.name: task.after for task in tasks})
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        raise TaskOrderError(f"tasks wait for each other: {' -> '.join(error.args[1])}") from None
-    ordered: list[Task] = []
-    while sorter.is_active():
-        ready = sorted(sorter.get_ready(), key=rank.__getitem__)
-        ordered += [by_name[name] for name in ready]
-        sorter.done(*ready)
-    runs: dict[str, Task] = {}
-    before: dict[str, tuple[str, ...]] = {}  # of those that are switched off, whom they would wait for
-    for task in ordered:
-        after = tuple(dict.fromkeys(name for one in task.after for name in before.get(one, (one,))))
-        if task.name not in left_out and all(enabled(one) for one in task.needs):
-            runs[task.name] = task if after == task.after else attrs.evolve(task, after=after)
-        else:
-            before[task.name] = after
-    return tuple(runs.values())
-
-
-def to_json(payload: Any) -> bytes:
-    """Give a follow-up's payload as JSON: attrs instances by their fields, bytes as they are."""
-    if isinstance(payload, bytes):
-        return payload
-    if attrs.has(type(payload)):
-        payload = attrs.asdict(payload)
-    return orjson.dumps(payload)
-
-
-def _closed(task: Task, gate: Gate) -> TaskFailure | None:
-    closed = gate.closed(task)
-    return None if closed is None else TaskFailure(task.name, *closed)
-
-
-def _run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskFailure | None:
-    before = to_json(dict(context.facts)) if context.facts else b"{}"
-    error: BaseException | None = None
-    try:
-        result = task.run(message, context)
-        if isinstance(result, Signal):
-            raise result
-        if result is not None:
-            raise TaskError(
-                f"task {task.name} returned {type(result).__name__}; a task returns None or a signal"
-            )
-    except BaseException as raised:
-        error = of_a_task(raised)
-    if context.facts:
-        try:
-            _check_facts(task, context.facts)
-        except Exception as problem:
-            # What cannot travel in a header would keep the message from ever being settled.
-            context.facts = orjson.loads(before)
-            error = error or problem
-    if gate is not None:
-        gate.ended(task, error)
-    return None if error is None else failure_of(task.name, error)
-
-
-def of_a_task(error: BaseException) -> BaseException:
-    """Give what a plugin's code has raised: its own failure, whatever it is.
-
-    A library's SystemExit, CancelledError, GeneratorExit or KeyboardInterrupt ends neither thread nor worker,
-    and leaves no message without an outcome. What Python itself raises for Ctrl-C is raised again; a worker
-    has a handler of its own for that.
-    """
-    if isinstance(error, KeyboardInterrupt) and (
-        threading.current_thread() is threading.main_thread()
-        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    ):
-        raise error
-    return error
-
-
-def _check_facts(task: Task, facts: Mapping[str, Any]) -> None:
-    if len(orjson.dumps(dict(facts))) > FACTS_LIMIT:
-        raise FactsTooLargeError(f"task {task.name} left more than {FACTS_LIMIT} bytes in ctx.facts")
 
 
 def _who(envelope: Envelope) -> dict[str, str]:

@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 from pacer_core.model.consumers import Task
 from pacer_core.model.errors import PacerError
 from pacer_core.model.messages import Delivery, Envelope, Outcome
-from pacer_core.pipeline.processing import Gate
+from pacer_core.pipeline.tasks import Gate
 
 HEADERS = ("traceparent", "tracestate")
 """The headers of a message that carry a trace; W3C Trace Context."""

@@ -14,7 +14,8 @@ from pacer_core.config.model import Broker, Config, Queue, Recipient
 from pacer_core.model.errors import BrokerError, PermissionRefusedError
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.delivery_limits import Warned, limits, warnings
-from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError
+from pacer_core.transport.outgoing import Outgoing, UnroutableError
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.queue_status import counts, losses
 from pacer_core.transport.signing import Weakness, signer_for, weaknesses
 from pacer_core.transport.topology import Declarer, reader

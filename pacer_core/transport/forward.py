@@ -19,7 +19,8 @@ from pacer_core.pipeline.spans import trace_headers
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.header_size import together
 from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
-from pacer_core.transport.publish import FullError, Outgoing, Publisher, UnroutableError
+from pacer_core.transport.outgoing import FullError, Outgoing, UnroutableError
+from pacer_core.transport.publish import Publisher
 
 RouteMessage = Callable[..., Sequence[Route] | None]
 PAUSE = 5.0

@@ -19,7 +19,7 @@ import orjson
 
 from pacer_core.model.messages import Delivery, Envelope, Outcome
 from pacer_core.pipeline.failures import TRACE_LIMIT
-from pacer_core.pipeline.processing import FACTS_LIMIT
+from pacer_core.pipeline.tasks import FACTS_LIMIT
 from pacer_core.transport.header_size import DEEPEST, LIMIT, cut, nested_beyond, size, together
 
 PREFIX = "x-pacer-"

@@ -35,7 +35,7 @@ from pacer_core.transport.headers import (
     read_envelope,
     sane,
 )
-from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.signing import Signer
 from pacer_core.transport.topology import dead_queue
 

@@ -10,64 +10,26 @@ before) goes alone, and after a refusal all that had gone together does.
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import struct
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import amqp
-from amqp.exceptions import FrameSyntaxError
-from attrs import define, field, frozen
+from attrs import define, field
 
 from pacer_core.config.model import Broker
-from pacer_core.model.errors import BrokerError, NotTakenError, RefusedError
-from pacer_core.model.wording import counted
-from pacer_core.transport.amqp.buffered import Channel, Prepared
-from pacer_core.transport.amqp.properties import property_list
-from pacer_core.transport.connection import connect, hang_up
-from pacer_core.transport.headers import PREFIX
+from pacer_core.model.errors import BrokerError, RefusedError
+from pacer_core.transport.outgoing import (
+    ForbiddenError,
+    Outgoing,
+    UnroutableError,
+)
+from pacer_core.transport.publishing_link import Link
 
-CONFIRM_TIMEOUT = 30.0
-"""Seconds to wait for the broker's confirms: under its disk or memory alarm they never come."""
-
-_ID = f"{PREFIX}correlation-id"
 _DOUBTFUL = frozenset({501, 502, 503, 505, 506, 540, 541})
 # With these RabbitMQ closes a whole connection for what one message is, or because it fell over it.
 _FORBIDDEN, _NOT_FOUND = 403, 404
-_NO_WORD = (FrameSyntaxError, struct.error, ValueError, TypeError, OverflowError, RecursionError)
-
-
-@frozen
-class Outgoing:
-    """One message to publish."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    headers: Mapping[str, Any] = field(factory=dict)
-    properties: Mapping[str, Any] = field(factory=dict)
-
-    def __str__(self) -> str:
-        return f"exchange {self.exchange or '(default)'!r} with routing key {self.routing_key!r}"
-
-
-class UnroutableError(NotTakenError):
-    """The broker has no queue for a message, no such exchange, or none that we may publish to."""
-
-
-class ForbiddenError(UnroutableError):
-    """Our account may not publish there."""
-
-
-class FullError(NotTakenError):
-    """A queue that a message would go to is full, or unavailable."""
-
-
-class UnsendableError(RefusedError):
-    """AMQP cannot carry a message; no other broker could take it either."""
 
 
 class Publisher:
@@ -79,7 +41,7 @@ class Publisher:
     def __init__(self, broker: Broker, confirmed: Callable[[float], None] = lambda _: None) -> None:
         self._broker, self._confirmed = broker, confirmed
         self._lock = threading.Lock()
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._closed = False
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
@@ -121,7 +83,7 @@ class Publisher:
             group: Sequence[int] = ()
             try:
                 if self._link is None:
-                    self._link = _Link(self._broker)
+                    self._link = Link(self._broker)
                 group = self._link.together(waiting, apart.numbers)
                 self._link.publish(group, waiting, refused)
             except BrokerError as error:
@@ -204,151 +166,3 @@ def _refusal(message: Outgoing, error: Any) -> BrokerError:
     if error.reply_code in kinds:
         return kinds[error.reply_code](f"the broker refused a message to {message}: {error}")
     return RefusedError(f"the broker refused a message of {len(message.body):,} bytes to {message}: {error}")
-
-
-class _Link:
-    """One connection and its confirming channel."""
-
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
-        self.connection = connect(broker, "publisher")
-        self.heartbeats = not broker.embedded
-        self.beats = broker.heartbeat.total_seconds() / 4
-        self.channel = self.connection.channel()
-        self.sent = 0
-        self.unconfirmed: dict[int, int] = {}
-        """By delivery tag, which of those that wait."""
-        self.waiting: dict[int, Outgoing] = {}
-        self.refused: dict[int, BrokerError] = {}
-        self.nacked = False
-        """Whether the broker has refused a message: a full queue, for instance."""
-        self.largest = -1
-        """Bytes of the largest body that the broker has taken."""
-        self.exchanges: set[str] = set()
-        """Where it has taken anything."""
-        self.channel.confirm_select()
-        self.channel.events["basic_ack"].add(self._acked)
-        self.channel.events["basic_nack"].add(self._nacked)
-        self.channel.events["basic_return"].add(self._returned)
-
-    def together(self, waiting: Mapping[int, Outgoing], alone: Collection[int]) -> list[int]:
-        """Give the first of what waits, as far as none of them is likely to cost others their confirm."""
-        group: list[int] = []
-        for number, one in waiting.items():
-            known = number not in alone and len(one.body) <= self.largest and one.exchange in self.exchanges
-            if known or not group:
-                group.append(number)
-            if not known:
-                break
-        return group
-
-    def publish(
-        self, group: Sequence[int], waiting: dict[int, Outgoing], refused: dict[int, BrokerError]
-    ) -> None:
-        """Publish some of what waits.
-
-        What is confirmed waits no more; what no queue takes, or is refused, is noted.
-        """
-        self.waiting, self.refused = waiting, refused
-        channel = self.channel
-        ready = self._ready(channel, group)  # what is refused gets no number
-        taken = [(number, waiting[number]) for number in group if number in waiting]
-        for number, _ in taken:
-            self.sent += 1
-            self.unconfirmed[self.sent] = number
-        if isinstance(channel, Channel):
-            channel.publish_all(ready, CONFIRM_TIMEOUT)
-        else:
-            for _, one in taken:
-                channel.basic_publish(self._prepared(one), one.exchange, one.routing_key, mandatory=True)
-        self._await_confirms()
-        for _, one in taken:
-            self.largest = max(self.largest, len(one.body))
-            self.exchanges.add(one.exchange)
-
-    def _ready(self, channel: Any, group: Sequence[int]) -> list[Prepared]:
-        """Put what waits into bytes; what cannot be sent is refused, and waits no more."""
-        ready = []
-        for number in group:
-            one = self.waiting[number]
-            try:
-                listed = property_list(one.properties, one.headers)
-                if isinstance(channel, Channel):
-                    ready.append(channel.prepare(one.exchange, one.routing_key, listed, one.body))
-            except _NO_WORD as error:
-                # Its text may quote a header.
-                del self.waiting[number]
-                self.refused[number] = UnsendableError(
-                    f"a message cannot be published to {one}: its names, properties or headers are longer or "
-                    f"deeper than AMQP can carry, or of a type that it does not know ({type(error).__name__})"
-                )
-        return ready
-
-    def _prepared(self, message: Outgoing) -> Any:
-        # kombu wants these apart from the other properties.
-        properties = dict(message.properties)
-        apart = {
-            name: properties.pop(name, None) for name in ("priority", "content_type", "content_encoding")
-        }
-        return self.channel.prepare_message(
-            message.body, headers=dict(message.headers), properties=properties, **apart
-        )
-
-    def _await_confirms(self) -> None:
-        deadline = time.monotonic() + CONFIRM_TIMEOUT
-        while self.unconfirmed:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise BrokerError(
-                    f"{self.broker} has not confirmed {counted(len(self.unconfirmed), 'message')} "
-                    f"in {CONFIRM_TIMEOUT:g} s: look for its disk or memory alarm"
-                )
-            with contextlib.suppress(socket.timeout):
-                self.connection.drain_events(timeout=min(left, self.beats))
-            if self.heartbeats:  # without the broker's own the connection is half open
-                self.connection.heartbeat_check()
-
-    def _acked(self, tag: int, multiple: bool) -> None:
-        for number in self._confirmed(tag, multiple):
-            del self.waiting[number]
-
-    def _nacked(self, tag: int, multiple: bool) -> None:
-        self.nacked = True
-        for number in self._confirmed(tag, multiple):
-            message = self.waiting.pop(number)
-            where = f"exchange {message.exchange!r} with routing key " if message.exchange else "queue "
-            full = FullError(
-                f"the broker refused a message to {where}{message.routing_key!r}: a queue there is full or "
-                "unavailable; make room in it, raise its limit, or look at the broker's nodes"
-            )
-            self.refused.setdefault(number, full)
-
-    def _confirmed(self, tag: int, multiple: bool) -> list[int]:
-        tags = [one for one in self.unconfirmed if one <= tag] if multiple else [tag]
-        return [self.unconfirmed.pop(one) for one in tags if one in self.unconfirmed]
-
-    def _returned(self, _: Exception, exchange: str, routing_key: str, message: Any) -> None:
-        # A return does not name its message, but comes before its confirm; of equal ones each is returned.
-        unroutable = UnroutableError(
-            f"no queue takes messages of exchange {exchange or '(default)'!r} with routing key "
-            f"{routing_key!r}: declare one, or correct the routing key"
-        )
-        for number in self.unconfirmed.values():
-            sent = self.waiting[number]
-            if (
-                number not in self.refused
-                and (sent.exchange, sent.routing_key, sent.body) == (exchange, routing_key, message.body)
-                and sent.headers.get(_ID) == message.headers.get(_ID)
-            ):
-                self.refused[number] = unroutable
-                return
-        self.refused.update(dict.fromkeys(self.unconfirmed.values(), unroutable))
-
-    def beat(self) -> None:
-        if self.heartbeats:
-            with contextlib.suppress(socket.timeout):
-                self.connection.drain_events(timeout=0.001)
-            self.connection.heartbeat_check()
-
-    def close(self) -> None:
-        hang_up(self.connection)

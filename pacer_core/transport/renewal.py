@@ -18,7 +18,8 @@ from pacer_core.config.model import Broker
 from pacer_core.model.errors import BrokerError
 from pacer_core.transport.consume import BATCH, Received
 from pacer_core.transport.headers import copy_properties, renewed_headers
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.signing import Signer
 from pacer_core.transport.topology import retry_exchange
 

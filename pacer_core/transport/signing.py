@@ -26,7 +26,7 @@ from attrs import define, field, frozen
 from pacer_core.config.model import Broker, Config
 from pacer_core.model.errors import BrokerError
 from pacer_core.transport.headers import PREFIX, own_headers
-from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.outgoing import Outgoing
 
 log = logging.getLogger("pacer.signing")
 

@@ -14,8 +14,8 @@ from pacer_core.model.consumers import Task
 from pacer_core.model.errors import Reject
 from pacer_core.model.messages import Context, Delivery, Outcome
 from pacer_core.observe.logs import correlation_id
-from pacer_core.pipeline.processing import Gate, of_a_task
 from pacer_core.pipeline.spans import Traces
+from pacer_core.pipeline.tasks import Gate, of_a_task
 from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Ahead, Forwarder
 from pacer_core.transport.renewal import STEP

@@ -22,7 +22,8 @@ from pacer_core.model.secrets import redact
 from pacer_core.model.wording import counted
 from pacer_core.observe.logs import correlation_id
 from pacer_core.pipeline.unexpected import outline
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 
 if TYPE_CHECKING:
     from pacer_core.work.clients import OpenIntegrations

@@ -20,7 +20,7 @@ from pacer_core.config.sections import camel
 from pacer_core.model.messages import TaskFailure
 from pacer_core.testing import deliver
 from pacer_core.transport.headers import PREFIX, copy_headers, dead_headers
-from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.retry_policy import decide
 from pacer_core.transport.signing import Signer, Source
 from pacer_icat import ICAT, IcatOptions

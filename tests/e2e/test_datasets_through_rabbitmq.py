@@ -16,7 +16,8 @@ from pacer_core.model.messages import Outcome
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import look
 from pacer_core.transport.letters import DeadLetter
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from pacer_core.work.worker import Worker
 from pacer_sandbox import IcatSandbox

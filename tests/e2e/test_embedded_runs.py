@@ -8,7 +8,8 @@ import pytest
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import look
-from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError, UnsendableError
+from pacer_core.transport.outgoing import Outgoing, UnroutableError, UnsendableError
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from tests.lab import PLUGIN
 from tests.support import Site, eventually

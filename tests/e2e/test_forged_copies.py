@@ -17,7 +17,8 @@ from attrs import define
 
 from pacer_core.config import load
 from pacer_core.transport.connection import connect, contents
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from tests.lab import PLUGIN, Lab
 from tests.support import Ran, Site

@@ -11,7 +11,8 @@ import orjson
 from pacer_core.config import load
 from pacer_core.model.messages import Outcome
 from pacer_core.transport.connection import connect
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from pacer_core.work.worker import Worker
 from pacer_icat.client import Shared

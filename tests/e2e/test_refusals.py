@@ -11,7 +11,8 @@ import pytest
 
 from pacer_core import RefusedError
 from pacer_core.config import load
-from pacer_core.transport.publish import ForbiddenError, Outgoing, Publisher, UnroutableError
+from pacer_core.transport.outgoing import ForbiddenError, Outgoing, UnroutableError
+from pacer_core.transport.publish import Publisher
 from tests.lab import LIMIT, Lab, limited
 from tests.services.base import free_port
 from tests.support import eventually

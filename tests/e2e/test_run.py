@@ -14,7 +14,8 @@ import pytest
 
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from pacer_core.work import worker
 from tests.lab import PLUGIN

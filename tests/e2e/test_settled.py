@@ -16,7 +16,8 @@ from pacer_core.config import load
 from pacer_core.observe.health import Roster
 from pacer_core.observe.health.prometheus import exposition
 from pacer_core.transport.connection import connect
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from pacer_core.work import notifier
 from pacer_core.work.worker import Worker

@@ -16,7 +16,8 @@ from pacer_core.config import load
 from pacer_core.model.errors import BrokerError
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Received, Subscription, Waker
-from pacer_core.transport.publish import Outgoing, Publisher, UnroutableError, UnsendableError
+from pacer_core.transport.outgoing import Outgoing, UnroutableError, UnsendableError
+from pacer_core.transport.publish import Publisher
 from tests.lab import Lab
 from tests.support import eventually
 

@@ -34,7 +34,7 @@ def test_a_message_stays_unacknowledged_while_the_broker_confirms_nothing(
 ) -> None:
     # The worker's own process reads it; a broker under its memory alarm never confirms.
     (lab.site.folder / "sitecustomize.py").write_text(
-        "import pacer_core.transport.publish as publish; publish.CONFIRM_TIMEOUT = 1.0\n"
+        "import pacer_core.transport.publishing_link as link; link.CONFIRM_TIMEOUT = 1.0\n"
     )
     lab.declare()
     running = lab.run()

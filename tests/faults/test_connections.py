@@ -132,7 +132,8 @@ def test_a_work_queue_that_is_deleted_while_copies_wait_loses_none(ledger: Ledge
 def test_a_disk_alarm_delays_what_leaves_a_copy_and_loses_nothing(ledger: Ledger, scale: Scale) -> None:
     # Each worker reads it when it starts.
     ledger.lab.site.write(
-        "import pacer_core.transport.publish as publish; publish.CONFIRM_TIMEOUT = 1.0\n", "sitecustomize.py"
+        "import pacer_core.transport.publishing_link as link; link.CONFIRM_TIMEOUT = 1.0\n",
+        "sitecustomize.py",
     )
     ledger.configure()
     running = ledger.lab.run()

@@ -10,7 +10,8 @@ from pacer_core.config.model import Broker
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import depth, look, take
 from pacer_core.transport.letters import DeadLetter, Wanted, replayed
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -19,7 +19,8 @@ import pytest
 from pacer_core.config import check
 from pacer_core.config.sections import camel
 from pacer_core.model.errors import PacerError
-from pacer_core.observe.logs import correlation_id, identifiers
+from pacer_core.model.identifiers import identifiers
+from pacer_core.observe.logs import correlation_id
 from pacer_core.observe.logs.formats import Ecs, Plain
 from pacer_core.observe.logs.reading import read
 from pacer_core.observe.logs.writers import SharedFile

@@ -24,7 +24,7 @@ from pacer_core import (
     task,
 )
 from pacer_core.model.consumers import Task
-from pacer_core.pipeline.processing import in_order
+from pacer_core.pipeline.task_order import in_order
 from pacer_core.testing import deliver
 
 

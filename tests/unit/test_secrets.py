@@ -17,7 +17,8 @@ from pacer_core.model.messages import Envelope
 from pacer_core.model.secrets import redact, screen
 from pacer_core.observe.logs.formats import Ecs, Plain
 from pacer_core.transport.connection import connect
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from pacer_core.work.clients import OpenIntegrations
 from tests.support import Site

@@ -29,7 +29,7 @@ from pacer_core.transport.headers import (
     reader,
     renewed_headers,
 )
-from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.retry_policy import decide
 from pacer_core.transport.signing import Signer, Source, signer_for, weaknesses
 from tests.support import Site

@@ -18,7 +18,8 @@ from pacer_core.transport.connection import connect, contents
 from pacer_core.transport.dead_queues import look
 from pacer_core.transport.headers import dead_headers
 from pacer_core.transport.letters import DeadLetter
-from pacer_core.transport.publish import Outgoing, Publisher
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.signing import signer_for
 from tests.support import Site
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pacer_core.transport.connection import connect
-from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.outgoing import Outgoing
 from tests.e2e.dead_letters.facility import Facility
 from tests.e2e.test_bad_messages_at_rabbitmq import Spelled
 from tests.letters import HOSTILE

@@ -19,7 +19,7 @@ from pacer_core.transport import dead_queues
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import look
 from pacer_core.transport.letters import DeadLetter
-from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.outgoing import Outgoing
 from tests.e2e.dead_letters.facility import Facility
 from tests.support import eventually
 

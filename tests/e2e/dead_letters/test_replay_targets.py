@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pacer_core.config import load
-from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.outgoing import Outgoing
 from tests.e2e.dead_letters.facility import Facility
 
 BODY = b'{"name": "a"}'

@@ -7,7 +7,7 @@ from contextlib import closing
 
 from pacer_core import Outcome
 from pacer_core.transport.connection import connect
-from pacer_core.transport.publish import Outgoing
+from pacer_core.transport.outgoing import Outgoing
 from pacer_core.work.worker import Worker
 from tests.e2e.dead_letters.facility import Facility
 from tests.support import eventually
