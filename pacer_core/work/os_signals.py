@@ -48,13 +48,15 @@ def deaf() -> None:
 
 @define
 class Stopped:
-    """Remembers that somebody asked to stop, and who."""
+    """Remembers that somebody asked to stop, who, and with which exit code the process is to end."""
 
     by: str = ""
+    code: int = 0
 
-    def stop(self, by: str) -> None:
+    def stop(self, by: str, code: int = 0) -> None:
         """Take note; a signal handler may call this."""
         self.by = self.by or by
+        self.code = code or self.code
 
     def __bool__(self) -> bool:
         return bool(self.by)

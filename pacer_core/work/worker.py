@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +23,18 @@ from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.messages import Delivery, Outcome
 from pacer_core.model.secrets import Clean, redact, screen
-from pacer_core.model.wording import counted
 from pacer_core.observe.metrics import Board, State, shape
 from pacer_core.observe.progress import Minutes
 from pacer_core.pipeline.spans import Traces
 from pacer_core.transport.advice import advice_for
 from pacer_core.transport.connection import connect, hang_up, name_of
-from pacer_core.transport.consume import StandBy, Subscription, Waker
-from pacer_core.transport.delivery_limits import Limit, limits
+from pacer_core.transport.consume import StandBy, Waker
+from pacer_core.transport.delivery_limits import limits
 from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.publish import Publisher
-from pacer_core.transport.retry_policy import LADDER
 from pacer_core.transport.settle import Settler
 from pacer_core.transport.signing import Trust, signer_for
-from pacer_core.transport.topology import declare, retry_exchange
+from pacer_core.transport.topology import declare
 from pacer_core.work.breakers import Breakers
 from pacer_core.work.clients import OpenIntegrations
 from pacer_core.work.crashes import Counts, Notes
@@ -45,23 +42,19 @@ from pacer_core.work.handling import Handler
 from pacer_core.work.in_flight import InHand, Observer
 from pacer_core.work.notifier import Listeners
 from pacer_core.work.os_signals import Stopped
+from pacer_core.work.reading import Reading
+from pacer_core.work.remaining import Remaining
 
 log = logging.getLogger("pacer.worker")
 
 BACKOFF = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between attempts to reach a broker; the last one repeats."""
-HOLD = 900.0
-"""Seconds that a message may wait in hand: half of RabbitMQ's consumer timeout, which closes the channel."""
-GLANCE = 0.05
-"""Seconds between looks at what threads have finished, should none of them call."""
 STAND_BY = 5.0
 """Seconds between attempts to read queues that another process reads exclusively."""
 EX_STUCK = 75
 """The exit code of a worker that wants to be replaced: a task does not end, or finds no memory."""
 EX_HUNG = 70
 """The exit code of a worker that hangs in a parser, or its only thread in a task: a crash of that message."""
-_QUIET = 1.0  # seconds between the two looks that find every queue empty
-_LATE = 0.2  # seconds after which the broker's answer about a queue may be none
 
 _LOST = (
     amqp.exceptions.AMQPError,
@@ -136,8 +129,6 @@ class Worker:
         self._stopped = Stopped()
         self._ended = threading.Event()
         self._connection: Any = None
-        self._awaited = 0
-        self._limits: tuple[Limit, ...] = ()
         self._in_hand = InHand(
             handler,
             self._threads,
@@ -148,10 +139,9 @@ class Worker:
             config.broker,
             self._signer,
         )
-        self._once = self._wait = self._followed = False
-        self.exit_code = 0
+        self._remaining: Remaining | None = None
         self.aside = 0
-        """How many messages were left in their queue, although their tasks have run; see `aside.Aside`."""
+        """How many messages were left in their queue, although their tasks have run; see `set_aside`."""
         self.delayed: set[tuple[str, str]] = set()
         """Consumer and correlation id of what waits for a retry; kept with ``once`` alone."""
 
@@ -160,9 +150,14 @@ class Worker:
         """How many messages were settled in which way; a retried one counts again when it comes back."""
         return self._in_hand.outcomes
 
-    def stop(self, by: str = "asked to end") -> None:
+    @property
+    def exit_code(self) -> int:
+        """The code with which this process is to end."""
+        return self._stopped.code
+
+    def stop(self, by: str = "asked to end", code: int = 0) -> None:
         """Let what is in hand finish, give the rest back, and end; may be called from a signal handler."""
-        self._stopped.stop(by)
+        self._stopped.stop(by, code)
         if self._notes is not None:
             self._notes.stopping()
         self._waker.wake()
@@ -179,7 +174,7 @@ class Worker:
         BrokerError
             With ``once``, where the broker cannot be reached, or refuses.
         """
-        self._once, self._wait = once, wait
+        self._remaining = Remaining(self._by_queue, wait) if once else None
         threads = [
             threading.Thread(target=self._pulse, name="pulse", daemon=True),
             threading.Thread(target=self._breakers.probe, args=(self._ended,), name="probe", daemon=True),
@@ -207,30 +202,48 @@ class Worker:
         return self.outcomes
 
     def _connect_and_consume(self) -> None:
+        reading = Reading(
+            self._config,
+            self._plans,
+            self._by_queue,
+            self._in_hand,
+            self._trust,
+            self._breakers,
+            self.board,
+            self._waker,
+            self._stopped,
+            self._inline,
+            self._keyed,
+            self._remaining,
+            self._replace,
+            self._end_if_damaged,
+        )
         failures = 0
         while not self._stopped:
             settled = self.outcomes.total()
             try:
                 self._connection = connection = connect(self._config.broker, "consumer")
             except BrokerError as error:
-                if self._once:
+                if self._remaining is not None:
                     raise
                 failures = self._back_off(failures, error)
                 continue
             try:
                 declare(connection, self._config, self._plans)
                 self._signer.ready()
-                self._limits = limits(connection, self._config, self._by_queue)
-                self._settler.dead_lettering(one.queue for one in self._limits if one.to_dead_queue)
+                limited = limits(connection, self._config, self._by_queue)
+                self._settler.dead_lettering(one.queue for one in limited if one.to_dead_queue)
                 self._forwarder.here = name_of(connection, self._config.broker)
-                if self._consume(connection):
+                ended = reading.run(connection, limited)
+                self.aside = reading.aside
+                if ended:
                     return
                 failures = 0
             except StandBy:
                 self.board.state(State.STAND_BY)
                 self._pause(STAND_BY)
             except BrokerError as error:
-                if self._once:
+                if self._remaining is not None:
                     raise
                 failures = self._back_off(failures, error, State.REFUSED)
             except _LOST as error:
@@ -268,127 +281,6 @@ class Worker:
         while not self._stopped and (left := deadline - time.monotonic()) > 0:
             self._waker.wait(left)
 
-    # --- one subscription ------------------------------------------------------------------------
-
-    def _consume(self, connection: Any) -> bool:
-        """Read messages until there is a reason to give back what is in hand; say whether that is the end."""
-        while not self._once and self._breakers.paused(self._plans) and not self._stopped:
-            self.board.state(State.PAUSED)
-            # Reading takes the broker's heartbeats in; nothing is subscribed, so nothing else comes.
-            with contextlib.suppress(socket.timeout):
-                connection.drain_events(timeout=0.5)
-            connection.heartbeat_check()
-        queues = [self._config.queue(name) for name in self._by_queue]
-        prefetch = max(plan.config.prefetch_for(self._keyed) for plan in self._plans)
-        grace = self._config.processes.shutdown_grace.total_seconds()
-        subscription: Subscription | None = None
-        self._in_hand.begin(self._limits, threads=not self._inline)
-        if self._inline and any(one.quorum is not False for one in self._limits):
-            prefetch = 1  # what one thread has not looked at while it works would be returned unseen
-        try:
-            subscription = Subscription(
-                connection,
-                queues,
-                prefetch,
-                self._in_hand.arrive,
-                exclusive=self._keyed,
-                believe=self._trust,
-            )
-            self.board.state(State.READING)
-            log.info("reading %s", ", ".join(self._by_queue))
-            ended = self._pump(connection, subscription, prefetch)
-            if self._stopped:
-                self.board.state(State.STOPPING)
-                log.info("%s: stopping", self._stopped.by)
-            deadline = time.monotonic() + grace
-            self._finish(subscription, deadline)
-        except BaseException:
-            self._end_if_damaged()
-            if subscription is not None:
-                subscription.abandon()
-            self._in_hand.end(grace)
-            raise
-        self.aside, _ = self._in_hand.aside
-        self._in_hand.end(max(0.0, deadline - time.monotonic()))
-        self._in_hand.acknowledge()
-        subscription.close()
-        return ended
-
-    def _pump(self, connection: Any, subscription: Subscription, prefetch: int) -> bool:
-        heartbeat = self._config.broker.heartbeat.total_seconds() / 4
-        wait = min(heartbeat, 0.1 if self._once else 1.0)
-        beat = look = time.monotonic()
-        quiet_since: float | None = None
-        room = prefetch
-        while not self._stopped:
-            glance = min(wait, GLANCE) if self._in_hand else wait
-            wait_for = 0.0 if self._in_hand.pressing else glance
-            if self._in_hand.heavy and time.monotonic() < beat:  # what is read nonetheless brings heartbeats
-                self._waker.wait(wait_for)
-            else:
-                subscription.poll(self._waker, wait_for)
-            now = time.monotonic()
-            if now >= beat:  # after reading: a task may have taken longer than the broker may be silent
-                subscription.heartbeat()
-                beat = now + heartbeat
-            self._in_hand.work()
-            if self._in_hand.failure is not None:
-                raise self._in_hand.failure
-            now = time.monotonic()
-            if now >= look:
-                look = now + 1.0
-                if self._should_give_back(now):
-                    return False
-                if not self._keyed and self._in_hand.full(room):
-                    subscription.widen()
-                    room += prefetch
-            if self._once:
-                # Looking what is left reads what has come meanwhile, and that is in hand then.
-                if self._in_hand or self._something_left(connection) or self._in_hand:
-                    quiet_since = None
-                elif quiet_since is None or self._followed:
-                    quiet_since, self._followed = now, False
-                elif now - quiet_since >= _QUIET:
-                    return True
-        return True
-
-    def _finish(self, subscription: Subscription, deadline: float) -> None:
-        """Handle what is in hand, so that as little as can be is returned: queues count returns.
-
-        Not with keys, where the next process would begin as soon as this one takes no more; nor in a process
-        that has to be replaced.
-        """
-        if self._keyed or self.exit_code:
-            return
-        subscription.cancel()
-        beat = time.monotonic()
-        while self._in_hand and not self.exit_code and (now := time.monotonic()) < deadline:
-            subscription.poll(self._waker, 0.0 if self._in_hand.pressing else GLANCE)
-            if now >= beat:
-                subscription.heartbeat()
-                beat = now + self._config.broker.heartbeat.total_seconds() / 4
-            self._in_hand.work()
-            if self._in_hand.failure is not None:
-                raise self._in_hand.failure
-            self._give_up_overdue(now)
-
-    def _should_give_back(self, now: float) -> bool:
-        """Look for tasks that do not end, messages that wait too long, and systems that are away."""
-        self._give_up_overdue(now)
-        if self._in_hand.age(now) > HOLD:
-            log.info("giving messages back before the broker takes them: the oldest waited %g s", HOLD)
-            return True
-        return not self._once and self._breakers.paused(self._plans)
-
-    def _give_up_overdue(self, now: float) -> None:
-        """Settle messages whose tasks do not end, and ask to be replaced."""
-        for job in self._in_hand.overdue(now):
-            log.error(
-                "a task of %s has not ended in %g s; this worker is replaced", job.plan.name, job.time_limit
-            )
-            self._in_hand.give_up(job)
-            self._replace("a task that does not end")
-
     def _end_if_damaged(self) -> None:
         """End at once where a task has closed this process's descriptors: that is a crash of its message."""
         if self._supervised and self._waker.damaged:
@@ -396,21 +288,7 @@ class Worker:
 
     def _replace(self, why: str) -> None:
         """End, and ask to be replaced."""
-        self.exit_code = EX_STUCK
-        self.stop(why)
-
-    def _something_left(self, connection: Any) -> bool:
-        """Say whether there is a message in the queues that are read here, or one that is awaited."""
-        if _depth(connection, self._by_queue, read=True) != 0:
-            return True
-        waiting = _depth(connection, map(retry_exchange, LADDER), read=False) if self._wait else 0
-        if waiting is None:
-            return True
-        if waiting != self._awaited:
-            self._awaited = waiting
-            verb = "waits" if waiting == 1 else "wait"
-            log.info("%s %s for a retry", counted(waiting, "message"), verb)
-        return bool(waiting)
+        self.stop(why, EX_STUCK)
 
     def _settled(self, settled: Delivery) -> None:
         """Take note of a message, in the thread that has settled it."""
@@ -423,9 +301,9 @@ class Worker:
 
     def _acknowledged(self, settled: Delivery) -> None:
         """Take note of a message, in the connection's thread, after the broker has been answered."""
-        if self._once:
+        if self._remaining is not None:
             who = (settled.consumer, settled.envelope.correlation_id)
-            self._followed |= bool(settled.follow_ups)  # which may be on their way, in no queue
+            self._remaining.followed |= bool(settled.follow_ups)
             (self.delayed.add if settled.outcome is Outcome.RETRIED else self.delayed.discard)(who)
         self._listeners.tell(settled)
 
@@ -473,28 +351,6 @@ def end_damaged() -> None:
     """End this process, whose descriptors somebody has closed; it counts as a crash."""
     log.critical("a task has closed descriptors that are not its own; the process ends")
     os._exit(EX_HUNG)
-
-
-def _depth(connection: Any, queues: Iterable[str], *, read: bool) -> int | None:
-    """Give how many messages are ready in some queues; ``None`` where the broker does not know just now.
-
-    Of a quorum queue that does not answer it within 250 ms, RabbitMQ says that it has neither messages nor
-    consumers (3.10 and 4.0, ``rabbit_quorum_queue:stat``). A queue that is ``read`` here has a consumer; of
-    others only the time tells.
-    """
-    channel = connection.channel()
-    try:
-        ready = 0
-        for name in queues:
-            asked = time.monotonic()
-            found = channel.queue_declare(queue=name, passive=True)
-            late = time.monotonic() - asked > _LATE
-            if not found.message_count and (not found.consumer_count if read else late):
-                return None
-            ready += int(found.message_count)
-        return ready
-    finally:
-        channel.close()
 
 
 def _found_no_memory(settled: Delivery) -> bool:

@@ -17,7 +17,7 @@ from pacer_core.transport.connection import connect
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
-from pacer_core.work import worker
+from pacer_core.work import reading, remaining
 from tests.lab import PLUGIN
 from tests.services import RabbitMQ
 from tests.services.base import free_port
@@ -85,7 +85,7 @@ def test_a_run_with_patience_ends_when_what_fails_is_dead(site: Site, file: Path
 def test_a_single_run_that_gives_messages_back_goes_on(
     site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "HOLD", 0.5)
+    monkeypatch.setattr(reading, "HOLD", 0.5)
     gate = site.folder / "gate"
     publish(file, '{"name": "a", "first": "wait gate"}', *['{"name": "b"}'] * 60)
     opener = threading.Timer(3.0, gate.touch)
@@ -99,8 +99,8 @@ def test_a_single_run_that_gives_messages_back_goes_on(
 def test_a_single_run_handles_the_follow_up_of_what_took_longer_than_the_quiet(
     site: Site, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "_QUIET", 0.2)
-    depth, late = worker._depth, ['{"name": "a", "first": "sleep 0.5", "second": "emit follow-ups"}']
+    monkeypatch.setattr(remaining, "_QUIET", 0.2)
+    depth, late = remaining._depth, ['{"name": "a", "first": "sleep 0.5", "second": "emit follow-ups"}']
 
     def deep(*given: Any, read: bool) -> int | None:
         found = depth(*given, read=read)
@@ -108,7 +108,7 @@ def test_a_single_run_handles_the_follow_up_of_what_took_longer_than_the_quiet(
             publish(file, late.pop())
         return found
 
-    monkeypatch.setattr(worker, "_depth", deep)
+    monkeypatch.setattr(remaining, "_depth", deep)
     done = site.pacer("run", "--once", "--inline", "-c", file)
     assert (done.code, done.out) == (0, "2 done, 0 dead, 0 waiting for a retry\n")
     assert [line for line in effects(site) if line.startswith("follow a-child ")]
@@ -154,8 +154,8 @@ def test_a_single_run_does_not_take_a_queue_for_empty_that_the_broker_cannot_ask
     broker = f"{{host: 127.0.0.1, port: {rabbitmq.port}, vHost: {rabbitmq_vhost}}}"
     file = site.write(CONFIG.format(broker=broker, state=tmp_path / "state", port=free_port()))
     publish(file, '{"name": "a"}')
-    monkeypatch.setattr(worker, "_QUIET", 0.2)
-    depth, looks = worker._depth, list[int | None]()
+    monkeypatch.setattr(remaining, "_QUIET", 0.2)
+    depth, looks = remaining._depth, list[int | None]()
 
     def busy(connection: Any, queues: Any, *, read: bool) -> int | None:
         """Have the queue hang, as on a broker that has too much to do, for ten looks."""
@@ -169,7 +169,7 @@ def test_a_single_run_does_not_take_a_queue_for_empty_that_the_broker_cannot_ask
             rabbitmq.ctl("eval", f"sys:resume('{rabbitmq_vhost}_jobs').")
         return found
 
-    monkeypatch.setattr(worker, "_depth", busy)
+    monkeypatch.setattr(remaining, "_depth", busy)
     done = site.pacer("run", "--once", "-c", file)
     assert (done.code, done.out) == (0, "2 done, 0 dead, 0 waiting for a retry\n")
     assert looks[0] is None
