@@ -4,16 +4,19 @@ from pacer_core import early_signals as _starting  # noqa: F401, I001 - first: u
 
 from pacer_core.model.consumers import ConsumerType, Key, Task, task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
-from pacer_core.model.errors import BadField, NotYet, PacerError, RefusedError, Reject, Retry
+from pacer_core.model.errors import BadField, BrokerError, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
 from pacer_core.model.notification import SettledContext
+from pacer_core.model.transports import Capabilities, TransportType
 
 __all__ = [
     "BadField",
+    "BrokerError",
+    "Capabilities",
     "ConsumerType",
     "Context",
     "Delivery",
@@ -34,6 +37,7 @@ __all__ = [
     "Task",
     "Text",
     "Texts",
+    "TransportType",
     "Use",
     "element",
     "hookimpl",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pacer_core.model.messages import Delivery, Envelope
     from pacer_core.model.notification import SettledContext
     from pacer_core.model.routes import Route
+    from pacer_core.model.transports import TransportType
 
 PROJECT = "pacer"
 
@@ -47,6 +48,11 @@ def pacer_integrations() -> Iterable[IntegrationType[Any]]:  # type: ignore[empt
 @hookspec
 def pacer_log_handlers() -> Iterable[LogHandlerType]:  # type: ignore[empty-body]
     """At start-up: give further places to which records of the log can be sent."""
+
+
+@hookspec
+def pacer_transports() -> Iterable[TransportType]:  # type: ignore[empty-body]
+    """At start-up: give the kinds of broker that this plugin can open. Each ``protocol`` has one plugin."""
 
 
 @hookspec

@@ -19,6 +19,7 @@ from pacer_core.model.errors import PluginError
 from pacer_core.model.integrations import IntegrationType, LogHandlerType
 from pacer_core.model.secrets import redact
 from pacer_core.model.suggestions import did_you_mean
+from pacer_core.model.transports import BROKER_KEYS, CORE_PROTOCOLS, TransportType
 from pacer_core.parsing.fields import unreadable
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class PluginInfo:
     state: str
     error: str | None = None
     registers: Mapping[str, tuple[str, ...]] = field(factory=dict)
-    """By kind: ``consumers``, ``tasks``, ``integrations``, ``log handlers``, ``commands``, ``hooks``."""
+    """By kind, as ``consumers`` or ``transports``, with the names of the ``hooks`` at the end."""
 
     def __str__(self) -> str:
         return f"{self.name!r} ({self.distribution} {self.version})"
@@ -68,6 +69,8 @@ class Plugins:
     consumers: Mapping[str, ConsumerType]
     integrations: Mapping[str, IntegrationType[Any]]
     log_handlers: Mapping[str, LogHandlerType]
+    transports: Mapping[str, TransportType]
+    """By protocol; those that the core speaks itself are not among them."""
     commands: tuple[click.Command, ...]
     conflicts: tuple[str, ...]
     parse_message: Callable[[Any, ConsumerType], Any]
@@ -138,6 +141,7 @@ class _Loader:
 
     def load(self) -> Plugins:
         self.owners.update({("commands", label): "core" for label in CORE_COMMANDS})
+        self.owners.update({("transports", label): "core" for label in CORE_PROTOCOLS})
         self.infos["core"] = PluginInfo("core", "pacer-core", pacer_core.__version__, ACTIVE)
         self.manager.register(core_plugin, "core")
         self._import()
@@ -145,6 +149,8 @@ class _Loader:
         consumers = self._collect("consumers", "pacer_consumers", ConsumerType)
         integrations = self._collect("integrations", "pacer_integrations", IntegrationType)
         log_handlers = self._collect("log handlers", "pacer_log_handlers", LogHandlerType)
+        self._register("core", "transports", CORE_PROTOCOLS)
+        transports = self._transports()
         commands = self._commands()
         more = {name: self._more_tasks(consumer) for name, consumer in consumers.items()}
         # A plugin may have broken after it had registered the first of these.
@@ -168,6 +174,7 @@ class _Loader:
             log_handlers={
                 name: one for name, one in log_handlers.items() if ("log handlers", name) in working
             },
+            transports={name: one for name, one in transports.items() if ("transports", name) in working},
             commands=tuple(command for plugin, command in commands if self._works(plugin)),
             conflicts=tuple(self.conflicts),
             leftovers=tuple(sorted(self.leftovers)),
@@ -236,6 +243,14 @@ class _Loader:
             self._register(name, kind, [str(item.name) for item in items])
         return collected
 
+    def _transports(self) -> dict[str, TransportType]:
+        collected: dict[str, TransportType] = {}
+        for name, items in self._ask("pacer_transports", TransportType):
+            for item in items:
+                collected |= {label: item for label in item.protocols if self._own("transports", label, name)}
+            self._register(name, "transports", [label for item in items for label in item.protocols])
+        return collected
+
     def _commands(self) -> list[tuple[str, Any]]:
         commands: list[tuple[str, Any]] = []
         for name, items in self._ask("pacer_commands", _Named):
@@ -268,6 +283,8 @@ class _Loader:
                         raise TypeError(f"{hook} gave {type(item).__name__}, not {cls.__name__}")
                     if isinstance(item, ConsumerType):
                         _check_message(item)
+                    if isinstance(item, TransportType):
+                        _check_transport(item)
             except FAILURES as error:
                 self._fail(name, error)
             else:
@@ -329,6 +346,20 @@ def _check_message(consumer: ConsumerType) -> None:
             "holds text, numbers, truth values, datetime, choices (Literal, Enum), other attrs classes, and "
             "lists of these"
         )
+
+
+def _check_transport(transport: TransportType) -> None:
+    """Refuse a transport that cannot be opened, or whose keys could not be told from the core's own."""
+    what = f"the transport of {', '.join(transport.protocols) or 'no protocol'}"
+    if not transport.protocols or transport.connect is None:
+        raise PluginError(f"{what}: give it a protocol and a function 'connect'")
+    if not attrs.has(transport.options):
+        raise PluginError(f"{what}: its options should be an attrs class")
+    options = attrs.fields_dict(transport.options)
+    if taken := [name for name in BROKER_KEYS if name in options]:
+        raise PluginError(f"{what}: its options cannot have {', '.join(taken)}, which every broker has")
+    if transport.capabilities.heartbeats and "heartbeat" not in options:
+        raise PluginError(f"{what}: with heartbeats its options need 'heartbeat', a duration")
 
 
 def _labels(command: Any) -> Iterator[str]:

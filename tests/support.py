@@ -13,12 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import define, field, frozen
 from click.testing import CliRunner
 
+from pacer_core import plugins
 from pacer_core.cli import main
+from pacer_core.config.brokers import known
+from pacer_core.config.model import Broker
 
 
 @frozen
@@ -128,6 +132,12 @@ def eventually(
     while not true():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what()}"
         time.sleep(0.02)
+
+
+def broker(protocol: str, **options: Any) -> Broker:
+    """Give a broker as a configuration names it, of the core's own transport or of an installed plugin's."""
+    transport = known(plugins.load())[protocol]
+    return Broker(protocol, transport.options(**options), transport)
 
 
 @contextlib.contextmanager

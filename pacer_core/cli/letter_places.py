@@ -94,9 +94,22 @@ def open_(file: Path) -> Config:
     """Read a configuration whose broker can be looked at."""
     config = load(file)
     logs.set_up("WARNING")
-    if config.broker.protocol == "memory":
-        raise BrokerError("an in-memory broker is seen by one process only: it has no queues to look at")
+    refuse_unseen(config, "it has no queues to look at")
     return config
+
+
+def refuse_unseen(config: Config, what: str) -> None:
+    """Refuse to look at a broker that is inside the process of `pacer run`.
+
+    Raises
+    ------
+    BrokerError
+        Saying what cannot be done.
+    """
+    if config.broker.capabilities.lacking("several_processes"):
+        raise BrokerError(
+            f"a broker of protocol {config.broker.protocol!r} is seen by one process only: {what}"
+        )
 
 
 def looked(pile: Pile, config: Config, tally: Tally) -> Iterator[DeadLetter]:

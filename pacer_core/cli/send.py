@@ -14,6 +14,7 @@ from attrs import evolve
 
 from pacer_core.cli.console import echo
 from pacer_core.cli.export import LETTER, holds_letters, read
+from pacer_core.cli.letter_places import refuse_unseen
 from pacer_core.cli.options import config_option
 from pacer_core.config import Config, load
 from pacer_core.model.errors import BrokerError, NotTakenError
@@ -54,10 +55,7 @@ def send(
     otherwise. What the broker does not take is named, and the others are sent; the exit code is 69 then.
     """
     config = load(file)
-    if config.broker.protocol == "memory":
-        raise BrokerError(
-            "an in-memory broker is seen by one process only: configure a real one to send to it"
-        )
+    refuse_unseen(config, "configure another one to send to it")
     files = tuple(one for path in files for one in _inside(path))
     letters = [path for path in files if holds_letters(path)]
     plain = [path for path in files if path not in letters]

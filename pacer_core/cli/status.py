@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pacer_core.cli.console import echo, print_table, screen
-from pacer_core.cli.letter_places import WAITING, looked
+from pacer_core.cli.letter_places import WAITING, looked, refuse_unseen
 from pacer_core.cli.letter_text import Tally, clean, dumps, spell
 from pacer_core.cli.options import command, config_option
 from pacer_core.config import Config, load
@@ -46,8 +46,7 @@ def status(ctx: click.Context, file: Path, as_json: bool) -> None:
     """
     config = load(file)
     logs.set_up("WARNING")
-    if config.broker.protocol == "memory":
-        raise BrokerError("an in-memory broker is seen by one process only: it has no status to show")
+    refuse_unseen(config, "it has no status to show")
     from pacer_core.observe.health import ask  # not in the workers, which import the command line as well
 
     asked = ask(config)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from attrs import frozen
 
+from pacer_core.config.brokers import Entry, keys_of
+from pacer_core.config.brokers import entries as brokers_of
 from pacer_core.config.document import Document, Path_
+from pacer_core.config.model import AMQP
 from pacer_core.config.problems import Code
 from pacer_core.config.references import entries
-from pacer_core.transport.embedded.capabilities import AMQP, MEMORY, SQLITE, Capabilities
+from pacer_core.model.transports import Capabilities, TransportType
 
 Capability = Literal["several_processes", "several_hosts", "delays", "priorities"]
 _WORDS: Mapping[Capability, str] = {
@@ -19,10 +22,6 @@ _WORDS: Mapping[Capability, str] = {
     "delays": "hold a message back for a time",
     "priorities": "let one message overtake another",
 }
-TRANSPORTS: Mapping[str, Capabilities] = {"amqp": AMQP, "amqps": AMQP, "sqlite": SQLITE, "memory": MEMORY}
-"""By ``protocol``, what its transport can do."""
-
-_SERVER = ("host", "port", "username", "password", "vHost")
 
 
 @frozen
@@ -40,55 +39,39 @@ class Need:
             document.report(self.path, words, Code.TRANSPORT)
 
 
-def check_transports(document: Document, transports: Mapping[str, Capabilities] = TRANSPORTS) -> None:
+def check_transports(document: Document, transports: Mapping[str, TransportType]) -> None:
     """Note what the brokers' transports cannot do, and keys that say nothing to them."""
-    brokers = document.names.get("brokers")
-    if not isinstance(brokers, dict):
-        return
-    main = brokers.get("main", {})
-    for path, broker in _brokers(brokers):
-        _keys(document, path, broker, transports)
-    can = transports.get(_protocol(main))
-    if can is not None:
-        for need in _needs(document):
-            need.check(document, _protocol(main), can)
-
-
-def _brokers(brokers: dict[str, Any]) -> Iterator[tuple[Path_, dict[str, Any]]]:
-    if isinstance(brokers.get("main"), dict):
-        yield ("brokers", "main"), brokers["main"]
-    recipients = brokers.get("recipients")
-    for index, recipient in enumerate(recipients if isinstance(recipients, list) else ()):
-        if isinstance(recipient, dict):
-            yield ("brokers", "recipients", index), recipient
-
-
-def _protocol(broker: Any) -> str:
-    return str(broker.get("protocol", "amqp")) if isinstance(broker, dict) else ""
+    for entry in brokers_of(document):
+        transport = transports.get(entry.protocol)
+        if transport is None:
+            continue
+        _keys(document, entry, transport, transports)
+        if entry.path[1] == "main":
+            for need in _needs(document):
+                need.check(document, entry.protocol, transport.capabilities)
+        else:
+            Need((*entry.path, "protocol"), "several_processes", "what is forwarded is read elsewhere").check(
+                document, entry.protocol, transport.capabilities
+            )
 
 
 def _keys(
-    document: Document, path: Path_, broker: dict[str, Any], transports: Mapping[str, Capabilities]
+    document: Document, entry: Entry, transport: TransportType, transports: Mapping[str, TransportType]
 ) -> None:
-    protocol = _protocol(broker)
-    can = transports.get(protocol)
-    if can is None:
-        return
-    served = protocol in ("amqp", "amqps")
-    if protocol == "sqlite" and "path" not in broker:
-        document.report(path, "'path' is missing: the file of the broker", Code.MISSING)
-    if "path" in broker and protocol != "sqlite":
-        _pointless(document, (*path, "path"), f"{protocol!r} is no file")
-    if "hosts" in broker:
-        Need((*path, "hosts"), "several_hosts", "'hosts' asks for a cluster").check(document, protocol, can)
-    for key in _SERVER:
-        if key in broker and not served:
-            _pointless(document, (*path, key), f"{protocol!r} has no server")
-    if "tls" in broker and protocol != "amqps":
-        document.report((*path, "tls"), "'tls' needs 'protocol: amqps'", Code.BAD_VALUE)
-    if path[1] == "recipients":
-        what = "what is forwarded is read elsewhere"
-        Need((*path, "protocol"), "several_processes", what).check(document, protocol, can)
+    """Note keys that another transport has, and this one has not."""
+    of_amqp = transport is AMQP or "tls" not in keys_of(transport)
+    if "tls" in entry.data and of_amqp and entry.protocol != "amqps":
+        # Nobody shall believe that a connection is encrypted.
+        document.report((*entry.path, "tls"), "'tls' needs 'protocol: amqps'", Code.BAD_VALUE)
+    for key in entry.others(*transports.values()):
+        if key in (*keys_of(transport), *entry.own, "tls"):
+            continue
+        if key == "hosts" and transport.capabilities.lacking("several_hosts"):
+            cluster = Need((*entry.path, key), "several_hosts", "'hosts' asks for a cluster")
+            cluster.check(document, entry.protocol, transport.capabilities)
+            continue
+        owners = " and ".join(sorted(name for name, one in transports.items() if key in keys_of(one)))
+        _pointless(document, (*entry.path, key), f"{owners} has it, and {entry.protocol!r} has not")
 
 
 def _pointless(document: Document, path: Path_, why: str) -> None:

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import attrs
 
 from pacer_core import plugins as plugins_module
+from pacer_core.config.brokers import known
+from pacer_core.config.brokers import structured as structured_brokers
 from pacer_core.config.capabilities import check_transports
 from pacer_core.config.document import Document, Path_
 from pacer_core.config.model import (
-    Brokers,
     Config,
     Consumer,
     ConsumerPlan,
@@ -93,7 +94,7 @@ def check(
         for conflict in plugins.conflicts:
             document.report(("plugins",), conflict, Code.PLUGIN)
         check_references(document, plugins)
-        check_transports(document)
+        check_transports(document, known(plugins))
         config = _build(document, plugins)
         for key, place in places(config) if disk else ():
             if why := unwritable(place):
@@ -121,7 +122,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
         document.report((), "'brokers' is missing: it says where messages come from", Code.MISSING)
     if not document.data.get("consumers"):
         document.report(("consumers",), "'consumers' is missing: nothing would be read", Code.MISSING)
-    brokers = _section(document, "brokers", Brokers) or Brokers()
+    broker, recipients = structured_brokers(document, plugins)
     exchanges = tuple(one for _, _, one in _list(document, "exchanges", Exchange) if one is not None)
     queues = tuple(one for _, _, one in _list(document, "queues", Queue) if one is not None)
     integrations = dict(_integrations(document, plugins))
@@ -134,11 +135,11 @@ def _build(document: Document, plugins: Plugins) -> Config:
     logging, log_handlers = _logging(document, plugins)
     return Config(
         file=document.file,
-        broker=brokers.main,
-        recipients=brokers.recipients,
+        broker=broker,
+        recipients=recipients,
         routes=tuple(
             Route(rule.to_broker or recipient.name, rule.from_exchange, rule.with_routing_key)
-            for recipient in brokers.recipients
+            for recipient in recipients
             for rule in recipient.forwarding_rules
         ),
         exchanges=exchanges,

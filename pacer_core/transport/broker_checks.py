@@ -10,7 +10,7 @@ from uuid import uuid4
 from amqp.exceptions import AccessRefused, NotFound
 from attrs import frozen
 
-from pacer_core.config.model import Broker, Config, Queue, Recipient
+from pacer_core.config.model import Amqp, Broker, Config, Queue, Recipient
 from pacer_core.model.errors import BrokerError, PermissionRefusedError
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.delivery_limits import Warned, limits, warnings
@@ -56,7 +56,7 @@ def examine_main(config: Config) -> Examined:
     try:
         server = _server(connection)
         signer = signer_for(config)
-        if config.broker.embedded:
+        if config.broker.capabilities.lacking("several_processes"):
             return Examined(server, warnings=_troubles(weaknesses(signer)))
         missing: list[str] = []
         troubles = list(_queues(connection, config, missing))
@@ -87,8 +87,6 @@ def examine_recipient(config: Config, recipient: Recipient) -> Examined:
     connection = connect(recipient, "doctor")
     try:
         server = _server(connection)
-        if recipient.embedded:
-            return Examined(server)
         names = sorted({route.exchange for route in config.routes if route.recipient == recipient.name})
         troubles = [
             Trouble(
@@ -172,9 +170,12 @@ def _publishing(broker: Broker) -> list[Trouble]:
 
 
 def _refused(broker: Broker, error: Exception, what: str) -> Trouble:
-    account = broker.username or "guest"
+    options = broker.options
+    if not isinstance(options, Amqp):
+        return Trouble(f"{what}: {error}", f"have it allowed at {broker}")
+    account = options.username or "guest"
     return Trouble(
         f"account {account!r} {what}: {error}",
-        f"give it the rights, for instance: rabbitmqctl set_permissions -p {broker.v_host or repr('')} "
+        f"give it the rights, for instance: rabbitmqctl set_permissions -p {options.v_host or repr('')} "
         f"{account} '.*' '.*' '.*'",
     )

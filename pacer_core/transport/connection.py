@@ -11,10 +11,9 @@ from uuid import uuid4
 from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
-from pacer_core.config.model import Broker
+from pacer_core.config.model import Amqp, Broker
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.secrets import redact
-from pacer_core.transport import embedded
 from pacer_core.transport.amqp import buffered
 from pacer_core.transport.amqp.deliveries import Contents, named
 
@@ -70,9 +69,8 @@ class _VHost(str):
 
 
 def register() -> None:
-    """Make PACER's transports known to kombu."""
+    """Make PACER's own transport known to kombu."""
     TRANSPORT_ALIASES[AMQP] = f"{__name__}:{AmqpTransport.__name__}"
-    embedded.register()
 
 
 def connect(broker: Broker, purpose: str) -> Any:
@@ -83,29 +81,41 @@ def connect(broker: Broker, purpose: str) -> Any:
     BrokerError
         Where the broker cannot be reached, refuses the credentials (without naming them), or is too old.
     """
-    register()
-    if broker.embedded:
-        return _established(Connection(broker.url))
+    if broker.transport.connect is None:
+        return _over_amqp(broker, broker.options, purpose)
+    try:
+        return _established(broker.transport.connect(broker.options, broker.protocol))
+    except _CannotConnectError as error:
+        raise BrokerError(f"cannot connect to {broker}: {redact(str(error))}") from None
+
+
+def _over_amqp(broker: Broker, options: Amqp, purpose: str) -> Any:
     failures: list[str] = []
-    for host, port in broker.addresses:
+    for host, port in options.addresses(broker.protocol):
         name = f"pacer {purpose} {uuid4().hex[:8]}"
-        connection = Connection(
-            transport=AMQP,
-            hostname=host,
-            port=port,
-            userid=broker.username,
-            password=broker.password.reveal() if broker.password else None,
-            virtual_host=_VHost(broker.v_host),
-            ssl=_tls(broker, host),
-            heartbeat=broker.heartbeat.total_seconds(),
-            connect_timeout=broker.connect_timeout.total_seconds(),
-            transport_options={"client_properties": {"connection_name": name}},
-        )
+        connection = unopened(options, broker.protocol, host, port, name)
         try:
             return _check_version(_established(connection), broker)
         except _CannotConnectError as error:
             failures.append(f"{host}:{port}: {error}")
     raise BrokerError(f"cannot connect to {broker}: {redact('; '.join(failures))}")
+
+
+def unopened(options: Amqp, protocol: str, host: str, port: int, name: str) -> Any:
+    """Give kombu's connection to one node of a RabbitMQ, by the name that its management shows."""
+    register()
+    return Connection(
+        transport=AMQP,
+        hostname=host,
+        port=port,
+        userid=options.username,
+        password=options.password.reveal() if options.password else None,
+        virtual_host=_VHost(options.v_host),
+        ssl=_tls(options, protocol, host),
+        heartbeat=options.heartbeat.total_seconds(),
+        connect_timeout=options.connect_timeout.total_seconds(),
+        transport_options={"client_properties": {"connection_name": name}},
+    )
 
 
 class _CannotConnectError(BrokerError):
@@ -137,19 +147,19 @@ def _established(connection: Any) -> Any:
 
 def name_of(connection: Any, broker: Broker) -> str:
     """Give what a broker's virtual host is called everywhere: by the cluster's name, not an address."""
-    properties = getattr(connection.connection, "server_properties", {})
-    cluster = properties.get("cluster_name")
-    return f"{cluster}/{broker.v_host.lstrip('/')}" if cluster else f"{broker}"
+    options, properties = broker.options, getattr(connection.connection, "server_properties", None) or {}
+    cluster = properties.get("cluster_name") if isinstance(options, Amqp) else None
+    return f"{cluster}/{options.v_host.lstrip('/')}" if cluster else f"{broker}"
 
 
-def _tls(broker: Broker, host: str) -> dict[str, Any] | bool:
+def _tls(options: Amqp, protocol: str, host: str) -> dict[str, Any] | bool:
     """Give py-amqp's options; its own defaults would check neither certificate nor name."""
-    if broker.protocol != "amqps":
+    if protocol != "amqps":
         return False
     return {
-        "ca_certs": broker.tls.ca_file,
-        "certfile": broker.tls.certificate_file,
-        "keyfile": broker.tls.key_file,
+        "ca_certs": options.tls.ca_file,
+        "certfile": options.tls.certificate_file,
+        "keyfile": options.tls.key_file,
         "cert_reqs": ssl.CERT_REQUIRED,
         "server_hostname": host,
     }

@@ -152,7 +152,7 @@ class Subscription:
             opener(content.delivery_info, content.properties, content.headers)(content.tag, content.body)
 
         arguments = {"exclusive": True} if exclusive else {}
-        # Known before the first delivery: the embedded broker's channel takes all through the callback.
+        # Known before the first delivery: other channels than the core's own take all through the callback.
         getattr(self._channel, "openers", {})[tag.encode()] = opener
         try:
             self._channel.basic_consume(

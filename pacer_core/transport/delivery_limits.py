@@ -77,7 +77,7 @@ class Limit:
 
 def limits(connection: Any, config: Config, queues: Container[str]) -> tuple[Limit, ...]:
     """Look at those queues that somebody else declared."""
-    if config.broker.embedded:
+    if config.broker.capabilities.lacking("delivery_limits"):
         return ()
     properties = getattr(connection.connection, "server_properties", None) or {}
     default = default_limit(str(properties.get("version", "")))
@@ -194,7 +194,7 @@ class Warned:
 
 def warnings(config: Config, found: Iterable[Limit]) -> list[Warned]:
     """Say of each queue that drops messages what it does, and what to do about it."""
-    return [_warned(config.broker.v_host, one) for one in found if one.drops]
+    return [_warned(getattr(config.broker.options, "v_host", "/"), one) for one in found if one.drops]
 
 
 def _warned(vhost: str, one: Limit) -> Warned:

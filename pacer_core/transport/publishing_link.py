@@ -37,8 +37,8 @@ class Link:
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
         self.connection = connect(broker, "publisher")
-        self.heartbeats = not broker.embedded
-        self.beats = broker.heartbeat.total_seconds() / 4
+        self.heartbeats = broker.capabilities.heartbeats
+        self.beats = broker.beat
         self.channel = self.connection.channel()
         self.sent = 0
         self.unconfirmed: dict[int, int] = {}

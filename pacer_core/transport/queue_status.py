@@ -29,7 +29,7 @@ class QueueStatus:
     ready: int | None
     """How many messages wait; those in the hands of a worker do not count."""
     in_hand: int | None
-    """How many are in somebody's hand; RabbitMQ does not tell that over AMQP, the embedded broker does."""
+    """How many are in somebody's hand; RabbitMQ does not tell that over AMQP, other brokers may."""
     readers: int | None
     """How many subscriptions the broker counts; of a single active consumer, it counts the active one."""
     dead: int | None

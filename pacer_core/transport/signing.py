@@ -23,7 +23,7 @@ from typing import Any, Literal
 import attrs
 from attrs import define, field, frozen
 
-from pacer_core.config.model import Broker, Config
+from pacer_core.config.model import Amqp, Broker, Config
 from pacer_core.model.errors import BrokerError
 from pacer_core.transport.headers import PREFIX, own_headers
 from pacer_core.transport.outgoing import Outgoing
@@ -37,7 +37,6 @@ Proof = Literal["signed", "unsigned", "forged"]
 
 _UNSIGNED = frozenset({SIGNATURE, "original"})  # what the publisher set, and may set again
 _BYTES = 32
-_PUBLIC = frozenset({None, "guest"})  # everybody's passwords
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _SCRYPT = {"n": 1 << 14, "r": 8, "p": 1}  # RFC 7914: 16 MiB and some 40 ms, once in each process
 
@@ -210,27 +209,26 @@ def _source(config: Config) -> Source:
         keys = tuple(hashlib.sha256(b"pacer configured\0" + one.reveal().encode()).digest() for one in given)
         more = f", and {len(keys) - 1} more that are believed" if len(keys) > 1 else ""
         return Source("configured", f"the first of processes.signingKeys{more}", lambda: keys)
-    if broker.protocol == "memory":
+    if broker.capabilities.lacking("several_processes"):
         return Source("process", "a key of this process", lambda: (_of_this_process(),))
-    if broker.protocol == "sqlite":
-        file = Path(f"{os.path.realpath(broker.path or '')}.key")
-        return Source("file", f"the key in {file}", lambda: (_kept(file),), file=file)
-    password = None if broker.password is None else broker.password.reveal()
-    if password in _PUBLIC:
-        file = config.state_folder / "signing.key"
+    if account := broker.transport.account(broker.options):
         return Source(
-            "file", f"the key in {file}", lambda: (_kept(file),), local=_elsewhere(broker), file=file
+            "derived",
+            f"a key derived from the password of the broker's account {account[0]!r}",
+            lambda: (_derived(*account),),
         )
-    account = broker.username or "guest"
-    return Source(
-        "derived",
-        f"a key derived from the password of the broker's account {account!r}",
-        lambda: (_derived(account, password or "", broker.v_host),),
-    )
+    beside = broker.transport.key_file(broker.options)
+    file = beside or config.state_folder / "signing.key"
+    local = beside is None and _elsewhere(broker)
+    return Source("file", f"the key in {file}", lambda: (_kept(file),), local=local, file=file)
 
 
 def _elsewhere(broker: Broker) -> bool:
-    return any(host not in _HERE and host != socket.gethostname() for host, _ in broker.addresses)
+    """Say whether PACERs on other hosts may read the same queues."""
+    if not isinstance(broker.options, Amqp):
+        return broker.capabilities.several_hosts
+    addresses = broker.options.addresses(broker.protocol)
+    return any(host not in _HERE and host != socket.gethostname() for host, _ in addresses)
 
 
 @lru_cache(maxsize=1)

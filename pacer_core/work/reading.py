@@ -68,11 +68,6 @@ class Reading:
     aside: int = 0
     """How many messages were left in their queue, although their tasks have run; see `set_aside`."""
 
-    @property
-    def _heartbeat(self) -> float:
-        """Seconds between two signs of life."""
-        return self.config.broker.heartbeat.total_seconds() / 4
-
     def run(self, connection: Any, limits: Sequence[Limit]) -> bool:
         """Read messages until there is a reason to give back what is in hand; say whether that is the end.
 
@@ -121,7 +116,7 @@ class Reading:
         return ended
 
     def _pump(self, connection: Any, subscription: Subscription, prefetch: int) -> bool:
-        heartbeat = self._heartbeat
+        heartbeat = self.config.broker.beat
         wait = min(heartbeat, 0.1 if self.remaining is not None else 1.0)
         beat = look = time.monotonic()
         room = prefetch
@@ -167,7 +162,7 @@ class Reading:
             subscription.poll(self.waker, 0.0 if self.in_hand.pressing else GLANCE)
             if now >= beat:
                 subscription.heartbeat()
-                beat = now + self._heartbeat
+                beat = now + self.config.broker.beat
             self.in_hand.work()
             if self.in_hand.failure is not None:
                 raise self.in_hand.failure

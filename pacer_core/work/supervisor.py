@@ -83,7 +83,7 @@ def run(config: Config, *, inline: bool = False) -> int:
 
     SIGHUP has the file read again, and everything started anew with it where it has no errors.
 
-    With an in-memory broker everything runs in this process: no other one would see it. So it does with
+    With a broker that one process alone sees, everything runs in this process. So it does with
     ``inline``, and in one thread. Nothing is read again then: SIGHUP is an order to stop.
     """
     ended = _run(config, inline=inline)
@@ -102,7 +102,7 @@ def _run(config: Config, *, inline: bool) -> int | Config:
     if config.tracing.enabled:
         spans.require()
     roster = health.Roster()
-    if inline or config.broker.protocol == "memory":
+    if inline or config.broker.capabilities.lacking("several_processes"):
         worker = Worker(config, config.consumers, inline=inline)
         roster.add("pacer", worker.board.look)
         roster.started("pacer", os.getpid())

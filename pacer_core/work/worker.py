@@ -324,7 +324,7 @@ class Worker:
 
     def _pulse(self) -> None:
         """Keep both connections alive while their thread is busy, and watch its parser and its task."""
-        interval = min(self._config.broker.heartbeat.total_seconds() / 4, 1.0)
+        interval = min(self._config.broker.beat, 1.0)
         while not self._ended.wait(interval):
             self._publisher.beat()
             self._forwarder.beat()
@@ -342,7 +342,7 @@ class Worker:
                 )
                 os._exit(EX_HUNG)
             connection = self._connection
-            if connection is not None and not self._config.broker.embedded:
+            if connection is not None and self._config.broker.capabilities.heartbeats:
                 with contextlib.suppress(*_LOST):
                     connection.connection.send_heartbeat()
 

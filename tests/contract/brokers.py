@@ -13,13 +13,13 @@ import pytest
 from amqp import Message
 from kombu.connection import Connection
 
-from pacer_core.transport.embedded import Capabilities, register
+from pacer_core import Capabilities
+from pacer_core.transport.embedded import register
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
 
 RABBITMQ = Capabilities(
-    "amqp",
     survives_kill=True,
     several_processes=True,
     several_hosts=True,
@@ -40,7 +40,7 @@ class Broker:
         """Skip the test where the transport cannot do what it is about."""
         lacking = self.capabilities.lacking(*names)
         if lacking:
-            pytest.skip(f"{self.capabilities.transport} has no {', '.join(lacking)}")
+            pytest.skip(f"{self.url.partition(':')[0]} has no {', '.join(lacking)}")
 
     def connect(self, *, confirm: bool = True) -> Any:
         """Open a connection; with `confirm`, every publish waits for its confirm."""

@@ -310,7 +310,7 @@ def test_a_message_for_two_recipients_goes_again_to_the_one_that_was_away_alone(
 
 def test_a_loop_of_rules_ends_in_the_dead_queue(configure: Any, rabbitmq_vhost: str) -> None:
     here = configure("forward")
-    there = configure("forward", here=here.recipients[0].v_host, there=rabbitmq_vhost)
+    there = configure("forward", here=here.recipients[0].options.v_host, there=rabbitmq_vhost)
     with closing(connect(there.broker, "test")) as connection:
         declare(connection, there)
     send(here, b"round and round")

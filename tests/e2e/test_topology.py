@@ -155,7 +155,7 @@ def test_nothing_can_be_sent_to_a_broker_in_another_process(lab: Lab) -> None:
     lab.configure(broker=", protocol: memory")
     done = lab.site.pacer("send", "-c", lab.file, body)
     assert done.code == 69
-    assert "an in-memory broker is seen by one process only" in done.err
+    assert "a broker of protocol 'memory' is seen by one process only" in done.err
 
 
 def test_a_dead_queue_that_is_full_is_named_and_filled_when_its_limit_is_gone(lab: Lab) -> None:

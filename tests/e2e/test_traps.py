@@ -140,7 +140,8 @@ def test_a_broker_that_does_not_answer_is_asked_once(lab: Lab) -> None:
 
         listening = threading.Thread(target=hang_up, daemon=True)
         listening.start()
-        broker = evolve(load(lab.file).broker, port=server.getsockname()[1])
+        broker = load(lab.file).broker
+        broker = evolve(broker, options=evolve(broker.options, port=server.getsockname()[1]))
         with pytest.raises(BrokerError, match="cannot connect"):
             connect(broker, "test")
         server.shutdown(socket.SHUT_RDWR)

@@ -1,15 +1,14 @@
 """A configuration with mistakes: each is reported, at its place, in one run."""
 
 import json
-from typing import get_args
 
 import pytest
+from attrs import frozen
 
+from pacer_core import Capabilities, TransportType
 from pacer_core.config import Code, ConfigError, check, load
-from pacer_core.config.capabilities import TRANSPORTS, check_transports
-from pacer_core.config.model import Protocol
+from pacer_core.config.capabilities import check_transports
 from pacer_core.config.reading import read
-from pacer_core.transport.embedded import Capabilities
 from tests.support import Site
 
 POST = """
@@ -95,6 +94,11 @@ consumers:
   - {type: parcels, queues: [parcels], integrations: [scale]}
 """
 ALONE = FINE.replace("exchange: post, ", "")
+
+
+@frozen
+class Slate:
+    """The keys of a broker that has none."""
 
 
 def found(site: Site, text: str) -> list[str]:
@@ -183,7 +187,9 @@ CODES = {
         "6:79",
     ),
     "no queue": (FINE.replace("queues: [parcels]", "queues: []"), Code.BAD_VALUE, "10:29"),
-    "a choice": (FINE.replace("memory", "mqtt"), Code.BAD_VALUE, "2:20"),
+    "a choice": (FINE.replace("{name: post}", "{name: post, type: topik}"), Code.BAD_VALUE, "4:24"),
+    "unknown protocol": (FINE.replace("memory", "mqtt"), Code.UNKNOWN_NAME, "2:20"),
+    "a protocol that is no text": (FINE.replace("memory", "7"), Code.WRONG_TYPE, "2:20"),
     "no date": (FINE.replace("routingKey: parcel.sent", "routingKey: 2024-01-01"), Code.WRONG_TYPE, "6:49"),
     "duplicate name": (
         FINE.replace("- {name: post}", "- {name: post}\n  - {name: post}"),
@@ -311,15 +317,14 @@ def test_what_a_transport_cannot_do_is_named(post: Site) -> None:
     assert found(post, text) == [f"10:72: error: {what} [transport]"]
 
 
-def test_it_is_known_of_every_protocol_what_it_can_do() -> None:
-    assert set(TRANSPORTS) == set(get_args(Protocol))
-
-
 def test_each_capability_that_a_configuration_needs_is_asked_for(post: Site) -> None:
     text = FINE.replace("parcel.sent}", "parcel.sent, type: classic, priorityEnabled: true}")
     document = read(post.write(text.replace("[scale]}", "[scale], workers: 2}")))
-    nothing = Capabilities("slate", False, False, False, False, False)
-    check_transports(document, {"memory": nothing})
+    nothing = Capabilities(
+        survives_kill=False, several_processes=False, several_hosts=False, delays=False, priorities=False
+    )
+    slate = TransportType(protocols=("memory",), options=Slate, capabilities=nothing, connect=None)
+    check_transports(document, {"memory": slate})
     assert [(one.line, one.message.partition("cannot ")[2]) for one in document.problems] == [
         (6, "let one message overtake another"),
         (10, "serve more than one process"),
@@ -420,8 +425,8 @@ def test_the_command_gives_problems_as_json(post: Site) -> None:
         "file": str(file),
         "line": 2,
         "column": 20,
-        "message": "'protocol' should be one of amqp, amqps, sqlite, memory",
-        "code": "bad-value",
+        "message": "unknown protocol 'mqtt'; installed: amqp, amqps, memory, sqlite",
+        "code": "unknown-name",
         "severity": "error",
     }
 

@@ -12,14 +12,15 @@ from pacer_core.transport.dead_queues import depth, look, take
 from pacer_core.transport.letters import DeadLetter, Wanted, replayed
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
+from tests.support import broker as a_broker
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Broker:
     """An embedded broker: inside the process, or in a file."""
     if request.param == "memory":
-        return Broker(protocol="memory")
-    return Broker(protocol="sqlite", path=str(tmp_path / "broker.db"))
+        return a_broker("memory")
+    return a_broker("sqlite", path=str(tmp_path / "broker.db"))
 
 
 def fill(broker: Broker, name: str, count: int) -> None:

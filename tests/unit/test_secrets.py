@@ -12,7 +12,6 @@ import pytest
 
 from pacer_core import Secret
 from pacer_core.config import load
-from pacer_core.config.model import Broker
 from pacer_core.model.messages import Envelope
 from pacer_core.model.secrets import redact, screen
 from pacer_core.observe.logs.formats import Ecs, Plain
@@ -21,7 +20,7 @@ from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from pacer_core.work.clients import OpenIntegrations
-from tests.support import Site
+from tests.support import Site, broker
 
 CANARY = "c4n4ry-p@ss word/%\"'\\x"
 POST = """
@@ -155,7 +154,7 @@ def test_no_task_takes_a_secret_into_its_outcome_or_a_log(
 def test_a_run_writes_no_secret_to_its_log(post: Site, capfd: Any) -> None:
     text = CONFIG.replace("token: t", "token: !env PACER_TEST_CANARY")
     config = load(post.write(text))
-    with closing(connect(Broker(protocol="memory"), "test")) as connection:
+    with closing(connect(broker("memory"), "test")) as connection:
         declare(connection, config)
     with closing(Publisher(config.broker)) as publisher:
         publisher.publish(

@@ -4,14 +4,8 @@ Each module has the classes of the sections that its first line names, and `chec
 once the installed plugins have been asked. Everybody else imports them from here.
 """
 
-from pacer_core.config.model.brokers import (
-    Broker,
-    Brokers,
-    ForwardingRule,
-    Protocol,
-    Recipient,
-    Tls,
-)
+from pacer_core.config.model.amqp import AMQP, Amqp, Tls
+from pacer_core.config.model.brokers import Broker, Brokers, ForwardingRule, Main, Other, Recipient
 from pacer_core.config.model.complete import Config, ConsumerPlan, Integration, LogHandler
 from pacer_core.config.model.consumers import Consumer, NotYetPolicy, Retries
 from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, Tracing
@@ -19,6 +13,8 @@ from pacer_core.config.model.processes import PluginOptions, Processes
 from pacer_core.config.model.queues import Exchange, Queue, QueuePolicy
 
 __all__ = [
+    "AMQP",
+    "Amqp",
     "Broker",
     "Brokers",
     "Config",
@@ -32,10 +28,11 @@ __all__ = [
     "LogFile",
     "LogHandler",
     "Logging",
+    "Main",
     "NotYetPolicy",
+    "Other",
     "PluginOptions",
     "Processes",
-    "Protocol",
     "Queue",
     "QueuePolicy",
     "Recipient",

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from kombu.transport import TRANSPORT_ALIASES
 
-from pacer_core.transport.embedded.capabilities import Capabilities
 from pacer_core.transport.embedded.store import forget as _forget
 from pacer_core.transport.embedded.urls import ALIAS, capabilities, place_of
 
-__all__ = ["ALIAS", "Capabilities", "capabilities", "forget", "register"]
+__all__ = ["ALIAS", "capabilities", "forget", "register"]
 
 
 def register() -> None:

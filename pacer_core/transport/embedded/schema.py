@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from pacer_core.model.errors import BrokerError
+from pacer_core import BrokerError
 
 VERSION = 1
 APPLICATION = 0x50414352  # "PACR", in SQLite's header, where `file` reads it too

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from amqp.exceptions import RecoverableConnectionError
 from attrs import define, field, frozen
 
-from pacer_core.model.errors import BrokerError
+from pacer_core import BrokerError
 from pacer_core.transport.embedded.locks import FileLocks, Locks, NoLocks
 from pacer_core.transport.embedded.schema import prepare
 from pacer_core.transport.embedded.topology import Queue, Topology, load

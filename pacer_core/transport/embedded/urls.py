@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from urllib.parse import unquote
 
-from pacer_core.model.errors import BrokerError
-from pacer_core.transport.embedded.capabilities import MEMORY, SQLITE, Capabilities
+from pacer_core import BrokerError, Capabilities
+from pacer_core.transport.embedded.capabilities import MEMORY, SQLITE
 from pacer_core.transport.embedded.store import Place
 
 ALIAS = "pacer"

@@ -12,7 +12,7 @@ import kombu.entity
 import kombu.messaging
 import pytest
 
-from pacer_core.model.errors import BrokerError
+from pacer_core import BrokerError
 from pacer_core.transport.embedded import capabilities, forget, register
 
 # kombu has no types.
@@ -208,5 +208,5 @@ def test_capabilities_say_what_a_transport_lacks() -> None:
 
 
 def test_an_unknown_capability_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"no such capability: transport; known are survives_kill"):
-        capabilities("pacer+memory://").lacking("transport")
+    with pytest.raises(ValueError, match=r"no such capability: teleport; known are survives_kill"):
+        capabilities("pacer+memory://").lacking("teleport")
