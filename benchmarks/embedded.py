@@ -32,7 +32,7 @@ import kombu.messaging
 from amqp import Message
 from attrs import frozen
 
-from pacer_core.transport.embedded import forget, register
+from pacer_embedded import forget, register
 
 # kombu has no types.
 Connection: Any = kombu.connection.Connection
@@ -136,7 +136,7 @@ CHILD = """
 import sys
 from amqp import Message
 import kombu.connection
-from pacer_core.transport.embedded import register
+from pacer_embedded import register
 
 register()
 with kombu.connection.Connection(sys.argv[1]) as connection:

@@ -2,6 +2,5 @@
 
 from pacer_core.parsing.forwarding import pacer_consumers, pacer_route_message
 from pacer_core.parsing.plugin import pacer_parse_message
-from pacer_core.transport.embedded.plugin import pacer_transports
 
-__all__ = ["pacer_consumers", "pacer_parse_message", "pacer_route_message", "pacer_transports"]
+__all__ = ["pacer_consumers", "pacer_parse_message", "pacer_route_message"]

@@ -93,7 +93,7 @@ def _ours(document: Document) -> Any:
     brokers = document.data.get("brokers")
     if not isinstance(brokers, dict):
         return {} if brokers is None else brokers
-    ours = {key: list(value) if isinstance(value, list) else value for key, value in brokers.items()}
+    ours: Any = {key: list(value) if isinstance(value, list) else value for key, value in brokers.items()}
     for entry in entries(document):
         kept = {key: value for key, value in entry.data.items() if key in entry.own}
         inside: Any = ours if entry.path[1] == "main" else ours["recipients"]

@@ -75,7 +75,7 @@ class TransportType:
         Names a broker in errors and logs, without its secrets, as ``address(options, protocol)``; by default
         the protocol alone does.
     account
-        Gives ``(account, password, place)`` of a broker's options, ``place`` being a virtual host or the like:
+        Gives ``(account, password, place)`` of a broker's options; ``place`` is a virtual host or the like:
         all that reads the same queues has them, and a mere publisher has not. The copies of messages are
         signed with a key that is derived from them; ``None`` where there is no secret.
     key_file

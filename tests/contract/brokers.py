@@ -14,7 +14,7 @@ from amqp import Message
 from kombu.connection import Connection
 
 from pacer_core import Capabilities
-from pacer_core.transport.embedded import register
+from pacer_embedded import register
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0

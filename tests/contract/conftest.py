@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pacer_core.transport.embedded import capabilities, forget
+from pacer_embedded import capabilities, forget
 from tests.contract.brokers import RABBITMQ, Broker
 
 

@@ -12,8 +12,8 @@ import logging
 import threading
 import time
 
-from pacer_core.transport.embedded import deadletters, owners
-from pacer_core.transport.embedded.store import Store
+from pacer_embedded import deadletters, owners
+from pacer_embedded.store import Store
 
 log = logging.getLogger("pacer.transport")
 

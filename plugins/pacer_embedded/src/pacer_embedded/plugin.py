@@ -11,9 +11,9 @@ from urllib.parse import quote
 from kombu import Connection
 
 from pacer_core import TransportType, hookimpl
-from pacer_core.transport.embedded import register
-from pacer_core.transport.embedded.capabilities import MEMORY, SQLITE
-from pacer_core.transport.embedded.options import FileOptions, MemoryOptions
+from pacer_embedded import register
+from pacer_embedded.capabilities import MEMORY, SQLITE
+from pacer_embedded.options import FileOptions, MemoryOptions
 
 
 @hookimpl

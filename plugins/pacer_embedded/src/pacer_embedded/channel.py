@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 from amqp import Message
 from amqp.exceptions import ChannelError, RecoverableConnectionError
 
-from pacer_core.transport.embedded import deadletters, declarations, owners, refusals
-from pacer_core.transport.embedded.codec import decode_properties
-from pacer_core.transport.embedded.declaring import Arguments, DeclaringChannel
-from pacer_core.transport.embedded.message import ReceivedMessage
-from pacer_core.transport.embedded.outbox import Events, Outbox, outgoing
-from pacer_core.transport.embedded.queueing import (
+from pacer_embedded import deadletters, declarations, owners, refusals
+from pacer_embedded.codec import decode_properties
+from pacer_embedded.declaring import Arguments, DeclaringChannel
+from pacer_embedded.message import ReceivedMessage
+from pacer_embedded.outbox import Events, Outbox, outgoing
+from pacer_embedded.queueing import (
     Entry,
     Leased,
     acknowledge,
@@ -36,11 +36,11 @@ from pacer_core.transport.embedded.queueing import (
     held,
     ready,
 )
-from pacer_core.transport.embedded.store import Session
-from pacer_core.transport.embedded.subscriptions import Subscription
+from pacer_embedded.store import Session
+from pacer_embedded.subscriptions import Subscription
 
 if TYPE_CHECKING:
-    from pacer_core.transport.embedded.connection import Connection
+    from pacer_embedded.connection import Connection
 
 _NO_ROUTE = 312  # a returned message is no error of the channel
 

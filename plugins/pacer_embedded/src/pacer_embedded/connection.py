@@ -11,13 +11,13 @@ from typing import Any
 
 from amqp.exceptions import ConsumerCancelled, RecoverableConnectionError
 
-from pacer_core.transport.embedded import deadletters, owners
-from pacer_core.transport.embedded.channel import Channel
-from pacer_core.transport.embedded.queueing import Leased, claim
-from pacer_core.transport.embedded.store import Place, Session, open_store, release_store
-from pacer_core.transport.embedded.subscriptions import Subscription
-from pacer_core.transport.embedded.wakeup import Waker
-from pacer_core.transport.embedded.watch import listen, unlisten
+from pacer_embedded import deadletters, owners
+from pacer_embedded.channel import Channel
+from pacer_embedded.queueing import Leased, claim
+from pacer_embedded.store import Place, Session, open_store, release_store
+from pacer_embedded.subscriptions import Subscription
+from pacer_embedded.wakeup import Waker
+from pacer_embedded.watch import listen, unlisten
 
 _AT_ONCE = 64  # leased in one step by a consumer without a prefetch limit
 

@@ -8,9 +8,9 @@ from typing import Any
 import amqp
 from kombu.transport import base
 
-from pacer_core.transport.embedded.channel import Channel
-from pacer_core.transport.embedded.connection import Connection
-from pacer_core.transport.embedded.urls import ALIAS, place_of
+from pacer_embedded.channel import Channel
+from pacer_embedded.connection import Connection
+from pacer_embedded.urls import ALIAS, place_of
 
 
 class Transport(base.Transport):  # type: ignore[misc]  # kombu has no types

@@ -12,15 +12,15 @@ from __future__ import annotations
 
 from kombu.transport import TRANSPORT_ALIASES
 
-from pacer_core.transport.embedded.store import forget as _forget
-from pacer_core.transport.embedded.urls import ALIAS, capabilities, place_of
+from pacer_embedded.store import forget as _forget
+from pacer_embedded.urls import ALIAS, capabilities, place_of
 
 __all__ = ["ALIAS", "capabilities", "forget", "register"]
 
 
 def register() -> None:
     """Make kombu know the URLs of the embedded broker; a second call does nothing."""
-    TRANSPORT_ALIASES[ALIAS] = "pacer_core.transport.embedded.transport:Transport"
+    TRANSPORT_ALIASES[ALIAS] = "pacer_embedded.transport:Transport"
 
 
 def forget(url: str) -> None:

@@ -11,8 +11,8 @@ import os
 from urllib.parse import unquote
 
 from pacer_core import BrokerError, Capabilities
-from pacer_core.transport.embedded.capabilities import MEMORY, SQLITE
-from pacer_core.transport.embedded.store import Place
+from pacer_embedded.capabilities import MEMORY, SQLITE
+from pacer_embedded.store import Place
 
 ALIAS = "pacer"
 

@@ -14,13 +14,13 @@ from amqp.exceptions import RecoverableConnectionError
 from attrs import define, field, frozen
 
 from pacer_core import BrokerError
-from pacer_core.transport.embedded.locks import FileLocks, Locks, NoLocks
-from pacer_core.transport.embedded.schema import prepare
-from pacer_core.transport.embedded.topology import Queue, Topology, load
-from pacer_core.transport.embedded.wakeup import Caller
+from pacer_embedded.locks import FileLocks, Locks, NoLocks
+from pacer_embedded.schema import prepare
+from pacer_embedded.topology import Queue, Topology, load
+from pacer_embedded.wakeup import Caller
 
 if TYPE_CHECKING:
-    from pacer_core.transport.embedded.watch import Watch
+    from pacer_embedded.watch import Watch
 
 T = TypeVar("T")
 

@@ -11,9 +11,9 @@ from typing import Any
 from amqp.protocol import queue_declare_ok_t
 from kombu.transport.base import StdChannel, to_rabbitmq_queue_arguments
 
-from pacer_core.transport.embedded import deadletters, declarations, refusals
-from pacer_core.transport.embedded.queueing import ready
-from pacer_core.transport.embedded.store import Session
+from pacer_embedded import deadletters, declarations, refusals
+from pacer_embedded.queueing import ready
+from pacer_embedded.store import Session
 
 Arguments = Mapping[str, Any] | None
 

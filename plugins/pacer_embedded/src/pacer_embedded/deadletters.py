@@ -15,11 +15,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from pacer_core.transport.embedded.codec import EXPIRATION, HEADERS, decode_properties, encode_properties
-from pacer_core.transport.embedded.queueing import Entry, acknowledge, enqueue, row
-from pacer_core.transport.embedded.schema import HELD
-from pacer_core.transport.embedded.store import Session
-from pacer_core.transport.embedded.topology import Queue
+from pacer_embedded.codec import EXPIRATION, HEADERS, decode_properties, encode_properties
+from pacer_embedded.queueing import Entry, acknowledge, enqueue, row
+from pacer_embedded.schema import HELD
+from pacer_embedded.store import Session
+from pacer_embedded.topology import Queue
 
 EXPIRED = "expired"
 REJECTED = "rejected"

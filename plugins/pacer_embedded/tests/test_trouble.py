@@ -14,8 +14,8 @@ from amqp.exceptions import RecoverableConnectionError
 from kombu import Connection
 
 from pacer_core.transport import connection as connections
-from pacer_core.transport.embedded.store import Place, Store
-from pacer_core.transport.embedded.watch import Watch
+from pacer_embedded.store import Place, Store
+from pacer_embedded.watch import Watch
 from tests.support import eventually
 
 FAILURES: list[Exception] = [

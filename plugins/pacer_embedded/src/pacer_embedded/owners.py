@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from pacer_core.transport.embedded.queueing import purge, row
-from pacer_core.transport.embedded.refusals import BASIC_CONSUME, no_queue, refused
-from pacer_core.transport.embedded.store import Session, Store
-from pacer_core.transport.embedded.topology import Queue
+from pacer_embedded.queueing import purge, row
+from pacer_embedded.refusals import BASIC_CONSUME, no_queue, refused
+from pacer_embedded.store import Session, Store
+from pacer_embedded.topology import Queue
 
 
 def register(store: Store, address: str) -> int:

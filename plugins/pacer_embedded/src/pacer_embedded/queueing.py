@@ -8,11 +8,11 @@ from typing import Any
 
 from attrs import frozen
 
-from pacer_core.transport.embedded.codec import EXPIRATION, HEADERS
-from pacer_core.transport.embedded.refusals import BASIC_PUBLISH, no_exchange, precondition
-from pacer_core.transport.embedded.schema import READY
-from pacer_core.transport.embedded.store import Session
-from pacer_core.transport.embedded.topology import Queue
+from pacer_embedded.codec import EXPIRATION, HEADERS
+from pacer_embedded.refusals import BASIC_PUBLISH, no_exchange, precondition
+from pacer_embedded.schema import READY
+from pacer_embedded.store import Session
+from pacer_embedded.topology import Queue
 
 _MOST_BYTES = 1 << 20  # leased in one step: a prefetch of 50 large messages is not all held in memory
 

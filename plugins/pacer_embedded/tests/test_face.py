@@ -13,7 +13,7 @@ import kombu.messaging
 import pytest
 
 from pacer_core import BrokerError
-from pacer_core.transport.embedded import capabilities, forget, register
+from pacer_embedded import capabilities, forget, register
 
 # kombu has no types.
 Connection: Any = kombu.connection.Connection

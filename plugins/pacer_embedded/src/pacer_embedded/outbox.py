@@ -9,10 +9,10 @@ from amqp import Message
 from amqp.exceptions import ChannelError
 from attrs import define, field
 
-from pacer_core.transport.embedded.codec import decode_properties, encode_properties
-from pacer_core.transport.embedded.queueing import Outgoing, publish
-from pacer_core.transport.embedded.refusals import no_route
-from pacer_core.transport.embedded.store import Store
+from pacer_embedded.codec import decode_properties, encode_properties
+from pacer_embedded.queueing import Outgoing, publish
+from pacer_embedded.refusals import no_route
+from pacer_embedded.store import Store
 
 WINDOW = 100  # publishes gathered at most
 

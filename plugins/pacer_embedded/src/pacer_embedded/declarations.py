@@ -12,13 +12,13 @@ from typing import Any
 
 from amqp.exceptions import PreconditionFailed
 
-from pacer_core.transport.embedded import refusals
-from pacer_core.transport.embedded.codec import encode_table
-from pacer_core.transport.embedded.owners import remove_queue
-from pacer_core.transport.embedded.queueing import purge, ready
-from pacer_core.transport.embedded.routing import TYPES
-from pacer_core.transport.embedded.store import Session
-from pacer_core.transport.embedded.topology import DEFAULT, PREDECLARED, Queue
+from pacer_embedded import refusals
+from pacer_embedded.codec import encode_table
+from pacer_embedded.owners import remove_queue
+from pacer_embedded.queueing import purge, ready
+from pacer_embedded.routing import TYPES
+from pacer_embedded.store import Session
+from pacer_embedded.topology import DEFAULT, PREDECLARED, Queue
 
 KEPT = {
     "x-message-ttl": int,

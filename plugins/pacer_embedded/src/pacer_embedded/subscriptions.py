@@ -9,7 +9,7 @@ from amqp import Message
 from attrs import define
 
 if TYPE_CHECKING:
-    from pacer_core.transport.embedded.channel import Channel
+    from pacer_embedded.channel import Channel
 
 
 @define

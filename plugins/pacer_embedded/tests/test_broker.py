@@ -22,9 +22,9 @@ from amqp.exceptions import (
     PreconditionFailed,
 )
 
-from pacer_core.model.errors import BrokerError
-from pacer_core.transport.embedded import capabilities, forget
-from pacer_core.transport.embedded.wakeup import Caller
+from pacer_core import BrokerError
+from pacer_embedded import capabilities, forget
+from pacer_embedded.wakeup import Caller
 from tests.contract.brokers import ROOT, Broker, Inbox, count, declare, drain, eventually, get, send, wait_for
 
 
@@ -175,7 +175,7 @@ def test_messages_arrive_although_no_call_does(file: Broker, monkeypatch: pytest
     inbox = Inbox(channel)
     child = file.child("send", "hello")
     # Calls do not cross network namespaces: a container that shares the file sees none of ours.
-    monkeypatch.setattr("pacer_core.transport.embedded.wakeup.Waker.wait", deaf)
+    monkeypatch.setattr("pacer_embedded.wakeup.Waker.wait", deaf)
     assert child.stdin is not None
     child.stdin.write("go\n")
     child.stdin.flush()

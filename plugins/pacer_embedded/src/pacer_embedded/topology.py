@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pacer_core.transport.embedded.codec import decode_table
-from pacer_core.transport.embedded.routing import Binding, route
+from pacer_embedded.codec import decode_table
+from pacer_embedded.routing import Binding, route
 
 DEFAULT = ""
 PREDECLARED = {
