@@ -1,1 +1,1 @@
-"""What every transport agrees on: RabbitMQ, the embedded broker in a file, and the one in memory."""
+"""RabbitMQ, over the core's own transport, keeps what every transport does; and that transport itself."""

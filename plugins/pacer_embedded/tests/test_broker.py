@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import sqlite3
 import subprocess
 import sys
@@ -22,27 +21,31 @@ from amqp.exceptions import (
     PreconditionFailed,
 )
 
+from pacer_contract.broker import Broker, Inbox, count, declare, drain, eventually, get, send, wait_for
 from pacer_core import BrokerError
-from pacer_embedded import capabilities, forget
+from pacer_embedded import forget
+from pacer_embedded.options import FileOptions, MemoryOptions
+from pacer_embedded.plugin import FILE, IN_MEMORY, MEMORY
 from pacer_embedded.wakeup import Caller
-from tests.contract.brokers import ROOT, Broker, Inbox, count, declare, drain, eventually, get, send, wait_for
+
+
+def a_broker(kind: str, folder: Path) -> Broker:
+    if kind == "memory":
+        return Broker(MEMORY, MemoryOptions())
+    return Broker(FILE, FileOptions(path=str(folder / "broker.sqlite")))
 
 
 @pytest.fixture(params=["file", "memory"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
-    url = f"pacer+sqlite:///{tmp_path}/broker.sqlite" if request.param == "file" else "pacer+memory://unit"
-    broker = Broker(url, capabilities(url))
-    yield broker
-    broker.close()
-    forget(url)
+    with a_broker(request.param, tmp_path) as broker:
+        yield broker
+    forget(IN_MEMORY)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[Broker]:
-    url = f"pacer+sqlite:///{tmp_path}/broker.sqlite"
-    broker = Broker(url, capabilities(url))
-    yield broker
-    broker.close()
+    with a_broker("file", tmp_path) as broker:
+        yield broker
 
 
 def test_at_least_once_keeps_a_dead_letter_until_there_is_a_queue_for_it(broker: Broker) -> None:
@@ -269,7 +272,7 @@ def test_a_file_of_another_release_is_refused(tmp_path: Path, file: Broker) -> N
         db.execute("PRAGMA user_version = 99")
     db.close()
 
-    with pytest.raises(BrokerError, match="has format 99, and this release of pacer-core reads format 1"):
+    with pytest.raises(BrokerError, match="has format 99, and this release of pacer-embedded reads format 1"):
         file.connect()
 
 
@@ -289,10 +292,11 @@ def test_a_database_of_something_else_is_refused_and_left_as_it_was(tmp_path: Pa
 FULL = """
 import resource, signal, sys
 from amqp.exceptions import RecoverableConnectionError
-from tests.contract.brokers import connect, count, declare, send
+from pacer_contract.broker import Broker, count, declare, send
+from pacer_embedded.plugin import FILE, FileOptions
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-channel = connect(sys.argv[1]).channel()
+channel = Broker(FILE, FileOptions(path=sys.argv[1])).channel()
 declare(channel)
 send(channel, "one")
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
@@ -309,7 +313,7 @@ assert count(channel) == 2
 
 
 def test_a_full_disk_is_an_error_of_the_connection_and_loses_nothing(file: Broker) -> None:
-    done = subprocess.run([sys.executable, "-c", FULL, file.url], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", FULL, file.options.path], capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
     inbox = Inbox(file.channel())
@@ -374,67 +378,6 @@ def test_many_threads_that_settle_never_stop_the_flow(broker: Broker) -> None:
         thread.join()
 
     assert count(channel) == 0
-
-
-def test_a_loop_on_the_connections_socket_misses_nothing(broker: Broker) -> None:
-    channel = broker.channel(prefetch=10)
-    declare(channel)
-    connection, finished = channel.connection, SimpleQueue[int | None]()
-    got: list[int] = []
-
-    def settle() -> None:
-        while (tag := finished.get()) is not None:
-            channel.ack_all([(tag, False)])
-
-    settler = threading.Thread(target=settle)
-    settler.start()
-    sender = threading.Thread(target=send, args=(broker.channel(), *range(1000)))
-    sender.start()
-
-    def handle(message: Any) -> None:
-        got.append(int(message.body))
-        finished.put(message.delivery_tag)
-
-    channel.basic_consume("q", callback=handle)
-    while len(got) < 1000:
-        if not connection.ready():
-            readable, _, _ = select.select([connection.sock], [], [], 20)
-            assert readable, f"nothing to read after {len(got)} messages"
-        assert connection.drain_ready(7) <= 7
-    finished.put(None)
-    for thread in (sender, settler):
-        thread.join()
-
-    assert got == list(range(1000))
-
-
-def test_the_connections_socket_tells_of_a_delay_that_is_over(broker: Broker) -> None:
-    channel = broker.channel()
-    declare(channel)
-    declare(channel, "later", x_message_ttl=150, x_dead_letter_exchange="", x_dead_letter_routing_key="q")
-    inbox = Inbox(channel)
-    connection = channel.connection
-    connection.drain_ready(10)
-
-    send(broker.channel(), "one", to="later")
-    while not inbox.messages:
-        assert connection.ready() or select.select([connection.sock], [], [], 20)[0]
-        connection.drain_ready(10)
-
-    assert inbox.bodies == ["one"]
-
-
-def test_many_acknowledgements_are_one(broker: Broker) -> None:
-    channel = broker.channel(prefetch=6)
-    declare(channel)
-    send(channel, *range(6))
-    Inbox(channel).wait(6)
-
-    channel.ack_all([(3, True), (5, False)])
-    channel.close()
-
-    other = broker.channel()
-    assert [get(other).body for _ in range(2)] == [b"3", b"5"]
 
 
 def test_no_thread_stays_behind(broker: Broker) -> None:

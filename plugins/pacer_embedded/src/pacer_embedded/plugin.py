@@ -12,28 +12,19 @@ from kombu import Connection
 
 from pacer_core import TransportType, hookimpl
 from pacer_embedded import register
-from pacer_embedded.capabilities import MEMORY, SQLITE
+from pacer_embedded.capabilities import MEMORY as NOTHING_KEPT
+from pacer_embedded.capabilities import SQLITE
 from pacer_embedded.options import FileOptions, MemoryOptions
+
+IN_MEMORY = "pacer+memory://main"
+"""The one broker in memory that a process has."""
 
 
 @hookimpl
 def pacer_transports() -> Iterator[TransportType]:
     """Give the embedded broker, in a file and in memory."""
-    yield TransportType(
-        protocols=("sqlite",),
-        options=FileOptions,
-        capabilities=SQLITE,
-        connect=_file,
-        address=_file_address,
-        key_file=lambda options: Path(f"{os.path.realpath(options.path)}.key"),
-    )
-    yield TransportType(
-        protocols=("memory",), options=MemoryOptions, capabilities=MEMORY, connect=_memory,
-        address=lambda *_: _IN_MEMORY,
-    )  # fmt: skip
-
-
-_IN_MEMORY = "pacer+memory://main"
+    yield FILE
+    yield MEMORY
 
 
 def _file(options: FileOptions, _: str) -> Any:
@@ -45,6 +36,31 @@ def _file_address(options: FileOptions, _: str) -> str:
     return f"pacer+sqlite:///{options.path}"
 
 
+def _key_file(options: FileOptions) -> Path:
+    return Path(f"{os.path.realpath(options.path)}.key")
+
+
 def _memory(_: MemoryOptions, __: str) -> Any:
     register()
-    return Connection(_IN_MEMORY)
+    return Connection(IN_MEMORY)
+
+
+def _memory_address(_: MemoryOptions, __: str) -> str:
+    return IN_MEMORY
+
+
+FILE = TransportType(
+    protocols=("sqlite",),
+    options=FileOptions,
+    capabilities=SQLITE,
+    connect=_file,
+    address=_file_address,
+    key_file=_key_file,
+)
+MEMORY = TransportType(
+    protocols=("memory",),
+    options=MemoryOptions,
+    capabilities=NOTHING_KEPT,
+    connect=_memory,
+    address=_memory_address,
+)

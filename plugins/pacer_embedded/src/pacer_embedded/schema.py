@@ -69,7 +69,7 @@ def prepare(db: sqlite3.Connection, label: str) -> None:
         raise BrokerError(f"{label} is an SQLite file of something else: name another file")
     if tables and version != VERSION:
         raise BrokerError(
-            f"{label} has format {version}, and this release of pacer-core reads format {VERSION}: "
+            f"{label} has format {version}, and this release of pacer-embedded reads format {VERSION}: "
             "empty its queues with the release that wrote it, then remove the file"
         )
     # NORMAL: a commit survives every death of a process. After a power cut the file is sound, but what was

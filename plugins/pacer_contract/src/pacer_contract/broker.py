@@ -1,50 +1,69 @@
+"""A broker for one test, and what tests do with brokers."""
+
 from __future__ import annotations
 
+import base64
+import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pytest
 from amqp import Message
-from kombu.connection import Connection
 
-from pacer_core import Capabilities
-from pacer_embedded import register
+from pacer_core import Capabilities, TransportType
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
-
-RABBITMQ = Capabilities(
-    survives_kill=True,
-    several_processes=True,
-    several_hosts=True,
-    delays=True,
-    priorities=True,
-)
+"""Seconds after which what has not happened does not happen."""
 
 
 class Broker:
-    """One broker for one test; what is opened through it is closed with it."""
+    """One empty broker for one test; what is opened through it is closed with it.
 
-    def __init__(self, url: str, capabilities: Capabilities) -> None:
-        self.url = url
-        self.capabilities = capabilities
+    Parameters
+    ----------
+    transport
+        The transport that is tested. Its ``connect`` is a function of a module: other processes call it too.
+    options
+        As the configuration would give them; they can be pickled.
+    protocol
+        Which of the transport's protocols is meant; by default its first.
+    """
+
+    def __init__(self, transport: TransportType, options: Any, protocol: str | None = None) -> None:
+        self.transport, self.options = transport, options
+        self.protocol = protocol or transport.protocols[0]
         self._open = ExitStack()
+
+    def __enter__(self) -> Broker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the transport says that it can do."""
+        return self.transport.capabilities
 
     def needs(self, *names: str) -> None:
         """Skip the test where the transport cannot do what it is about."""
         lacking = self.capabilities.lacking(*names)
         if lacking:
-            pytest.skip(f"{self.url.partition(':')[0]} has no {', '.join(lacking)}")
+            pytest.skip(f"{self.protocol} has no {', '.join(lacking)}")
 
     def connect(self, *, confirm: bool = True) -> Any:
         """Open a connection; with `confirm`, every publish waits for its confirm."""
-        return self._open.enter_context(connect(self.url, confirm=confirm))
+        connection = connect(self.transport.connect, self.options, self.protocol, confirm=confirm)
+        return self._open.enter_context(connection)
 
     def channel(self, connection: Any = None, *, prefetch: int = 0, confirm: bool = True) -> Any:
         """Open a channel that hands out bytes, on a connection of its own where none is given."""
@@ -55,10 +74,11 @@ class Broker:
         return channel
 
     def child(self, command: str, *arguments: object) -> subprocess.Popen[str]:
-        """Start another process: see `tests.contract.child`."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.contract.child", self.url, command, *map(str, arguments)],
-            cwd=ROOT,
+        """Start another process: see `pacer_contract.child`."""
+        which = base64.b64encode(pickle.dumps((self.transport.connect, self.options, self.protocol))).decode()
+        process = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "pacer_contract.child", which, command, *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -67,14 +87,16 @@ class Broker:
         return process
 
     def close(self) -> None:
+        """Close what was opened, and end what was started."""
         self._open.close()
 
 
-def connect(url: str, *, confirm: bool = True) -> Any:
+def connect(opener: Callable[[Any, str], Any] | None, options: Any, protocol: str, *, confirm: bool) -> Any:
     """Open a connection; it closes as a context manager."""
-    register()
-    kombu: Any = Connection  # it has no types
-    connection = kombu(url, transport_options={"confirm_publish": True} if confirm else {})
+    assert opener is not None, "the transport has no 'connect'"
+    connection = opener(options, protocol)
+    if confirm:
+        connection.transport_options = {**(connection.transport_options or {}), "confirm_publish": True}
     connection.connect()
     return connection
 
@@ -125,6 +147,7 @@ class Inbox:
 
     @property
     def bodies(self) -> list[str]:
+        """The bodies of what has come, as text."""
         return [message.body.decode() for message in self.messages]
 
 

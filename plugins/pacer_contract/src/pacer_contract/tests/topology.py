@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from amqp.exceptions import AccessRefused, ConsumerCancelled, NotFound, PreconditionFailed
 
-from tests.contract.brokers import Broker, Inbox, count, declare, drain, eventually, get, send, wait_for
+from pacer_contract.broker import Broker, Inbox, count, declare, drain, eventually, get, send, wait_for
 
 KEYS = ["", "a", "a.b", "a.b.c", "b", "b.a", "a..b", "a.b.a.b", "ab"]
 

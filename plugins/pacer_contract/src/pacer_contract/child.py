@@ -1,31 +1,35 @@
 """A process that consumes or publishes, for the tests that need more than one.
 
-    python -m tests.contract.child URL hold COUNT      lease COUNT messages of q, and wait to be killed
-    python -m tests.contract.child URL consume         acknowledge messages of q until none comes for a second
-    python -m tests.contract.child URL send BODY...    publish to q
-    python -m tests.contract.child URL move            publish what is in q to done, and acknowledge it
-    python -m tests.contract.child URL count           publish 0, 1, 2... to q, each said once it is confirmed
+    python -m pacer_contract.child WHICH hold COUNT      lease COUNT messages of q, and wait to be killed
+    python -m pacer_contract.child WHICH consume         acknowledge messages of q until a second without one
+    python -m pacer_contract.child WHICH send BODY...    publish to q
+    python -m pacer_contract.child WHICH move            publish what is in q to done, and acknowledge it
+    python -m pacer_contract.child WHICH count           publish 0, 1, 2... to q, saying what is confirmed
 
-Each writes what it does, one word a line.
+``WHICH`` is what `Broker.child` makes of its transport. Each writes what it does, one word a line.
 """
 
 from __future__ import annotations
 
+import base64
 import itertools
+import pickle
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.contract.brokers import Inbox, connect, drain, send
+from pacer_contract.broker import Inbox, connect, drain, send
 
 
 def say(word: str) -> None:
+    """Write a word."""
     sys.stdout.write(f"{word}\n")
     sys.stdout.flush()
 
 
 def hold(channel: Any, count: str) -> None:
+    """Take some messages, and keep them."""
     channel.basic_qos(0, int(count), False)
     Inbox(channel).wait(int(count))
     say("holding")
@@ -33,6 +37,7 @@ def hold(channel: Any, count: str) -> None:
 
 
 def consume(channel: Any) -> None:
+    """Acknowledge what comes."""
     channel.basic_qos(0, 5, False)
     quiet = False
 
@@ -51,12 +56,14 @@ def consume(channel: Any) -> None:
 
 
 def publish(channel: Any, *bodies: str) -> None:
+    """Publish when told to."""
     sys.stdin.readline()
     send(channel, *bodies)
     say("sent")
 
 
 def move(channel: Any) -> None:
+    """Publish what comes elsewhere."""
     sender = (
         channel.connection.client.clone().channel()
     )  # py-amqp hangs where a callback publishes on its own
@@ -75,14 +82,15 @@ def move(channel: Any) -> None:
 
 
 def count_on(channel: Any) -> None:
+    """Publish numbers until killed."""
     for number in itertools.count():
         send(channel, number)
         say(str(number))
 
 
 if __name__ == "__main__":
-    url, command, *arguments = sys.argv[1:]
-    with connect(url) as connection:
+    which, command, *arguments = sys.argv[1:]
+    with connect(*pickle.loads(base64.b64decode(which)), confirm=True) as connection:  # noqa: S301 - our parent's
         channel = connection.channel()
         channel.auto_decode = False
         commands: dict[str, Callable[..., None]] = {

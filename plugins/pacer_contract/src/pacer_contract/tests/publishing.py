@@ -6,7 +6,7 @@ import pytest
 from amqp import Message
 from amqp.exceptions import ChannelError, FrameSyntaxError, NotFound, PreconditionFailed
 
-from tests.contract.brokers import Broker, count, declare, eventually, send, wait_for
+from pacer_contract.broker import Broker, count, declare, eventually, send, wait_for
 
 
 def test_a_confirmed_message_is_there(broker: Broker) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 
-from tests.contract.brokers import Broker, Inbox, count, declare, drain, eventually, send, wait_for
+from pacer_contract.broker import Broker, Inbox, count, declare, drain, eventually, send, wait_for
 
 
 def say(process: subprocess.Popen[str], word: str = "go") -> None:

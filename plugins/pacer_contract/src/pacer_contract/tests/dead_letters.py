@@ -5,7 +5,7 @@ from typing import Any
 
 from amqp import Message
 
-from tests.contract.brokers import Broker, Inbox, count, declare, eventually, get, send
+from pacer_contract.broker import Broker, Inbox, count, declare, eventually, get, send
 
 
 def ladder(channel: Any, *, step: int = 200, **arguments: Any) -> None:

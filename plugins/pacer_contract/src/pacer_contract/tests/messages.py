@@ -9,7 +9,7 @@ import pytest
 from amqp import Message
 from amqp.exceptions import PreconditionFailed
 
-from tests.contract.brokers import Broker, Inbox, count, declare, drain, eventually, get, send, wait_for
+from pacer_contract.broker import Broker, Inbox, count, declare, drain, eventually, get, send, wait_for
 
 
 def test_messages_come_in_the_order_in_which_they_were_sent(broker: Broker) -> None:
