@@ -154,7 +154,11 @@ def types(session: nox.Session) -> None:
         ]
     # Where a plugin's packages begin; mypy's own configuration knows no glob.
     bases = ":".join(
-        [*(str(folder / "src") for folder in DISTRIBUTIONS[1:]), str(ROOT / "benchmarks/plugin")]
+        [
+            *(str(folder / "src") for folder in DISTRIBUTIONS[1:]),
+            str(ROOT / "benchmarks/plugin"),
+            str(ROOT / "tests/transports/pacer_folder/src"),
+        ]
     )
     session.run("mypy", *folders, env={"MYPYPATH": bases})
 

@@ -71,7 +71,7 @@ def _keys(
             cluster.check(document, entry.protocol, transport.capabilities)
             continue
         owners = " and ".join(sorted(name for name, one in transports.items() if key in keys_of(one)))
-        _pointless(document, (*entry.path, key), f"{owners} has it, and {entry.protocol!r} has not")
+        _pointless(document, (*entry.path, key), f"it is a key of {owners}, not of {entry.protocol}")
 
 
 def _pointless(document: Document, path: Path_, why: str) -> None:

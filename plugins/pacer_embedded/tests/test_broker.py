@@ -23,9 +23,7 @@ from amqp.exceptions import (
 
 from pacer_contract.broker import Broker, Inbox, count, declare, drain, eventually, get, send, wait_for
 from pacer_core import BrokerError
-from pacer_embedded import forget
-from pacer_embedded.options import FileOptions, MemoryOptions
-from pacer_embedded.plugin import FILE, IN_MEMORY, MEMORY
+from pacer_embedded import FILE, IN_MEMORY, MEMORY, FileOptions, MemoryOptions, forget
 from pacer_embedded.wakeup import Caller
 
 
@@ -293,7 +291,7 @@ FULL = """
 import resource, signal, sys
 from amqp.exceptions import RecoverableConnectionError
 from pacer_contract.broker import Broker, count, declare, send
-from pacer_embedded.plugin import FILE, FileOptions
+from pacer_embedded import FILE, FileOptions
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 channel = Broker(FILE, FileOptions(path=sys.argv[1])).channel()

@@ -7,9 +7,7 @@ import pytest
 
 from pacer_contract import Broker
 from pacer_contract.tests import *  # noqa: F403
-from pacer_embedded import forget
-from pacer_embedded.options import FileOptions, MemoryOptions
-from pacer_embedded.plugin import FILE, IN_MEMORY, MEMORY
+from pacer_embedded import FILE, IN_MEMORY, MEMORY, FileOptions, MemoryOptions, forget
 
 
 @pytest.fixture(params=["sqlite", "memory"])

@@ -13,7 +13,7 @@ from amqp import Message
 from amqp.exceptions import RecoverableConnectionError
 from kombu import Connection
 
-from pacer_core.transport import connection as connections
+from pacer_embedded import register
 from pacer_embedded.store import Place, Store
 from pacer_embedded.watch import Watch
 from tests.support import eventually
@@ -27,7 +27,7 @@ FAILURES: list[Exception] = [
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    connections.register()
+    register()
     return tmp_path / "broker.sqlite"
 
 

@@ -3,28 +3,24 @@
 ``pacer+sqlite:///FILE`` serves several processes of one machine: acknowledged messages are gone, those of a
 killed process come back within a fraction of a second, and nobody polls. ``pacer+memory://NAME`` is the same
 code on SQLite's memory, so that what tests see there holds for the file, and nearly all of it for RabbitMQ
-(`tests/contract` says what all three agree on).
+(`pacer_contract` says what all three agree on).
 
-`register` makes kombu know the URLs; `capabilities` tells what each can do.
+`FILE` and `MEMORY` are the two as PACER's transports; `register` makes kombu know the URLs without PACER.
 """
 
 from __future__ import annotations
 
-from kombu.transport import TRANSPORT_ALIASES
+from pacer_embedded.kinds import FILE, IN_MEMORY, MEMORY
+from pacer_embedded.options import FileOptions, MemoryOptions
+from pacer_embedded.urls import capabilities, forget, register
 
-from pacer_embedded.store import forget as _forget
-from pacer_embedded.urls import ALIAS, capabilities, place_of
-
-__all__ = ["ALIAS", "capabilities", "forget", "register"]
-
-
-def register() -> None:
-    """Make kombu know the URLs of the embedded broker; a second call does nothing."""
-    TRANSPORT_ALIASES[ALIAS] = "pacer_embedded.transport:Transport"
-
-
-def forget(url: str) -> None:
-    """Drop a broker in memory with all its messages; a file is left alone."""
-    place = place_of(url)
-    if place.path is None:
-        _forget(place)
+__all__ = [
+    "FILE",
+    "IN_MEMORY",
+    "MEMORY",
+    "FileOptions",
+    "MemoryOptions",
+    "capabilities",
+    "forget",
+    "register",
+]

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
-
-from kombu import Connection
 
 from pacer_core import TransportType, hookimpl
-from pacer_embedded import register
-from pacer_embedded.capabilities import MEMORY as NOTHING_KEPT
-from pacer_embedded.capabilities import SQLITE
-from pacer_embedded.options import FileOptions, MemoryOptions
-
-IN_MEMORY = "pacer+memory://main"
-"""The one broker in memory that a process has."""
+from pacer_embedded.kinds import FILE, MEMORY
 
 
 @hookimpl
@@ -25,42 +13,3 @@ def pacer_transports() -> Iterator[TransportType]:
     """Give the embedded broker, in a file and in memory."""
     yield FILE
     yield MEMORY
-
-
-def _file(options: FileOptions, _: str) -> Any:
-    register()
-    return Connection(f"pacer+sqlite:///{quote(options.path)}")
-
-
-def _file_address(options: FileOptions, _: str) -> str:
-    return f"pacer+sqlite:///{options.path}"
-
-
-def _key_file(options: FileOptions) -> Path:
-    return Path(f"{os.path.realpath(options.path)}.key")
-
-
-def _memory(_: MemoryOptions, __: str) -> Any:
-    register()
-    return Connection(IN_MEMORY)
-
-
-def _memory_address(_: MemoryOptions, __: str) -> str:
-    return IN_MEMORY
-
-
-FILE = TransportType(
-    protocols=("sqlite",),
-    options=FileOptions,
-    capabilities=SQLITE,
-    connect=_file,
-    address=_file_address,
-    key_file=_key_file,
-)
-MEMORY = TransportType(
-    protocols=("memory",),
-    options=MemoryOptions,
-    capabilities=NOTHING_KEPT,
-    connect=_memory,
-    address=_memory_address,
-)

@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 from urllib.parse import unquote
 
+from kombu.transport import TRANSPORT_ALIASES
+
 from pacer_core import BrokerError, Capabilities
 from pacer_embedded.capabilities import MEMORY, SQLITE
 from pacer_embedded.store import Place
+from pacer_embedded.store import forget as _forget
 
 ALIAS = "pacer"
 
@@ -39,3 +42,15 @@ def place_of(url: str) -> Place:
 def capabilities(url: str) -> Capabilities:
     """Give what the broker of a URL can do."""
     return MEMORY if place_of(url).path is None else SQLITE
+
+
+def register() -> None:
+    """Make kombu know the URLs of the embedded broker; a second call does nothing."""
+    TRANSPORT_ALIASES[ALIAS] = "pacer_embedded.transport:Transport"
+
+
+def forget(url: str) -> None:
+    """Drop a broker in memory with all its messages; a file is left alone."""
+    place = place_of(url)
+    if place.path is None:
+        _forget(place)
