@@ -75,7 +75,7 @@ MEANINGS = {
     Code.UNSET_VARIABLE: "`!env` names an environment variable that is not set",
     Code.UNREADABLE_FILE: "the file itself, or one that `!file` names, cannot be read",
     Code.PLUGIN: "two plugins, or the tasks of one consumer type, contradict each other",
-    Code.TRANSPORT: "what this kind of broker cannot do: an in-memory one, for instance, serves one process",
+    Code.TRANSPORT: "what this kind of broker cannot do: one in memory, for instance, serves one process",
     Code.UNUSED: "what has no effect: a queue that no consumer reads, a key that says nothing here",
 }
 COMMANDS = """\
@@ -120,6 +120,10 @@ def _of_plugins() -> Iterator[str]:
         for kind, names in info.registers.items()
         for name in names
     }
+    for transport in [model.AMQP, *dict.fromkeys(found.transports.values())]:
+        distribution = owner[("transports", transport.protocols[0])]
+        heading = f"brokers with protocol {', '.join(transport.protocols)}"
+        yield from _class(heading, transport.options, 2, None if transport is model.AMQP else distribution)
     for name, integration in sorted(found.integrations.items()):
         yield from _class(f"integrations: {name}", integration.options, 2, owner[("integrations", name)])
     for name, consumer in sorted(found.consumers.items()):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import pacer_core
+from pacer_core.plugins import load
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = sorted(file.parent for file in ROOT.glob("plugins/*/pyproject.toml"))
@@ -65,6 +66,14 @@ def test_the_core_never_names_a_plugin(plugin: Path) -> None:
     name = re.compile(plugin.name.replace("_", "[-_]"))
     naming = [file for file in (ROOT / "pacer_core").rglob("*") if file.suffix in {".py", ".json", ".yaml"}]
     assert [file.name for file in naming if name.search(file.read_text())] == []
+
+
+def test_the_core_names_no_protocol_of_a_plugin() -> None:
+    protocols = set(load().transports)
+    assert {"memory", "sqlite"} <= protocols
+    name = re.compile(rf"""["'`]({"|".join(protocols)})["'`]|sqlite|embedded""", re.IGNORECASE)
+    naming = [file for file in (ROOT / "pacer_core").rglob("*.py") if name.search(file.read_text())]
+    assert naming == []
 
 
 @every_plugin
