@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from pacer_core.config import Config, load
-from pacer_core.config.model import Broker
+from pacer_core.config.model import Broker, Recipient
 from pacer_core.model.messages import Outcome
 from pacer_core.model.routes import matches
 from pacer_core.model.secrets import Secret
@@ -83,6 +83,11 @@ def send(config: Config, body: bytes, key: str = "sample.new", **properties: Any
     headers = {"facility": "alba", "CC": ["elsewhere"]}
     with closing(Publisher(config.broker)) as publisher:
         publisher.publish([Outgoing("user-office", key, body, headers, properties)])
+
+
+def at(recipient: Recipient, **options: Any) -> Recipient:
+    """Give a recipient with other options of its transport."""
+    return evolve(recipient, options=evolve(recipient.options, **options))
 
 
 def bind(broker: Broker, queue: str = "mirror") -> None:
@@ -176,7 +181,7 @@ def test_a_recipient_without_a_queue_delays_its_own_copy_alone(configure: Any) -
 
 def test_a_recipient_that_is_away_costs_no_attempt(configure: Any) -> None:
     config = configure()
-    nowhere = evolve(config.recipients[0], port=1, password=Secret("hidden-word"))
+    nowhere = at(config.recipients[0], port=1, password=Secret("hidden-word"))
     config = evolve(config, recipients=(nowhere,))
     send(config, b'{"name": "a"}')
     seen: list[Any] = []
@@ -287,7 +292,7 @@ def test_a_message_for_two_recipients_goes_again_to_the_one_that_was_away_alone(
     with rabbitmq.vhost() as second:
         one = configure("forward")
         (away,) = one.recipients
-        other = evolve(away, name="other", v_host=second)
+        other = at(evolve(away, name="other"), v_host=second)
         bind(away)
         bind(other)
         routes = (*one.routes, evolve(one.routes[0], recipient="other"))
@@ -297,7 +302,7 @@ def test_a_message_for_two_recipients_goes_again_to_the_one_that_was_away_alone(
             send(one, body)
 
         seen: list[Any] = []
-        gone = evolve(both, recipients=(away, evolve(other, port=1)))
+        gone = evolve(both, recipients=(away, at(other, port=1)))
         assert Worker(gone, gone.consumers, observe=seen.append).run(once=True) == {Outcome.RETRIED: 5}
         assert {(delivery.done, delivery.pending) for delivery in seen} == {
             (("forward:away",), ("forward:other",))

@@ -10,9 +10,10 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from attrs import evolve
 
 from pacer_core.config import load
+from pacer_core.config.model import Amqp, Broker
+from pacer_core.config.sections import Port
 from pacer_core.model.errors import BrokerError
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Received, Subscription, Waker
@@ -124,7 +125,7 @@ def test_connections_have_heartbeats_although_kombu_leaves_them_out(lab: Lab) ->
         assert connection.get_heartbeat_interval() == 30
 
 
-def test_a_broker_that_does_not_answer_is_asked_once(lab: Lab) -> None:
+def test_a_broker_that_does_not_answer_is_asked_once() -> None:
     calls = 0
     with socket.create_server(("127.0.0.1", 0)) as server:
 
@@ -140,8 +141,7 @@ def test_a_broker_that_does_not_answer_is_asked_once(lab: Lab) -> None:
 
         listening = threading.Thread(target=hang_up, daemon=True)
         listening.start()
-        broker = load(lab.file).broker
-        broker = evolve(broker, options=evolve(broker.options, port=server.getsockname()[1]))
+        broker = Broker(options=Amqp(host="127.0.0.1", port=Port(server.getsockname()[1])))
         with pytest.raises(BrokerError, match="cannot connect"):
             connect(broker, "test")
         server.shutdown(socket.SHUT_RDWR)
