@@ -31,6 +31,7 @@ SECTION_CLASSES: dict[str, type | None] = {
     "exchanges": model.Exchange,
     "queues": model.Queue,
     "consumers": model.Consumer,
+    "services": model.Service,
     "integrations": None,  # its keys are names that the site chooses; the options are the plugins'
     "logging": model.Logging,
     "health": model.Health,
@@ -38,7 +39,7 @@ SECTION_CLASSES: dict[str, type | None] = {
     "processes": model.Processes,
     "plugins": model.PluginOptions,
 }
-REPEATED = ("exchanges", "queues", "consumers")
+REPEATED = ("exchanges", "queues", "consumers", "services")
 BY_NAME = """\
 A mapping from a name to the options of one outside system. The name is that of an integration type, or any
 other name beside `type`, which then says the integration type; consumers refer to the name."""
@@ -126,6 +127,9 @@ def _of_plugins() -> Iterator[str]:
         yield from _class(heading, transport.options, 2, None if transport is model.AMQP else distribution)
     for name, integration in sorted(found.integrations.items()):
         yield from _class(f"integrations: {name}", integration.options, 2, owner[("integrations", name)])
+    for name, service in sorted(found.services.items()):
+        if service.options is not None:
+            yield from _class(f"options of service {name}", service.options, 2, owner[("services", name)])
     for name, consumer in sorted(found.consumers.items()):
         distribution = owner[("consumers", name)]
         if consumer.options is not None:

@@ -12,6 +12,7 @@ from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
 from pacer_core.model.notification import SettledContext
 from pacer_core.model.transports import Capabilities, TransportType
+from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping, StoppingEvent
 
 __all__ = [
     "BadField",
@@ -27,13 +28,18 @@ __all__ = [
     "NotYet",
     "Outcome",
     "PacerError",
+    "Publication",
     "RefusedError",
     "Reject",
     "Retry",
     "Scalar",
     "Secret",
     "Seen",
+    "ServiceContext",
+    "ServiceType",
     "SettledContext",
+    "Stopping",
+    "StoppingEvent",
     "Task",
     "Text",
     "Texts",

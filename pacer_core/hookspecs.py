@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pacer_core.model.messages import Delivery, Envelope
     from pacer_core.model.notification import SettledContext
     from pacer_core.model.routes import Route
+    from pacer_core.model.services import ServiceType
     from pacer_core.model.transports import TransportType
 
 PROJECT = "pacer"
@@ -53,6 +54,11 @@ def pacer_log_handlers() -> Iterable[LogHandlerType]:  # type: ignore[empty-body
 @hookspec
 def pacer_transports() -> Iterable[TransportType]:  # type: ignore[empty-body]
     """At start-up: give the kinds of broker that this plugin can open. Each ``protocol`` has one plugin."""
+
+
+@hookspec
+def pacer_services() -> Iterable[ServiceType]:  # type: ignore[empty-body]
+    """At start-up: give processes that bring messages in from elsewhere, as ``services:`` may name them."""
 
 
 @hookspec

@@ -18,6 +18,7 @@ from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.errors import PluginError
 from pacer_core.model.integrations import IntegrationType, LogHandlerType
 from pacer_core.model.secrets import redact
+from pacer_core.model.services import ServiceType
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.model.transports import BROKER_KEYS, CORE_PROTOCOLS, TransportType
 from pacer_core.parsing.fields import unreadable
@@ -79,6 +80,7 @@ class Plugins:
     """What an interrupted upgrade has left behind; pip passes over it, and so do we."""
     listeners: Mapping[str, Callable[..., Any]]
     """The ``pacer_message_settled`` of each plugin that has one."""
+    services: Mapping[str, ServiceType] = field(factory=dict)
 
     @property
     def failed(self) -> tuple[PluginInfo, ...]:
@@ -151,6 +153,7 @@ class _Loader:
         log_handlers = self._collect("log handlers", "pacer_log_handlers", LogHandlerType)
         self._register("core", "transports", CORE_PROTOCOLS)
         transports = self._transports()
+        services = self._collect("services", "pacer_services", ServiceType)
         commands = self._commands()
         more = {name: self._more_tasks(consumer) for name, consumer in consumers.items()}
         # A plugin may have broken after it had registered the first of these.
@@ -185,6 +188,7 @@ class _Loader:
                 for name, info in self.infos.items()
                 if "pacer_message_settled" in info.registers.get("hooks", ())
             },
+            services={name: one for name, one in services.items() if ("services", name) in working},
         )
 
     def _import(self) -> None:

@@ -1,7 +1,10 @@
-"""What a plugin author tests with: one message through a consumer type, without a broker."""
+"""What a plugin author tests with: a message through a consumer type, or a service, without a broker."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +16,7 @@ from pacer_core.model.errors import Signal
 from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.messages import Clients, Context, Delivery, Envelope
 from pacer_core.model.notification import Publish, SettledContext
+from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping
 from pacer_core.parsing.plugin import pacer_parse_message
 from pacer_core.pipeline.processing import Pipeline
 from pacer_core.pipeline.task_order import in_order
@@ -154,3 +158,113 @@ def _task_options(tasks: tuple[Task, ...], given: Mapping[str, Any]) -> dict[str
 
 def _defaults(options: type | None) -> Any:
     return None if options is None else options()
+
+
+class FakeService(ServiceContext):
+    """What a service sees, without a broker: notes what it does, and confirms what it publishes.
+
+    Parameters
+    ----------
+    type_
+        The service type that is tested.
+    options
+        An instance of its options class; by default the class's own defaults.
+    folder
+        The service's folder; it is made.
+    broker
+        Stands for the broker: called with each message before it is confirmed. It may wait, or raise what
+        `ServiceContext.publish` raises: `pacer_core.RefusedError` for instance.
+    """
+
+    def __init__(
+        self,
+        type_: ServiceType,
+        options: Any = None,
+        *,
+        folder: Path,
+        broker: Callable[[Publication], object] = lambda _: None,
+        instance: int = 1,
+        instances: int = 1,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.type = type_
+        self.published: list[Publication] = []
+        """What has been confirmed, in this order."""
+        self.counted = Counter[str]()
+        self.troubles: list[str] = []
+        """What it said in health, ``""`` among it."""
+        self.is_ready = False
+        self._broker = broker
+        self._asked_to_stop = threading.Event()
+        super().__init__(
+            type_.name,
+            _defaults(type_.options) if options is None else options,
+            folder=folder,
+            stopping=self._asked_to_stop,
+            publish=self._confirm,
+            ready=self._be_ready,
+            trouble=self.troubles.append,
+            count=self._add,
+            instance=instance,
+            instances=instances,
+        )
+
+    def stop(self) -> None:
+        """Tell the service to end."""
+        self._asked_to_stop.set()
+
+    def run(self, until: Callable[[], object], seconds: float = 30.0) -> None:
+        """Run the service in a thread until something is true, then stop it, and wait for its end.
+
+        Raises
+        ------
+        AssertionError
+            Where it is not true in time, or the service does not end, or ends before.
+        """
+        failure: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                self.type.run(self)
+            except Stopping as error:
+                failure.extend([] if self._asked_to_stop.is_set() else [error])
+            except BaseException as error:  # raised again in the test's thread
+                failure.append(error)
+
+        thread = threading.Thread(target=work, name=f"service {self.name}", daemon=True)
+        deadline = time.monotonic() + seconds
+        thread.start()
+        try:
+            while not until() and not failure:
+                _hold(thread.is_alive() or failure or until(), f"service {self.name!r} has ended before")
+                _hold(time.monotonic() < deadline, f"not true within {seconds:g} s")
+                time.sleep(0.005)
+        finally:
+            self.stop()
+            thread.join(seconds)
+        for error in failure:
+            raise error
+        _hold(not thread.is_alive(), f"service {self.name!r} does not end when it is told to")
+
+    def _confirm(self, publication: Publication) -> None:
+        allowed = () if self.type.publishes is None else tuple(self.type.publishes(self.options))
+        _hold(
+            self.type.publishes is None or publication.to in allowed,
+            f"{publication.to!r} is not among what publishes= names: {', '.join(allowed)}",
+        )
+        wrong = [name for name in publication.headers if name.lower().startswith("x-pacer-")]
+        _hold(not wrong, f"names that begin with x-pacer- are PACER's own: {', '.join(wrong)}")
+        self._broker(publication)
+        self.published.append(publication)
+
+    def _be_ready(self) -> None:
+        self.is_ready = True
+
+    def _add(self, what: str, number: int) -> None:
+        _hold(what in self.type.counts, f"{what!r} is not among the type's counts=")
+        self.counted[what] += number
+
+
+def _hold(true: object, otherwise: str) -> None:
+    if not true:
+        raise AssertionError(otherwise)

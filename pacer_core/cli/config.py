@@ -14,7 +14,7 @@ from pacer_core.cli.console import echo
 from pacer_core.cli.options import config_option
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
-from pacer_core.config.model import ConsumerPlan
+from pacer_core.config.model import Config, ConsumerPlan, ServicePlan
 from pacer_core.model.secrets import screen
 from pacer_core.model.wording import counted
 
@@ -47,17 +47,30 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
         if found is None:
             echo(counted(errors, "error"))
         else:
-            names = ", ".join(plan.name for plan in found.consumers)
-            echo(
-                f"{file} is fine: "
-                + screen(f"{counted(len(found.consumers), 'consumer')} ({names}) at {found.broker}")
-            )
+            echo(f"{file} is fine: {screen(_whole(found))}")
             for line in (line for plan in found.consumers for line in _tell(plan)):
                 echo(screen(line))
             for plan in found.disabled:
                 gathers = ", ".join(plan.config.queues)
                 echo(screen(f"{plan.name} is switched off: messages gather in {gathers}"))
+            for service in found.services:
+                echo(screen(_served(service)))
     ctx.exit(0 if found is not None else 1)
+
+
+def _whole(config: Config) -> str:
+    """Say what the configuration has."""
+    consumers, services = ([one.name for one in some] for some in (config.consumers, config.services))
+    parts = [f"{counted(len(consumers), 'consumer')} ({', '.join(consumers)})"] if consumers else []
+    parts += [f"{counted(len(services), 'service')} ({', '.join(services)})"] if services else []
+    return f"{' and '.join(parts) or 'nothing is switched on'} at {config.broker}"
+
+
+def _served(plan: ServicePlan) -> str:
+    """Say what a service is."""
+    processes = plan.config.instances
+    where = f" publishes to {', '.join(plan.destinations)}" if plan.destinations else ""
+    return f"{plan.name} ({plan.type.name}, {counted(processes, 'process', 'processes')}){where}"
 
 
 def _tell(plan: ConsumerPlan) -> Iterator[str]:

@@ -12,7 +12,7 @@ from attrs import evolve
 from pacer_core.cli.console import echo
 from pacer_core.cli.options import config_option
 from pacer_core.config import load
-from pacer_core.config.model import ConsumerPlan
+from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.model.messages import Outcome
 from pacer_core.observe import logs
 from pacer_core.transport.signing import signer_for, weaknesses
@@ -40,6 +40,8 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
     With --once everything runs in this one process, and the exit code says how it went: 0 where every
     message was handled, 1 where some are in a dead queue, 2 where some wait for a retry. With --wait these
     are handled as well, as soon as they are due: in the end, the retry queues of the virtual host are empty.
+
+    With --once and --inline services do not run: each is a process of its own, and has no end.
     """
     if wait and not once:
         raise click.UsageError("--wait goes with --once: without it, PACER waits anyhow")
@@ -49,6 +51,8 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
     _warn(config.consumers)
     for one in weaknesses(signer_for(config)):
         log.warning("%s: %s", one.detail, one.advice)
+    if once or inline:
+        _leave_out_services(config)
     if not once:
         ctx.exit(supervisor.run(config, inline=inline))
     worker = Worker(config, config.consumers, inline=inline)
@@ -58,6 +62,14 @@ def run(ctx: click.Context, file: Path, once: bool, wait: bool, inline: bool) ->
     aside = f", {worker.aside} set aside" if worker.aside else ""
     echo(f"{acked} done, {dead} dead, {delayed} waiting for a retry{aside}")
     ctx.exit(1 if dead or worker.aside else 2 if delayed else 0)
+
+
+def _leave_out_services(config: Config) -> None:
+    """Say which services do not run: each is a process of its own, and none knows when it has done all."""
+    if names := ", ".join(one.name for one in config.services):
+        log.warning("services do not run with --once or --inline: left out %s", names)
+    if not config.consumers:
+        raise click.UsageError(f"{config.file} has no consumers: there is nothing to do without its services")
 
 
 def _warn(plans: Iterable[ConsumerPlan]) -> None:

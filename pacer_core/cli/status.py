@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pacer_core.observe.health import Asked
 
 _VERSION = 1
-_WELL = ("reading", "stand-by")
+_WELL = ("reading", "stand-by", "running")
 _MOST_LOOKED_AT = 20_000  # about a second; `pacer waiting list` looks at more
 
 
@@ -208,7 +208,7 @@ def _show_workers(console: Console, config: Config, asked: Asked | None) -> None
     console.print(
         Text.assemble(
             ("runs", "green"),
-            f"  PACER {clean(asked.version)}, process {asked.pid}, {counted(len(asked.workers), 'worker')}",
+            f"  PACER {clean(asked.version)}, process {asked.pid}, {_how_many(asked)}",
         )
     )
     console.print()
@@ -231,12 +231,22 @@ def _show_workers(console: Console, config: Config, asked: Asked | None) -> None
     for worker in asked.workers:
         if worker.trouble:
             console.print(Text(f"\n{clean(worker.name)}: {clean(worker.trouble)}", style="red"))
+    for one in asked.workers:
+        if one.kind == "service":
+            said = f"{clean(one.name)} has published {counted(one.published, 'message')}"
+            console.print(Text(f"\n{said}"))
     for key in (key for worker in asked.workers for key in worker.keys):
         verb = "waits" if key.waiting == 1 else "wait"
         waiting = f"{counted(key.waiting, 'message')} {verb} for one before"
         console.print(Text(f"\n{waiting} of {clean(key.space)} {clean(key.key)}"))
     for advice in asked.advice:
         console.print(Text(f"\n{clean(advice)}", style="yellow"))
+
+
+def _how_many(asked: Asked) -> str:
+    """Say how many processes there are of each kind."""
+    kinds = Counter(one.kind for one in asked.workers)
+    return ", ".join(counted(number, kind) for kind, number in kinds.items()) or "no worker"
 
 
 def _nobody(config: Config) -> str:

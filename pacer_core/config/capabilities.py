@@ -86,4 +86,6 @@ def _needs(document: Document) -> Iterator[Need]:
         workers = consumer.get("workers", 1)
         if isinstance(workers, int) and workers > 1:
             yield Need((*path, "workers"), "several_processes", f"it asks for {workers} processes")
+    for path, _ in entries(document, "services"):
+        yield Need(path, "several_processes", "a service is a process of its own")
     yield Need(("brokers", "main", "protocol"), "delays", "retries wait at the broker")

@@ -32,6 +32,7 @@ from pacer_core.config.problems import Code, ConfigError, Problem
 from pacer_core.config.reading import read
 from pacer_core.config.references import check_references, type_and_instance
 from pacer_core.config.sections import structure
+from pacer_core.config.services import services
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.routes import Route
 from pacer_core.model.secrets import Secret
@@ -47,6 +48,7 @@ SECTIONS = (
     "exchanges",
     "queues",
     "consumers",
+    "services",
     "integrations",
     "logging",
     "health",
@@ -120,7 +122,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
     """Structure every section; where an entry cannot be, its problems are noted and it is left out."""
     if "brokers" not in document.data:
         document.report((), "'brokers' is missing: it says where messages come from", Code.MISSING)
-    if not document.data.get("consumers"):
+    if not document.data.get("consumers") and not document.data.get("services"):
         document.report(("consumers",), "'consumers' is missing: nothing would be read", Code.MISSING)
     broker, recipients = structured_brokers(document, plugins)
     exchanges = tuple(one for _, _, one in _list(document, "exchanges", Exchange) if one is not None)
@@ -132,6 +134,11 @@ def _build(document: Document, plugins: Plugins) -> Config:
         _plan(document, plugins, path, item, consumer, integrations, types)
         for path, item, consumer in consumers
     ]
+    to = [
+        *(one.name or one.type for _, _, one in consumers if one is not None),
+        *(one.name for one in queues),
+    ]
+    served = services(document, plugins, to)
     logging, log_handlers = _logging(document, plugins)
     return Config(
         file=document.file,
@@ -153,6 +160,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
         processes=_section(document, "processes", Processes) or Processes(),
         route_message=plugins.route_message,
         listeners=plugins.listeners,
+        services=tuple(one for one in served if one.config.enabled),
         sources=document.sources,
     )
 

@@ -15,7 +15,7 @@ from pacer_core.plugins import Plugins
 
 def check_references(document: Document, plugins: Plugins) -> None:
     """Note every name that is unknown, given twice, or unused."""
-    for section in ("exchanges", "queues", "consumers"):
+    for section in ("exchanges", "queues", "consumers", "services"):
         _unique(document, section)
     _queues(document)
     _readers(document)
@@ -77,6 +77,7 @@ def _queues(document: Document) -> None:
         if isinstance(name, str)
     }
     names = _names(document, "queues")
+    read.update(_texts([item.get("options") for _, item in entries(document, "services")]))
     for path, queue in entries(document, "queues"):
         exchange, name = queue.get("exchange"), name_of(queue)
         if isinstance(exchange, str) and exchange not in exchanges:
@@ -104,6 +105,14 @@ def _queues(document: Document) -> None:
             document.report(
                 (*path, "name"), f"no consumer reads queue {name!r}", Code.UNUSED, severity="warning"
             )
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Give every text in the options of services: some are queues, which somebody reads elsewhere."""
+    if isinstance(data, str):
+        yield data
+    for one in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from _texts(one)
 
 
 def _taken(name: str, names: list[str]) -> str | None:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from attrs import asdict, field, frozen
 
-from pacer_core.config.model import Config, ConsumerPlan
+from pacer_core.config.model import Config, ConsumerPlan, ServicePlan
 from pacer_core.model.escapes import escaped
 from pacer_core.model.messages import IGNORED, Delivery, Outcome
 from pacer_core.model.private_files import make_folder, private
@@ -52,6 +52,10 @@ class State(IntEnum):
     STOPPING = 5
     REFUSED = 6
     """The broker refuses what it needs: a queue that does not exist, for instance. It tries again."""
+    RUNNING = 7
+    """A service does what it is there for."""
+    HINDERED = 8
+    """A service cannot: something on its own side is not as it should be."""
 
 
 @frozen
@@ -69,6 +73,8 @@ class Shape:
     """By consumer, what its tasks count themselves."""
     queues: tuple[str, ...] = ()
     """The queues that it reads."""
+    services: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    """By service, what it counts itself."""
 
     def series(self) -> Iterable[Series]:
         """Name every number, in its order."""
@@ -83,6 +89,8 @@ class Shape:
         yield from (("lost", plugin) for plugin in self.listeners)
         yield from (("counted", consumer, what) for consumer, names in self.counts.items() for what in names)
         yield from ((what, queue) for what in ("held", "state_dropped") for queue in self.queues)
+        yield from (("published", service) for service in self.services)
+        yield from (("served", service, what) for service, names in self.services.items() for what in names)
         yield from (("in_hand",), ("state",), ("aside",))
 
 
@@ -103,6 +111,11 @@ def shape(config: Config, plans: Sequence[ConsumerPlan]) -> Shape:
         {plan.name: _counts(plan) for plan in plans},
         tuple(dict.fromkeys(queue for plan in plans for queue in plan.config.queues)),
     )
+
+
+def service_shape(plan: ServicePlan) -> Shape:
+    """Say what a process of a service counts."""
+    return Shape({}, (), (), services={plan.name: plan.type.counts})
 
 
 def _counts(plan: ConsumerPlan) -> tuple[str, ...]:
@@ -209,6 +222,22 @@ class Board:
         """Count a message that claims to be a copy of PACER's, and is handled as new."""
         with self._lock:
             self._numbers[self._at["state_dropped", queue]] += 1
+
+    def published(self, service: str) -> None:
+        """Count a message of a service that the broker has confirmed."""
+        with self._lock:
+            self._numbers[self._at["published", service]] += 1
+
+    def served(self, service: str, what: str, number: int) -> None:
+        """Count what a service counts itself.
+
+        Raises
+        ------
+        KeyError
+            Where its type does not say that it counts that.
+        """
+        with self._lock:
+            self._numbers[self._at["served", service, what]] += number
 
     def state(self, state: State, trouble: str = "") -> None:
         """Say what the worker is doing, and why it does nothing where that is so."""
@@ -319,6 +348,7 @@ def _read(data: bytes) -> Snapshot:
         tuple(names["listeners"]),
         {consumer: tuple(counts) for consumer, counts in names["counts"].items()},
         tuple(names.get("queues", ())),
+        {service: tuple(counts) for service, counts in names.get("services", {}).items()},
     )
     series = list(shape.series())
     start = len(_head(shape))

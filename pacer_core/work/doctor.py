@@ -13,7 +13,7 @@ from pathlib import Path
 
 from attrs import define, frozen
 
-from pacer_core.config.model import Broker, Config, ConsumerPlan, Integration
+from pacer_core.config.model import Broker, Config, ConsumerPlan, Integration, ServicePlan
 from pacer_core.config.places import places, unwritable
 from pacer_core.model.errors import BrokerError, PacerError
 from pacer_core.model.integrations import Use
@@ -33,8 +33,8 @@ class Finding:
     Attributes
     ----------
     kind, name
-        A ``broker``, an ``integration``, a ``place`` on disk or a ``consumer`` whose options leave
-        something to be warned of, and what the configuration calls it.
+        A ``broker``, an ``integration``, a ``service``, a ``place`` on disk or a ``consumer`` whose options
+        leave something to be warned of, and what the configuration calls it.
     about
         Its address, or its type.
     users
@@ -92,7 +92,7 @@ def diagnose(config: Config, seconds: float) -> list[Finding]:
 
 
 def _checks(config: Config) -> Iterator[_Check]:
-    everybody = tuple(plan.name for plan in config.consumers)
+    everybody = (*(plan.name for plan in config.consumers), *(one.name for one in config.services))
     for key, place in places(config):
         yield _place(key, place, everybody)
     yield _broker("main", config.broker, everybody, partial(examine_main, config))
@@ -111,6 +111,8 @@ def _checks(config: Config) -> Iterator[_Check]:
     for plan in config.consumers:
         if plan.warnings:
             yield _consumer(plan)
+    for service in config.services:
+        yield _service(config.file, service)
 
 
 def _place(key: str, place: Path, users: tuple[str, ...]) -> _Check:
@@ -182,6 +184,28 @@ def _integration(file: str, integration: Integration, uses: list[Use]) -> _Check
 
     users = tuple(one.consumer for one in uses)
     return _Check("integration", integration.name, integration.type.name, users, run, away)
+
+
+def _service(file: str, plan: ServicePlan) -> _Check:
+    where = f"services: {plan.name} in {file}"
+
+    def run() -> tuple[str, list[Trouble], list[Trouble]]:
+        if plan.type.check is None:
+            return "its type has nothing to check", [], []
+        try:
+            seen = list(plan.type.check(plan.options))
+        except Exception as error:
+            detail = str(error) if isinstance(error, PacerError) else f"{type(error).__name__}: {error}"
+            return "", [Trouble(detail, f"look at {where}")], []
+        well = [one.detail for one in seen if not one.advice]
+        return (
+            "; ".join(well),
+            [Trouble(one.detail, f"{one.advice} ({where})") for one in seen if one.advice],
+            [],
+        )
+
+    late = f"look whether what it names in {where} answers"
+    return _Check("service", plan.name, plan.type.name, (), run, late)
 
 
 def _is_away(integration: Integration, error: Exception) -> bool:

@@ -1,4 +1,6 @@
-"""All processes: one per key space, ``workers`` per consumer without keys; what dies is started again.
+"""All processes: one per key space, ``workers`` per consumer without keys, ``instances`` per service.
+
+What dies is started again.
 
 The supervisor ends when it is told to, and for nothing else: what it cannot do now (a full disk, no more
 processes) it tries again, and says so in health.
@@ -13,7 +15,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -25,11 +26,11 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field, frozen
 
 from pacer_core.config import check, load
-from pacer_core.config.model import Config, ConsumerPlan
+from pacer_core.config.model import Config, ConsumerPlan, ServicePlan
 from pacer_core.model.errors import BrokerError, PermissionRefusedError
 from pacer_core.model.secrets import redact
 from pacer_core.observe import logs
-from pacer_core.observe.metrics import look, provide, shape
+from pacer_core.observe.metrics import Shape, look, provide, service_shape, shape
 from pacer_core.pipeline import spans
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Waker
@@ -37,9 +38,11 @@ from pacer_core.transport.delivery_limits import limits, warnings
 from pacer_core.transport.signing import signer_for
 from pacer_core.transport.topology import declare
 from pacer_core.work.crashes import Counts, allocate, empty, late, leaving
+from pacer_core.work.orphans import stop_with_parent
 from pacer_core.work.os_signals import Stopped, deaf, signals
+from pacer_core.work.service import serve
 from pacer_core.work.state_folder import leftovers, occupy
-from pacer_core.work.worker import EX_STUCK, CrashFiles, Worker, end_damaged
+from pacer_core.work.worker import EX_STUCK, CrashFiles, Worker
 
 if TYPE_CHECKING:
     from pacer_core.observe.health import Roster
@@ -53,19 +56,31 @@ _MARGIN = 10.0  # beyond shutdownGrace and taskTimeout, before a worker that doe
 _AGAIN = (0.5, 1.0, 2.0)  # seconds before what the system refused is tried again; the last repeats
 _SAID_AGAIN = 30  # refusals after which the log has the same line again
 _LOOK = 2.0  # seconds between looks whether the configuration's files have changed
-_ORPHANED = 2.0  # seconds after which a supervisor that has ended is no longer its worker's parent
 
 
 @frozen
 class Share:
-    """What one process works on: consumers by name."""
+    """What one process works on: consumers by name, or an instance of a service."""
 
     name: str
-    consumers: tuple[str, ...]
+    consumers: tuple[str, ...] = ()
+    service: str = ""
+    instance: int = 1
+
+    @property
+    def kind(self) -> str:
+        """A ``worker`` or a ``service``."""
+        return "service" if self.service else "worker"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name.removeprefix(f'{self.kind}:')}"
 
 
-def shares(plans: Sequence[ConsumerPlan]) -> Iterator[Share]:
-    """Say which processes there are: one for all consumers of a key space, ``workers`` for each other one."""
+def shares(plans: Sequence[ConsumerPlan], services: Sequence[ServicePlan] = ()) -> Iterator[Share]:
+    """Say which processes there are.
+
+    One for all consumers of a key space, ``workers`` for each other one, and ``instances`` for each service.
+    """
     spaces: dict[str, list[str]] = {}
     for plan in plans:
         key = plan.pipeline.type.key
@@ -76,6 +91,9 @@ def shares(plans: Sequence[ConsumerPlan]) -> Iterator[Share]:
                 yield Share(f"{plan.name}-{number + 1}", (plan.name,))
     for space, names in spaces.items():
         yield Share(f"key:{space}", tuple(names))
+    for one in services:
+        for number in range(1, one.config.instances + 1):
+            yield Share(f"service:{one.name}-{number}", service=one.name, instance=number)
 
 
 def run(config: Config, *, inline: bool = False) -> int:
@@ -179,12 +197,13 @@ class _Supervisor:
         self._counts = Counts(folder / "crashes.json")
         self._left = list(leftovers(folder, self._place))
         self._children = [
-            _Child(share, self._files(number)) for number, share in enumerate(shares(config.consumers))
+            _Child(share, self._files(number))
+            for number, share in enumerate(shares(config.consumers, config.services))
         ]
         for child in self._children:
             with contextlib.suppress(OSError):  # a read-only disk is said where it hinders
                 child.files.board.unlink(missing_ok=True)
-            roster.add(child.share.name, partial(look, child.files.board))
+            roster.add(child.share.name, partial(look, child.files.board), child.share.kind)
         self._stopped, self._waker = Stopped(), Waker()
         self._asked_to_reload = False
         self._next: Config | None = None
@@ -241,7 +260,7 @@ class _Supervisor:
             child.due = time.monotonic() + delay
             self._roster.note(child.share.name, f"cannot be started: {redact(why)}")
             if child.refused != why or child.refusals % _SAID_AGAIN == 0:
-                log.error("worker %s cannot be started: %s; it is tried again", child.share.name, redact(why))
+                log.error("%s cannot be started: %s; it is tried again", child.share, redact(why))
             child.refused = why
 
     def _look_after(self, child: _Child) -> None:
@@ -268,7 +287,7 @@ class _Supervisor:
         child.deaths = 0 if now - child.started > _QUIET else child.deaths + 1
         delay = RESTART[min(max(child.deaths - 1, 0), len(RESTART) - 1)]
         child.due = now + delay
-        log.error("worker %s ended with code %s; again in %g s", child.share.name, code, delay)
+        log.error("%s ended with code %s; again in %g s", child.share, code, delay)
 
     def _count(self, child: _Child) -> None:
         """Count what died with it, once and before anything is started, and leave its notes empty."""
@@ -282,11 +301,10 @@ class _Supervisor:
             empty(child.files.notes)
 
     def _start(self, child: _Child) -> None:
-        plans = [plan for plan in self._config.consumers if plan.name in child.share.consumers]
         allocate(child.files.notes)
-        provide(shape(self._config, plans), child.files.board)
+        provide(self._shape(child.share), child.files.board)
         process = self._context.Process(
-            target=_work,
+            target=_serve if child.share.service else _work,
             args=(self._config.file, self._config.sources, child.share, child.files),
             name=child.share.name,
         )
@@ -294,7 +312,15 @@ class _Supervisor:
         child.process, child.started, child.refusals, child.refused = process, time.monotonic(), 0, ""
         self._roster.note(child.share.name, "")
         self._roster.started(child.share.name, process.pid)
-        log.info("worker %s started with process id %s", child.share.name, process.pid)
+        log.info("%s started with process id %s", child.share, process.pid)
+
+    def _shape(self, share: Share) -> Shape:
+        """Say what a process counts."""
+        for plan in self._config.services:
+            if plan.name == share.service:
+                return service_shape(plan)
+        plans = [plan for plan in self._config.consumers if plan.name in share.consumers]
+        return shape(self._config, plans)
 
     def _see_off(self, child: _Child, now: float) -> None:
         """End a worker from outside that wanted to end and does not: a thread of a library's may hold it."""
@@ -305,7 +331,7 @@ class _Supervisor:
         grace = self._config.processes.shutdown_grace.total_seconds()
         over = now - child.leaving - grace
         if over > _MARGIN:
-            log.error("worker %s does not end; killed", child.share.name)
+            log.error("%s does not end; killed", child.share)
             child.killed = True
             child.process.kill()
         elif over > 0:
@@ -406,7 +432,7 @@ def _work(file: str, sources: Mapping[str, str], share: Share, files: CrashFiles
     plans = [plan for plan in config.consumers if plan.name in share.consumers]
     worker = Worker(config, plans, crash_files=files)
     gc.freeze()  # what is loaded stays; to look through it again and again takes 25 ms each time
-    _stop_with_parent(worker)
+    stop_with_parent(worker.stop)
     with signals(worker.stop):
         try:
             worker.run()
@@ -416,20 +442,10 @@ def _work(file: str, sources: Mapping[str, str], share: Share, files: CrashFiles
     sys.exit(worker.exit_code)
 
 
-def _stop_with_parent(worker: Worker) -> None:
-    """End soon after the supervisor, however it ended: nobody would restart or stop this process any more."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            wait([parent.sentinel])
-            # A process that dies closes its descriptors a moment before its children are another's.
-            until = time.monotonic() + _ORPHANED
-            while os.getppid() == parent.pid:
-                if time.monotonic() > until:  # what ended is the descriptor alone
-                    end_damaged()
-                time.sleep(0.02)
-            log.error("the supervisor is gone; stopping")
-            worker.stop("the supervisor's end")
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
+def _serve(file: str, sources: Mapping[str, str], share: Share, files: CrashFiles) -> None:
+    """Be a process of a service, with the files as the supervisor has read and checked them."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    config = load(Path(file), sources)
+    logs.set_up_run(config.logging, config.log_handlers)
+    (plan,) = (one for one in config.services if one.name == share.service)
+    sys.exit(serve(config, plan, share.instance, files))

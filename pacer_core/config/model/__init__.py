@@ -11,6 +11,7 @@ from pacer_core.config.model.consumers import Consumer, NotYetPolicy, Retries
 from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, Tracing
 from pacer_core.config.model.processes import PluginOptions, Processes
 from pacer_core.config.model.queues import Exchange, Queue, QueuePolicy
+from pacer_core.config.model.services import Service, ServicePlan
 
 __all__ = [
     "AMQP",
@@ -37,6 +38,8 @@ __all__ = [
     "QueuePolicy",
     "Recipient",
     "Retries",
+    "Service",
+    "ServicePlan",
     "Tls",
     "Tracing",
 ]

@@ -16,6 +16,7 @@ from pacer_core.config.model.consumers import Consumer
 from pacer_core.config.model.observability import Health, Logging, Tracing
 from pacer_core.config.model.processes import Processes
 from pacer_core.config.model.queues import Exchange, Queue
+from pacer_core.config.model.services import ServicePlan
 from pacer_core.model.integrations import Seen
 from pacer_core.model.routes import Route
 from pacer_core.pipeline.processing import Pipeline
@@ -111,6 +112,8 @@ class Config:
     log_handlers: tuple[LogHandler, ...] = ()
     disabled: tuple[ConsumerPlan, ...] = ()
     """The consumers that are switched off: their queues go on gathering messages."""
+    services: tuple[ServicePlan, ...] = ()
+    """The enabled ones."""
     sources: Mapping[str, str] = field(factory=dict, repr=False)
     """By path, the text of every file that was read for it, secrets among them."""
 

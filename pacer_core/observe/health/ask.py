@@ -28,8 +28,10 @@ class AskedKey:
 class AskedWorker:
     """One worker: its process, what it is doing, and what it holds.
 
-    ``state`` is ``starting``, ``disconnected`` (from the broker), ``reading``, ``stand-by``, ``paused``
-    (what it needs is away), ``refused`` (by the broker: ``trouble`` says what), ``stopping`` or ``down``.
+    ``kind`` is ``worker`` or ``service``. ``state`` is ``starting``, ``disconnected`` (from the broker),
+    ``reading``, ``stand-by``, ``paused`` (what it needs is away), ``refused`` (by the broker: ``trouble``
+    says what), ``stopping`` or ``down``; of a service ``running``, or ``hindered`` by something on its own
+    side.
     ``open_breakers`` names the integrations that are away for it.
     """
 
@@ -45,6 +47,9 @@ class AskedWorker:
     keys: tuple[AskedKey, ...]
     queues: Mapping[str, int]
     """By queue, how many of its messages it holds."""
+    kind: str = "worker"
+    published: int = 0
+    """Of a service: how many messages the broker has confirmed."""
 
 
 @frozen

@@ -50,6 +50,7 @@ class _All(Collector):
         yield _confirms(snapshots)
         yield _lost(snapshots)
         yield _dropped(snapshots)
+        yield from _services(snapshots)
         yield from _workers(self.workers)
         yield from _integrations(self.workers)
         yield _hottest(self.workers)
@@ -88,6 +89,21 @@ def _messages(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
     yield from (messages, failures, counted)
 
 
+def _services(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
+    published = CounterMetricFamily(
+        "pacer_service_published", "Messages of a service that the broker has confirmed.", labels=["service"]
+    )
+    counted = CounterMetricFamily(
+        "pacer_service_counted", "What a service counts itself.", labels=["service", "what"]
+    )
+    names = {name: counts for one in snapshots for name, counts in one.shape.services.items()}
+    for name, counts in names.items():
+        published.add_metric([name], _sum(snapshots, ("published", name)))
+        for what in counts:
+            counted.add_metric([name, what], _sum(snapshots, ("served", name, what)))
+    yield from (published, counted)
+
+
 def _tasks(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
     family = HistogramMetricFamily(
         "pacer_task_duration_seconds", "How long tasks ran.", labels=["consumer", "task"]
@@ -101,7 +117,7 @@ def _tasks(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
 def _confirms(snapshots: Sequence[Snapshot]) -> Metric:
     family = HistogramMetricFamily(
         "pacer_publish_confirm_seconds",
-        "How long the broker took to confirm retries, dead letters and follow-ups.",
+        "How long the broker took to confirm what PACER publishes.",
         labels=[],
     )
     family.add_metric([], *_histogram(snapshots, "confirm"))
@@ -167,7 +183,7 @@ def _workers(workers: Sequence[Seen]) -> Iterator[Metric]:
     yield family(
         gauge,
         "pacer_worker_ready",
-        "Whether it reads its queues, stands by, or waits for a system that is away.",
+        "Whether it does what it is there for, stands by, or waits for a system that is away.",
         lambda one: one.ready,
     )
     yield family(

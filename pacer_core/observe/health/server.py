@@ -88,7 +88,7 @@ class _Pages:
     def _readyz(self, _: str) -> Response:
         workers = list(self._roster.workers())
         reasons = [
-            f"worker {one.name} is {one.state}" + (f": {one.trouble}" if one.trouble else "")
+            f"{one} is {one.state}" + (f": {one.trouble}" if one.trouble else "")
             for one in workers
             if not one.ready
         ]
@@ -125,6 +125,7 @@ def _worker(seen: Seen) -> dict[str, Any]:
     hottest = {} if seen.snapshot is None else seen.snapshot.hottest
     return {
         "name": seen.name,
+        "kind": seen.kind,
         "pid": seen.pid,
         "state": seen.state,
         "trouble": seen.trouble,
@@ -139,6 +140,7 @@ def _worker(seen: Seen) -> dict[str, Any]:
             if (waiting := seen.now("waiting", space))
         ],
         "queues": {queue: int(seen.now("held", queue)) for queue in shape.queues} if shape else {},
+        "published": sum(int(seen.counted("published", one)) for one in shape.services) if shape else 0,
     }
 
 

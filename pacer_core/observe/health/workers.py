@@ -29,6 +29,11 @@ class Seen:
     snapshot: Snapshot | None = None
     note: str = ""
     """What its supervisor has to say about it, where it cannot be tended."""
+    kind: str = "worker"
+    """A ``worker`` or a ``service``."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name.removeprefix(f'{self.kind}:')}"
 
     @property
     def up(self) -> bool:
@@ -48,18 +53,24 @@ class Seen:
         """Why it cannot do what it is there for, or ``""``."""
         if self.note:
             return self.note
-        return self.snapshot.trouble if self.up and self.snapshot is not None else ""
+        if self.snapshot is None or not (self.up or self.kind == "service"):
+            return ""
+        return self.snapshot.trouble  # of a service that has ended: why
 
     @property
     def ready(self) -> bool:
-        """Whether it reads its queues, or waits for what is not in its hands."""
-        return self.state in ("reading", "stand-by", "paused")
+        """Whether it does what it is there for, or waits for what is not in its hands."""
+        return self.state in ("reading", "stand-by", "paused", "running")
 
     def now(self, name: str, more: str | None = None) -> float:
         """Give one number about the present; 0 where the worker is down."""
         if not self.up or self.snapshot is None:
             return 0.0
         return self.snapshot.numbers[(name,) if more is None else (name, more)]
+
+    def counted(self, *name: str) -> float:
+        """Give what it has counted by now, whether it is up or not."""
+        return 0.0 if self.snapshot is None else self.snapshot.numbers[name]
 
 
 class Roster:
@@ -74,10 +85,10 @@ class Roster:
         """Whether the workers have been told to end."""
         self._advice: dict[str, str] = {}
 
-    def add(self, name: str, look: Callable[[], Snapshot | None]) -> None:
+    def add(self, name: str, look: Callable[[], Snapshot | None], kind: str = "worker") -> None:
         """Take in a worker; ``look`` gives what it has counted."""
         with self._lock:
-            self._workers[name], self._looks[name] = Seen(name), look
+            self._workers[name], self._looks[name] = Seen(name, kind=kind), look
 
     def started(self, name: str, pid: int | None) -> None:
         """Say that a worker's process has started."""
