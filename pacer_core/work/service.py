@@ -30,7 +30,8 @@ from pacer_core.model.errors import (
 from pacer_core.model.secrets import Clean, redact, screen
 from pacer_core.model.services import Publication, ServiceContext, Stopping
 from pacer_core.model.suggestions import did_you_mean
-from pacer_core.observe.metrics import Board, State, service_shape
+from pacer_core.observe.board import Board
+from pacer_core.observe.metrics import State, service_shape
 from pacer_core.pipeline.unexpected import label
 from pacer_core.transport.advice import advice_for
 from pacer_core.transport.connection import connect, hang_up

@@ -30,7 +30,8 @@ from pacer_core.config.model import Config, ConsumerPlan, ServicePlan
 from pacer_core.model.errors import BrokerError, PermissionRefusedError
 from pacer_core.model.secrets import redact
 from pacer_core.observe import logs
-from pacer_core.observe.metrics import Shape, look, provide, service_shape, shape
+from pacer_core.observe.board import look, provide
+from pacer_core.observe.metrics import Shape, service_shape, shape
 from pacer_core.pipeline import spans
 from pacer_core.transport.connection import connect
 from pacer_core.transport.consume import Waker

@@ -23,7 +23,8 @@ from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.messages import Delivery, Outcome
 from pacer_core.model.secrets import Clean, redact, screen
-from pacer_core.observe.metrics import Board, State, shape
+from pacer_core.observe.board import Board
+from pacer_core.observe.metrics import State, shape
 from pacer_core.observe.progress import Minutes
 from pacer_core.pipeline.spans import Traces
 from pacer_core.transport.advice import advice_for
