@@ -26,7 +26,8 @@ from pacer_core.transport.delivery_limits import Limit
 from pacer_core.transport.renewal import Renewal, Renewer
 from pacer_core.transport.settle import NotSettledError
 from pacer_core.transport.signing import Signer
-from pacer_core.work.handling import Handler, Job
+from pacer_core.work.handling import Handler
+from pacer_core.work.job import Job
 from pacer_core.work.lanes import Lanes
 from pacer_core.work.set_aside import Aside
 

@@ -38,12 +38,13 @@ from pacer_core.transport.consume import Waker
 from pacer_core.transport.delivery_limits import limits, warnings
 from pacer_core.transport.signing import signer_for
 from pacer_core.transport.topology import declare
-from pacer_core.work.crashes import Counts, allocate, empty, late, leaving
+from pacer_core.work.crashes import Counts, CrashFiles, allocate, empty, late, leaving
+from pacer_core.work.exit_codes import EX_STUCK
 from pacer_core.work.orphans import stop_with_parent
 from pacer_core.work.os_signals import Stopped, deaf, signals
 from pacer_core.work.service import serve
 from pacer_core.work.state_folder import leftovers, occupy
-from pacer_core.work.worker import EX_STUCK, CrashFiles, Worker
+from pacer_core.work.worker import Worker
 
 if TYPE_CHECKING:
     from pacer_core.observe.health import Roster
