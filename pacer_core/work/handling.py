@@ -26,7 +26,6 @@ from pacer_core.work.job import Job
 from pacer_core.work.key_order import Order, with_dependents
 from pacer_core.work.quarantine import Quarantine
 
-Observer = Callable[[Delivery], None]
 _NONE: frozenset[str] = frozenset()
 _ACKED = 1.0  # seconds that a suspect waits for acknowledgements at most: those of others, and its own
 

@@ -32,12 +32,13 @@ from pacer_core.transport.publish import Publisher
 from pacer_core.transport.settle import Settler
 from pacer_core.transport.signing import Trust, signer_for
 from pacer_core.transport.topology import declare
+from pacer_core.work.acknowledging import Observer
 from pacer_core.work.breakers import Breakers
 from pacer_core.work.clients import OpenIntegrations
 from pacer_core.work.crashes import Counts, CrashFiles, Notes
 from pacer_core.work.exit_codes import EX_HUNG, EX_STUCK, end_damaged
 from pacer_core.work.handling import Handler
-from pacer_core.work.in_flight import InHand, Observer
+from pacer_core.work.in_flight import InHand
 from pacer_core.work.notifier import Listeners
 from pacer_core.work.os_signals import Stopped
 from pacer_core.work.reading import Reading
