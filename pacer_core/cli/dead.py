@@ -24,7 +24,9 @@ from pacer_core.model.errors import BrokerError, RefusedError
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.model.wording import counted
 from pacer_core.transport.dead_queues import among, look, take
-from pacer_core.transport.letters import DeadLetter, Wanted, believed, replayed
+from pacer_core.transport.letter_choice import Wanted
+from pacer_core.transport.letter_replay import believed, replayed
+from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.signing import signer_for

@@ -20,7 +20,8 @@ from pacer_core.cli.letter_text import Tally, dumps, line, show, show_table, sum
 from pacer_core.config import Config
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.model.wording import counted
-from pacer_core.transport.letters import DeadLetter, Wanted
+from pacer_core.transport.letter_choice import Wanted
+from pacer_core.transport.letters import DeadLetter
 
 _SPOOL = 4 << 20
 _MOST_NAMES = 30

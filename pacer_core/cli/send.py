@@ -24,7 +24,7 @@ from pacer_core.model.wording import counted
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import BATCH
 from pacer_core.transport.headers import new_headers
-from pacer_core.transport.letters import replayed
+from pacer_core.transport.letter_replay import replayed
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.signing import Signer, signer_for

@@ -14,7 +14,8 @@ from pacer_core.cli.letter_places import WAITING
 from pacer_core.cli.options import config_option
 from pacer_core.cli.selecting import acts, filters, listing
 from pacer_core.model.errors import BrokerError
-from pacer_core.transport.letters import DeadLetter, hastened
+from pacer_core.transport.letter_replay import hastened
+from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.publish import Publisher
 
 

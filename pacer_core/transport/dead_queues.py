@@ -30,7 +30,8 @@ from pacer_core.model.queue_names import RETRY
 from pacer_core.model.wording import counted
 from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import contents
-from pacer_core.transport.letters import DeadLetter, read_letter
+from pacer_core.transport.letter_reading import read_letter
+from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.queue_status import counts, losses
 
 __all__ = ["BATCH", "DeadLetter", "Taken", "among", "depth", "look", "take"]

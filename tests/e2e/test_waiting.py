@@ -23,7 +23,7 @@ from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect, contents
 from pacer_core.transport.dead_queues import look
 from pacer_core.transport.headers import copy_headers
-from pacer_core.transport.letters import read_waiting
+from pacer_core.transport.letter_reading import read_waiting
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
