@@ -22,7 +22,9 @@ from pacer_core.config.model import Config
 from pacer_core.model.messages import Envelope, TaskFailure
 from pacer_core.model.queue_names import step_of
 from pacer_core.transport.amqp.deliveries import Contents
-from pacer_core.transport.headers import FIELDS_SHOWN, VERSION, first_id, own_headers, read_envelope, sane
+from pacer_core.transport.correlation_ids import first_id
+from pacer_core.transport.envelope_reading import read_envelope, sane
+from pacer_core.transport.headers import FIELDS_SHOWN, VERSION, own_headers
 from pacer_core.transport.letters import DeadLetter, Origin, Waiting
 from pacer_core.transport.topology import dead_queue
 

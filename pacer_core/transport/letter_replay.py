@@ -8,8 +8,9 @@ import orjson
 from attrs import evolve
 
 from pacer_core.model.messages import Envelope
+from pacer_core.transport.copies import copy_properties
 from pacer_core.transport.header_size import DEEPEST, nested_beyond, together
-from pacer_core.transport.headers import PREFIX, VERSION, copy_properties, plain_headers
+from pacer_core.transport.headers import PREFIX, VERSION, plain_headers
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.signing import Signer

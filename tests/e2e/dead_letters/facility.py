@@ -15,8 +15,8 @@ from pacer_core.model.messages import TaskFailure
 from pacer_core.transport import dead_queues
 from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect, contents
+from pacer_core.transport.copies import dead_headers
 from pacer_core.transport.dead_queues import look
-from pacer_core.transport.headers import dead_headers
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
