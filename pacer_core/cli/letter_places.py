@@ -21,9 +21,11 @@ from pacer_core.model.queue_names import dead_queue, retry_exchange
 from pacer_core.model.wording import counted
 from pacer_core.observe import logs
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead_queues import Read, depth, look
+from pacer_core.transport.dead_queues import look
 from pacer_core.transport.letter_reading import Origins, read_letter, read_waiting
 from pacer_core.transport.letters import DeadLetter
+from pacer_core.transport.queue_browser import Read
+from pacer_core.transport.queue_status import depth
 from pacer_core.transport.retry_policy import LADDER
 from pacer_core.work.os_signals import Stopped, signals
 
