@@ -12,11 +12,11 @@ from typing import Any
 import click
 from attrs import define, field
 
-from pacer_core.cli.console import echo, screen
+from pacer_core.cli.console import clean, echo, screen
 from pacer_core.cli.export import Writer
 from pacer_core.cli.letter_lists import list_letters, show_letter, tell_nothing
 from pacer_core.cli.letter_places import DEAD, Pile, looked, open_, stoppable, walk
-from pacer_core.cli.letter_text import Tally, clean
+from pacer_core.cli.letter_tally import Tally
 from pacer_core.cli.options import config_option
 from pacer_core.cli.selecting import acts, filters, listing
 from pacer_core.config import Config

@@ -14,7 +14,7 @@ from attrs import frozen
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pacer_core.cli.letter_text import Tally
+from pacer_core.cli.letter_tally import Tally
 from pacer_core.config import Config, load
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.queue_names import dead_queue, retry_exchange
