@@ -9,8 +9,8 @@ import click
 from pacer_core.cli.letter_acts import prepare
 from pacer_core.cli.letter_lists import list_letters, show_letter
 from pacer_core.cli.letter_places import Pile
-from pacer_core.cli.options import config_option
 from pacer_core.cli.selecting import acts, filters, listing
+from pacer_core.commands import config_option
 
 
 def add_list(group: click.Group, pile: Pile, short_help: str, text: str) -> None:

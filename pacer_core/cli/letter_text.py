@@ -11,9 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pacer_core.cli.command_hints import command
 from pacer_core.cli.console import clean, line, print_table
 from pacer_core.cli.json_output import dumps
-from pacer_core.cli.options import command
 from pacer_core.cli.times import age, local, spell, when
 from pacer_core.model.escapes import escaped
 from pacer_core.model.secrets import redact

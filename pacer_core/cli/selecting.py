@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from pacer_core.cli.letter_places import DEAD, Pile
-from pacer_core.cli.options import config_option
+from pacer_core.commands import config_option
 from pacer_core.config.sections import parse_duration
 
 _Command = Callable[..., None]

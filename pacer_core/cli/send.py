@@ -15,7 +15,7 @@ from attrs import evolve
 from pacer_core.cli.console import echo
 from pacer_core.cli.export import LETTER, holds_letters, read
 from pacer_core.cli.letter_places import refuse_unseen
-from pacer_core.cli.options import config_option
+from pacer_core.commands import config_option
 from pacer_core.config import Config, load
 from pacer_core.model.errors import BrokerError, NotTakenError
 from pacer_core.model.secrets import redact, screen
