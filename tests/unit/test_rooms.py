@@ -64,6 +64,12 @@ def test_no_modules_know_each_other_in_a_circle() -> None:
     assert {module: sorted(others) for module, others in left.items()} == {}
 
 
+def test_every_decision_is_in_the_index_by_subject() -> None:
+    index, *sections = re.split(r"^## ", (PAGE.parent / "decisions.md").read_text(), flags=re.MULTILINE)
+    titles = [section.partition("\n")[0] for section in sections]
+    assert sorted(re.findall(r"\[(.+?)\]\(#", index)) == sorted(titles)
+
+
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"[a-z_]+/[a-z_/]*[a-z_]+\.py\b", PAGE.read_text()))))
 def test_a_file_that_the_page_names_is_there(name: str) -> None:
     assert (CORE / name).is_file() or (ROOT / name).is_file()
