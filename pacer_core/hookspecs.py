@@ -63,7 +63,10 @@ def pacer_services() -> Iterable[ServiceType]:  # type: ignore[empty-body]
 
 @hookspec
 def pacer_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
-    """When the command line starts: give click commands or groups; a group that exists already is joined."""
+    """When the command line starts: give click commands or groups; a group that exists already is joined.
+
+    A command that is about a configuration has `pacer_core.config_option`.
+    """
 
 
 # --- per message -----------------------------------------------------------------------------------

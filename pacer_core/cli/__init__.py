@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from pacer_core import __version__
+from pacer_core.cli.command_hints import command
 from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
 from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
-from pacer_core.cli.options import command
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
 from pacer_core.cli.send import send

@@ -11,7 +11,7 @@ import orjson
 from attrs import asdict
 
 from pacer_core.cli.console import echo
-from pacer_core.cli.options import config_option
+from pacer_core.commands import config_option
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.config.model import Config, ConsumerPlan, ServicePlan

@@ -16,7 +16,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 
-from pacer_core.model.escapes import escaped_lines
+from pacer_core.model.escapes import escaped, escaped_lines
+from pacer_core.model.secrets import redact
 
 _ENDLESS = 1 << 16  # characters of a line that nobody looks at: a program reads it, or a file keeps it
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
@@ -76,3 +77,13 @@ def print_table(console: Console, table: Table) -> None:
     for column in table.columns:
         column.no_wrap, column.overflow = False, "fold"
     console.print(table)
+
+
+def clean(text: str) -> str:
+    """Give a text that a terminal only shows: publishers could send what moves its cursor, or worse."""
+    return escaped_lines(redact(text))
+
+
+def line(text: str) -> str:
+    """Give a text in one clean line."""
+    return escaped(redact(" ".join(text.split())))

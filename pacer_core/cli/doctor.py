@@ -13,9 +13,10 @@ from attrs import asdict
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.console import print_table, screen
-from pacer_core.cli.letter_text import dumps, line
-from pacer_core.cli.options import command, config_option
+from pacer_core.cli.command_hints import command
+from pacer_core.cli.console import line, print_table, screen
+from pacer_core.cli.json_output import dumps
+from pacer_core.commands import config_option
 from pacer_core.config import load
 from pacer_core.model.escapes import escaped
 

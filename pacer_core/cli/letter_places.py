@@ -14,15 +14,18 @@ from attrs import frozen
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pacer_core.cli.letter_text import Tally
+from pacer_core.cli.letter_tally import Tally
 from pacer_core.config import Config, load
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.queue_names import dead_queue, retry_exchange
 from pacer_core.model.wording import counted
 from pacer_core.observe import logs
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead_queues import Read, depth, look
-from pacer_core.transport.letters import DeadLetter, Origins, read_letter, read_waiting
+from pacer_core.transport.dead_queues import look
+from pacer_core.transport.letter_reading import Origins, read_letter, read_waiting
+from pacer_core.transport.letters import DeadLetter
+from pacer_core.transport.queue_browser import Read
+from pacer_core.transport.queue_status import depth
 from pacer_core.transport.retry_policy import LADDER
 from pacer_core.work.os_signals import Stopped, signals
 

@@ -10,7 +10,7 @@ import click
 from attrs import evolve
 
 from pacer_core.cli.console import echo
-from pacer_core.cli.options import config_option
+from pacer_core.commands import config_option
 from pacer_core.config import load
 from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.model.messages import Outcome

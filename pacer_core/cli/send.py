@@ -15,7 +15,7 @@ from attrs import evolve
 from pacer_core.cli.console import echo
 from pacer_core.cli.export import LETTER, holds_letters, read
 from pacer_core.cli.letter_places import refuse_unseen
-from pacer_core.cli.options import config_option
+from pacer_core.commands import config_option
 from pacer_core.config import Config, load
 from pacer_core.model.errors import BrokerError, NotTakenError
 from pacer_core.model.secrets import redact, screen
@@ -24,7 +24,7 @@ from pacer_core.model.wording import counted
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import BATCH
 from pacer_core.transport.headers import new_headers
-from pacer_core.transport.letters import replayed
+from pacer_core.transport.letter_replay import replayed
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.signing import Signer, signer_for

@@ -15,10 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.console import echo, print_table, screen
+from pacer_core.cli.command_hints import command
+from pacer_core.cli.console import clean, echo, print_table, screen
+from pacer_core.cli.json_output import dumps
 from pacer_core.cli.letter_places import WAITING, looked, refuse_unseen
-from pacer_core.cli.letter_text import Tally, clean, dumps, spell
-from pacer_core.cli.options import command, config_option
+from pacer_core.cli.letter_tally import Tally
+from pacer_core.cli.times import spell
+from pacer_core.commands import config_option
 from pacer_core.config import Config, load
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.wording import counted

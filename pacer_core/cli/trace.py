@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pacer_core.cli.console import echo
-from pacer_core.cli.options import config_option
+from pacer_core.commands import config_option
 from pacer_core.config import load
 from pacer_core.model.escapes import escaped_json
 from pacer_core.model.identifiers import shortened

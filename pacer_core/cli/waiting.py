@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from pacer_core.cli.dead import prepare
-from pacer_core.cli.letter_lists import list_letters, show_letter
+from pacer_core.cli.letter_acts import prepare
+from pacer_core.cli.letter_commands import add_discard, add_list, add_show
 from pacer_core.cli.letter_places import WAITING
-from pacer_core.cli.options import config_option
-from pacer_core.cli.selecting import acts, filters, listing
+from pacer_core.cli.selecting import acts
 from pacer_core.model.errors import BrokerError
-from pacer_core.transport.letters import DeadLetter, hastened
+from pacer_core.transport.letter_replay import hastened
+from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.publish import Publisher
 
 
@@ -23,32 +23,21 @@ def waiting() -> None:
     """Work with the messages that wait for a retry."""
 
 
-@waiting.command(name="list", short_help="Show what waits for a retry.")
-@filters(WAITING)
-@listing
-@click.pass_context
-def list_(ctx: click.Context, /, **choice: Any) -> None:
+add_list(
+    waiting,
+    WAITING,
+    "Show what waits for a retry.",
     """Show the messages that wait for a retry: whose, about what, for what, since when, and when next.
 
     Exits with 1 where messages are chosen, and there are none of these.
-    """
-    ctx.exit(list_letters(WAITING, **choice))
-
-
-@waiting.command(name="show", short_help="Show one message whole.")
-@config_option
-@click.argument("letter_id", metavar="ID")
-@click.option("--body", is_flag=True, help="Show the body as well; it may hold personal data.")
-@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
-@click.pass_context
-def show_(ctx: click.Context, /, **choice: Any) -> None:
-    """Show one message whole: ID as `pacer waiting list` shows it, or its beginning, or a correlation id."""
-    ctx.exit(show_letter(WAITING, **choice))
+    """,
+)
+add_show(waiting, WAITING)
+add_discard(waiting, WAITING, "Remove waiting messages for good: what they have still to do is never done.")
 
 
 @waiting.command(short_help="Send messages back to their queues without further waiting.")
 @acts(WAITING)
-@click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.pass_context
 def now(ctx: click.Context, /, **choice: Any) -> None:
     """Send messages back to their queues now, as the broker would when their time is over.
@@ -64,13 +53,3 @@ def now(ctx: click.Context, /, **choice: Any) -> None:
             return publisher.publish_each([hastened(one) for one in letters])
 
         ctx.exit(act.run(copy, "Send {count} back to {targets} now?", "sent back"))
-
-
-@waiting.command()
-@acts(WAITING)
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.pass_context
-def discard(ctx: click.Context, /, **choice: Any) -> None:
-    """Remove waiting messages for good: what they have still to do is never done."""
-    act = prepare(WAITING, "discard", **choice)
-    ctx.exit(act.run(lambda _: None, "Discard {count} for good?", "discarded"))

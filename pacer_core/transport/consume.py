@@ -18,7 +18,7 @@ from pacer_core.model.messages import Envelope
 from pacer_core.transport.amqp.buffered import Channel
 from pacer_core.transport.amqp.deliveries import Take
 from pacer_core.transport.connection import contents
-from pacer_core.transport.headers import Believe, reader
+from pacer_core.transport.envelope_reading import Believe, reader
 
 BATCH = 64
 """Messages that are handed out, and acknowledged, between two looks at anything else."""

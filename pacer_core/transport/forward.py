@@ -17,8 +17,9 @@ from pacer_core.model.messages import Context, Envelope
 from pacer_core.model.routes import Route
 from pacer_core.pipeline.spans import trace_headers
 from pacer_core.transport.connection import connect, hang_up
+from pacer_core.transport.copies import copy_properties
 from pacer_core.transport.header_size import together
-from pacer_core.transport.headers import PREFIX, copy_properties, plain_headers
+from pacer_core.transport.headers import PREFIX, plain_headers
 from pacer_core.transport.outgoing import FullError, Outgoing, UnroutableError
 from pacer_core.transport.publish import Publisher
 

@@ -115,3 +115,9 @@ def counts(connection: Any, queue: str) -> tuple[int, int] | None:
             if found.message_count or found.consumer_count or time.monotonic() - began < _LATE:
                 break
     return int(found.message_count), int(found.consumer_count)
+
+
+def depth(connection: Any, queue: str) -> int | None:
+    """Give how many messages a queue has ready, or ``None`` where there is no such queue."""
+    found = counts(connection, queue)
+    return None if found is None else found[0]

@@ -17,7 +17,7 @@ from attrs import frozen
 from pacer_core.config.model import Broker
 from pacer_core.model.errors import BrokerError
 from pacer_core.transport.consume import BATCH, Received
-from pacer_core.transport.headers import copy_properties, renewed_headers
+from pacer_core.transport.copies import copy_properties, renewed_headers
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.signing import Signer

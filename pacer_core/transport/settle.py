@@ -17,7 +17,8 @@ from pacer_core.model.identifiers import identifiers
 from pacer_core.model.messages import Delivery, FollowUp, Outcome, TaskFailure
 from pacer_core.model.secrets import redact
 from pacer_core.pipeline.spans import trace_headers
-from pacer_core.transport.headers import PREFIX, copy_headers, copy_properties, dead_headers
+from pacer_core.transport.copies import copy_headers, copy_properties, dead_headers
+from pacer_core.transport.headers import PREFIX
 from pacer_core.transport.outgoing import ForbiddenError, Outgoing, UnroutableError
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.retry_policy import Verdict, decide

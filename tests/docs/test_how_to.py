@@ -12,10 +12,10 @@ from pacer_core import BadField, Delivery, Envelope, Outcome
 from pacer_core.config import load
 from pacer_core.model.messages import TaskFailure
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead_queues import depth
-from pacer_core.transport.headers import copy_headers, dead_headers
+from pacer_core.transport.copies import copy_headers, dead_headers
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
+from pacer_core.transport.queue_status import depth
 from pacer_core.transport.topology import declare
 from tests.docs.pages import ROOT, blocks, commands
 from tests.services import RabbitMQ

@@ -19,7 +19,8 @@ from pacer_core.config.model import NotYetPolicy, Retries
 from pacer_core.config.sections import camel
 from pacer_core.model.messages import TaskFailure
 from pacer_core.testing import deliver
-from pacer_core.transport.headers import PREFIX, copy_headers, dead_headers
+from pacer_core.transport.copies import copy_headers, dead_headers
+from pacer_core.transport.headers import PREFIX
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.retry_policy import decide
 from pacer_core.transport.signing import Signer, Source

@@ -17,7 +17,8 @@ from pacer_core.model.routes import matches
 from pacer_core.model.secrets import Secret
 from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect, contents
-from pacer_core.transport.dead_queues import DeadLetter, look
+from pacer_core.transport.dead_queues import look
+from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare

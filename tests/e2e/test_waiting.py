@@ -18,12 +18,12 @@ from attrs import define
 from pacer_core import Delivery, Envelope, Outcome
 from pacer_core.config import Config, load
 from pacer_core.model.messages import TaskFailure
-from pacer_core.transport import dead_queues
+from pacer_core.transport import queue_browser, queue_status
 from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect, contents
-from pacer_core.transport.dead_queues import look
-from pacer_core.transport.headers import copy_headers
-from pacer_core.transport.letters import read_waiting
+from pacer_core.transport.copies import copy_headers
+from pacer_core.transport.dead_queues import BATCH, look
+from pacer_core.transport.letter_reading import read_waiting
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
@@ -78,7 +78,7 @@ class Place:
 
     def depth(self, queue: str) -> int:
         with closing(connect(self.config.broker, "test")) as connection:
-            return dead_queues.depth(connection, queue) or 0
+            return queue_status.depth(connection, queue) or 0
 
     def ids(self, queue: str = "pacer.retry.3600s") -> list[str]:
         with closing(connect(self.config.broker, "test")) as connection:
@@ -88,7 +88,7 @@ class Place:
         found: list[Contents] = []
         with closing(connect(self.config.broker, "test")) as connection:
             channel = connection.channel()
-            wanted = dead_queues.depth(connection, queue) or 0
+            wanted = queue_status.depth(connection, queue) or 0
             channel.basic_consume(queue=queue, no_ack=True, callback=lambda one: found.append(contents(one)))
             while len(found) < wanted:
                 connection.drain_events(timeout=30)
@@ -249,7 +249,7 @@ def test_a_look_does_not_wait_for_what_has_fallen_due_meanwhile(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place.publisher.publish([copy(number) for number in range(5)])
-    depth = dead_queues.depth
+    depth = queue_status.depth
     asked: list[int] = []
 
     def before(connection: Any, queue: str) -> int | None:
@@ -257,8 +257,8 @@ def test_a_look_does_not_wait_for_what_has_fallen_due_meanwhile(
         number = depth(connection, queue)
         return None if number is None else number + (2 if len(asked) == 1 else 0)
 
-    monkeypatch.setattr(dead_queues, "depth", before)
-    monkeypatch.setattr(dead_queues, "_PATIENCE", 1e9)
+    monkeypatch.setattr(queue_browser, "depth", before)
+    monkeypatch.setattr(queue_browser, "_PATIENCE", 1e9)
     assert place.ids() == [f"c-{number}" for number in range(5)]
 
 
@@ -275,7 +275,7 @@ def test_a_killed_command_loses_nothing(place: Place) -> None:
     left = set(place.ids())
     assert {*copies} | left == {f"c-{number}" for number in range(2000)}
     assert max(copies.values()) == 1
-    assert len({*copies} & left) <= dead_queues.BATCH  # a batch that was confirmed, and not yet acknowledged
+    assert len({*copies} & left) <= BATCH  # a batch that was confirmed, and not yet acknowledged
 
 
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)

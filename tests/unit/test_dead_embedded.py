@@ -8,10 +8,13 @@ import pytest
 
 from pacer_core.config.model import Broker
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead_queues import depth, look, take
-from pacer_core.transport.letters import DeadLetter, Wanted, replayed
+from pacer_core.transport.dead_queues import look, take
+from pacer_core.transport.letter_choice import Wanted
+from pacer_core.transport.letter_replay import replayed
+from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
+from pacer_core.transport.queue_status import depth
 from tests.support import broker as a_broker
 
 

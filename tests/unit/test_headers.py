@@ -17,13 +17,8 @@ from hypothesis import strategies as st
 
 from pacer_core import BadField, Delivery, Envelope, Outcome
 from pacer_core.model.messages import TaskFailure
-from pacer_core.transport.headers import (
-    copy_headers,
-    copy_properties,
-    dead_headers,
-    read_envelope,
-    reader,
-)
+from pacer_core.transport.copies import copy_headers, copy_properties, dead_headers
+from pacer_core.transport.envelope_reading import read_envelope, reader
 
 FRAME = 131_064  # what RabbitMQ takes in one header frame
 SEEN = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -308,7 +303,7 @@ def test_messages_without_an_id_have_one_each() -> None:
 
 FORKING = """
 import os
-from pacer_core.transport.headers import fresh_id
+from pacer_core.transport.correlation_ids import fresh_id
 fresh_id()
 child = os.fork()
 os.write(1, b"%a " % fresh_id())  # in one piece, as print does not

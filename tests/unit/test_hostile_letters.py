@@ -10,11 +10,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pacer_core.cli.letter_text import Tally, dumps, show, show_table, summary, whole
+from pacer_core.cli.json_output import dumps
+from pacer_core.cli.letter_json import summary, whole
+from pacer_core.cli.letter_tally import Tally
+from pacer_core.cli.letter_text import show, show_table
 from pacer_core.transport.amqp.deliveries import Contents, named
 from pacer_core.transport.amqp.properties import property_list
 from pacer_core.transport.amqp.undecodable import read_properties
-from pacer_core.transport.letters import DeadLetter, hastened, read_letter, read_waiting, replayed
+from pacer_core.transport.letter_reading import read_letter, read_waiting
+from pacer_core.transport.letter_replay import hastened, replayed
+from pacer_core.transport.letters import DeadLetter
 from tests.letters import HOSTILE, ONLY_EMBEDDED
 
 PLACES = pytest.mark.parametrize(
@@ -61,7 +66,7 @@ def test_a_letter_that_cannot_be_read_says_so(read: Any, queue: str, monkeypatch
     def broken(*_: object) -> None:
         raise RecursionError("what nobody has thought of")
 
-    monkeypatch.setattr("pacer_core.transport.letters.read_envelope", broken)
+    monkeypatch.setattr("pacer_core.transport.letter_reading.read_envelope", broken)
     letter: DeadLetter = read(message, queue)
     assert (letter.origin, letter.envelope.body, letter.size) == ("unreadable", b"body", 4)
     assert letter.error == "its headers cannot be read (RecursionError)"

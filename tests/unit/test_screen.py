@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pacer_core.cli.command_hints import command
 from pacer_core.cli.console import complaints, echo, print_table, screen
 from pacer_core.cli.letter_text import _attempts
-from pacer_core.cli.options import command, config_option
+from pacer_core.commands import config_option
 from pacer_core.model.wording import counted
 
 

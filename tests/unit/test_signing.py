@@ -20,15 +20,9 @@ from pacer_core.config import load
 from pacer_core.config.model import Config, NotYetPolicy, Retries
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.messages import TaskFailure
-from pacer_core.transport.headers import (
-    copy_headers,
-    copy_properties,
-    dead_headers,
-    own_headers,
-    read_envelope,
-    reader,
-    renewed_headers,
-)
+from pacer_core.transport.copies import copy_headers, copy_properties, dead_headers, renewed_headers
+from pacer_core.transport.envelope_reading import read_envelope, reader
+from pacer_core.transport.headers import own_headers
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.retry_policy import decide
 from pacer_core.transport.signing import Signer, Source, signer_for, weaknesses

@@ -13,6 +13,7 @@ import orjson
 
 from pacer_core import __version__
 from pacer_core.config.model import Config
+from pacer_core.model.wording import counted
 from pacer_core.observe.health.listening import Response, Server
 from pacer_core.observe.health.queues import LATELY, BrokerWatch
 from pacer_core.observe.health.workers import Roster, Seen
@@ -146,48 +147,39 @@ def _worker(seen: Seen) -> dict[str, Any]:
 
 def _advice(workers: list[Seen]) -> list[str]:
     """Say what an operator should look at although everything runs."""
-    integrations = {
-        one
-        for worker in workers
-        if worker.snapshot is not None
-        for one in worker.snapshot.shape.integrations
-        if worker.now("found_nothing", one)
-    }
-    aside = [
-        f"worker {one.name} sets {_messages(int(number))} aside, whose tasks have run: {one.snapshot.aside}"
-        for one in workers
-        if one.snapshot is not None and (number := one.now("aside"))
-    ]
-    away = {
-        one
-        for worker in workers
-        if worker.snapshot is not None
-        for one in worker.snapshot.shape.integrations
-        if worker.now("open", one)
-    }
-    gone = [
-        f"integration {one} is away: what needs it waits at the broker; `pacer doctor` says what to do"
-        for one in sorted(away)
-    ]
     cut_off = [
         f"worker {one.name} cannot read its queues; `pacer doctor` says what to do about the broker"
         for one in workers
         if one.state in ("disconnected", "refused")
     ]
-    return (
-        cut_off
-        + aside
-        + gone
-        + [
-            f"integration {one}: none of the first tasks found what it needs there; look whether the account "
-            f"has the rights to read"
-            for one in sorted(integrations)
-        ]
-    )
+    aside = [
+        f"worker {one.name} sets {counted(int(number), 'message')} aside, whose tasks have run: "
+        f"{one.snapshot.aside}"
+        for one in workers
+        if one.snapshot is not None and (number := one.now("aside"))
+    ]
+    away = [
+        f"integration {one} is away: what needs it waits at the broker; `pacer doctor` says what to do"
+        for one in _integrations(workers, "open")
+    ]
+    blind = [
+        f"integration {one}: none of the first tasks found what it needs there; look whether the account "
+        f"has the rights to read"
+        for one in _integrations(workers, "found_nothing")
+    ]
+    return cut_off + aside + away + blind
 
 
-def _messages(number: int) -> str:
-    return f"{number:,} message{'' if number == 1 else 's'}"
+def _integrations(workers: list[Seen], gauge: str) -> list[str]:
+    """Give the integrations for which a gauge of any worker's is not zero."""
+    found = {
+        one
+        for worker in workers
+        if worker.snapshot is not None
+        for one in worker.snapshot.shape.integrations
+        if worker.now(gauge, one)
+    }
+    return sorted(found)
 
 
 def _json(status: int, data: Any) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,11 @@ def test_a_consumer_that_is_not_configured_is_named(site: Site, file: Path) -> N
     assert done.code == 2
     assert "no consumer 'again'" in done.both
     assert "there are: datasets, reingest; add a consumer of type reingest" in done.both
+
+
+def test_what_looks_further_looks_at_the_same_configuration(file: Path, site: Site) -> None:
+    nobody = {"main": {"protocol": "amqp", "host": "localhost", "port": 1}}
+    file = site.write(json.dumps(json.loads(file.read_text()) | {"brokers": nobody}), "other.yaml")
+    done = site.pacer("icat", "reingest", "20250330096", "-c", file)
+    assert done.code == 69, done.both
+    assert f"doctor -c {file}` looks further" in done.both

@@ -12,11 +12,11 @@ from attrs import define, field
 from pacer_core import BadField, Delivery, Envelope, Outcome
 from pacer_core.config import Config
 from pacer_core.model.messages import TaskFailure
-from pacer_core.transport import dead_queues
+from pacer_core.transport import queue_status
 from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect, contents
+from pacer_core.transport.copies import dead_headers
 from pacer_core.transport.dead_queues import look
-from pacer_core.transport.headers import dead_headers
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
@@ -102,7 +102,7 @@ class Facility:
 
     def depth(self, queue: str) -> int:
         with closing(connect(self.config.broker, "test")) as connection:
-            return dead_queues.depth(connection, queue) or 0
+            return queue_status.depth(connection, queue) or 0
 
     def letters(self, queue: str = "samples.dead") -> list[DeadLetter]:
         with closing(connect(self.config.broker, "test")) as connection:

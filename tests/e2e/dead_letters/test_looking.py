@@ -15,7 +15,7 @@ import pytest
 
 from pacer_core import BadField
 from pacer_core.model.errors import BrokerError
-from pacer_core.transport import dead_queues
+from pacer_core.transport import queue_browser, queue_status
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import look
 from pacer_core.transport.letters import DeadLetter
@@ -118,7 +118,7 @@ def test_whoever_would_have_to_wait_too_long_is_told_so(facility: Facility) -> N
 def test_a_broker_that_takes_its_time_is_not_taken_for_an_empty_queue(
     facility: Facility, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_queues, "_SILENCE", 0.0005)  # every pause counts as a long one
+    monkeypatch.setattr(queue_browser, "SILENCE", 0.0005)  # every pause counts as a long one
     facility.fill(3000)
     assert [len(facility.ids()) for _ in range(3)] == [3000] * 3
 
@@ -126,11 +126,11 @@ def test_a_broker_that_takes_its_time_is_not_taken_for_an_empty_queue(
 def test_letters_that_another_program_holds_are_said_to_be_missing(
     facility: Facility, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(dead_queues, "_PATIENCE", 0.0)
+    monkeypatch.setattr(queue_browser, "_PATIENCE", 0.0)
     facility.fill(20)
     with closing(connect(facility.config.broker, "another")) as connection:
         channel = connection.channel()
-        depth = dead_queues.depth
+        depth = queue_status.depth
         taken: list[Any] = []
 
         def snatching(connection: Any, queue: str) -> int | None:
@@ -139,7 +139,7 @@ def test_letters_that_another_program_holds_are_said_to_be_missing(
                 taken.extend(channel.basic_get("samples.dead") for _ in range(5))
             return number
 
-        monkeypatch.setattr(dead_queues, "depth", snatching)
+        monkeypatch.setattr(queue_browser, "depth", snatching)
         assert len(facility.ids()) == 15
     assert "5 letters of samples.dead cannot be seen: somebody else holds" in caplog.text
     monkeypatch.undo()

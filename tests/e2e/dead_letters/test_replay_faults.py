@@ -18,7 +18,8 @@ import pytest
 from pacer_core.transport.amqp.deliveries import Contents
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import BATCH, take
-from pacer_core.transport.letters import DeadLetter, replayed
+from pacer_core.transport.letter_replay import replayed
+from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.publish import Publisher
 from tests.e2e.dead_letters.facility import Facility, letter
 from tests.lab import LIMIT, limited

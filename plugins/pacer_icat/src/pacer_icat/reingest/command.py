@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 
 import click
 
+from pacer_core import config_option
+
 
 @click.group()
 def icat() -> None:
@@ -17,17 +19,7 @@ def icat() -> None:
 @icat.command()
 @click.argument("investigation")
 @click.option("--visit", "-v", help="One visit of it; without this, all of them.")
-@click.option(
-    "--config",
-    "-c",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("pacer.yaml"),
-    show_default=True,
-    envvar="PACER_CONFIG",
-    show_envvar=True,
-    help="The configuration file.",
-)
+@config_option
 @click.option(
     "--consumer", "-n", default="reingest", show_default=True, help="The consumer of type reingest."
 )

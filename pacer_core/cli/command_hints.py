@@ -1,4 +1,4 @@
-"""Options that several commands share, and how other commands are called where they are printed."""
+"""How other commands are called, where they are printed."""
 
 from __future__ import annotations
 
@@ -10,34 +10,14 @@ from pathlib import Path
 
 import click
 
-_FILE = "pacer.file"
-_DEFAULT = Path("pacer.yaml")
-
-
-def _remember(ctx: click.Context, _: click.Parameter, value: Path) -> Path:
-    ctx.meta[_FILE] = value
-    return value
-
-
-config_option = click.option(
-    "--config",
-    "-c",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=_DEFAULT,
-    show_default=True,
-    envvar="PACER_CONFIG",
-    show_envvar=True,
-    help="The configuration file.",
-    callback=_remember,
-)
+from pacer_core.commands import DEFAULT, given_config
 
 
 def command(words: str) -> str:
     """Give a command of PACER's as it works where this one was called: its program, and its configuration."""
     ctx = click.get_current_context(silent=True)
-    file = ctx.meta.get(_FILE, _DEFAULT) if ctx is not None else _DEFAULT
-    known = Path(os.environ.get("PACER_CONFIG") or _DEFAULT)
+    file = given_config(ctx) if ctx is not None else DEFAULT
+    known = Path(os.environ.get("PACER_CONFIG") or DEFAULT)
     return f"{_program()} {words}" + ("" if file == known else f" -c {shlex.quote(str(file))}")
 
 

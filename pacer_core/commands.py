@@ -1,0 +1,48 @@
+"""What commands share, those of plugins among them: the configuration that they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import click
+
+DEFAULT = Path("pacer.yaml")
+"""The configuration of a command that says nothing else."""
+_FILE = "pacer.file"
+
+C = TypeVar("C", bound="Callable[..., Any] | click.Command")
+
+
+def config_option(command: C) -> C:
+    """Give a click command the option ``--config``: its parameter ``file`` is the path of the configuration.
+
+    Where PACER says which command helps, it names the same configuration.
+    """
+    import click  # here: a worker needs no commands
+
+    return click.option(
+        "--config",
+        "-c",
+        "file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=DEFAULT,
+        show_default=True,
+        envvar="PACER_CONFIG",
+        show_envvar=True,
+        help="The configuration file.",
+        callback=_remember,
+    )(command)
+
+
+def _remember(ctx: click.Context, _: click.Parameter, value: Path) -> Path:
+    ctx.meta[_FILE] = value
+    return value
+
+
+def given_config(ctx: click.Context) -> Path:
+    """Give the path that a command was given, or any other command that has called it."""
+    file: Path = ctx.meta.get(_FILE, DEFAULT)
+    return file

@@ -1,0 +1,115 @@
+"""Copies of a message: the headers and properties that one carries, for a retry, renewed or dead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+import orjson
+
+from pacer_core.model.messages import Delivery, Envelope, Outcome
+from pacer_core.pipeline.failures import TRACE_LIMIT
+from pacer_core.transport.header_size import cut, together
+from pacer_core.transport.headers import FIELDS_SHOWN, LONGEST, PREFIX, VERSION, plain_headers
+
+_REASON = 500  # bytes of a reason, in a header
+_DROPPED_PROPERTIES = ("expiration", "user_id", "delivery_mode", "application_headers")
+
+
+def copy_headers(delivery: Delivery, retries: int, waited: int = 0) -> dict[str, Any]:
+    """Give the headers of a copy that waits for its next attempt: the publisher's, and where PACER stands.
+
+    What it waits for, since when, and what it is about is for people who look at the ladder. ``waited``
+    is for how long it will have waited by then for what is still to come.
+    """
+    return _headers(
+        delivery,
+        retries,
+        _waited(waited)
+        | {
+            "waits-for": cut(delivery.error or "", 1000),
+            "waits-since": datetime.now(UTC).isoformat(),
+            "pending": list(delivery.pending),
+            "about": _about(delivery),
+        },
+    )
+
+
+def _about(delivery: Delivery) -> dict[str, str]:
+    return {
+        cut(str(name), 50): cut(str(value), 200) for name, value in list(delivery.description.items())[:10]
+    }
+
+
+def _waited(seconds: int) -> dict[str, Any]:
+    return {"waited": seconds} if seconds else {}
+
+
+def renewed_headers(envelope: Envelope, consumer: str) -> dict[str, Any]:
+    """Give the headers of a copy that stands where its message stood, and counts its returns afresh."""
+    still = Delivery(
+        attrs.evolve(envelope, attempt=envelope.attempt - 1),  # reading a copy counts one more
+        consumer,
+        Outcome.RETRIED,
+        done=envelope.done,
+        rejected=envelope.rejected,
+        facts=envelope.facts,
+    )
+    return _headers(still, envelope.retries, {"renewed": True})
+
+
+def _headers(delivery: Delivery, retries: int, more: dict[str, Any]) -> dict[str, Any]:
+    envelope = delivery.envelope
+    first_seen = envelope.first_seen or datetime.now(UTC)
+    shorter = min(_REASON, LONGEST // 2 // max(len(delivery.rejected), 1))
+    own: dict[str, Any] = {
+        "version": VERSION,
+        "correlation-id": envelope.correlation_id,
+        "consumer": delivery.consumer,
+        "queue": envelope.queue,
+        "exchange": envelope.exchange,
+        "routing-key": envelope.routing_key,
+        "first-seen": first_seen.isoformat(),
+        "attempt": envelope.attempt,
+        "retries": retries,
+        "done": list(delivery.done),
+        "rejected": {task: cut(reason, shorter) for task, reason in delivery.rejected.items()},
+        "facts": orjson.dumps(dict(delivery.facts)).decode(),
+    }
+    if envelope.restarts:
+        own["restarts"] = envelope.restarts
+    if envelope.path:
+        own["path"] = list(envelope.path)
+    if envelope.original:
+        own["original"] = dict(envelope.original)
+    return together(plain_headers(envelope.headers), own | more, PREFIX)
+
+
+def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any]:
+    """Give the headers of a dead copy: those of a copy, and why it is dead, within the limit."""
+    fields = delivery.bad_fields
+    return _headers(
+        delivery,
+        retries,
+        _waited(delivery.envelope.waited)
+        | {
+            "error": cut(reason, 1000),
+            "fields": [cut(str(field), 200) for field in fields[:FIELDS_SHOWN]],
+            "field-count": len(fields),
+            "pending": list(delivery.pending),
+            "about": _about(delivery),
+            "dead-at": datetime.now(UTC).isoformat(),
+            "failures": [
+                {"task": cut(one.task, 200), "kind": one.kind, "reason": cut(one.reason, _REASON)}
+                | ({"trace": cut(one.trace, 4 * TRACE_LIMIT)} if one.trace else {})
+                for one in delivery.failures[:5]
+            ],
+        },
+    )
+
+
+def copy_properties(envelope: Envelope) -> dict[str, Any]:
+    """Give the properties of a copy: all that would not harm it, and persistent."""
+    kept = {name: value for name, value in envelope.properties.items() if name not in _DROPPED_PROPERTIES}
+    return kept | {"delivery_mode": 2}
