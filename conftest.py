@@ -1,5 +1,6 @@
 """Fixtures for the tests of the core and of every plugin."""
 
+import os
 import signal
 from collections.abc import Iterator
 
@@ -26,6 +27,12 @@ def _signals_of_one_test_alone() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_this_run_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what a configuration without a state folder leaves behind out of the home of whoever tests."""
+    os.environ.setdefault("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
 
 @pytest.fixture(autouse=True)

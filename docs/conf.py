@@ -32,7 +32,7 @@ napoleon_google_docstring = False
 
 nitpick_ignore_regex = [
     # Other projects' inventories would have to be fetched.
-    ("py:.*", r"(collections|typing|contextlib|datetime|enum|logging|click|pluggy|attrs?|kombu|amqp)\..*"),
+    ("py:.*", r"(collections|typing|contextlib|datetime|enum|logging|pathlib|click|pluggy|attrs?|kombu|amqp)\..*"),
     ("py:class", "timedelta|Path"),  # as signatures spell them
     ("py:class", r"pacer_core(\.\w+)+\.[A-Z]"),  # type variables
     ("py:class", r".*\s.*"),  # a sentence with a colon below an attribute: napoleon reads a type

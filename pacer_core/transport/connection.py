@@ -8,6 +8,7 @@ import ssl
 from typing import Any
 from uuid import uuid4
 
+import amqp
 from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -19,6 +20,10 @@ from pacer_core.transport.amqp.deliveries import Contents, named
 
 log = logging.getLogger("pacer.transport")
 
+BACKOFF = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds between attempts to reach a broker; the last one repeats."""
+LOST = (amqp.exceptions.AMQPError, OSError, AttributeError)
+"""What is raised where a connection goes away underneath one; py-amqp's dead ones raise AttributeError."""
 GOODBYE = 2.0
 """Seconds that a broker has to answer when we leave."""
 OLDEST = (3, 10)

@@ -15,13 +15,14 @@ import json
 import logging
 import mmap
 import os
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from struct import Struct
+
+from attrs import frozen
 
 from pacer_core.model.messages import Envelope
 from pacer_core.model.private_files import make_folder, private
@@ -299,32 +300,10 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-class Quarantine:
-    """Lets suspects run alone: many ordinary messages at a time, or one suspect."""
+@frozen
+class CrashFiles:
+    """Where a worker notes what it works on and counts what it did, and finds what was in a crash."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._inside = 0
-        self._alone = False
-
-    def enter(self, *, alone: bool) -> None:
-        """Wait for one's turn, and hold it until `leave`; a suspect that waits keeps newcomers out."""
-        with self._lock:
-            while self._alone:
-                self._changed.wait()
-            if alone:
-                self._alone = True
-                while self._inside:
-                    self._changed.wait()
-            else:
-                self._inside += 1
-
-    def leave(self, *, alone: bool) -> None:
-        """Let the next one have its turn."""
-        with self._lock:
-            if not alone:
-                self._inside -= 1
-            if self._alone:  # or nobody waits
-                self._alone = not alone
-                self._changed.notify_all()
+    notes: Path
+    counts: Path
+    board: Path

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
 
-from pacer_core.work.worker import end_damaged
+from pacer_core.work.exit_codes import end_damaged
 
 log = logging.getLogger("pacer.supervisor")
 

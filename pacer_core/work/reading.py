@@ -12,7 +12,8 @@ from typing import Any
 from attrs import define
 
 from pacer_core.config.model import Config, ConsumerPlan
-from pacer_core.observe.metrics import Board, State
+from pacer_core.observe.board import Board
+from pacer_core.observe.metrics import State
 from pacer_core.transport.consume import Subscription, Waker
 from pacer_core.transport.delivery_limits import Limit
 from pacer_core.transport.signing import Trust

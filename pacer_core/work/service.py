@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from urllib.parse import quote
 from uuid import uuid4
 
-import amqp
 from attrs import evolve
 
 from pacer_core.config.model import Config, ServicePlan
@@ -30,27 +29,21 @@ from pacer_core.model.errors import (
 from pacer_core.model.secrets import Clean, redact, screen
 from pacer_core.model.services import Publication, ServiceContext, Stopping
 from pacer_core.model.suggestions import did_you_mean
-from pacer_core.observe.metrics import Board, State, service_shape
+from pacer_core.observe.board import Board
+from pacer_core.observe.metrics import State, service_shape
 from pacer_core.pipeline.unexpected import label
 from pacer_core.transport.advice import advice_for
-from pacer_core.transport.connection import connect, hang_up
+from pacer_core.transport.connection import BACKOFF, LOST, connect, hang_up
 from pacer_core.transport.consume import Waker
 from pacer_core.transport.headers import PREFIX
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
-from pacer_core.work.crashes import Notes
+from pacer_core.work.crashes import CrashFiles, Notes
 from pacer_core.work.orphans import stop_with_parent
 from pacer_core.work.os_signals import Stopped, signals
-from pacer_core.work.worker import BACKOFF, CrashFiles
 
 log = logging.getLogger("pacer.service")
-
-_LOST = (
-    amqp.exceptions.AMQPError,
-    OSError,
-    AttributeError,
-)  # AttributeError: py-amqp's, on a dead connection
 
 
 def serve(config: Config, plan: ServicePlan, instance: int, files: CrashFiles) -> int:
@@ -297,7 +290,7 @@ class _Sender:
             log.warning("service %s: %s; publishing without", self._plan.name, error)
         except BrokerError as error:
             return error
-        except _LOST as error:
+        except LOST as error:
             return BrokerError(f"lost {self._config.broker}: {redact(str(error) or type(error).__name__)}")
         (said,) = self._publisher.publish_each([message])
         if said is not None:

@@ -14,7 +14,7 @@ from attrs import define, field
 
 from pacer_core.model.messages import Envelope
 from pacer_core.transport.settle import Unsettled
-from pacer_core.work.handling import Job
+from pacer_core.work.job import Job
 
 AGAIN = (2.0, 5.0, 10.0, 30.0)
 """Seconds between two tries; the last one repeats."""

@@ -13,21 +13,18 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-import amqp
-from attrs import frozen
 
 from pacer_core.config.model import Config, ConsumerPlan
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.messages import Delivery, Outcome
 from pacer_core.model.secrets import Clean, redact, screen
-from pacer_core.observe.metrics import Board, State, shape
+from pacer_core.observe.board import Board
+from pacer_core.observe.metrics import State, shape
 from pacer_core.observe.progress import Minutes
 from pacer_core.pipeline.spans import Traces
 from pacer_core.transport.advice import advice_for
-from pacer_core.transport.connection import connect, hang_up, name_of
+from pacer_core.transport.connection import BACKOFF, LOST, connect, hang_up, name_of
 from pacer_core.transport.consume import StandBy, Waker
 from pacer_core.transport.delivery_limits import limits
 from pacer_core.transport.forward import Forwarder
@@ -35,11 +32,13 @@ from pacer_core.transport.publish import Publisher
 from pacer_core.transport.settle import Settler
 from pacer_core.transport.signing import Trust, signer_for
 from pacer_core.transport.topology import declare
+from pacer_core.work.acknowledging import Observer
 from pacer_core.work.breakers import Breakers
 from pacer_core.work.clients import OpenIntegrations
-from pacer_core.work.crashes import Counts, Notes
+from pacer_core.work.crashes import Counts, CrashFiles, Notes
+from pacer_core.work.exit_codes import EX_HUNG, EX_STUCK, end_damaged
 from pacer_core.work.handling import Handler
-from pacer_core.work.in_flight import InHand, Observer
+from pacer_core.work.in_flight import InHand
 from pacer_core.work.notifier import Listeners
 from pacer_core.work.os_signals import Stopped
 from pacer_core.work.reading import Reading
@@ -47,29 +46,8 @@ from pacer_core.work.remaining import Remaining
 
 log = logging.getLogger("pacer.worker")
 
-BACKOFF = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Seconds between attempts to reach a broker; the last one repeats."""
 STAND_BY = 5.0
 """Seconds between attempts to read queues that another process reads exclusively."""
-EX_STUCK = 75
-"""The exit code of a worker that wants to be replaced: a task does not end, or finds no memory."""
-EX_HUNG = 70
-"""The exit code of a worker that hangs in a parser, or its only thread in a task: a crash of that message."""
-
-_LOST = (
-    amqp.exceptions.AMQPError,
-    OSError,
-    AttributeError,
-)  # AttributeError: py-amqp's, on a dead connection
-
-
-@frozen
-class CrashFiles:
-    """Where a worker notes what it works on and counts what it did, and finds what was in a crash."""
-
-    notes: Path
-    counts: Path
-    board: Path
 
 
 class Worker:
@@ -246,7 +224,7 @@ class Worker:
                 if self._remaining is not None:
                     raise
                 failures = self._back_off(failures, error, State.REFUSED)
-            except _LOST as error:
+            except LOST as error:
                 self._end_if_damaged()
                 # Only progress resets the backoff: what breaks the connection comes again at once.
                 failures = self._back_off(0 if self.outcomes.total() > settled else failures, error)
@@ -343,14 +321,8 @@ class Worker:
                 os._exit(EX_HUNG)
             connection = self._connection
             if connection is not None and self._config.broker.capabilities.heartbeats:
-                with contextlib.suppress(*_LOST):
+                with contextlib.suppress(*LOST):
                     connection.connection.send_heartbeat()
-
-
-def end_damaged() -> None:
-    """End this process, whose descriptors somebody has closed; it counts as a crash."""
-    log.critical("a task has closed descriptors that are not its own; the process ends")
-    os._exit(EX_HUNG)
 
 
 def _found_no_memory(settled: Delivery) -> bool:

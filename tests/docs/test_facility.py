@@ -74,5 +74,5 @@ def test_every_message_of_step_4_is_handled_under_the_pages_configuration(
     file = site.write(written.getvalue())
     for consumer, name in told:
         assert site.pacer("send", "-c", file, "--consumer", consumer, MESSAGES / name).code == 0
-    ran = site.pacer("run", "--once", "-c", file)
+    ran = site.pacer("run", "--once", "--wait", "-c", file)
     assert "0 dead, 0 waiting" in ran.both

@@ -356,7 +356,7 @@ def test_a_loop_ends_whatever_a_publisher_has_written_of_its_path(
     configure: Any, rabbitmq_vhost: str, headers: dict[str, Any]
 ) -> None:
     here = configure("forward")
-    there = configure("forward", here=here.recipients[0].v_host, there=rabbitmq_vhost)
+    there = configure("forward", here=here.recipients[0].options.v_host, there=rabbitmq_vhost)
     for one in (here, there):
         with closing(connect(one.broker, "test")) as connection:
             declare(connection, one)

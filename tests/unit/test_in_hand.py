@@ -16,8 +16,8 @@ from pacer_core.model.errors import BrokerError
 from pacer_core.model.messages import Delivery, Envelope, Outcome
 from pacer_core.pipeline.processing import Pipeline
 from pacer_core.transport.consume import Received, Waker
-from pacer_core.work.handling import Job
 from pacer_core.work.in_flight import InHand
+from pacer_core.work.job import Job
 from tests.support import eventually
 
 GRACE = 10.0

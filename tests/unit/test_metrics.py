@@ -9,8 +9,9 @@ import pytest
 
 from pacer_core import Delivery, Envelope, Outcome
 from pacer_core.model.messages import TaskFailure
+from pacer_core.observe.board import Board, look
 from pacer_core.observe.health import Roster, workers
-from pacer_core.observe.metrics import BUCKETS, Board, Shape, State, look
+from pacer_core.observe.metrics import BUCKETS, Shape, State
 from pacer_core.observe.progress import Minutes
 from pacer_core.work.lanes import Lanes
 

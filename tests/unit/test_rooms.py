@@ -13,7 +13,7 @@ CORE = ROOT / "pacer_core"
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 
 ROOMS = re.findall(r"^\| `([a-z_]+(?:\.py|/))` \|", PAGE.read_text(), re.MULTILINE)
-"""From top to bottom; `cli/` is a folder, `plugins.py` a module."""
+"""From top to bottom; `cli/` is a folder, `testing.py` a module."""
 MODULES = {
     ".".join(("pacer_core", *file.relative_to(CORE).with_suffix("").parts)).removesuffix(".__init__"): file
     for file in sorted(CORE.rglob("*.py"))
@@ -62,6 +62,12 @@ def test_no_modules_know_each_other_in_a_circle() -> None:
     ):
         left = {module: others - ends for module, others in left.items() if module not in ends}
     assert {module: sorted(others) for module, others in left.items()} == {}
+
+
+def test_every_decision_is_in_the_index_by_subject() -> None:
+    index, *sections = re.split(r"^## ", (PAGE.parent / "decisions.md").read_text(), flags=re.MULTILINE)
+    titles = [section.partition("\n")[0] for section in sections]
+    assert sorted(re.findall(r"\[(.+?)\]\(#", index)) == sorted(titles)
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"[a-z_]+/[a-z_/]*[a-z_]+\.py\b", PAGE.read_text()))))

@@ -1,30 +1,24 @@
-"""Discover, block, register and report plugins: the only door to pluggy's manager."""
+"""Every installed plugin loaded, and what it registers collected: the only door to pluggy's manager."""
 
 from __future__ import annotations
 
-import re
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
-import attrs
 import pluggy
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 import pacer_core
 from pacer_core import core_plugin, hookspecs
 from pacer_core.model.consumers import ConsumerType, Task
-from pacer_core.model.errors import PluginError
 from pacer_core.model.integrations import IntegrationType, LogHandlerType
 from pacer_core.model.secrets import redact
 from pacer_core.model.services import ServiceType
-from pacer_core.model.suggestions import did_you_mean
-from pacer_core.model.transports import BROKER_KEYS, CORE_PROTOCOLS, TransportType
-from pacer_core.parsing.fields import unreadable
-
-if TYPE_CHECKING:
-    import click
+from pacer_core.model.transports import CORE_PROTOCOLS, TransportType
+from pacer_core.plugins.checks import check_message, check_transport
+from pacer_core.plugins.found import ACTIVE, BLOCKED, FAILED, PluginInfo, Plugins
 
 
 @runtime_checkable
@@ -36,7 +30,6 @@ class _Named(Protocol):
 T = TypeVar("T", bound=_Named)
 
 GROUP = "pacer"
-ACTIVE, BLOCKED, FAILED = "active", "blocked", "failed"
 FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
 CORE_COMMANDS = (
     *("run", "send", "status", "trace", "doctor", "config check", "plugins list"),
@@ -44,73 +37,6 @@ CORE_COMMANDS = (
     *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
 )
 """The commands that no plugin can replace."""
-
-
-@frozen
-class PluginInfo:
-    """One plugin as it was found: what it is, whether it works, and what it registers."""
-
-    name: str
-    distribution: str
-    version: str
-    state: str
-    error: str | None = None
-    registers: Mapping[str, tuple[str, ...]] = field(factory=dict)
-    """By kind, as ``consumers`` or ``transports``, with the names of the ``hooks`` at the end."""
-
-    def __str__(self) -> str:
-        return f"{self.name!r} ({self.distribution} {self.version})"
-
-
-@frozen(eq=False)
-class Plugins:
-    """Everything that the installed plugins offer, and how each of them fared."""
-
-    infos: tuple[PluginInfo, ...]
-    consumers: Mapping[str, ConsumerType]
-    integrations: Mapping[str, IntegrationType[Any]]
-    log_handlers: Mapping[str, LogHandlerType]
-    transports: Mapping[str, TransportType]
-    """By protocol; those that the core speaks itself are not among them."""
-    commands: tuple[click.Command, ...]
-    conflicts: tuple[str, ...]
-    parse_message: Callable[[Any, ConsumerType], Any]
-    route_message: Callable[..., Any]
-    leftovers: tuple[str, ...]
-    """What an interrupted upgrade has left behind; pip passes over it, and so do we."""
-    listeners: Mapping[str, Callable[..., Any]]
-    """The ``pacer_message_settled`` of each plugin that has one."""
-    services: Mapping[str, ServiceType] = field(factory=dict)
-
-    @property
-    def failed(self) -> tuple[PluginInfo, ...]:
-        """The plugins that could not be loaded, or broke while they registered."""
-        return tuple(info for info in self.infos if info.state == FAILED)
-
-    def check(self) -> None:
-        """Refuse two plugins that offer the same name.
-
-        Raises
-        ------
-        PluginError
-            Naming both distributions, for every conflict.
-        """
-        if self.conflicts:
-            raise PluginError("; ".join(self.conflicts))
-
-    def why_unknown(self, kind: str, name: str, known: Iterable[str]) -> str:
-        """Say why a name of the configuration is not known, with the plugins that failed to load."""
-        names = sorted(known)
-        hint = f"unknown {kind} {name!r}{did_you_mean(name, names)}; installed: {', '.join(names) or 'none'}"
-        for info in self.failed:
-            last = (info.error or "").strip().splitlines()[-1]
-            place = re.findall(r'File "(.+)", line (\d+)', info.error or "")
-            where = f" ({place[-1][0]}:{place[-1][1]})" if place else ""
-            hint += f"; plugin {info} failed to load: {last}{where}"
-        for info in self.infos:
-            if info.state == BLOCKED:
-                hint += f"; plugin {info} is blocked"
-        return hint
 
 
 def load(block: Iterable[str] = (), found: Iterable[EntryPoint] | None = None) -> Plugins:
@@ -286,9 +212,9 @@ class _Loader:
                     if not isinstance(item, cls):
                         raise TypeError(f"{hook} gave {type(item).__name__}, not {cls.__name__}")
                     if isinstance(item, ConsumerType):
-                        _check_message(item)
+                        check_message(item)
                     if isinstance(item, TransportType):
-                        _check_transport(item)
+                        check_transport(item)
             except FAILURES as error:
                 self._fail(name, error)
             else:
@@ -338,32 +264,6 @@ def _leftover(point: EntryPoint) -> str | None:
     """Give the folder of a distribution that pip has renamed in order to delete it: ``~acer_icat-0.1``."""
     folder = getattr(point.dist, "_path", None)  # no other name tells two of one distribution apart
     return str(folder) if folder is not None and folder.name.startswith(("~", "-")) else None
-
-
-def _check_message(consumer: ConsumerType) -> None:
-    """Refuse a message class of which every message would be dead: its author's mistake, known by now."""
-    cls = consumer.message
-    if cls is not None and attrs.has(cls) and (wrong := unreadable(cls)):
-        raise PluginError(
-            f"consumer type {consumer.name!r}: no message can be read into {', '.join(wrong)}; a "
-            "message class "
-            "holds text, numbers, truth values, datetime, choices (Literal, Enum), other attrs classes, and "
-            "lists of these"
-        )
-
-
-def _check_transport(transport: TransportType) -> None:
-    """Refuse a transport that cannot be opened, or whose keys could not be told from the core's own."""
-    what = f"the transport of {', '.join(transport.protocols) or 'no protocol'}"
-    if not transport.protocols or transport.connect is None:
-        raise PluginError(f"{what}: give it a protocol and a function 'connect'")
-    if not attrs.has(transport.options):
-        raise PluginError(f"{what}: its options should be an attrs class")
-    options = attrs.fields_dict(transport.options)
-    if taken := [name for name in BROKER_KEYS if name in options]:
-        raise PluginError(f"{what}: its options cannot have {', '.join(taken)}, which every broker has")
-    if transport.capabilities.heartbeats and "heartbeat" not in options:
-        raise PluginError(f"{what}: with heartbeats its options need 'heartbeat', a duration")
 
 
 def _labels(command: Any) -> Iterator[str]:

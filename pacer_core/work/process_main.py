@@ -1,0 +1,53 @@
+"""A worker's or a service's process, from its start to its exit code."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pacer_core.config import load
+from pacer_core.observe import logs
+from pacer_core.work.crashes import CrashFiles
+from pacer_core.work.orphans import stop_with_parent
+from pacer_core.work.os_signals import signals
+from pacer_core.work.service import serve
+from pacer_core.work.shares import Share
+from pacer_core.work.worker import Worker
+
+if TYPE_CHECKING:
+    pass
+
+
+log = logging.getLogger("pacer.supervisor")
+
+
+def run_worker(file: str, sources: Mapping[str, str], share: Share, files: CrashFiles) -> None:
+    """Be a worker process, with the files as the supervisor has read and checked them."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal's goes to all; the supervisor decides
+    config = load(Path(file), sources)
+    logs.set_up_run(config.logging, config.log_handlers)
+    plans = [plan for plan in config.consumers if plan.name in share.consumers]
+    worker = Worker(config, plans, crash_files=files)
+    gc.freeze()  # what is loaded stays; to look through it again and again takes 25 ms each time
+    stop_with_parent(worker.stop)
+    with signals(worker.stop):
+        try:
+            worker.run()
+        except Exception:
+            log.critical("worker %s fails", share.name, exc_info=True)
+            sys.exit(1)
+    sys.exit(worker.exit_code)
+
+
+def run_service(file: str, sources: Mapping[str, str], share: Share, files: CrashFiles) -> None:
+    """Be a process of a service, with the files as the supervisor has read and checked them."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    config = load(Path(file), sources)
+    logs.set_up_run(config.logging, config.log_handlers)
+    (plan,) = (one for one in config.services if one.name == share.service)
+    sys.exit(serve(config, plan, share.instance, files))
