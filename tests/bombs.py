@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from attrs import define
 
-from pacer_core import Secret
 from pacer_http import Answer, HttpClient
 from pacer_icat import IcatOptions
 from pacer_icat.http import Http
 
 T = TypeVar("T")
+TIMEOUT = timedelta(seconds=20)
 
 
 class Crash(KeyboardInterrupt):
@@ -43,11 +43,11 @@ class BombedIcat(Http):
 
     def __init__(self, options: IcatOptions, bomb: Bomb) -> None:
         super().__init__(options.endpoint, timeout=options.timeout)
-        self._bomb = bomb
+        self.bomb = bomb
 
     def post(self, body: bytes) -> tuple[int, bytes]:
         """Send one envelope."""
-        return self._bomb.around(lambda: super(BombedIcat, self).post(body))
+        return self.bomb.around(lambda: super(BombedIcat, self).post(body))
 
 
 class BombedHttp(HttpClient):
@@ -56,9 +56,11 @@ class BombedHttp(HttpClient):
     Several processes of a test may have the same one, and each a bomb of its own: to make one takes 30 ms.
     """
 
-    def __init__(self, url: str, account: tuple[str, Secret] | None = None) -> None:
-        super().__init__("the service", url, account=account, timeout=timedelta(seconds=20), delays=(0, 0))
-        self.bomb = Bomb()
+    def __init__(
+        self, name: str, url: str, *, bomb: Bomb | None = None, timeout: timedelta = TIMEOUT, **more: Any
+    ) -> None:
+        super().__init__(name, url, **{"timeout": timeout, "delays": (0, 0), **more})
+        self.bomb = bomb or Bomb()
 
     def request(self, method: str, path: str, **more: Any) -> Answer:
         """Send a request."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import signal
@@ -76,6 +77,13 @@ class Site:
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return Ran(done.exit_code, done.stdout, done.stderr)
+
+    def carry(self, config: Path, consumer: str, message: Any) -> Ran:
+        """Send a message to a consumer through the broker, and run PACER until nothing is left to do."""
+        body = self.write(json.dumps(message), "message.json")
+        assert self.pacer("config", "check", "-c", config).code == 0
+        assert self.pacer("send", "-c", config, "-n", consumer, body).code == 0
+        return self.pacer("run", "--once", "--wait", "-c", config)
 
     def start(self, *arguments: str | Path) -> Running:
         """Start a command of PACER's as a process of its own; it is ended with the test."""

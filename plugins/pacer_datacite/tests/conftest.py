@@ -11,7 +11,6 @@ from pacer_core import Delivery
 from pacer_datacite import Datacite
 from pacer_http.testing import StandIn
 from pacer_icat import IcatClient
-from pacer_icat.client import Shared
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_datacite.tests.lupo import Lupo, Repository
 from plugins.pacer_datacite.tests.support import (
@@ -24,7 +23,7 @@ from plugins.pacer_datacite.tests.support import (
     complete,
     deliver_to,
 )
-from plugins.pacer_icat.tests.support import options_for
+from plugins.pacer_icat.tests.support import icat_client
 
 
 @pytest.fixture
@@ -53,10 +52,9 @@ def datacite(service: StandIn) -> Iterator[Datacite]:
 @pytest.fixture
 def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """ICAT with an investigation that has all that DataCite wants to know."""
-    shared = Shared(options_for(icat_server))
-    complete(shared)
-    yield IcatClient(shared)
-    shared.close()
+    with icat_client(icat_server) as icat:
+        complete(icat.shared)
+        yield icat
 
 
 @pytest.fixture

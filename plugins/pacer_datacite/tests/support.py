@@ -26,6 +26,7 @@ from pacer_http.testing import StandIn
 from pacer_icat import ICAT, Bean, IcatClient, ref
 from pacer_icat.client import Shared
 from pacer_icat.operations.task import OPERATIONS
+from plugins.pacer_icat.tests.support import change
 
 Send = Callable[..., Delivery]
 
@@ -115,14 +116,6 @@ def add_dataset(shared: Shared, investigation: int) -> None:
     owner = ref("Investigation", investigation)
     values = {"name": "run1", "complete": True, "investigation": owner, "type": kind, "doi": "10.5072/run1"}
     shared.wire.create(Bean("Dataset", values))
-
-
-def change(shared: Shared, **changes: Any) -> None:
-    """Change the demo's investigation; ``None`` takes a value away."""
-    (found,) = shared.wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=NAME)
-    record = shared.wire.read("Investigation", found)
-    assert record is not None
-    shared.wire.update(record, **changes)
 
 
 def doi_in_icat(shared: Shared) -> str | None:

@@ -78,7 +78,7 @@ def site(icat: IcatClient, icat_server: IcatSandbox, service: StandIn, lupo: Lup
     """Both, with all that a process would ask ICAT first known beforehand."""
     wire = icat.shared.wire
     entities = [wire.schema.entity(name) for name in wire.entity_names()]
-    http = BombedHttp(service.url, (REPOSITORY, OPTIONS["password"]))
+    http = BombedHttp("DataCite", service.url, account=(REPOSITORY, OPTIONS["password"]))
     yield Site(icat_server, service, lupo, http, entities)
     http.close()
 

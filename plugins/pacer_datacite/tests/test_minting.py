@@ -20,11 +20,11 @@ from plugins.pacer_datacite.tests.support import (
     VISIT,
     Send,
     add_dataset,
-    change,
     client_of,
     deliver_to,
     doi_in_icat,
 )
+from plugins.pacer_icat.tests.support import change
 
 
 def test_a_proposal_gets_its_doi_at_datacite_and_in_icat(send: Send, lupo: Lupo, icat: IcatClient) -> None:

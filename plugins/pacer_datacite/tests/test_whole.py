@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from pacer_http.testing import FAULTS, StandIn
@@ -46,12 +44,9 @@ def test_a_message_at_a_broker_becomes_a_doi(
 ) -> None:
     monkeypatch.setenv("DATACITE_PASSWORD", PASSWORD)
     file = site.write(CONFIG.format(folder=site.folder, icat=icat_server.url, datacite=service.url))
-    body = site.write(json.dumps(message()), "message.json")
     service.fail(*[FAULTS["503"]] * 3, to="PUT")  # as many as are tried within a task
 
-    assert site.pacer("config", "check", "-c", file).code == 0
-    assert site.pacer("send", "-c", file, "-n", "investigation-operations", body).code == 0
-    ran = site.pacer("run", "--once", "--wait", "-c", file)
+    ran = site.carry(file, "investigation-operations", message())
 
     assert (ran.code, ran.out) == (0, "1 done, 0 dead, 0 waiting for a retry\n")
     assert "mint_proposal: DataCite: PUT /dois/10.5072" in ran.err

@@ -28,7 +28,6 @@ from pacer_elastic import (
 from pacer_http import HttpClient
 from pacer_http.testing import StandIn
 from pacer_icat import ICAT, IcatClient
-from pacer_icat.client import Shared
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.links.task import DATASET_LINKS
 from pacer_icat.operations.options import OperationsOptions
@@ -36,7 +35,7 @@ from pacer_icat.operations.task import OPERATIONS
 from pacer_icat.totals.task import DATASET_STATISTICS
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_elastic.tests.node import Node
-from plugins.pacer_icat.tests.support import dataset_message, options_for
+from plugins.pacer_icat.tests.support import dataset_message, icat_client
 
 REINDEX = OPERATIONS.with_tasks([reindex_investigation])
 STORED = DATASETS.with_tasks([index_stored_dataset])
@@ -51,7 +50,7 @@ class Facility:
     icat: IcatClient
     options: ElasticOptions
 
-    def client(self, stack: ExitStack, cls: type[HttpClient] = HttpClient) -> Elastic:
+    def client(self, stack: ExitStack, cls: Callable[..., HttpClient] = HttpClient) -> Elastic:
         """Give a client that asks again at once."""
         http = cls(
             "Elasticsearch",
@@ -69,7 +68,7 @@ class Facility:
         *,
         twice: bool = True,
         after: Delivery | None = None,
-        cls: type[HttpClient] = HttpClient,
+        cls: Callable[..., HttpClient] = HttpClient,
         options: Any = None,
     ) -> Delivery:
         """Send a message through a consumer type, in a process of its own."""
@@ -114,9 +113,8 @@ class Facility:
 @pytest.fixture
 def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """ICAT with the demo facility."""
-    shared = Shared(options_for(icat_server))
-    yield IcatClient(shared)
-    shared.close()
+    with icat_client(icat_server) as icat:
+        yield icat
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ import pytest
 from pacer_core import Outcome, Retry, Secret
 from pacer_elastic import ElasticOptions, bulk
 from pacer_elastic.documents import read
-from pacer_http import Answer, Away, HttpClient
+from pacer_http import Away
 from pacer_http.testing import CUT, FAULTS, HTML, LATE, LOST, RESET, Fault, StandIn, refusal
 from plugins.pacer_elastic.tests.conftest import Facility
 from plugins.pacer_elastic.tests.node import Node
+from tests.bombs import Bomb, BombedHttp, Crash
 
 Dataset = Callable[..., int]
 
@@ -25,33 +27,15 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "PAUSES", (0.0, 0.0))
 
 
-class Crash(KeyboardInterrupt):
-    """The process dies here; an interrupt, since the core catches everything else that a task raises."""
-
-
-class Bombed(HttpClient):
-    """Goes off at the n-th call, when the other side has done what it was asked for."""
-
-    left = 0
-
-    def request(self, *arguments: Any, **more: Any) -> Answer:
-        """Send a request."""
-        answer = super().request(*arguments, **more)
-        Bombed.left -= 1
-        if Bombed.left == 0:
-            raise Crash
-        return answer
-
-
 @pytest.mark.parametrize("call", [1, 2, 3, 4, 5])
 def test_a_crash_after_any_call_is_mended_by_the_next_delivery(
     facility: Facility, dataset: Dataset, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
     monkeypatch.setattr(bulk, "MOST", 2)
     ids = {str(dataset(f"run{number}")) for number in range(6)}
-    Bombed.left = call  # the index is looked for and created, and then come three parts
+    bomb = Bomb(call, after=True)  # the index is looked for and created, and then come three parts
     with pytest.raises(Crash):
-        facility.reindex(twice=False, cls=Bombed)
+        facility.reindex(twice=False, cls=partial(BombedHttp, bomb=bomb))
     assert facility.reindex(twice=False).outcome is Outcome.ACKED
     assert ids <= set(facility.documents())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from pacer_core import Secret
@@ -43,12 +41,9 @@ def test_a_dataset_at_a_broker_is_found_in_elasticsearch(
 ) -> None:
     monkeypatch.setenv("ELASTIC_PASSWORD", "open sesame")
     file = site.write(CONFIG.format(folder=site.folder, icat=icat_server.url, elastic=service.url))
-    stored = site.write(json.dumps(dataset_message()), "dataset.json")
     service.fail(*[FAULTS["503"]] * 3, to="POST")  # as many as are tried within a task
 
-    assert site.pacer("config", "check", "-c", file).code == 0
-    assert site.pacer("send", "-c", file, "-n", "datasets", stored).code == 0
-    ran = site.pacer("run", "--once", "--wait", "-c", file)
+    ran = site.carry(file, "datasets", dataset_message())
 
     assert (ran.code, ran.out) == (0, "1 done, 0 dead, 0 waiting for a retry\n")
     facility.configure(index="found", username="pacer", password=Secret("open sesame"))
@@ -58,16 +53,12 @@ def test_a_dataset_at_a_broker_is_found_in_elasticsearch(
 
     node.indexes.clear()
     operations = {"name": "20250330096", "visit_id": "bl06", "operations": ["reindex"]}
-    again = site.write(json.dumps(operations), "operations.json")
-    assert site.pacer("send", "-c", file, "-n", "investigation-operations", again).code == 0
-    done = site.pacer("run", "--once", "-c", file)
+    done = site.carry(file, "investigation-operations", operations)
     assert done.code == 0
     assert list(facility.documents().values()) == [before]
 
     node.indexes.clear()
-    one = site.write(json.dumps({"dataset_id": before["id"]}), "index.json")
-    assert site.pacer("send", "-c", file, "-n", "dataset-index", one).code == 0
-    last = site.pacer("run", "--once", "-c", file)
+    last = site.carry(file, "dataset-index", {"dataset_id": before["id"]})
     assert last.code == 0
     assert list(facility.documents().values()) == [before]
     assert "sesame" not in ran.both + done.both + last.both + caplog.text

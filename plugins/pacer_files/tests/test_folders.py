@@ -315,7 +315,7 @@ def test_a_disk_that_is_full_loses_nothing_and_sends_nothing_twice(
 
     monkeypatch.setattr(Path, "rename", full_rename)
     monkeypatch.setattr(Path, "unlink", full_unlink)
-    monkeypatch.setattr("pacer_files.folder._AGAIN", 0.1)
+    monkeypatch.setattr("pacer_files.trouble._AGAIN", 0.1)
     for number in range(5):
         (folder / f"{number}.xml").write_text(f"{number}")
     first = make(broker=lambda one: full.set() if one.body == b"2" else None, after=after)

@@ -9,29 +9,26 @@ import pytest
 
 from pacer_core import Delivery, Outcome
 from pacer_icat import IcatClient
-from pacer_icat.client import Shared
 from pacer_icat.datasets.options import DatasetsOptions
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.people import Sync, deliver_investigation, investigation_message
-from plugins.pacer_icat.tests.support import Send, deliver_to, options_for
+from plugins.pacer_icat.tests.support import Send, deliver_to, icat_client
 
 
 @pytest.fixture
 def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """Our client, on the demo facility."""
-    shared = Shared(options_for(icat_server))
-    yield IcatClient(shared)
-    shared.close()
+    with icat_client(icat_server) as icat:
+        yield icat
 
 
 @pytest.fixture
 def reader(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """Our client with an account that may only read."""
-    shared = Shared(options_for(icat_server, username="reader"))
-    yield IcatClient(shared)
-    shared.close()
+    with icat_client(icat_server, username="reader") as icat:
+        yield icat
 
 
 @pytest.fixture(scope="session")

@@ -14,40 +14,26 @@ import pytest
 from pacer_core import ConsumerType, Outcome
 from pacer_icat import IcatClient
 from pacer_icat.client import Shared
-from pacer_icat.http import Http
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
 from pacer_sandbox.misbehave import WRITES
 from pacer_sandbox.store import connect
 from plugins.pacer_icat.tests.support import deliver_to, options_for
+from tests.bombs import Bomb, BombedIcat, Crash
 
 _SESSION = re.compile(rb"<sessionId>([^<]+)<")
 
 
-class Crash(KeyboardInterrupt):
-    """The process dies here; an interrupt, since the core catches everything else that a task raises."""
-
-
-class Crashing:
+class Crashing(BombedIcat):
     """Carries envelopes until the n-th, and dies before or after that one has reached ICAT."""
 
     def __init__(self, server: IcatSandbox, at: int = 0, after: bool = False) -> None:
-        options = options_for(server)
-        self._http = Http(options.endpoint, timeout=options.timeout)
-        self._at = at
-        self._after = after
-        self.count = 0
+        super().__init__(options_for(server), Bomb(at, after))
 
-    def post(self, body: bytes) -> tuple[int, bytes]:
-        self.count += 1
-        if self.count == self._at:
-            if self._after:
-                self._http.post(body)
-            raise Crash
-        return self._http.post(body)
-
-    def close(self) -> None:
-        self._http.close()
+    @property
+    def count(self) -> int:
+        """How many have been carried so far."""
+        return self.bomb.count
 
 
 _WRITE = re.compile(rb"<i:(create|createMany|update|delete|deleteMany)[ >]")

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pacer_core import ConsumerType, Delivery, Secret
 from pacer_core.testing import deliver
 from pacer_icat import ICAT, IcatClient, IcatOptions
+from pacer_icat.client import Shared
 from pacer_sandbox import IcatSandbox
 from tests.support import Site
 
 MESSAGES = Path(__file__).parent / "messages"
 Send = Callable[..., Delivery]
+DEMO = "20250330096"
+"""The investigation of the demo facility that messages are about."""
 
+CLOCK_CHANGES = (
+    ("2025-10-26T02:30:00", "2025-10-26T02:10:00", 0),
+    ("2025-10-26T02:30:00+02:00", "2025-10-26T02:10:00+01:00", 0),
+    ("2025-10-26T02:10:00+02:00", "2025-10-26T02:30:00+02:00", 1200),
+    ("2025-03-30T02:30:00", "2025-03-30T03:10:00", 2400),
+)
+"""Start and end around the two nights of a year, and the seconds that ICAT shall see between them."""
 
 DATASET_STATE = {
     "Sample": "o.name, o.investigation.name",
@@ -41,6 +52,24 @@ def options_for(server: IcatSandbox, **more: Any) -> IcatOptions:
     )
 
 
+@contextmanager
+def icat_client(server: IcatSandbox, **more: Any) -> Iterator[IcatClient]:
+    """Give our client as a worker has it, on the demo facility."""
+    shared = Shared(options_for(server, **more))
+    try:
+        yield IcatClient(shared)
+    finally:
+        shared.close()
+
+
+def change(shared: Shared, **changes: Any) -> None:
+    """Change the demo's investigation; ``None`` takes a value away."""
+    (found,) = shared.wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=DEMO)
+    record = shared.wire.read("Investigation", found)
+    assert record is not None
+    shared.wire.update(record, **changes)
+
+
 def deliver_to(
     consumer: ConsumerType, body: Any, icat: IcatClient, *, options: Any = None, twice: bool = True
 ) -> Delivery:
@@ -52,7 +81,7 @@ def deliver_to(
 def dataset_message(**changes: Any) -> dict[str, Any]:
     """Give a message that the demo facility accepts; ``None`` leaves a field out."""
     message = {
-        "investigation": "20250330096",
+        "investigation": DEMO,
         "instrument": "bl06",
         "name": "run1",
         "location": "/data/visit/run1",

@@ -17,7 +17,6 @@ from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.crashing import (
     FAULTS,
-    Crash,
     crash_at_any_call,
     eight_writers,
     fault_at_any_call,
@@ -26,6 +25,7 @@ from plugins.pacer_icat.tests.crashing import (
     undisturbed,
 )
 from plugins.pacer_icat.tests.support import DATASET_STATE, dataset_message, deliver_to, options_for
+from tests.bombs import Crash
 
 RUN = "/data/visit/run1"
 

@@ -13,7 +13,7 @@ from pacer_icat import IcatClient
 from pacer_icat.client import Shared
 from pacer_icat.datasets.task import DATASETS
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.support import Send, dataset_message, deliver_to, options_for
+from plugins.pacer_icat.tests.support import CLOCK_CHANGES, Send, dataset_message, deliver_to, options_for
 
 MESSAGES = Path(__file__).parent / "messages"
 
@@ -301,15 +301,7 @@ def test_a_small_dataset_costs_two_calls_once_its_sample_is_known(
     assert icat.shared.wire.calls - before == 2 + 3
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "seconds"),
-    [
-        ("2025-10-26T02:30:00", "2025-10-26T02:10:00", 0),
-        ("2025-10-26T02:30:00+02:00", "2025-10-26T02:10:00+01:00", 0),
-        ("2025-10-26T02:10:00+02:00", "2025-10-26T02:30:00+02:00", 1200),
-        ("2025-03-30T02:30:00", "2025-03-30T03:10:00", 2400),
-    ],
-)
+@pytest.mark.parametrize(("start", "end", "seconds"), CLOCK_CHANGES)
 def test_no_dataset_ends_before_it_begins_when_clocks_change(
     send: Send, plain: Any, caplog: pytest.LogCaptureFixture, start: str, end: str, seconds: int
 ) -> None:

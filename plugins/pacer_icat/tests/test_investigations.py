@@ -29,7 +29,7 @@ from plugins.pacer_icat.tests.people import (
     roles,
     user_message,
 )
-from plugins.pacer_icat.tests.support import dataset_message, deliver_to
+from plugins.pacer_icat.tests.support import CLOCK_CHANGES, dataset_message, deliver_to
 
 NOUGHTS = {"__datasetCount": 0.0, "__sampleCount": 0.0, "__fileCount": 0.0, "__volume": 0.0}
 
@@ -290,15 +290,7 @@ def test_all_visits_of_a_proposal_have_one_key_and_keep_their_order(icat: IcatCl
     assert INVESTIGATIONS.key.of(message, context(integrations={ICAT: icat})) == "MX-1"
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "seconds"),
-    [
-        ("2025-10-26T02:30:00", "2025-10-26T02:10:00", 0),
-        ("2025-10-26T02:30:00+02:00", "2025-10-26T02:10:00+01:00", 0),
-        ("2025-10-26T02:10:00+02:00", "2025-10-26T02:30:00+02:00", 1200),
-        ("2025-03-30T02:30:00", "2025-03-30T03:10:00", 2400),
-    ],
-)
+@pytest.mark.parametrize(("start", "end", "seconds"), CLOCK_CHANGES)
 def test_no_visit_ends_before_it_begins_when_clocks_change(
     sync: Sync, plain: Any, start: str, end: str, seconds: int
 ) -> None:

@@ -15,7 +15,6 @@ from pacer_icat.investigations.task import INVESTIGATIONS
 from pacer_icat.schema import Entity
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.crashing import (
-    Crash,
     OneWrite,
     Overtaken,
     Snapshot,
@@ -27,6 +26,7 @@ from plugins.pacer_icat.tests.crashing import (
 )
 from plugins.pacer_icat.tests.people import INVESTIGATION_STATE, SCENARIOS, investigation_message
 from plugins.pacer_icat.tests.support import deliver_to
+from tests.bombs import Crash
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before-icat", "after-icat"])

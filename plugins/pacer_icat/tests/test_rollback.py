@@ -86,6 +86,20 @@ def snapshot(icat: IcatClient, *, ids: bool = False) -> list[tuple[Any, ...]]:
     )
 
 
+def created_dataset(icat: IcatClient) -> Any:
+    """Create a dataset with two files, in one call."""
+    dataset = icat.new(
+        "Dataset",
+        name="new",
+        complete=True,
+        investigation=icat.one("Investigation", name="hg123"),
+        type=icat.one("DatasetType", name="acquisition"),
+        datafiles=[icat.new("Datafile", name=name) for name in "ab"],
+    )
+    dataset.create()
+    return dataset
+
+
 def test_an_exception_restores_what_was_there(icat: IcatClient, rows: list[Row]) -> None:
     before = snapshot(icat, ids=True)
     dataset = icat.one("Dataset", id=rows[2].id)
@@ -192,15 +206,7 @@ def test_what_was_created_and_deleted_in_a_block_need_not_come_back(
 ) -> None:
     before = snapshot(icat, ids=True)
     with failing(icat) as rb:
-        dataset = icat.new(
-            "Dataset",
-            name="new",
-            complete=True,
-            investigation=icat.one("Investigation", name="hg123"),
-            type=icat.one("DatasetType", name="acquisition"),
-            datafiles=[icat.new("Datafile", name=name) for name in "ab"],
-        )
-        dataset.create()
+        dataset = created_dataset(icat)
         dataset.name = "newer"
         dataset.update()
         icat.one("Dataset", id=dataset.id).delete()
@@ -261,15 +267,7 @@ def test_what_others_have_put_far_below_keeps_the_tree(
     icat: IcatClient, others: IcatClient, rows: list[Row]
 ) -> None:
     with failing(icat) as rb:
-        dataset = icat.new(
-            "Dataset",
-            name="new",
-            complete=True,
-            investigation=icat.one("Investigation", name="hg123"),
-            type=icat.one("DatasetType", name="acquisition"),
-            datafiles=[icat.new("Datafile", name=name) for name in "ab"],
-        )
-        dataset.create()
+        dataset = created_dataset(icat)
         icat.new("Datafile", name="later", dataset=dataset).create()
         file = others.one("Datafile", name="a")
         for name in ("f0", "f1"):

@@ -10,7 +10,6 @@ import pytest
 
 from pacer_core import Delivery, Outcome
 from pacer_icat import IcatClient
-from pacer_icat.client import Shared
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.totals.options import StatisticsOptions
 from pacer_icat.totals.task import DATASET_STATISTICS
@@ -19,7 +18,7 @@ from plugins.pacer_icat.tests.support import (
     dataset_message,
     deliver_to,
     follow,
-    options_for,
+    icat_client,
     parameters_of,
 )
 
@@ -120,17 +119,15 @@ def test_what_changes_is_counted_anew(icat: IcatClient, plain: Any) -> None:
 @pytest.fixture
 def keeping(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """Our client for an ICAT whose database keeps no counts."""
-    shared = Shared(options_for(icat_server, file_counts="pacer"))
-    yield IcatClient(shared)
-    shared.close()
+    with icat_client(icat_server, file_counts="pacer") as icat:
+        yield icat
 
 
 @pytest.fixture
 def leaving(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """Our client told that the database keeps the counts."""
-    shared = Shared(options_for(icat_server, file_counts="database"))
-    yield IcatClient(shared)
-    shared.close()
+    with icat_client(icat_server, file_counts="database") as icat:
+        yield icat
 
 
 def counts(plain: Any, entity: str) -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from pacer_icat.updates.archive import ARCHIVE_STATUS, ArchiveStatusOptions
 from pacer_icat.updates.datafiles import DATASET_FILES, DatasetFilesOptions
 from pacer_icat.updates.metadata import DATASET_METADATA
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.crashing import Crash, process, state
+from plugins.pacer_icat.tests.crashing import process, state
 from plugins.pacer_icat.tests.support import (
     DATASET_STATE,
     dataset_message,
@@ -23,6 +23,7 @@ from plugins.pacer_icat.tests.support import (
     options_for,
     parameters_of,
 )
+from tests.bombs import Crash
 
 RUN = "/data/visit/run1"
 

@@ -11,10 +11,9 @@ import pytest
 from pacer_core import Delivery
 from pacer_http.testing import StandIn
 from pacer_icat import IcatClient
-from pacer_icat.client import Shared
 from pacer_icatplus import IcatPlus
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.support import options_for
+from plugins.pacer_icat.tests.support import icat_client
 from plugins.pacer_icatplus.tests.support import Send, Visit, client_of, deliver_to, prepare
 from plugins.pacer_icatplus.tests.vendor import Proxy, vendor_mock
 
@@ -57,10 +56,9 @@ def server(service: StandIn, visit: Visit) -> Iterator[IcatPlus]:
 @pytest.fixture
 def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """ICAT with the parameter types of galleries."""
-    shared = Shared(options_for(icat_server))
-    prepare(shared)
-    yield IcatClient(shared)
-    shared.close()
+    with icat_client(icat_server) as icat:
+        prepare(icat.shared)
+        yield icat
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def site(
         visit.write(name)
     wire = icat.shared.wire
     entities = [wire.schema.entity(name) for name in wire.entity_names()]
-    http = BombedHttp(service.url)
+    http = BombedHttp("ICAT+", service.url)
     yield Site(icat_server, service, proxy, visit, http, entities)
     http.close()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from pacer_http.testing import FAULTS, StandIn
@@ -41,12 +39,9 @@ def test_a_dataset_at_a_broker_brings_its_images_along(
     text = CONFIG.format(folder=site.folder, icat=icat_server.url, plus=service.url, root=visit.root)
     file = site.write(text)
     files = [visit.write("a.png"), visit.write("b.png")]
-    body = site.write(json.dumps(visit.message()), "message.json")
     service.fail(FAULTS["500"], to="POST", after=1)
 
-    assert site.pacer("config", "check", "-c", file).code == 0
-    assert site.pacer("send", "-c", file, "-n", "datasets", body).code == 0
-    ran = site.pacer("run", "--once", "--wait", "-c", file)
+    ran = site.carry(file, "datasets", visit.message())
 
     assert (ran.code, ran.out) == (0, "1 done, 0 dead, 0 waiting for a retry\n")
     assert [content_of(body) for body, _ in proxy.stored] == [b"a.png", b"b.png"]

@@ -17,12 +17,11 @@ from pacer_core.testing import deliver
 from pacer_http import HttpClient
 from pacer_http.testing import StandIn
 from pacer_icat import ICAT, IcatClient
-from pacer_icat.client import Shared
 from pacer_icat.datasets.task import DATASETS
 from pacer_icat.operations.task import OPERATIONS
 from pacer_panosc import PANOSC, Panosc, PanoscOptions, create_panosc_item, recompute_scores
 from pacer_sandbox import IcatSandbox
-from plugins.pacer_icat.tests.support import dataset_message, deliver_to, options_for
+from plugins.pacer_icat.tests.support import change, dataset_message, deliver_to, icat_client
 from plugins.pacer_panosc.tests.services import Pss, SearchApi
 
 NAME, VISIT, DOI = "20250330096", "bl06", "10.5072/es-20250330096"
@@ -66,7 +65,7 @@ class Facility:
     scoring: StandIn
     options: PanoscOptions
 
-    def panosc(self, stack: ExitStack, cls: type[HttpClient] = HttpClient) -> Panosc:
+    def panosc(self, stack: ExitStack, cls: Callable[..., HttpClient] = HttpClient) -> Panosc:
         """Give a client that asks again at once."""
         account = None
         if self.options.username is not None and self.options.password is not None:
@@ -85,7 +84,7 @@ class Facility:
         *,
         twice: bool = True,
         after: Delivery | None = None,
-        cls: type[HttpClient] = HttpClient,
+        cls: Callable[..., HttpClient] = HttpClient,
         **changes: Any,
     ) -> Delivery:
         """Send a message through both tasks, in a process of its own."""
@@ -115,20 +114,10 @@ def pss() -> Pss:
 @pytest.fixture
 def icat(icat_server: IcatSandbox) -> Iterator[IcatClient]:
     """ICAT with an investigation that has ended, is public, and has a dataset and a DOI."""
-    shared = Shared(options_for(icat_server))
-    change(shared, doi=DOI, releaseDate=datetime.fromisoformat("2025-09-01T00:00:00+02:00"))
-    icat = IcatClient(shared)
-    assert deliver_to(DATASETS, dataset_message(), icat, twice=False).error is None  # minting needs one
-    yield icat
-    shared.close()
-
-
-def change(shared: Shared, **changes: Any) -> None:
-    """Change the demo's investigation; ``None`` takes a value away."""
-    (found,) = shared.wire.search("SELECT o.id FROM Investigation o WHERE o.name = :name", name=NAME)
-    record = shared.wire.read("Investigation", found)
-    assert record is not None
-    shared.wire.update(record, **changes)
+    with icat_client(icat_server) as icat:
+        change(icat.shared, doi=DOI, releaseDate=datetime.fromisoformat("2025-09-01T00:00:00+02:00"))
+        assert deliver_to(DATASETS, dataset_message(), icat, twice=False).error is None  # minting needs one
+        yield icat
 
 
 @pytest.fixture

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import pytest
 
 from pacer_core import Delivery, Outcome, Secret
-from pacer_http import Answer, Away, HttpClient
+from pacer_http import Away
 from pacer_http.testing import CUT, FAULTS, HTML, LATE, LOST, RESET, Fault, StandIn, refusal
 from plugins.pacer_panosc.tests.conftest import DOI, FIELDS, ITEM, NAME, Facility, document
 from plugins.pacer_panosc.tests.services import Pss, SearchApi
+from tests.bombs import Bomb, BombedHttp, Crash
 
 
 @pytest.fixture
 def search_api() -> SearchApi:
     """One implementation is enough here."""
     return SearchApi(documents=[document()])
-
-
-class Crash(KeyboardInterrupt):
-    """The process dies here; an interrupt, since the core catches everything else that a task raises."""
-
-
-class Bombed(HttpClient):
-    """Goes off at the n-th call, when the other side has done what it was asked for."""
-
-    left = 0
-
-    def request(self, *arguments: Any, **more: Any) -> Answer:
-        """Send a request."""
-        answer = super().request(*arguments, **more)
-        Bombed.left -= 1
-        if Bombed.left == 0:
-            raise Crash
-        return answer
 
 
 @pytest.mark.parametrize("template", ["{doi}", "{name}"], ids=["slash", "plain"])
@@ -50,9 +33,9 @@ def test_a_crash_after_any_call_is_mended_by_the_next_delivery(
     facility.send(twice=False)
     pss.finish()
     search_api.documents = [document(pid)]
-    Bombed.left = call
+    bomb = Bomb(call, after=True)
     try:
-        facility.send(twice=False, cls=Bombed)
+        facility.send(twice=False, cls=partial(BombedHttp, bomb=bomb))
     except Crash:
         pass
     else:

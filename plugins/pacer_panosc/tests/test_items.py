@@ -13,7 +13,8 @@ from pacer_core import Outcome, Secret
 from pacer_http.testing import refusal
 from pacer_panosc import PANOSC, PanoscOptions
 from pacer_panosc.client import Panosc
-from plugins.pacer_panosc.tests.conftest import DOI, FIELDS, ITEM, NAME, VISIT, Facility, change, document
+from plugins.pacer_icat.tests.support import change
+from plugins.pacer_panosc.tests.conftest import DOI, FIELDS, ITEM, NAME, VISIT, Facility, document
 from plugins.pacer_panosc.tests.services import Pss, SearchApi
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from pacer_http.testing import FAULTS
@@ -53,12 +51,9 @@ def test_a_message_at_a_broker_becomes_an_item_with_weights(
     )
     file = site.write(text)
     operations = {"name": NAME, "visit_id": VISIT, "operations": ["create-panosc-item"]}
-    body = site.write(json.dumps(operations), "message.json")
     facility.scoring.fail(FAULTS["500"], FAULTS["lost"], to="POST")
 
-    assert site.pacer("config", "check", "-c", file).code == 0
-    assert site.pacer("send", "-c", file, "-n", "investigation-operations", body).code == 0
-    ran = site.pacer("run", "--once", "--wait", "-c", file)
+    ran = site.carry(file, "investigation-operations", operations)
 
     assert (ran.code, ran.out) == (0, "1 done, 0 dead, 0 waiting for a retry\n")
     assert pss.items == {DOI: ITEM}

@@ -1,4 +1,4 @@
-"""Names of files: which are taken, what they say about their content, and which are free."""
+"""Names: of the folders that PACER makes, and of files, of which some are taken, and some are free."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+TAKEN, DONE, FAILED, PUBLISHED = "taken", "done", "failed", "published"
 
 _TEMPORARY = (".part", ".tmp", ".filepart", "~")
 _MOST = 240  # bytes of a name, with room for a note's ending below the 255 of every file system

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pacer_core import Seen, ServiceContext, ServiceType
-from pacer_files.folder import DONE, FAILED, TAKEN, Folder
+from pacer_files.folder import Folder
+from pacer_files.names import DONE, FAILED, TAKEN
 from pacer_files.options import FilesOptions, WatchedFolder
 
 _SLICE = 50  # files of one folder, before it is another one's turn

@@ -13,7 +13,7 @@ from pacer_core import NotYet, Retry
 from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
-from pacer_icat.faults import IcatFault
+from pacer_icat.others import despite_others
 from pacer_icat.parameters import VALUE, convert
 from pacer_icat.soap import Bean, ref
 from pacer_icat.wire import parameter_type
@@ -133,15 +133,11 @@ def put(owner: str, wanted: Mapping[Place, Any], types: Mapping[str, ParameterTy
         Where ICAT refuses for another reason.
     """
     owners = {id_ for id_, _ in wanted}
-    for _ in range(_TRIES):
-        try:
-            write(owner, wanted, read(owner, owners, types, icat), types, icat)
-        except IcatFault as fault:
-            if not fault.is_duplicate:
-                raise
-        else:
-            return
-    raise Retry("others are writing the same parameters")
+    despite_others(
+        lambda: write(owner, wanted, read(owner, owners, types, icat), types, icat),
+        "others are writing the same parameters",
+        tries=_TRIES,
+    )
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

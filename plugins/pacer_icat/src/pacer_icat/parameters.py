@@ -86,6 +86,13 @@ class Checked:
     empty: tuple[tuple[int, str], ...] = field(default=())
     """Place and name of those that have no value which ICAT could hold."""
 
+    def unknown_as_bad(self, path: str = "parameters") -> list[BadField]:
+        """Give the parameters without a type as bad fields, for those who take no others."""
+        return [
+            BadField(f"{path}[{place}].name", f"{name!r} is no parameter type in ICAT")
+            for place, name in self.unknown
+        ]
+
 
 def check(
     given: Iterable[Given],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TypeVar
 
@@ -42,6 +43,15 @@ def _name(call: str, type_: str, words: str) -> None:
     )
 
 
+@contextmanager
+def refusals_settled() -> Iterator[None]:
+    """Raise what a refusal of ICAT means for the message in its place."""
+    try:
+        yield
+    except IcatFault as fault:
+        raise settled(fault) from fault
+
+
 def looking_again(catalogue: Catalogue, work: Callable[[], T]) -> T:
     """Do a piece of idempotent work; where ICAT refuses, once more with fresh look-ups.
 
@@ -56,7 +66,5 @@ def looking_again(catalogue: Catalogue, work: Callable[[], T]) -> T:
         return work()
     except IcatFault:
         catalogue.forget()
-    try:
+    with refusals_settled():
         return work()
-    except IcatFault as fault:
-        raise settled(fault) from fault

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import posixpath
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 
 from attrs import evolve, frozen
@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from pacer_core import BadField, NotYet, Reject, Text
 from pacer_icat import parameters
 from pacer_icat.catalogue import Investigation
+from pacer_icat.checks import Lookups, too_long
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset
@@ -91,10 +92,7 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
     checked = parameters.check(message.parameters, types, owner="Dataset", schema=icat.wire.schema, zone=zone)
     bad += checked.bad
     if options.unknown_parameters == "reject":
-        bad += [
-            BadField(f"parameters[{place}].name", f"{name!r} is no parameter type in ICAT")
-            for place, name in checked.unknown
-        ]
+        bad += checked.unknown_as_bad()
     parameters.log_empty(checked, f"dataset {message.name}")
     if checked.unknown and options.unknown_parameters != "reject":
         log.info(
@@ -114,23 +112,15 @@ def plan(message: Dataset, options: DatasetsOptions, icat: Shared) -> Plan:
     start, end = kept_period(message.start_date, message.end_date, zone, f"dataset {message.name}")
     processed = any(fold(one.name) == fold(INPUTS) and one.value is not None for one in message.parameters)
     catalogue = icat.catalogue
-    missing: list[str] = []
-
-    def look(find: Callable[[], int]) -> int:
-        try:
-            return find()
-        except NotYet as not_yet:
-            missing.append(not_yet.reason)
-            return 0
-
+    lookups = Lookups()
+    look = lookups.find
     instrument = look(lambda: catalogue.instrument(message.instrument))
     kind = options.processed_type if processed else options.raw_type
     type_ = look(lambda: catalogue.dataset_type(kind))
     sample_type = message.sample.type
     sample_type_id = None if sample_type is None else look(lambda: catalogue.sample_type(sample_type))
     investigation = look(lambda: find_investigation(message, instrument, start, end, icat).id)
-    if missing:
-        raise NotYet("; ".join(missing))
+    lookups.check()
     return Plan(
         name=message.name,
         suffixed=f"{message.name} [{local(start, zone):%d/%m/%Y %H:%M:%S}]",
@@ -280,14 +270,16 @@ def look_at(
 
 def _check(message: Dataset, options: DatasetsOptions, icat: Shared) -> list[BadField]:
     bad = []
-    schema = icat.wire.schema
     if message.investigation is None and message.investigation_id is None:
         bad.append(BadField("investigation", "is missing, and so is investigation_id"))
-    lengths = [("name", "Dataset", message.name), ("location", "Dataset", message.location)]
-    for field, entity, text in (*lengths, ("sample.name", "Sample", message.sample.name)):
-        longest = schema.length(entity, field.rpartition(".")[2])
-        if longest is not None and len(text) > longest:
-            bad.append(BadField(field, f"is longer than {longest} characters"))
+    bad += too_long(
+        [
+            ("name", "Dataset", "name", message.name),
+            ("location", "Dataset", "location", message.location),
+            ("sample.name", "Sample", "name", message.sample.name),
+        ],
+        icat.wire.schema,
+    )
     bad += check_dates(message.start_date, message.end_date)
     if options.require_sample_type and message.sample.type is None:
         bad.append(BadField("sample.type", "is missing"))

@@ -17,6 +17,7 @@ from pacer_icat.collation import fold
 from pacer_icat.datasets.files import add_files, batches, datafile, missing_files, with_checksum
 from pacer_icat.datasets.plan import Plan
 from pacer_icat.faults import IcatFault
+from pacer_icat.others import despite_others
 from pacer_icat.parameters import Parameter
 from pacer_icat.soap import Bean, Record, ref
 from pacer_icat.spellings import folder
@@ -50,34 +51,31 @@ def store(plan: Plan, icat: Shared) -> int:
     Retry
         Where other writers come in between again and again.
     """
-    for _ in range(_TRIES):
-        sample = find_sample(plan, icat)
-        found = find(plan, icat)
-        try:
-            same = next((one for one in found if one.same), None)
-            if same is not None:
-                _complete(plan, same, sample, icat)
-                return same.id
-            names = {fold(one.name): one for one in found}
-            plain = names.get(fold(plan.name))
-            if plain is None:
-                return _create(plan, plan.name, sample, icat)
-            if plan.processed and plain.processed and plan.sequence is not None:
-                _complete(plan, plain, sample, icat)
-                return plain.id
-            if fold(plan.suffixed) in names:
-                raise Reject("other datasets have this name, with and without the date, at other locations")
-            longest = icat.wire.schema.length("Dataset", "name")
-            if longest is not None and len(plan.suffixed) > longest:
-                raise Reject(f"another dataset has this name, and with its date it is longer than {longest}")
-            return _create(plan, plan.suffixed, sample, icat)
-        except IcatFault as fault:
-            if not fault.is_duplicate:
-                raise
-            duplicate = fault
-    if duplicate.type == "INTERNAL":
-        raise duplicate  # Nobody else is there: the children contradict each other.
-    raise Retry("others are writing the same dataset")
+    return despite_others(
+        lambda: _store(plan, icat), "others are writing the same dataset", tries=_TRIES, nested=True
+    )
+
+
+def _store(plan: Plan, icat: Shared) -> int:
+    sample = find_sample(plan, icat)
+    found = find(plan, icat)
+    same = next((one for one in found if one.same), None)
+    if same is not None:
+        _complete(plan, same, sample, icat)
+        return same.id
+    names = {fold(one.name): one for one in found}
+    plain = names.get(fold(plan.name))
+    if plain is None:
+        return _create(plan, plan.name, sample, icat)
+    if plan.processed and plain.processed and plan.sequence is not None:
+        _complete(plan, plain, sample, icat)
+        return plain.id
+    if fold(plan.suffixed) in names:
+        raise Reject("other datasets have this name, with and without the date, at other locations")
+    longest = icat.wire.schema.length("Dataset", "name")
+    if longest is not None and len(plan.suffixed) > longest:
+        raise Reject(f"another dataset has this name, and with its date it is longer than {longest}")
+    return _create(plan, plan.suffixed, sample, icat)
 
 
 def find(plan: Plan, icat: Shared) -> list[Found]:

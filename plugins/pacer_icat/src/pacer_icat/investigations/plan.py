@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 from attrs import frozen
 
-from pacer_core import BadField, NotYet, Reject
+from pacer_core import BadField, Reject
 from pacer_icat import parameters
 from pacer_icat.catalogue import ParameterType
+from pacer_icat.checks import Lookups, too_long
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.investigations.message import Investigation, Member
@@ -74,15 +75,8 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
     chosen = _parameters(message, options, facility, icat, bad)
     if bad:
         raise Reject("the investigation has bad fields", fields=bad)
-    missing: list[str] = []
-
-    def look(find: Callable[[], int]) -> int:
-        try:
-            return find()
-        except NotYet as not_yet:
-            missing.append(not_yet.reason)
-            return 0
-
+    lookups = Lookups()
+    look = lookups.find
     type_ = look(lambda: catalogue.investigation_type(message.type, facility))
     instrument = look(lambda: catalogue.instrument(message.instrument.code, facility))
     users = _users([user_name(member.username) for member in message.user_list], options, icat)
@@ -93,9 +87,8 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
     ]
     if unknown:
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
-        missing.append(f"ICAT has no user for {', '.join(unknown[:10])}{more}")
-    if missing:
-        raise NotYet("; ".join(missing))
+        lookups.missing.append(f"ICAT has no user for {', '.join(unknown[:10])}{more}")
+    lookups.check()
     industrial = message.is_industrial or fold(message.type) == fold(options.industrial_type)
     release = None if industrial else message.release_date(options.embargo_years)
     whose = f"investigation {message.name}"
@@ -126,16 +119,15 @@ def plan(message: Investigation, options: InvestigationsOptions, icat: Shared) -
 
 
 def _check(message: Investigation, options: InvestigationsOptions, icat: Shared) -> list[BadField]:
-    bad = []
-    for path, field, text in (
-        ("name", "name", message.name),
-        ("icat_visit_id", "visitId", message.visit_id),
-        ("title", "title", message.title),
-        ("summary", "summary", message.summary),
-    ):
-        longest = icat.wire.schema.length("Investigation", field)
-        if longest is not None and len(text) > longest:
-            bad.append(BadField(path, f"is longer than {longest} characters"))
+    bad = too_long(
+        [
+            ("name", "Investigation", "name", message.name),
+            ("icat_visit_id", "Investigation", "visitId", message.visit_id),
+            ("title", "Investigation", "title", message.title),
+            ("summary", "Investigation", "summary", message.summary),
+        ],
+        icat.wire.schema,
+    )
     bad += check_period(message.start_date, message.end_date, icat.zone)
     if storable(message.end_date) and message.end_date.year + options.embargo_years > LATEST_YEAR:
         bad.append(BadField("end_date", "gives a release date that ICAT cannot store"))
@@ -227,10 +219,7 @@ def _checked(
     )
     parameters.log_empty(checked, "an investigation")
     bad += checked.bad
-    bad += [
-        BadField(f"{path}[{place}].name", f"{name!r} is no parameter type in ICAT")
-        for place, name in checked.unknown
-    ]
+    bad += checked.unknown_as_bad(path)
     return checked.good
 
 

@@ -10,14 +10,11 @@ from typing import Any
 
 from attrs import frozen
 
-from pacer_core import Retry
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
-from pacer_icat.faults import IcatFault
 from pacer_icat.investigations.plan import Plan
+from pacer_icat.others import despite_others
 from pacer_icat.soap import Bean, Record, ref
-
-_TRIES = 8
 
 
 def store(plan: Plan, icat: Shared) -> int:
@@ -30,21 +27,20 @@ def store(plan: Plan, icat: Shared) -> int:
     Retry
         Where other writers come in between again and again.
     """
-    for _ in range(_TRIES):
-        there = find(plan, icat)
-        try:
-            if there is None:
-                return icat.wire.create(_new(plan))
-            _update(plan, there, icat)
-        except IcatFault as fault:
-            if not (fault.is_duplicate or fault.type == "NO_SUCH_OBJECT_FOUND"):
-                raise
-            refusal = fault
-        else:
-            return there.id
-    if refusal.type == "INTERNAL":
-        raise refusal  # Nobody else is there: the children contradict each other.
-    raise Retry("others are writing the same investigation, or PACER's account may not read it")
+    return despite_others(
+        lambda: _store(plan, icat),
+        "others are writing the same investigation, or PACER's account may not read it",
+        also=("NO_SUCH_OBJECT_FOUND",),
+        nested=True,
+    )
+
+
+def _store(plan: Plan, icat: Shared) -> int:
+    there = find(plan, icat)
+    if there is None:
+        return icat.wire.create(_new(plan))
+    _update(plan, there, icat)
+    return there.id
 
 
 def find(plan: Plan, icat: Shared) -> Record | None:

@@ -10,10 +10,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pacer_core import NotYet, Retry
+from pacer_core import NotYet
 from pacer_icat import kept
+from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
-from pacer_icat.faults import IcatFault
 from pacer_icat.kept import Place
 from pacer_icat.links.graph import (
     ALL_INPUT_IDS,
@@ -32,11 +32,10 @@ from pacer_icat.links.graph import (
     numbers,
     split,
 )
+from pacer_icat.others import until_stable
 from pacer_icat.spellings import folder
 
 log = logging.getLogger("pacer.icat.links")
-
-_TRIES = 8
 
 
 def store_links(dataset: int, icat: Shared) -> None:
@@ -53,34 +52,29 @@ def store_links(dataset: int, icat: Shared) -> None:
     """
     types = kept.types_for("Dataset", (*WALKED, *LISTS), icat)
     longest = icat.wire.schema.length("DatasetParameter", "stringValue") or 4000
-    for _ in range(_TRIES):
-        graph = Graph(icat, types, longest)
-        removed = _link(dataset, graph)
-        wanted: dict[Place, Any] = {}
-        cut: dict[int, list[str]] = {}
-        for (id_, name), linked in sorted(_lists(dataset, removed, graph).items()):
-            text, fit = fitting([_ENTRY[name](graph, one) for one in linked], longest)
-            if text or (id_, name) in graph.stored:
-                wanted[id_, name] = text
-            if dataset in (id_, *linked[fit:]) and fit < len(linked):
-                cut.setdefault(id_, []).append(f"{name} ({len(linked) - fit})")
-        # Where it tells of inputs that are no more, it goes last: a repetition after a crash needs it.
-        last = {place: wanted.pop(place) for place in [(dataset, INPUT_IDS)] if removed and place in wanted}
-        try:
-            wrote = [kept.write("Dataset", part, graph.stored, types, icat) for part in (wanted, last)]
-            if not any(wrote):
-                for id_, lists in cut.items():
-                    log.warning(
-                        "dataset %d: left out to stay within %d characters: %s",
-                        id_,
-                        longest,
-                        ", ".join(lists),
-                    )
-                return
-        except IcatFault as fault:
-            if not fault.is_duplicate:
-                raise
-    raise Retry("others are writing the same links")
+    cut = until_stable(lambda: _write(dataset, types, longest, icat), "others are writing the same links")
+    for id_, lists in cut.items():
+        log.warning("dataset %d: left out to stay within %d characters: %s", id_, longest, ", ".join(lists))
+
+
+def _write(
+    dataset: int, types: Mapping[str, ParameterType], longest: int, icat: Shared
+) -> tuple[dict[int, list[str]], bool]:
+    """Write the lists as they are to be now; give what does not fit in, and whether any differed."""
+    graph = Graph(icat, types, longest)
+    removed = _link(dataset, graph)
+    wanted: dict[Place, Any] = {}
+    cut: dict[int, list[str]] = {}
+    for (id_, name), linked in sorted(_lists(dataset, removed, graph).items()):
+        text, fit = fitting([_ENTRY[name](graph, one) for one in linked], longest)
+        if text or (id_, name) in graph.stored:
+            wanted[id_, name] = text
+        if dataset in (id_, *linked[fit:]) and fit < len(linked):
+            cut.setdefault(id_, []).append(f"{name} ({len(linked) - fit})")
+    # Where it tells of inputs that are no more, it goes last: a repetition after a crash needs it.
+    last = {place: wanted.pop(place) for place in [(dataset, INPUT_IDS)] if removed and place in wanted}
+    wrote = [kept.write("Dataset", part, graph.stored, types, icat) for part in (wanted, last)]
+    return cut, any(wrote)
 
 
 def fitting(entries: Sequence[str], longest: int) -> tuple[str, int]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, task
-from pacer_icat.faults import IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.checks import awaited, forbidden, read
 from pacer_icat.operations.message import InvestigationOperations, describe
 from pacer_icat.operations.options import OperationsOptions
-from pacer_icat.signals import settled
+from pacer_icat.signals import refusals_settled
 from pacer_icat.visits import find_visit
 
 
@@ -31,11 +30,9 @@ def check_investigation(message: InvestigationOperations, ctx: Context) -> None:
     if unknown:
         raise Reject("the operations have bad fields", fields=unknown)
     icat = ctx[ICAT].shared
-    try:
+    with refusals_settled():
         visit = find_visit(icat, message.name, message.visit_id)
         state = read(icat, visit.id)
-    except IcatFault as fault:
-        raise settled(fault) from fault
     refused = [
         BadField(f"operations[{place}]", f"{operation} {reason}")
         for place, operation in enumerate(message.operations)

@@ -6,13 +6,12 @@ from pacer_core import ConsumerType, Context, task
 from pacer_icat.catalogue import Investigation
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
-from pacer_icat.faults import IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import investigation_key
 from pacer_icat.reingest.message import Reingest, describe
 from pacer_icat.reingest.options import ReingestOptions
 from pacer_icat.reingest.rebuild import instrument_of, rebuild
-from pacer_icat.signals import settled
+from pacer_icat.signals import refusals_settled
 from pacer_icat.visits import find_visits
 
 DATASETS_AT_ONCE = 200
@@ -28,15 +27,13 @@ def send_datasets(message: Reingest, ctx: Context) -> None:
     each visit where there are several.
     """
     icat = ctx[ICAT].shared
-    try:
+    with refusals_settled():
         visits = find_visits(icat, message.investigation, message.visit_id)
         if len(visits) > 1:
             for visit in visits:
                 ctx.emit("reingest", {"investigation": visit.name, "visit_id": visit.visit_id})
         else:
             _send(visits[0], message.after, icat, ctx)
-    except IcatFault as fault:
-        raise settled(fault) from fault
 
 
 def _send(visit: Investigation, after: int, icat: Shared, ctx: Context) -> None:

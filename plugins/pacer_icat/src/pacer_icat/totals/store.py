@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from pacer_core import NotYet, Retry
+from pacer_core import NotYet
 from pacer_icat import kept
 from pacer_icat.client import Shared
 from pacer_icat.faults import IcatFault
+from pacer_icat.others import until_stable
 from pacer_icat.references import DatasetReference
 from pacer_icat.soap import Record
 from pacer_icat.totals import count
@@ -21,8 +22,8 @@ from pacer_icat.totals.options import StatisticsOptions
 
 log = logging.getLogger("pacer.icat.statistics")
 
-_TRIES = 8
 NAME = "datasetName"
+_OTHERS = "others are writing the same statistics"
 
 
 def store_statistics(message: DatasetReference, options: StatisticsOptions, icat: Shared) -> None:
@@ -37,7 +38,7 @@ def store_statistics(message: DatasetReference, options: StatisticsOptions, icat
     IcatFault
         Where ICAT refuses for a reason other than another writer.
     """
-    record, files = _until_stable(lambda: _dataset(message.dataset_id, icat))
+    record, files = until_stable(lambda: _dataset(message.dataset_id, icat), _OTHERS)
     # Where it is right for a dataset with files, the database keeps the counts of all datasets.
     by_database = (
         icat.counts.keeper == "database"
@@ -82,7 +83,7 @@ def _owner(owner: str, id_: int, options: StatisticsOptions, icat: Shared, *, by
             wrote = _keep(id_, (totals.all.files, totals.all.volume), icat) or wrote
         return None, wrote
 
-    _until_stable(write)
+    until_stable(write, _OTHERS)
 
 
 def keep_investigation(investigation: int, icat: Shared) -> None:
@@ -96,11 +97,12 @@ def keep_investigation(investigation: int, icat: Shared) -> None:
         Where other writers come in between again and again.
     """
     if icat.counts.are_ours("Investigation"):
-        _until_stable(
+        until_stable(
             lambda: (
                 None,
                 _keep(investigation, count.files_of_investigation(investigation, icat), icat),
-            )
+            ),
+            _OTHERS,
         )
 
 
@@ -141,17 +143,3 @@ def _read(entity: str, id_: int, icat: Shared) -> Record:
     if record is None:
         raise NotYet(f"ICAT has no {entity.lower()} with id {id_}")
     return record
-
-
-def _until_stable(write: Callable[[], tuple[Any, bool]]) -> Any:
-    """Count and write until there is nothing to write; give what was counted last."""
-    for _ in range(_TRIES):
-        try:
-            result, wrote = write()
-        except IcatFault as fault:
-            if not fault.is_duplicate:
-                raise
-        else:
-            if not wrote:
-                return result
-    raise Retry("others are writing the same statistics")

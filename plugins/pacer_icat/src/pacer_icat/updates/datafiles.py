@@ -7,15 +7,15 @@ from typing import Literal
 
 from attrs import field, frozen, validators
 
-from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Retry, Seen, task
+from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Seen, task
 from pacer_icat.client import Shared
 from pacer_icat.datasets.files import add_files, batches, missing_files
 from pacer_icat.datasets.options import DatasetsOptions, is_absolute, warn_of_roots
 from pacer_icat.datasets.paths import files_below
 from pacer_icat.datasets.plan import check_files, checksums_of, look_at, name_files
-from pacer_icat.faults import IcatFault
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import dataset_key
+from pacer_icat.others import despite_others
 from pacer_icat.references import reference
 from pacer_icat.signals import looking_again
 from pacer_icat.totals.count import files_of
@@ -95,17 +95,12 @@ def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
     bad += check_files(files, icat)
     if bad:
         raise Reject("the dataset's folder holds files that ICAT does not take", fields=bad)
-    for _ in range(_TRIES):
+
+    def add() -> None:
         missing, _sizes = missing_files(files, folder, dataset, icat)
-        try:
-            add_files(batches(missing), checksums, dataset, icat)
-        except IcatFault as fault:
-            if not fault.is_duplicate:
-                raise
-        else:
-            break
-    else:
-        raise Retry("others are adding files to the same dataset")
+        add_files(batches(missing), checksums, dataset, icat)
+
+    despite_others(add, "others are adding files to the same dataset", tries=_TRIES)
     _count(dataset, icat)
     return int(record["investigation"].id)
 

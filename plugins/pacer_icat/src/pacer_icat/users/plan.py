@@ -7,6 +7,7 @@ import logging
 from attrs import frozen
 
 from pacer_core import BadField, Reject
+from pacer_icat.checks import too_long
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.spellings import orcid_uri, user_name
@@ -49,15 +50,14 @@ def plan(message: User, options: UsersOptions, icat: Shared) -> Plan:
         With every field that is too long for ICAT.
     """
     length = icat.wire.schema.length
-    bad: list[BadField] = []
-    for path, field, text in (
-        ("first_name", "givenName", message.first_name),
-        ("last_name", "familyName", message.last_name),
-        ("email", "email", message.email),
-    ):
-        longest = length("User", field)
-        if longest is not None and len(text) > longest:
-            bad.append(BadField(path, f"is longer than {longest} characters"))
+    bad = too_long(
+        [
+            ("first_name", "User", "givenName", message.first_name),
+            ("last_name", "User", "familyName", message.last_name),
+            ("email", "User", "email", message.email),
+        ],
+        icat.wire.schema,
+    )
     accounts: dict[str, Wanted] = {}
     longest = length("User", "name")
     for place, account in enumerate(message.user_list):

@@ -8,18 +8,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from pacer_core import BadField, Reject, Retry
+from pacer_core import BadField, Reject
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
-from pacer_icat.faults import IcatFault
+from pacer_icat.others import despite_others
 from pacer_icat.soap import Bean, Record
 from pacer_icat.spellings import orcid, user_name, user_spellings
 from pacer_icat.users.options import UsersOptions
 from pacer_icat.users.plan import Plan
 
 log = logging.getLogger("pacer.icat.users")
-
-_TRIES = 8
 
 
 def store(plan: Plan, options: UsersOptions, icat: Shared) -> None:
@@ -35,18 +33,18 @@ def store(plan: Plan, options: UsersOptions, icat: Shared) -> None:
     Retry
         Where other writers come in between again and again.
     """
-    for _ in range(_TRIES):
-        missing, changes = _compare(plan, options, icat)
-        try:
-            icat.wire.create_many(missing)
-            for record, values in changes:
-                icat.wire.update(record, **values)
-        except IcatFault as fault:
-            if not (fault.is_duplicate or fault.type == "NO_SUCH_OBJECT_FOUND"):
-                raise
-        else:
-            return
-    raise Retry("others are writing the same users, or PACER's account may not read them")
+    despite_others(
+        lambda: _store(plan, options, icat),
+        "others are writing the same users, or PACER's account may not read them",
+        also=("NO_SUCH_OBJECT_FOUND",),
+    )
+
+
+def _store(plan: Plan, options: UsersOptions, icat: Shared) -> None:
+    missing, changes = _compare(plan, options, icat)
+    icat.wire.create_many(missing)
+    for record, values in changes:
+        icat.wire.update(record, **values)
 
 
 def _compare(

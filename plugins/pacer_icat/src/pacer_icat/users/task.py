@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pacer_core import ConsumerType, Context, Key, task
-from pacer_icat.faults import IcatFault
 from pacer_icat.integration import ICAT
-from pacer_icat.signals import settled
+from pacer_icat.signals import refusals_settled
 from pacer_icat.users.message import User, describe
 from pacer_icat.users.options import UsersOptions
 from pacer_icat.users.plan import plan
@@ -17,10 +16,8 @@ def store_user(user: User, ctx: Context) -> None:
     """Write a person's accounts into ICAT; the same message twice is one."""
     icat = ctx[ICAT].shared
     options: UsersOptions = ctx.options
-    try:
+    with refusals_settled():
         store(plan(user, options, icat), options, icat)
-    except IcatFault as fault:
-        raise settled(fault) from fault
 
 
 def _key(user: User, _: Context) -> str:
