@@ -97,7 +97,8 @@ def default_limit(version: str) -> int | None:
 def _limit(connection: Any, queue: Queue, default: int | None) -> Limit:
     name, policy = queue.name, queue.policy or QueuePolicy()
     found = _arguments(connection, name)
-    by_policy = policy.dead_letter_exchange is not None
+    # An empty text counts as none in a configuration, so that the default exchange shows by its key alone.
+    by_policy = policy.dead_letter_exchange is not None or policy.dead_letter_routing_key is not None
     if found is None:
         returns = effective_limit(None, policy.delivery_limit, default)
         return Limit(name, quorum=None, returns=returns, dead_letters=by_policy)

@@ -49,14 +49,19 @@ def bring_back(lab: Lab, times: int) -> None:
     """Return every message so often."""
     for _ in range(times):
         count = lab.waiting()
-        channel = lab.channel
-        channel.basic_qos(0, count, False)
-        taken: list[Any] = []
-        channel.basic_consume("jobs", callback=taken.append)
-        while len(taken) < count:
-            channel.connection.drain_events(timeout=30)
-        channel.close()
+        give_back(lab, count)
         eventually(partial(_all_are_back, lab, count))
+
+
+def give_back(lab: Lab, count: int) -> None:
+    """Take so many messages, and return them by the end of the channel."""
+    channel = lab.channel
+    channel.basic_qos(0, count, False)
+    taken: list[Any] = []
+    channel.basic_consume("jobs", callback=taken.append)
+    while len(taken) < count:
+        channel.connection.drain_events(timeout=30)
+    channel.close()
 
 
 def _all_are_back(lab: Lab, count: int) -> bool:
@@ -113,8 +118,8 @@ def test_the_policy_that_a_warning_prints_keeps_messages_and_ends_the_warning(li
     limited.publish({"name": "a"})
     for _ in range(25):
         if limited.waiting():
-            bring_back(limited, 1)
-    eventually(lambda: limited.waiting() + limited.waiting("jobs.dead") == 1)
+            give_back(limited, 1)
+        eventually(lambda: limited.waiting() + limited.waiting("jobs.dead") == 1)
 
     limited.configure(queue=f"{PASSIVE}, {stated}", consumer=ONE_THREAD)
     assert "drops a message" not in doctor(limited)

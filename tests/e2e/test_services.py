@@ -138,7 +138,9 @@ def test_what_a_service_publishes_is_persistent_and_has_its_headers_and_an_id(la
     eventually(lambda: lab.waiting("inbox") == 1)
     (message,) = lab.take("inbox")
     properties = message.properties
-    assert properties["application_headers"] == {"x-line": 1}
+    headers = {**properties["application_headers"]}
+    headers.pop("x-delivery-count", None)  # RabbitMQ 3.10 counts what was never returned as well
+    assert headers == {"x-line": 1}
     assert properties["message_id"] == properties["correlation_id"] == "lines.txt-1"
     assert properties["delivery_mode"] == 2
     assert running.end() == 0

@@ -35,7 +35,7 @@ class QueuePolicy:
     delivery_limit
         After how many returns the queue drops or dead-letters a message; RabbitMQ 4 takes -1 for never.
     dead_letter_exchange, dead_letter_routing_key
-        Where it puts a message then; ``""`` is the default exchange.
+        Where it puts a message then; a routing key without an exchange goes to the default one, ``""``.
     """
 
     delivery_limit: int | None = None
