@@ -153,7 +153,7 @@ def test_a_worker_that_is_told_to_end_finishes_what_it_has_in_hand(lab: Lab) -> 
     done = {line.split()[1] for line in lab.effects}
     assert done >= {"a", "b", "c"}, "what it had in hand"
     assert done <= {"a", "b", "c", "d"}, "and what the broker had sent before the order to stop"
-    assert lab.waiting() == 6 - len(done)
+    eventually(lambda: lab.waiting() == 6 - len(done))
     assert lab.once().code == 0
     assert lab.counted["first f 1"] == 1
 
