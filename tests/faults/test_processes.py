@@ -1,6 +1,7 @@
 """The processes of a run: killed, stopped, left alone."""
 
 import os
+import re
 import signal
 
 from tests.faults.processes import alive, workers
@@ -104,7 +105,7 @@ def test_a_queue_that_somebody_removes_stops_those_alone_who_read_it(lab: Lab) -
     lab.publish({"name": "a"})
     eventually(lambda: "second a 1" in lab.effects, what=lambda: running.printed)
     seen = lab.site.pacer("status", "-c", lab.file).out
-    rows = {row.split()[0]: row.split()[1] for row in seen.splitlines() if row.count("-1 ")}
+    rows = {row.split()[0]: row.split()[1] for row in seen.splitlines() if re.match(r"\S+-1 ", row.strip())}
     assert rows == {"jobs-1": "reading", "follow-ups-1": "refused"}
     assert "follow-ups-1: queue 'others' does not exist" in seen
     assert "Traceback" not in running.printed
