@@ -60,15 +60,11 @@ def tests(session: nox.Session) -> None:
     With ``PACER_COVERAGE=1``, as in CI, measure the coverage of the core and of every plugin.
     """
     install(session, "test")
-    arguments = ["--durations=20", "--durations-min=2", *session.posargs]
+    # A file's tests stay together, in their order: they share servers.
+    arguments = ["--dist=loadfile", "--no-loadscope-reorder", "--durations=20", "--durations-min=2"]
     if not any(one.startswith(("-n", "--numprocesses")) for one in session.posargs):
-        # A file's tests stay together, in their order: they share servers.
-        arguments = [
-            f"-n{max(2, os.cpu_count() or 2)}",
-            "--dist=loadfile",
-            "--no-loadscope-reorder",
-            *arguments,
-        ]
+        arguments.append(f"-n{max(2, os.cpu_count() or 2)}")
+    arguments += session.posargs
     if os.environ.get("PACER_COVERAGE") != "1":
         session.run("pytest", *arguments)
         return
