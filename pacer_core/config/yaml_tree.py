@@ -84,7 +84,8 @@ class _Constructor(RoundTripConstructor):
         if not self._fits(node):
             node = self._put_aside(node)
         elif isinstance(node, MappingNode):
-            node.value = [(self._examined(key), self._examined(value)) for key, value in node.value]
+            pairs = [pair for pair in node.value if self._is_key(pair[0])]
+            node.value = [(self._examined(key), self._examined(value)) for key, value in pairs]
             size += sum(self._sizes[id(one)] for pair in node.value for one in pair)
         elif isinstance(node, SequenceNode):
             node.value = [self._examined(one) for one in node.value]
@@ -94,6 +95,14 @@ class _Constructor(RoundTripConstructor):
             raise ConstructorError(None, None, what, node.start_mark)
         self._sizes[id(node)] = size
         return node
+
+    def _is_key(self, node: Any) -> bool:
+        """Pass over a key that is a list or a mapping; ruamel's time for one doubles with each level."""
+        if isinstance(node, ScalarNode):
+            return True
+        at = node.start_mark
+        self.refused.append((at.line + 1, at.column + 1, "a key has to be text", Code.WRONG_TYPE))
+        return False
 
     def _fits(self, node: Any) -> bool:
         tag = str(node.tag)

@@ -56,7 +56,11 @@ def odd(text: str, places: list[tuple[int, str]]) -> str:
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    database=None,
 )
 @given(
     st.sampled_from(EXAMPLES),
