@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
@@ -27,7 +28,9 @@ def parse(name: str, text: str) -> tuple[Any, list[Problem]]:
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
     try:
-        tree = yaml.load(text)
+        with warnings.catch_warnings():  # an anchor that is used twice means the later value, as YAML has it
+            warnings.simplefilter("ignore", ReusedAnchorWarning)
+            tree = yaml.load(text)
     except YAMLError as error:
         return None, [_problem(name, text, error)]
     except RecursionError:
