@@ -299,7 +299,7 @@ def test_a_disk_that_is_full_loses_nothing_and_sends_nothing_twice(
     folder: Path, make: Make, monkeypatch: pytest.MonkeyPatch, after: str
 ) -> None:
     full = threading.Event()
-    (rename, unlink), allowed = (Path.rename, Path.unlink), folder / "taken/published"
+    (rename, unlink), allowed = (Path.rename, Path.unlink), folder / "taken/.published"
 
     def refuse(one: Path, other: Path | None = None) -> None:
         if full.is_set() and one.parent.is_relative_to(folder) and (other is None or other.parent != allowed):
@@ -321,7 +321,7 @@ def test_a_disk_that_is_full_loses_nothing_and_sends_nothing_twice(
     first = make(broker=lambda one: full.set() if one.body == b"2" else None, after=after)
     first.run(lambda: any("No space left" in one for one in first.troubles))
     assert [one.body for one in first.published] == [b"0", b"1", b"2"]
-    assert "taken/published/2.xml" in listed(folder)
+    assert "taken/.published/2.xml" in listed(folder)
     second = make(after=after)
 
     def room() -> bool:
@@ -333,6 +333,38 @@ def test_a_disk_that_is_full_loses_nothing_and_sends_nothing_twice(
     assert [one.body for one in second.published] == [b"3", b"4"]
     assert listed(folder) == ([f"done/{number}.xml" for number in range(5)] if after == "move" else [])
     assert second.troubles[-1] == ""
+
+
+def test_a_file_takes_no_place_of_one_that_is_sent_and_cannot_be_moved_away(
+    folder: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, rename = threading.Event(), Path.rename
+
+    def stuck_rename(one: Path, other: Path) -> Path:
+        if stuck.is_set() and one.parent == folder / "taken":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(one, other)
+
+    monkeypatch.setattr(Path, "rename", stuck_rename)
+    monkeypatch.setattr("pacer_files.trouble._AGAIN", 0.1)
+    (folder / "a.xml").write_text("first")
+    service = make(broker=lambda one: stuck.set() if one.body == b"first" else None)
+    looks: list[int] = []
+
+    def over() -> bool:
+        if stuck.is_set() and service.troubles and not looks:
+            (folder / "a.xml").write_text("second")
+        looks.extend([1] if service.troubles else [])
+        if len(looks) > 5:  # it was seen meanwhile
+            stuck.clear()
+        return len(service.published) == 2
+
+    service.run(over)
+    assert [one.body for one in service.published] == [b"first", b"second"]
+    assert {path: (folder / path).read_text() for path in listed(folder)} == {
+        "done/a.xml": "first",
+        "done/a.2.xml": "second",
+    }
 
 
 def test_a_folder_that_is_gone_is_said_and_waited_for(folder: Path, make: Make) -> None:

@@ -79,7 +79,7 @@ class Folder:
         complete = self._sightings.next()
         if complete is None:
             return False
-        if complete.name in self._taken:  # an earlier file of this name is not away yet
+        if self._taken.has(complete.name):  # an earlier file of this name is not away yet
             return False  # the next look finds it again
         return self._taken.claim(complete, now)
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-TAKEN, DONE, FAILED, PUBLISHED = "taken", "done", "failed", "published"
+TAKEN, DONE, FAILED = "taken", "done", "failed"
+PUBLISHED = ".published"  # within the first; no file that is taken is called so
 
 _TEMPORARY = (".part", ".tmp", ".filepart", "~")
 _MOST = 240  # bytes of a name, with room for a note's ending below the 255 of every file system

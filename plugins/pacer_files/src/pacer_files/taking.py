@@ -46,8 +46,9 @@ class Taken:
         self._settle = options.settle.total_seconds()
         self._held: dict[str, _Held] = {}
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._held
+    def has(self, name: str) -> bool:
+        """Say whether a file of that name is there: to be sent, or sent and not to be moved away just now."""
+        return os.path.lexists(self._folder / name)
 
     @property
     def due(self) -> list[float]:
