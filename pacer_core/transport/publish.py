@@ -20,6 +20,7 @@ from attrs import define, field
 
 from pacer_core.config.model import Broker
 from pacer_core.model.errors import BrokerError, RefusedError
+from pacer_core.transport.connection import LOST
 from pacer_core.transport.outgoing import (
     ForbiddenError,
     Outgoing,
@@ -89,7 +90,7 @@ class Publisher:
             except BrokerError as error:
                 self._drop()
                 return error
-            except (amqp.exceptions.AMQPError, OSError, AttributeError) as error:
+            except LOST as error:
                 # AttributeError: py-amqp raises it where its connection went away underneath it.
                 self._drop()
                 if not apart.looks([number for number in group if number in waiting], waiting, error):
@@ -116,7 +117,7 @@ class Publisher:
             if self._link is not None:
                 try:
                     self._link.beat()
-                except (amqp.exceptions.AMQPError, OSError, AttributeError):
+                except LOST:
                     self._drop()
 
     def close(self) -> None:

@@ -19,14 +19,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
-import amqp
 from amqp.exceptions import AccessRefused, NotFound
 
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.queue_names import RETRY
 from pacer_core.model.wording import counted
 from pacer_core.transport.amqp.deliveries import Contents
-from pacer_core.transport.connection import contents
+from pacer_core.transport.connection import LOST, contents
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.queue_status import counts, depth, losses
 
@@ -43,7 +42,6 @@ _GLANCE = 0.2  # seconds of it on the ladder: what is held for longer falls due 
 _PATIENCE = 20.0  # seconds without a letter, when it has none, before the missing ones count as somebody's
 _RETURN = 1.0  # seconds in which what it held is ready again on the ladder, but for what fell due
 _BEAT = 5.0
-_LOST = (amqp.exceptions.AMQPError, OSError, AttributeError)  # AttributeError: py-amqp's, when it is gone
 
 Stop = Callable[[], bool]
 """Says whether to end early."""
@@ -203,7 +201,7 @@ class QueueBrowser:
         lets them in.
         """
         self._arrived = None
-        with contextlib.suppress(*_LOST):  # lost: then the broker has them back already
+        with contextlib.suppress(*LOST, BrokerError):  # lost: then the broker has them back already
             if self._channel is not None:
                 for number in range(1, self._consumers + 1):
                     self._channel.basic_cancel(_tag(number))

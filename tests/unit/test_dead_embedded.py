@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from pacer_core.config.model import Broker
+from pacer_core.model.errors import BrokerError
+from pacer_core.transport import queue_browser
 from pacer_core.transport.connection import connect
 from pacer_core.transport.dead_queues import look, take
 from pacer_core.transport.letter_choice import Wanted
@@ -64,6 +66,22 @@ def test_a_letter_is_taken_once_its_copy_is_there(broker: Broker) -> None:
         left = [letter.envelope.body for letter in look(connection, "memory-takes.dead")]
     assert [letter.envelope.body for letter in copied] == [b"3", b"5"]
     assert left == [b"%d" % number for number in range(20) if number not in (3, 5)]
+
+
+def test_a_broker_that_goes_when_all_was_seen_makes_nothing_of_that_untrue(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(broker, "memory-goes", 3)
+
+    def lost(*_: object) -> int:
+        raise BrokerError("lost the broker")
+
+    with closing(connect(broker, "test")) as connection:
+        letters = look(connection, "memory-goes.dead")
+        bodies = [next(letters).envelope.body for _ in range(3)]
+        monkeypatch.setattr(queue_browser, "depth", lost)
+        assert list(letters) == []
+    assert bodies == [b"0", b"1", b"2"]
 
 
 def test_a_queue_that_is_not_there_has_no_letters(broker: Broker) -> None:
