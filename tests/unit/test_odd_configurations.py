@@ -85,6 +85,20 @@ def check(folder: Path, text: str, as_json: list[str]) -> str:
     return done.output
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("brokers: {main: {host: h}}\n" + "[" * 60 + "]" * 60 + ": x\n", ":2:1: error: a key has to be text"),
+        ("brokers: {main: {host: h, {a: 1}: x}}\n", ":1:27: error: a key has to be text"),
+        ("brokers: &a {main: {host: h}}\nqueues: [&a {name: q}, *a]\n", "'consumers' is missing"),
+    ],
+)
+def test_keys_of_many_brackets_and_anchors_that_come_twice_end_in_words(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    assert said in check(tmp_path, text, [])
+
+
 CONFIG = """
 brokers: {main: {protocol: memory}, recipients: RECIPIENTS}
 queues: [{name: q}]
