@@ -31,7 +31,7 @@ from pacer_core.config.places import places, unwritable
 from pacer_core.config.problems import Code, ConfigError, Problem
 from pacer_core.config.reading import read
 from pacer_core.config.references import check_references, type_and_instance
-from pacer_core.config.sections import structure
+from pacer_core.config.sections import own_options, structure
 from pacer_core.config.services import services
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.routes import Route
@@ -224,7 +224,7 @@ def _plan(
     type_ = plugins.consumers.get(given.reveal() if isinstance(given, Secret) else str(given))
     if type_ is None:
         return None
-    options = _options(document, path, item, type_)
+    options = own_options(document, path, item, f"consumer type {type_.name!r}", type_.options)
     task_options = dict(_task_options(document, path, item, type_))
     if consumer is None:
         return None
@@ -298,17 +298,6 @@ def _enabled(consumer: Consumer, integrations: Mapping[str, Integration]) -> Ite
         _, instance = type_and_instance(name)
         if instance is not None and instance in integrations:
             yield integrations[instance]
-
-
-def _options(document: Document, path: Path_, item: dict[str, Any], type_: ConsumerType) -> Any:
-    given = item.get("options")
-    if type_.options is not None:
-        return structure(document, (*path, "options"), {} if given is None else given, type_.options)
-    if given is not None:
-        document.report(
-            (*path, "options"), f"consumer type {type_.name!r} has no options", Code.UNKNOWN_KEY, key=True
-        )
-    return None
 
 
 def _task_options(

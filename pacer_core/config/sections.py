@@ -57,6 +57,18 @@ def structure(document: Document, path: Path_, data: Any, cls: type[T]) -> T | N
         return None
 
 
+def own_options(
+    document: Document, path: Path_, item: dict[str, Any], of: str, cls: type[T] | None
+) -> T | None:
+    """Make the ``options`` of an entry, of the class that its type has for them; one may have none."""
+    given = item.get("options")
+    if cls is not None:
+        return structure(document, (*path, "options"), {} if given is None else given, cls)
+    if given is not None:
+        document.report((*path, "options"), f"{of} has no options", Code.UNKNOWN_KEY, key=True)
+    return None
+
+
 def camel(name: str) -> str:
     """Give an attribute's name as YAML writes it: ``routing_key`` -> ``routingKey``, ``for_`` -> ``for``."""
     first, *others = name.rstrip("_").split("_")

@@ -10,7 +10,7 @@ from attrs import evolve
 from pacer_core.config.document import Document, Path_
 from pacer_core.config.model.services import Service, ServicePlan
 from pacer_core.config.problems import Code
-from pacer_core.config.sections import structure
+from pacer_core.config.sections import own_options, structure
 from pacer_core.model.secrets import Secret
 from pacer_core.model.services import ServiceType
 from pacer_core.model.suggestions import hint
@@ -51,23 +51,12 @@ def _plan(
             why = plugins.why_unknown("service type", kind, plugins.services)
             document.report((*path, "type"), why, Code.UNKNOWN_NAME)
         return
-    options = _options(document, path, item, type_)
+    options = own_options(document, path, item, f"service type {type_.name!r}", type_.options)
     if config is None or (options is None and type_.options is not None):
         return
     destinations = _destinations(document, path, type_, options, to)
     named = evolve(config, name=config.name or config.type)
     yield ServicePlan(named, type_, options, destinations)
-
-
-def _options(document: Document, path: Path_, item: dict[str, Any], type_: ServiceType) -> Any:
-    given = item.get("options")
-    if type_.options is not None:
-        return structure(document, (*path, "options"), {} if given is None else given, type_.options)
-    if given is not None:
-        document.report(
-            (*path, "options"), f"service type {type_.name!r} has no options", Code.UNKNOWN_KEY, key=True
-        )
-    return None
 
 
 def _destinations(

@@ -26,6 +26,7 @@ from pacer_core.model.errors import (
     PermissionRefusedError,
     RefusedError,
 )
+from pacer_core.model.private_files import make_folder
 from pacer_core.model.secrets import Clean, redact, screen
 from pacer_core.model.services import Publication, ServiceContext, Stopping
 from pacer_core.model.suggestions import did_you_mean
@@ -98,7 +99,7 @@ class _Process:
 
     def _context(self) -> ServiceContext:
         folder = self._config.state_folder / "services" / quote(self._plan.name, safe=" ")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         return ServiceContext(
             self._plan.name,
             self._plan.options,

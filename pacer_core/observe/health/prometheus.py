@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 from prometheus_client import CollectorRegistry
@@ -125,24 +125,27 @@ def _confirms(snapshots: Sequence[Snapshot]) -> Metric:
 
 
 def _lost(snapshots: Sequence[Snapshot]) -> Metric:
-    family = CounterMetricFamily(
+    return _labelled(
         "pacer_settled_lost",
         "Settled messages that a plugin was not told of, or could not keep.",
-        labels=["plugin"],
+        "plugin",
+        {name: _sum(snapshots, ("lost", name)) for one in snapshots for name in one.shape.listeners},
     )
-    for plugin in dict.fromkeys(name for one in snapshots for name in one.shape.listeners):
-        family.add_metric([plugin], _sum(snapshots, ("lost", plugin)))
-    return family
 
 
 def _dropped(snapshots: Sequence[Snapshot]) -> Metric:
-    family = CounterMetricFamily(
+    return _labelled(
         "pacer_copies_not_believed",
         "Messages with PACER's own headers, and without a signature that fits: they are handled as new.",
-        labels=["queue"],
+        "queue",
+        {name: _sum(snapshots, ("state_dropped", name)) for one in snapshots for name in one.shape.queues},
     )
-    for queue in dict.fromkeys(name for one in snapshots for name in one.shape.queues):
-        family.add_metric([queue], _sum(snapshots, ("state_dropped", queue)))
+
+
+def _labelled(name: str, what: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, what, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
     return family
 
 
