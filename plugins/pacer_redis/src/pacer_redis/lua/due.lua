@@ -1,0 +1,12 @@
+-- See what is due, the oldest first. ARGV: at most how many.
+-- Gives for each "QUEUE:RANK:ID", why it left its queue or '', and its content or '' where there is none.
+even_when_full()
+local now, found = clock(), {}
+local due = redis.call('ZRANGEBYSCORE', P .. ':due', '-inf', string.format('%d', now), 'LIMIT', 0, ARGV[1])
+for _, member in ipairs(due) do
+  local queue, rank, id = split(member)
+  found[#found + 1] = member
+  found[#found + 1] = redis.call('HGET', of(queue, 'reasons'), id) or ''
+  found[#found + 1] = redis.call('HGET', of(queue, 'bodies'), id) or ''
+end
+return found
