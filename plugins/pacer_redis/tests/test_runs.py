@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +18,7 @@ from pacer_core.transport.connection import connect
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
+from tests.faults.processes import alive, workers
 from tests.lab import PLUGIN
 from tests.services import RabbitMQ, Redis
 from tests.support import Running, Site, eventually
@@ -67,7 +67,8 @@ def publish(file: Path, *bodies: dict[str, Any], headers: Any = None) -> None:
 
 def effects(site: Site) -> list[str]:
     found = site.folder / "effects"
-    return found.read_text().splitlines() if found.exists() else []
+    lines = found.read_text().splitlines() if found.exists() else []
+    return [line for line in lines if len(line.split()) > 2]  # the last one may be half written
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_people_see_what_is_there_what_waits_and_what_is_dead(
     assert "redis" in status.out.lower()
     assert "jobs" in status.out
     waiting = json.loads(site.pacer("waiting", "list", "--json", "-c", file).out)
-    assert [letter["body"] for letter in waiting["letters"]] or waiting
+    assert len(waiting["letters"]) == 1
     dead = site.pacer("dead", "list", "--json", "-c", file)
     (letter,) = json.loads(dead.out)["letters"]
     assert "bad" in letter["error"]
@@ -131,7 +132,7 @@ def test_what_redis_must_keep_is_an_error_of_the_doctor(
 
     doctor = site.pacer("doctor", "-c", file)
 
-    assert doctor.code == 1
+    assert doctor.code == 69
     assert "set 'appendfsync always' in redis.conf" in " ".join(doctor.both.split())
 
 
@@ -192,6 +193,9 @@ def test_one_process_alone_has_a_key_and_the_next_takes_over_in_order(
     eventually(lambda: len(effects(site)) > keys * each / 2, 60, lambda: first.printed + second.printed)
 
     os.killpg(first.process.pid, signal.SIGKILL)
+    first.process.wait(30)
+    eventually(lambda: not any(map(alive, workers(first))), 60, lambda: first.printed)
+    before = len(effects(site))  # the lease is longer than that: nobody else has begun
 
     def missing() -> set[tuple[str, int]]:
         ended = {tuple(line.split()[1:]) for line in effects(site) if line.startswith("end ")}
@@ -201,26 +205,19 @@ def test_one_process_alone_has_a_key_and_the_next_takes_over_in_order(
 
     eventually(lambda: not missing(), 90, lambda: second.printed)
     assert second.end() == 0
-    overlaps, order = judged(effects(site))
-    assert overlaps == 0
-    assert order == Counter()
+    for lines in (effects(site)[:before], effects(site)[before:]):
+        judge(lines)
 
 
-def judged(lines: list[str]) -> tuple[int, Counter[str]]:
-    """Count tasks of one key that began while another one was at work, and keys that went back.
-
-    What the killed process had begun never ends; the same message is begun again by the other one.
-    """
+def judge(lines: list[str]) -> None:
+    """See that what one process did with each key was one after the other, and in order."""
     open_: dict[str, int] = {}
     latest: dict[str, int] = {}
-    overlaps, back = 0, Counter[str]()
     for line in lines:
         what, name, number = line.split()
         if what == "begin":
-            overlaps += name in open_ and open_[name] != int(number)
-            back[name] += int(number) > latest.get(name, -1) + 1  # one was left out
-            open_[name] = int(number)
+            assert name not in open_
+            assert int(number) == latest.get(name, int(number) - 1) + 1
+            open_[name] = latest[name] = int(number)
         else:
-            latest[name] = max(latest.get(name, -1), int(number))
-            open_.pop(name, None)
-    return overlaps, +back
+            assert open_.pop(name) == int(number)

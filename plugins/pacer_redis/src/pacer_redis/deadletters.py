@@ -23,18 +23,16 @@ from pacer_redis.scripts import Scripts
 _AT_ONCE = 200
 
 
-def sweep(scripts: Scripts, catalogue: Catalogue) -> None:
-    """Dead-letter or drop what has expired, the oldest first."""
-    while True:
-        found: list[bytes] = scripts.run("due", _AT_ONCE)
-        dying = [
-            (member, reason.decode() or EXPIRED, content)
-            for member, reason, content in zip(found[::3], found[1::3], found[2::3], strict=True)
-        ]
-        if dying:
-            _bury(catalogue, "", dying)
-        if len(dying) < _AT_ONCE:
-            return
+def sweep(scripts: Scripts, catalogue: Catalogue) -> bool:
+    """Dead-letter or drop some of what has expired, the oldest first; tell whether there was any."""
+    found: list[bytes] = scripts.run("due", _AT_ONCE)
+    dying = [
+        (member, reason.decode() or EXPIRED, content)
+        for member, reason, content in zip(found[::3], found[1::3], found[2::3], strict=True)
+    ]
+    if dying:
+        _bury(catalogue, "", dying)
+    return bool(dying)
 
 
 def reject(scripts: Scripts, catalogue: Catalogue, owner: str, members: Sequence[bytes]) -> None:
@@ -60,7 +58,7 @@ def _bury(catalogue: Catalogue, owner: str, dying: Sequence[tuple[bytes, str, by
             words += [word for target in targets for word in target]
         return words
 
-    catalogue.step("bury", arguments, confirm=True)
+    catalogue.step("bury", arguments)  # not confirmed: what a failover undoes is where it was before
 
 
 def _letter(

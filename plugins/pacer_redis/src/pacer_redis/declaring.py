@@ -24,8 +24,8 @@ class DeclaringStore:
         self._scripts = scripts
         self._catalogue = Catalogue(scripts)
 
-    def _sweep(self) -> None:
-        deadletters.sweep(self._scripts, self._catalogue)
+    def _sweep(self) -> bool:
+        return deadletters.sweep(self._scripts, self._catalogue)
 
     def declare_exchange(self, exchange: Exchange) -> None:
         """Make an exchange, or see that the one that is there is the same."""
@@ -80,9 +80,8 @@ class DeclaringStore:
             return [queue.number, queue.max_priority]
 
         ready, consumers, held, due = self._catalogue.step("look", arguments)
-        if due:
-            self._sweep()
-            ready, consumers, held, _ = self._catalogue.step("look", arguments)
+        while due and self._sweep():
+            ready, consumers, held, due = self._catalogue.step("look", arguments)
         return ready, consumers, held
 
     def purge_queue(self, queue: str) -> int:

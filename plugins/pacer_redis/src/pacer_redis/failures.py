@@ -6,19 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from amqp.exceptions import RecoverableConnectionError
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis import exceptions as errors
 
 from pacer_core import BrokerError
 
-_WORDS = (
-    ("OOM ", "it is full (maxmemory): acknowledge or remove messages, or give it more memory"),
-    ("MISCONF", "it cannot write to its disk: see its log"),
-    ("READONLY", "it is a replica by now: the master has changed"),
-    ("MOVED", "the slot has moved to another node"),
-    ("ASK", "the slot is moving to another node"),
-    ("CLUSTERDOWN", "the cluster is down"),
-    ("LOADING", "it is starting, and loads what it has kept"),
-    ("MASTERDOWN", "its master is away"),
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (
+        errors.OutOfMemoryError,
+        "it is full (maxmemory): acknowledge or remove messages, or give it more memory",
+    ),
+    (errors.ReadOnlyError, "it is a replica by now: the master has changed"),
+    (errors.MovedError, "the slot has moved to another node"),
+    (errors.AskError, "the slot is moving to another node"),
+    (errors.ClusterDownError, "the cluster is down"),
+    (errors.BusyLoadingError, "it is starting, and loads what it has kept"),
+    (errors.MasterDownError, "its master is away"),
 )
 
 
@@ -35,11 +37,11 @@ def as_lost(broker: str) -> Iterator[None]:
     """
     try:
         yield
-    except (AuthenticationError, NoPermissionError) as error:
+    except (errors.AuthenticationError, errors.NoPermissionError) as error:
         raise BrokerError(
             f"{broker} refuses the account: {error}; see 'username', 'password' and the account's rights"
         ) from None
-    except (RedisError, OSError) as error:
+    except (errors.RedisError, OSError) as error:
         raise RecoverableConnectionError(f"{broker}: {_in_words(error)}") from error
 
 
@@ -51,8 +53,7 @@ def lost_lease(broker: str) -> RecoverableConnectionError:
 
 
 def _in_words(error: Exception) -> str:
-    text = str(error)
-    for beginning, words in _WORDS:
-        if beginning in text[:40]:
-            return f"{words} ({text})"
-    return f"{type(error).__name__}: {text}"
+    for kind, words in _WORDS:
+        if isinstance(error, kind):
+            return f"{words} ({error})"
+    return f"{type(error).__name__}: {error}"

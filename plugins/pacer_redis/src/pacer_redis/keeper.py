@@ -30,7 +30,8 @@ class Keeper:
     owner: str
     lease: float
     waker: LocalWaker
-    sweep: Callable[[], None]
+    sweep: Callable[[], bool]
+    """Dead-letters some of what is due, and tells whether there was any."""
     ended: Callable[[list[bytes]], None]
     """Told which queues have lost consumers with a dead owner."""
 
@@ -86,8 +87,8 @@ class Keeper:
                     self._enter(new=False)
                     self.waker.wake()
                 elif self._due is not None and now >= self._due:
-                    self.sweep()
-                    self._enter(new=False)  # tells what is due next
+                    if not self.sweep():  # or there may be more; the lease is renewed in between
+                        self._enter(new=False)  # tells what is due next
                 else:
                     until = self._renew if self._due is None else min(self._renew, self._due)
                     self._hear(max(0.001, until - now))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+import redis.exceptions
 from amqp.exceptions import RecoverableConnectionError
-from attrs import frozen
+from attrs import define, frozen
 from redis.exceptions import NoScriptError
 
 from pacer_redis.failures import as_lost, lost_lease
@@ -37,14 +40,16 @@ def script(name: str) -> Script:
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
-@frozen
+@define
 class Scripts:
-    """Runs scripts on one broker's keys."""
+    """Runs scripts on one broker's keys, until Redis does not answer: then it is done, as a connection is."""
 
     client: Any
     key: str
     broker: str
     require: Require
+    lost: bool = False
+    """Whether Redis has not answered; everything fails from then on, and at once."""
 
     def run(self, name: str, *arguments: Any, confirm: bool = False) -> Any:
         """Run a script; with `confirm`, its writes have to reach as many replicas as are demanded.
@@ -54,15 +59,22 @@ class Scripts:
         amqp.exceptions.RecoverableConnectionError
             Where Redis is away, cannot, or has given away what the owner held.
         """
-        with as_lost(self.broker):
-            answer = (
-                self._confirmed(name, arguments)
-                if confirm and self.require.replicas
-                else self._run(name, arguments)
-            )
+        if self.lost:
+            raise RecoverableConnectionError(f"{self.broker}: the connection is lost")
+        with as_lost(self.broker), self._noticing():
+            waits = confirm and self.require.replicas > 0
+            answer = self._confirmed(name, arguments) if waits else self._run(name, arguments)
         if answer == _LOST:
             raise lost_lease(self.broker)
         return answer
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError):
+            self.lost = True
+            raise
 
     def _run(self, name: str, arguments: tuple[Any, ...]) -> Any:
         it = script(name)

@@ -6,6 +6,7 @@ import os
 import threading
 import uuid
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, cast
 
 from amqp.exceptions import ChannelError
@@ -55,23 +56,21 @@ class RedisStore(DeclaringStore):
     """What `pacer_channel` asks of an engine, on Redis."""
 
     def __init__(self, options: RedisOptions, protocol: str) -> None:
-        self.waker = LocalWaker()
         self.broker = address(options, protocol)
         self._process = os.getpid()
         self._lease = options.lease.total_seconds()
         key = f"{{{options.prefix}}}"
-        with as_lost(self.broker):
+        with ExitStack() as opened, as_lost(self.broker):
             client = open_client(options, protocol, key)
-            try:
-                self._properties = demands.check(client, options.require, self.broker)
-            except BaseException:
-                client.close()
-                raise
-        super().__init__(Scripts(client, key, self.broker, options.require))
+            opened.callback(client.close)
+            self._properties = demands.check(client, options.require, self.broker)
+            super().__init__(Scripts(client, key, self.broker, options.require))
+            self._end_orphans()
+            opened.pop_all()
         self._keeper: Keeper | None = None
         self._owner = ""
         self._entering = threading.Lock()
-        self._end_orphans()
+        self.waker = LocalWaker()
 
     @property
     def properties(self) -> Mapping[str, str]:

@@ -1,12 +1,13 @@
 -- Lease the next messages of a queue to an owner; a part of `lease` and of `get`.
 -- Gives a list of "RANK", "ID", "seen or not", content, ...
 local MOST = 1048576 -- bytes in one step: a prefetch of 50 large messages is not all held in memory
+local MANY = 1000 -- messages of which a function of Lua is told at once
 
 local function pop(queue, rank, count, now)
   local list, back = of(queue, 'ready:' .. rank), of(queue, 'back:' .. rank)
   local first = redis.call('ZRANGE', back, 0, 0)[1]
   if not first then
-    return redis.call('LPOP', list, count) or {}
+    return redis.call('LPOP', list, math.min(count, MANY)) or {}
   end
   local other = redis.call('LINDEX', list, 0)
   if other and other < first then
