@@ -6,6 +6,7 @@ answer is in `plugins/pacer_redis/src/pacer_redis/lua`.
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -47,6 +48,7 @@ class RedisWire(Wire):
         self._talks: defaultdict[int, _Conversation] = defaultdict(_Conversation)
         self._held: dict[bytes, Event] = {}
         self._names: dict[str, str] = {}
+        self._undoing = threading.Lock()
         self._server = redis.Redis(port=broker, protocol=2)
         super().__init__(broker)
 
@@ -77,11 +79,10 @@ class RedisWire(Wire):
                     self._delivered(link, words, answer)
                 elif name == "publish" and answer == b"OK":
                     confirmed += events
-                elif (
-                    answer != b"OK"
-                ):  # nothing was done: the script is not known, or says no, or Redis is full
-                    undone = set(map(id, events))
-                    self.events = [one for one in self.events if id(one) not in undone]
+                elif answer != b"OK":  # nothing was done: a script unknown, or one that says no
+                    with self._undoing:
+                        for event in events:
+                            self.events.remove(event)
             for publish in confirmed:
                 self._see(_like(publish, "confirm"))
 
