@@ -92,7 +92,9 @@ def faults_long(session: nox.Session) -> None:
     """Run the tests of faults at full length, and print what became of every message (half an hour)."""
     install(session, "test")
     # The table comes last, and is what this is run for.
-    session.run("pytest", "tests/faults", "--long", "--durations=10", *session.posargs)
+    session.run(
+        "pytest", "plugins/pacer_files/tests", "tests/faults", "--long", "--durations=10", *session.posargs
+    )
 
 
 @nox.session
