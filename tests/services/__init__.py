@@ -4,5 +4,15 @@ from tests.services.base import ServiceFailedError, ServiceMissingError
 from tests.services.elasticsearch import Elasticsearch
 from tests.services.postgresql import PostgreSQL
 from tests.services.rabbitmq import RabbitMQ
+from tests.services.redis import Redis, RedisCluster, RedisSentinels
 
-__all__ = ["Elasticsearch", "PostgreSQL", "RabbitMQ", "ServiceFailedError", "ServiceMissingError"]
+__all__ = [
+    "Elasticsearch",
+    "PostgreSQL",
+    "RabbitMQ",
+    "Redis",
+    "RedisCluster",
+    "RedisSentinels",
+    "ServiceFailedError",
+    "ServiceMissingError",
+]
