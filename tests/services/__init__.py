@@ -1,8 +1,16 @@
 """Private instances of servers, for tests and benchmarks: started without root, gone afterwards."""
 
 from tests.services.base import ServiceFailedError, ServiceMissingError
+from tests.services.elasticmq import ElasticMQ
 from tests.services.elasticsearch import Elasticsearch
 from tests.services.postgresql import PostgreSQL
 from tests.services.rabbitmq import RabbitMQ
 
-__all__ = ["Elasticsearch", "PostgreSQL", "RabbitMQ", "ServiceFailedError", "ServiceMissingError"]
+__all__ = [
+    "ElasticMQ",
+    "Elasticsearch",
+    "PostgreSQL",
+    "RabbitMQ",
+    "ServiceFailedError",
+    "ServiceMissingError",
+]
