@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from pacer_sqs.kinds import SQS
 from pacer_sqs.options import Binding, LargeBodies, SqsOptions
-from pacer_sqs.transport import SQS
 
 __all__ = ["SQS", "Binding", "LargeBodies", "SqsOptions"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pacer_core import TransportType, hookimpl
-from pacer_sqs.transport import SQS
+from pacer_sqs.kinds import SQS
 
 
 @hookimpl
