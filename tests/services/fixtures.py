@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.services import (
+    ElasticMQ,
     Elasticsearch,
     PostgreSQL,
     RabbitMQ,
@@ -120,6 +121,15 @@ def elasticsearch() -> Iterator[Elasticsearch]:
 def opensearch() -> Iterator[Elasticsearch]:
     """An OpenSearch node for the whole session; skipped where its jars cannot be fetched."""
     yield from _search_node(OPENSEARCH)
+
+
+@pytest.fixture(scope="session")
+def elasticmq() -> Iterator[ElasticMQ]:
+    """An ElasticMQ for the whole session; skipped where its jars cannot be fetched."""
+    with skip_without_program():
+        server = ElasticMQ()
+    with server:
+        yield server
 
 
 def _search_node(product: Product) -> Iterator[Elasticsearch]:
