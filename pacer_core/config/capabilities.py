@@ -15,12 +15,13 @@ from pacer_core.config.problems import Code
 from pacer_core.config.references import entries
 from pacer_core.model.transports import Capabilities, TransportType
 
-Capability = Literal["several_processes", "several_hosts", "delays", "priorities"]
+Capability = Literal["several_processes", "several_hosts", "delays", "priorities", "partitions"]
 _WORDS: Mapping[Capability, str] = {
     "several_processes": "serve more than one process",
     "several_hosts": "serve more than one host",
     "delays": "hold a message back for a time",
     "priorities": "let one message overtake another",
+    "partitions": "give a queue to one process at a time",
 }
 
 
@@ -86,6 +87,8 @@ def _needs(document: Document) -> Iterator[Need]:
         workers = consumer.get("workers", 1)
         if isinstance(workers, int) and workers > 1:
             yield Need((*path, "workers"), "several_processes", f"it asks for {workers} processes")
+    for path, _ in entries(document, "keySpaces"):
+        yield Need((*path, "partitions"), "partitions", "each partition has one active process")
     for path, _ in entries(document, "services"):
         yield Need(path, "several_processes", "a service is a process of its own")
     yield Need(("brokers", "main", "protocol"), "delays", "retries wait at the broker")

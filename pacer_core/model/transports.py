@@ -29,6 +29,9 @@ class Capabilities:
     heartbeats
         Both sides of a connection give signs of life, as often as ``heartbeat`` of the transport's options
         says, a duration.
+    partitions
+        A queue declared with ``x-single-active-consumer`` has one active consumer among all processes, and
+        who subscribes with a higher ``x-priority`` takes over, if anything does: keys can be partitioned.
     delivery_limits
         A queue of somebody else's may drop a message that was returned too often; its limit is looked up.
     """
@@ -40,6 +43,7 @@ class Capabilities:
     priorities: bool
     heartbeats: bool = False
     delivery_limits: bool = False
+    partitions: bool = False
 
     def lacking(self, *needed: str) -> tuple[str, ...]:
         """Give those of the needed capabilities that are missing.

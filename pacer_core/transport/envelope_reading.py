@@ -88,9 +88,11 @@ def _read_model(
     restarts = _count(copy.get("restarts"))
     if copy and believe is not None and not believe(queue, body, properties, own):
         copy, restarts = {}, restarts + 1
+    partition = queue if copy.get("partition") == queue else ""
+    key = copy.get("key") if partition else None
     return Envelope(
         body=b"",
-        queue=queue,
+        queue=_text(copy.get("queue"), queue) if partition else queue,
         exchange=_text(copy.get("exchange"), exchange),
         routing_key=_text(copy.get("routing-key"), routing_key),
         headers=plain_headers(foreign) if copy else foreign,
@@ -111,6 +113,8 @@ def _read_model(
         # Where nothing was returned yet, the header is a publisher's, or another queue's.
         returns=_count(headers.get(COUNTERS[0])) if redelivered else 0,
         restarts=restarts,
+        partition=partition,
+        key=key if isinstance(key, str) else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import attrs
 from attrs import define
@@ -27,6 +28,11 @@ from pacer_core.work.key_order import Order, with_dependents
 from pacer_core.work.quarantine import Quarantine
 
 _NONE: frozenset[str] = frozenset()
+_NO_INTAKE = (
+    "it is in the queue of a partition, and no intake of PACER's has put it there: publish to the queue of "
+    "its consumer instead"
+)
+_NOBODY: Mapping[str, ConsumerPlan] = MappingProxyType({})
 _ACKED = 1.0  # seconds that a suspect waits for acknowledgements at most: those of others, and its own
 
 
@@ -62,8 +68,9 @@ class Handler:
         notes: Notes | None = None,
         counts: Counts | None = None,
         traces: Traces | None = None,
+        partitions: Mapping[str, ConsumerPlan] = _NOBODY,
     ) -> None:
-        self._by_queue = by_queue
+        self._by_queue, self._partitions = {**by_queue, **partitions}, partitions
         self._settler = settler
         self._breakers = breakers
         self._forwarder = forwarder
@@ -88,6 +95,10 @@ class Handler:
     def _take(self, received: Received, arrived: float) -> Job:
         plan = self._by_queue[received.envelope.queue]
         job = Job(received, plan, arrived=arrived)
+        if received.envelope.queue in self._partitions:
+            job.failed = plan.pipeline.failed(received.envelope, None, "key", Reject(_NO_INTAKE))
+            job.settled_as_is = True
+            return job
         if self._forwarder.comes_back(received.envelope):
             loop = Reject(
                 f"the message comes back from {received.envelope.path[-1]}: a loop of forwarding rules"
@@ -126,7 +137,9 @@ class Handler:
             return
         job.message = parsed
         key = plan.pipeline.type.key
-        if key is not None:
+        if received.envelope.partition:
+            job.key = received.envelope.key
+        elif key is not None:
             try:
                 clients = self._clients[plan.name]
                 context = Context(

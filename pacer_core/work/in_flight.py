@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from weakref import WeakSet
 
 from pacer_core.config.model import Broker
-from pacer_core.model.errors import Retry
+from pacer_core.model.errors import BrokerError, Retry
 from pacer_core.model.messages import Outcome
 from pacer_core.model.secrets import redact
 from pacer_core.transport.consume import Received, Waker
@@ -23,6 +23,7 @@ from pacer_core.transport.settle import NotSettledError
 from pacer_core.transport.signing import Signer
 from pacer_core.work.acknowledging import MOMENT, Acknowledgements, Observer
 from pacer_core.work.handling import Handler
+from pacer_core.work.intake import Intake
 from pacer_core.work.job import Job
 from pacer_core.work.often_returned import OftenReturned
 from pacer_core.work.running import Running
@@ -56,6 +57,8 @@ class InHand:
         Where messages that were returned often are copied, to count anew.
     signer
         Signs these copies; without one they would be first sights.
+    intake
+        Takes the messages that go into partitions.
     """
 
     def __init__(
@@ -68,7 +71,9 @@ class InHand:
         acknowledged: Observer,
         broker: Broker,
         signer: Signer | None = None,
+        intake: Intake | None = None,
     ) -> None:
+        self._intake = intake
         self._handler = handler
         self._arrived: deque[tuple[float, Received]] = deque()
         self._waiting = False
@@ -111,6 +116,8 @@ class InHand:
     @property
     def pressing(self) -> bool:
         """Whether there is something to do for the connection's thread."""
+        if self._intake is not None and self._intake.pressing:
+            return True
         return bool(self._running.mine or (self._arrived and not self._waiting) or self._often.refused)
 
     @property
@@ -176,6 +183,7 @@ class InHand:
     def work(self) -> None:
         """Parse what came, have it handled, and acknowledge what is finished: as much as a moment allows."""
         self._take()
+        self._spread()
         self._running.handle_mine()
         self._running.forward()
         self._settle_aside()
@@ -216,6 +224,8 @@ class InHand:
         """Forget what is not finished: nobody is to find its task overdue while there is no connection."""
         self._often.drop()
         self._running.drop()
+        if self._intake is not None:
+            self._intake.drop()
         self._arrived.clear()
         self._jobs.clear()
         self._aside.give_back()
@@ -250,7 +260,25 @@ class InHand:
             if received.envelope.returns and self._often.in_order(job):
                 continue
             self._jobs[received] = job
-            self._running.assign(job)
+            if self._intake is None or not self._intake.takes(job):
+                self._running.assign(job)
+
+    def _spread(self) -> None:
+        """Have messages put into partitions, one of each key at a time, and acknowledge them."""
+        intake = self._intake
+        while intake is not None and intake.pressing and self._running.failure is None:
+            try:
+                ended = intake.spread()
+            except BrokerError as error:
+                self._running.fail(intake.first, error)
+                return
+            for job in ended:
+                if job.failed is not None:
+                    self._running.assign(job)
+                    continue
+                self._jobs.pop(job.received, None)
+                self._acknowledgements.copied(job.received)
+            self._acknowledgements.acknowledge()  # before the next ones of these keys
 
     def _has_to_wait(self, received: Received) -> bool:
         """Say whether a message is not parsed yet, nor what is behind it.
