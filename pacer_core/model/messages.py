@@ -64,7 +64,7 @@ class Envelope:
     partition: str = ""
     """The queue of a partition that it was read from; ``queue`` is the one that it was published to."""
     key: str | None = None
-    """In a partition, its key, as the intake has found it."""
+    """In a partition, its key, as the intake has found it: ``""`` for none, ``None`` where nobody knows."""
 
     @property
     def home(self) -> str:

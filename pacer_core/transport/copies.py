@@ -51,7 +51,7 @@ def renewed_headers(envelope: Envelope, consumer: str) -> dict[str, Any]:
     return _headers(_still(envelope, consumer), envelope.retries, {"renewed": True})
 
 
-def partition_headers(envelope: Envelope, consumer: str, partition: str, key: str | None) -> dict[str, Any]:
+def partition_headers(envelope: Envelope, consumer: str, partition: str, key: str) -> dict[str, Any]:
     """Give the headers of a message that goes into a partition: all that is known of it goes with it."""
     inside = attrs.evolve(envelope, partition=partition, key=key)
     return _headers(_still(inside, consumer), envelope.retries, _waited(envelope.waited))

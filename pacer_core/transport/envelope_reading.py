@@ -88,11 +88,12 @@ def _read_model(
     restarts = _count(copy.get("restarts"))
     if copy and believe is not None and not believe(queue, body, properties, own):
         copy, restarts = {}, restarts + 1
-    partition = queue if copy.get("partition") == queue else ""
+    # Where a message of a partition was published is no state, and nothing is gained by a lie about it.
+    partition = queue if own.get("version") == VERSION and own.get("partition") == queue else ""
     key = copy.get("key") if partition else None
     return Envelope(
         body=b"",
-        queue=_text(copy.get("queue"), queue) if partition else queue,
+        queue=_text(own.get("queue"), queue) if partition else queue,
         exchange=_text(copy.get("exchange"), exchange),
         routing_key=_text(copy.get("routing-key"), routing_key),
         headers=plain_headers(foreign) if copy else foreign,

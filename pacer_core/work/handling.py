@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
-from attrs import define
+from attrs import define, evolve
 
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.consumers import Task
@@ -29,8 +29,8 @@ from pacer_core.work.quarantine import Quarantine
 
 _NONE: frozenset[str] = frozenset()
 _NO_INTAKE = (
-    "it is in the queue of a partition, and no intake of PACER's has put it there: publish to the queue of "
-    "its consumer instead"
+    "it is in the queue of a partition, and not from a queue whose consumer has that key space: publish to "
+    "the queue of its consumer instead"
 )
 _NOBODY: Mapping[str, ConsumerPlan] = MappingProxyType({})
 _ACKED = 1.0  # seconds that a suspect waits for acknowledgements at most: those of others, and its own
@@ -93,12 +93,10 @@ class Handler:
             correlation_id.reset(token)
 
     def _take(self, received: Received, arrived: float) -> Job:
-        plan = self._by_queue[received.envelope.queue]
+        plan = self._by_queue.get(received.envelope.queue)
+        if plan is None or received.envelope.queue in self._partitions:
+            return self._stranger(received, arrived)
         job = Job(received, plan, arrived=arrived)
-        if received.envelope.queue in self._partitions:
-            job.failed = plan.pipeline.failed(received.envelope, None, "key", Reject(_NO_INTAKE))
-            job.settled_as_is = True
-            return job
         if self._forwarder.comes_back(received.envelope):
             loop = Reject(
                 f"the message comes back from {received.envelope.path[-1]}: a loop of forwarding rules"
@@ -124,6 +122,16 @@ class Handler:
             self._notes.leave(slot)
         return job
 
+    def _stranger(self, received: Received, arrived: float) -> Job:
+        """Have a message be dead, in the dead queue of its partition, of which no consumer is known."""
+        queue = received.envelope.home
+        plan = self._by_queue[queue]
+        envelope = evolve(received.envelope, queue=queue, partition="")
+        job = Job(received, plan, arrived=arrived)
+        job.failed = plan.pipeline.failed(envelope, None, "key", Reject(_NO_INTAKE))
+        job.settled_as_is = True
+        return job
+
     def _read(self, job: Job, slot: int | None = None) -> None:
         """Parse a message and work out its key; what is late for that is its parser, whose limit is known."""
         received, plan = job.received, job.plan
@@ -137,8 +145,8 @@ class Handler:
             return
         job.message = parsed
         key = plan.pipeline.type.key
-        if received.envelope.partition:
-            job.key = received.envelope.key
+        if received.envelope.key is not None:
+            job.key = received.envelope.key or None
         elif key is not None:
             try:
                 clients = self._clients[plan.name]
@@ -168,7 +176,8 @@ class Handler:
         if self._counts is None or not received.envelope.redelivered:
             return False
         count = self._counts.of(received.envelope)
-        if not 0 < count < self._by_queue[received.envelope.queue].config.crashes:
+        plan = self._by_queue.get(received.envelope.queue)
+        if plan is None or not 0 < count < plan.config.crashes:
             return False
         return count >= ALONE or self._counts.in_parser(received.envelope)
 

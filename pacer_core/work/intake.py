@@ -155,10 +155,10 @@ class Intake:
         return self._signer.signed(copy, queue)
 
 
-def _in_header(key: str | None) -> str | None:
-    """Give what tells a key from others in a header: itself, where it fits there."""
+def _in_header(key: str | None) -> str:
+    """Give what tells a key from others in a header: itself, where it fits there, and nothing for none."""
     if key is None:
-        return None
+        return ""
     data = key.encode(errors="surrogatepass")
     if len(data) <= SHORT_STRING and key.isprintable():
         return key
