@@ -27,6 +27,11 @@ def keys_queue(space: str) -> str:
     return f"{KEYS}{space}"
 
 
+def hosts_queue(prefix: str) -> str:
+    """Name the queue in which is said, for a minute, which host has which partition of a key space."""
+    return f"{prefix}.hosts"
+
+
 def partition_queue(prefix: str, number: int) -> str:
     """Name the queue of one partition of a key space; they are numbered from 1."""
     return f"{prefix}.{number}"

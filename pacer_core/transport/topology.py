@@ -12,7 +12,7 @@ from amqp.exceptions import AccessRefused, NotFound, PreconditionFailed
 
 from pacer_core.config.model import Config, ConsumerPlan, Exchange, Queue
 from pacer_core.model.errors import BrokerError, PermissionRefusedError
-from pacer_core.model.queue_names import dead_queue, keys_queue, retry_exchange
+from pacer_core.model.queue_names import dead_queue, hosts_queue, keys_queue, retry_exchange
 from pacer_core.transport.partition_marks import differs, mark
 from pacer_core.transport.retry_policy import LADDER
 
@@ -25,6 +25,8 @@ _CHANNELS = 16
 
 # RabbitMQ counts every return of a message, an orderly stop's as well, and 4.x drops after 20 of them.
 _NO_DELIVERY_LIMIT = 1_000_000
+SAID_FOR = 60_000
+"""Milliseconds for which it is known who has a partition."""
 _AS_IT_IS = "to use it as it is, write"
 _OURS = (
     "this queue is PACER's own and has no line in the configuration: move its messages elsewhere and "
@@ -171,6 +173,8 @@ class Declarer:
             raise
         except BrokerError:
             raise differs(self.connection, config, name, space.prefix) from None
+        said_for = {"x-queue-type": "quorum", "x-message-ttl": SAID_FOR}
+        self._queue(hosts_queue(space.prefix), said_for, ours=True)
 
     def work_queue(self, queue: Queue, reader: ConsumerPlan | None) -> None:
         """Declare a queue of ours by itself; where it is there already, that changes nothing."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from weakref import WeakSet
 
 from pacer_core.config.model import Broker
@@ -19,6 +19,7 @@ from pacer_core.model.messages import Outcome
 from pacer_core.model.secrets import redact
 from pacer_core.transport.consume import Received, Waker
 from pacer_core.transport.delivery_limits import Limit
+from pacer_core.transport.roll_call import asked
 from pacer_core.transport.settle import NotSettledError
 from pacer_core.transport.signing import Signer
 from pacer_core.work.acknowledging import MOMENT, Acknowledgements, Observer
@@ -59,6 +60,8 @@ class InHand:
         Signs these copies; without one they would be first sights.
     intake
         Takes the messages that go into partitions.
+    partitions
+        The queues in which somebody may ask who reads them.
     """
 
     def __init__(
@@ -72,8 +75,9 @@ class InHand:
         broker: Broker,
         signer: Signer | None = None,
         intake: Intake | None = None,
+        partitions: Container[str] = (),
     ) -> None:
-        self._intake = intake
+        self._intake, self._questioned = intake, partitions
         self._handler = handler
         self._arrived: deque[tuple[float, Received]] = deque()
         self._waiting = False
@@ -83,6 +87,8 @@ class InHand:
         self._acknowledgements = done = Acknowledgements(handler, self._jobs, waker, settled, acknowledged)
         self._often = OftenReturned(broker, signer, handler, done, waker)
         self._running = Running(handler, threads, on_exit, waker, done, self._set_aside)
+        self.partitions: dict[str, str] = {}
+        """The partitions that messages have come from, with the last question who reads it, if there was one."""
         self.outcomes: Counter[Outcome] = done.outcomes
         """How many messages were settled in which way; a retried one counts again when it comes back."""
 
@@ -252,6 +258,12 @@ class InHand:
                 self._waiting = True
                 return
             at, received = arrived.popleft()
+            if received.envelope.partition:
+                self.partitions.setdefault(received.envelope.partition, "")
+            elif received.envelope.queue in self._questioned and asked(received.envelope):
+                self.partitions[received.envelope.queue] = received.envelope.correlation_id
+                self._acknowledgements.copied(received)
+                continue
             job = self._handler.take(received, at)
             left = self._aside.known(received.envelope)
             if left is not None:

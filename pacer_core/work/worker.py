@@ -43,6 +43,7 @@ from pacer_core.work.in_flight import InHand
 from pacer_core.work.intake import Intake, priorities
 from pacer_core.work.notifier import Listeners
 from pacer_core.work.os_signals import Stopped
+from pacer_core.work.presence import Presence
 from pacer_core.work.reading import Reading
 from pacer_core.work.remaining import Remaining
 
@@ -130,7 +131,9 @@ class Worker:
             config.broker,
             self._signer,
             Intake(config, plans, self._publisher, self._signer, self._declare),
+            partitions,
         )
+        self._presence = Presence(config.partitions(plans), self._publisher)
         self._remaining: Remaining | None = None
         self.aside = 0
         """How many messages were left in their queue, although their tasks have run; see `set_aside`."""
@@ -306,6 +309,7 @@ class Worker:
         while not self._ended.wait(1.0):
             if (line := minutes.line()) is not None:
                 log.info("%s", line)
+            self._presence.tell(self._in_hand.partitions)
             self.board.aside(*self._in_hand.aside)
             breakers = self._breakers.all
             self.board.gauges(
