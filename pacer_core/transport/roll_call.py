@@ -1,7 +1,7 @@
 """Which host has which partition: those that have them say so, now and then and when they are asked.
 
-AMQP tells nobody who reads a queue, and who reads it not whether it is active. But only the active reader gets
-messages: it says so in a queue that keeps this for a minute, and answers a message that asks.
+AMQP tells nobody who reads a queue, and who reads it not whether it is active. But only the active reader
+gets messages: it says so in a queue that keeps this for a minute, and answers a message that asks.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def asked(envelope: Envelope) -> bool:
 
 
 def answer(prefix: str, queue: str, call: str) -> Outgoing:
-    """Give what says that this process has a partition; ``call`` is the id of the question, if there is one."""
+    """Give what says that this process has a partition; ``call`` is the id of the question, or empty."""
     said = {"queue": queue, "host": socket.gethostname(), "pid": os.getpid(), "call": call}
     return Outgoing("", hosts_queue(prefix), orjson.dumps(said), {}, {"delivery_mode": 2})
 

@@ -88,7 +88,7 @@ class InHand:
         self._often = OftenReturned(broker, signer, handler, done, waker)
         self._running = Running(handler, threads, on_exit, waker, done, self._set_aside)
         self.partitions: dict[str, str] = {}
-        """The partitions that messages have come from, with the last question who reads it, if there was one."""
+        """The partitions that messages have come from, with the last question who reads them, or empty."""
         self.outcomes: Counter[Outcome] = done.outcomes
         """How many messages were settled in which way; a retried one counts again when it comes back."""
 
