@@ -58,7 +58,7 @@ class Spread:
             )
         if waiting:
             found.append(
-                f"{_spelled(waiting)} on the ladder of retry queues to go back there: `pacer waiting now` "
+                f"{_spelled(waiting)} on the ladder of retry queues to go back there: `pacer waiting now --all` "
                 f"sends them back at once, then `pacer partitions drain {self.name}`"
             )
         return tuple(found)
