@@ -58,8 +58,8 @@ class Spread:
             )
         if waiting:
             found.append(
-                f"{_spelled(waiting)} on the ladder of retry queues to go back there: `pacer waiting now --all` "
-                f"sends them back at once, then `pacer partitions drain {self.name}`"
+                f"{_spelled(waiting)} on the ladder of retry queues to go back there: "
+                f"`pacer waiting now --all` sends them back, then `pacer partitions drain {self.name}`"
             )
         return tuple(found)
 
