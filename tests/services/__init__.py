@@ -2,7 +2,8 @@
 
 from tests.services.base import ServiceFailedError, ServiceMissingError
 from tests.services.elasticsearch import Elasticsearch
+from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 from tests.services.rabbitmq import RabbitMQ
 
-__all__ = ["Elasticsearch", "PostgreSQL", "RabbitMQ", "ServiceFailedError", "ServiceMissingError"]
+__all__ = ["Elasticsearch", "Kafka", "PostgreSQL", "RabbitMQ", "ServiceFailedError", "ServiceMissingError"]

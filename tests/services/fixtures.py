@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.services import Elasticsearch, PostgreSQL, RabbitMQ, ServiceMissingError
+from tests.services import Elasticsearch, Kafka, PostgreSQL, RabbitMQ, ServiceMissingError
 from tests.services.elasticsearch import ELASTICSEARCH, OPENSEARCH, Product
 
 
@@ -60,6 +60,28 @@ def postgresql() -> Iterator[PostgreSQL]:
         server = PostgreSQL()
     with server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Kafka]:
+    """A Kafka broker for the whole session; a test that stops or kills it starts it again."""
+    with skip_without_program():
+        broker = Kafka()
+    with broker:
+        yield broker
+
+
+@pytest.fixture
+def start_kafka() -> Iterator[Callable[..., Kafka]]:
+    """Start brokers of this test's own, with accounts or TLS for instance."""
+    with ExitStack() as brokers:
+
+        def start(**options: Any) -> Kafka:
+            with skip_without_program():
+                broker = Kafka(**options)
+            return brokers.enter_context(broker)
+
+        yield start
 
 
 @pytest.fixture(scope="session")
