@@ -26,6 +26,7 @@ _ONE_NODE = {
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
     "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",  # so that tests need not wait for members that they have killed
     # After a power cut the controller waits until the broker that was there has been given up.
     "broker.session.timeout.ms": "2000",
     "broker.heartbeat.interval.ms": "500",
