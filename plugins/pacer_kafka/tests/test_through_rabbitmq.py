@@ -55,7 +55,12 @@ KILLER = """
     deadly(Offsets, "confirm", "noting")
     deadly(Member, "commit", "committing")
 """
-HONEST = {"queued.min.messages": 1, "queued.max.messages.kbytes": 1, "max.partition.fetch.bytes": 1000}
+HONEST = {
+    "queued.min.messages": 1,
+    "queued.max.messages.kbytes": 1,
+    "max.partition.fetch.bytes": 1000,
+    "fetch.queue.backoff.ms": 1,
+}
 """Without these a client reads everything ahead, and what is done with it proves nothing."""
 QUICK = {"session.timeout.ms": 2000, "heartbeat.interval.ms": 500}
 Run = Callable[..., Running]

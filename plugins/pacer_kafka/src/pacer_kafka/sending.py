@@ -40,6 +40,8 @@ class Sending:
     _changed: threading.Condition = field(factory=threading.Condition)
     _closed: bool = False
     _looked: float = 0.0
+    _grown: bool = True
+    """Whether anything was published since the last look, or before it."""
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -110,6 +112,7 @@ class Sending:
                 if read.publication.dead:
                     self.ctx.log.warning("%s goes to a dead queue (%s)", record.place, read.counted)
         self._publish(reader, sent, counted)
+        self._grown = True
         self.offsets.confirm(batch)
         for what, number in counted.items():
             self.ctx.count(what, number)
@@ -125,9 +128,13 @@ class Sending:
             self.ctx.publish_each([letter])
 
     def _look(self) -> None:
-        """Look from time to time how long the queues are that messages go to."""
-        if time.monotonic() < self._looked + GLANCE:
+        """Look from time to time how long the queues are that messages go to.
+
+        Not while nothing comes: a message that came during a look would wait for it.
+        """
+        if time.monotonic() < self._looked + GLANCE or not (self._grown or self.full):
             return
+        self._grown = False
         options: KafkaOptions = self.ctx.options
         waiting = {end: self.ctx.waiting(end) or 0 for end in options.ends}
         self._looked = time.monotonic()
