@@ -6,7 +6,7 @@ import logging
 from typing import Any
 from uuid import uuid4
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -15,6 +15,9 @@ from tests.services import Kafka
 
 SILENT = logging.getLogger("tests.kafka")
 SILENT.setLevel(logging.CRITICAL)
+
+
+_STARTING = (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE)
 
 
 class Topics:
@@ -34,10 +37,14 @@ class Topics:
         assert self._producer.flush(30) == 0
 
     def committed(self, partition: int = 0) -> int:
-        """Give the offset that the group has committed; negative where there is none."""
+        """Give the offset that the group has committed; negative where there is none, or Kafka just starts."""
         reader = Consumer({"bootstrap.servers": self.kafka.address(), "group.id": self.group}, logger=SILENT)
         try:
             (found,) = reader.committed([TopicPartition(self.topic, partition)], timeout=30)
+        except KafkaException as error:
+            if error.args[0].code() not in _STARTING:
+                raise
+            return -1
         finally:
             reader.close()
         return int(found.offset)
