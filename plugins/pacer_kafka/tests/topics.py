@@ -37,7 +37,7 @@ class Topics:
         assert self._producer.flush(30) == 0
 
     def committed(self, partition: int = 0) -> int:
-        """Give the offset that the group has committed; negative where there is none, or Kafka just starts."""
+        """Give the offset that the group has committed; negative where there is none yet."""
         reader = Consumer({"bootstrap.servers": self.kafka.address(), "group.id": self.group}, logger=SILENT)
         try:
             (found,) = reader.committed([TopicPartition(self.topic, partition)], timeout=30)
