@@ -1,0 +1,1 @@
+"""PACER for SciCat."""
