@@ -3,8 +3,8 @@
 
     play.py [RECORDING.jsonl ...]
 
-Prints every difference that is not in `known_differences.yaml`, and last "N passed, N failed, N known". Without
-files it plays all recordings here.
+Prints every difference that is not in `known_differences.yaml`, and last "N passed, N failed, N known".
+Without files it plays all recordings here.
 """
 
 import http.client
@@ -165,7 +165,7 @@ class _Player:
         }.get(value, value)
 
     def _same(self, want: Any, got: Any, key: str = "") -> bool:
-        """Compare an answer with the recorded one, but for ids and times; ids that come again are the same."""
+        """Compare with the recorded answer, but for ids and times; an id that comes again is the same."""
         if want in ("<oid>", "<time>", "<jwt>"):
             return key in TIMES or got is not None
         if isinstance(want, dict):

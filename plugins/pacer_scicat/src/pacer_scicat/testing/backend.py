@@ -56,15 +56,7 @@ class Backend:
         self._lock = threading.Lock()
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        """Answer a request; give status and body.
-
-        Parameters
-        ----------
-        target
-            Path and query as they were sent.
-        headers
-            By lower-case name.
-        """
+        """Answer a request; give status and body. ``target`` is path and query as they were sent."""
         path, _, query = target.partition("?")
         try:
             with self._lock:
@@ -308,7 +300,7 @@ _PARTS: dict[str, Part] = {
 
 
 def _read(kind: str, body: bytes) -> Any:
-    """Read a body before anything else is looked at, as the backend does: ``None`` where it cannot be read."""
+    """Read a body before anything else is looked at; ``None`` for what the backend cannot read."""
     if len(body) > LARGEST:
         raise broken()
     kind = kind.partition(";")[0].strip()

@@ -44,7 +44,7 @@ def create(
     if not (user.owns(dataset) or (user.creates == "any" and version == 3)):
         raise refused(403, "Unauthorized access")
     stamp = now()
-    block = {
+    block: dict[str, Any] = {
         "createdBy": user.name,
         "updatedBy": user.name,
         "createdAt": stamp,

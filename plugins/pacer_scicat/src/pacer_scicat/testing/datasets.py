@@ -134,7 +134,7 @@ def _document(store: Store, body: Mapping[str, Any], version: int, user: User) -
         "relationships": [],
         "inputDatasets": [],
         "usedSoftware": [],
-        **dict.fromkeys(_SINGLE.values(), []),
+        **{name: [] for name in _SINGLE.values()},
         "scientificMetadata": {},
         **given,
         "classification": "IN=medium,AV=low,CO=low",  # whatever was given
@@ -224,12 +224,8 @@ def seen(
 ) -> dict[str, Any]:
     """Give a dataset as a version shows it.
 
-    Parameters
-    ----------
-    new
-        As the answer to its creation, in which what was not given is left out.
-    alone
-        As the answer about one dataset, which has its history.
+    ``new``: as the answer to its creation, in which what was not given is left out. ``alone``: as the answer
+    about one dataset, which has its history.
     """
     shown = dict(document)
     if version == 3:

@@ -19,8 +19,8 @@ class Fault:
     """Some requests fail: the n-th from now (``at``), or every one (``at=0``).
 
     ``lost-request`` cuts the connection and does nothing, ``lost-answer`` does it and cuts, ``cut`` cuts the
-    answer in its middle, ``late`` does it after ``seconds`` while the client has gone, ``html`` answers with a
-    proxy's page, ``status`` with a status of an error.
+    answer in its middle, ``late`` does it after ``seconds``, when the client has gone, ``html`` answers
+    with a proxy's page, ``status`` with the status of an error.
     """
 
     how: How

@@ -19,7 +19,7 @@ def object_id() -> str:
 class Store:
     """Everything by its id, in the order in which it came.
 
-    ``prefix`` begins the pids that the backend makes, ``pid_rule`` is the rule that given ones have to follow.
+    ``prefix`` begins the pids that the backend makes; given ones have to follow ``pid_rule``.
     """
 
     prefix: str = "20.500.12269"

@@ -111,7 +111,7 @@ def is_emails(value: Any) -> bool:
 
 
 def metadata(given: Any) -> Any:
-    """Give metadata as it is stored: what is no object becomes one, quantities get their SI values (A8, 17)."""
+    """Give metadata as they are stored: as an object, quantities with their SI values (A8, 17)."""
     if given is None:
         return None
     if isinstance(given, str):
