@@ -244,7 +244,7 @@ class Scicat:
         expect: Collection[int] | None = None,
     ) -> Answer:
         """Send a request as the account; a token that has ended is renewed once."""
-        statuses = {200, *(expect or ())}
+        statuses = set(expect or (200,))
         body = None if json is None else _encoded(json, path)
         for last in (False, True):
             token = self._session.token()
@@ -280,7 +280,7 @@ class Scicat:
 
     def _check(self, answer: Answer, what: str) -> None:
         """Raise what a refusal of something to be created means (A8, 3 to 6 and 26)."""
-        if answer.status in (200, 201):
+        if answer.status == 201:
             return
         if answer.status == 400:
             raise Refused(f"SciCat refuses {what}: {said(answer)}", answer)

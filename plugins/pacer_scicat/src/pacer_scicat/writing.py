@@ -184,11 +184,11 @@ def _missing(record: Record, pid: str, scicat: Scicat, patience: timedelta, *, o
     own = str(record.fields.get("sourceFolder") or "")
     missing = [file for file in record.files if _whole(own, str(file["path"])) not in known]
     if missing and not ours:
-        wait = patience.total_seconds() - _age(there)
-        if wait > 0:
+        left = patience.total_seconds() - max(0.0, _age(there))
+        if left > 0:
             raise Retry(
                 f"the dataset {pid} has just been created, without its files: they may be on their way",
-                after=wait,
+                after=left,
                 counted=False,
             )
     return missing
