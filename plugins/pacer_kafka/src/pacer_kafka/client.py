@@ -101,12 +101,19 @@ class Member:
             "on_commit": self._committed,
         }
         self._trouble, self._log = trouble, log
+        self._untaken: Rebalanced = lambda _: None
         self._topics = [one.name for one in options.topics]
         with _plainly("librdkafka does not take its options; correct them under librdkafka"):
             self._consumer = Consumer(settings, logger=log)
 
-    def subscribe(self, assigned: Rebalanced, revoked: Rebalanced, lost: Rebalanced) -> None:
-        """Join the group; the callbacks are called from within `take`."""
+    def subscribe(
+        self, assigned: Rebalanced, revoked: Rebalanced, lost: Rebalanced, untaken: Rebalanced
+    ) -> None:
+        """Join the group; the callbacks are called from within `take`.
+
+        ``untaken`` is told of partitions whose offsets Kafka did not take after a `commit` without waiting.
+        """
+        self._untaken = untaken
         self._consumer.subscribe(
             self._topics,
             on_assign=lambda _, partitions: assigned(_pairs(partitions)),
@@ -168,6 +175,7 @@ class Member:
         for one in [error, *(partition.error for partition in partitions)]:
             if one is not None:
                 self._log.warning("Kafka takes no offsets: %s", _problem(one))
+                self._untaken(_pairs(partitions))
                 return
 
     def partitions(self, seconds: float) -> dict[str, int | Problem]:

@@ -70,6 +70,13 @@ class Offsets:
                 if held.confirmed is not None and held.confirmed != held.committed
             }
 
+    def untaken(self, partitions: Iterable[Partition]) -> None:
+        """Take note that Kafka did not take the offsets of partitions: they are due again."""
+        with self._lock:
+            for one in partitions:
+                if (held := self._partitions.get(one)) is not None:
+                    held.committed = None
+
     def committed(self, offsets: Mapping[Partition, int]) -> None:
         """Take note that Kafka was told these."""
         with self._lock:

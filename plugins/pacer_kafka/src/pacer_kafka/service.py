@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from pacer_core import PacerError, ServiceContext, ServiceType
@@ -16,6 +17,8 @@ _TOGETHER = 500
 """Records of one batch."""
 _PATIENCE = 0.1
 """Seconds that Kafka is asked for records, before it is time for something else."""
+_AGAIN = 2.0
+"""Seconds after which offsets are told again that Kafka did not take."""
 _GOODBYE = 10.0
 """Seconds in which what is in hand may be published before its partition is given back."""
 
@@ -37,9 +40,10 @@ class _Reading:
         self._assigned: set[Partition] = set()
         self._paused: set[Partition] = set()
         self._held: list[tuple[int, Record]] = []
+        self._next_commit = 0.0
 
     def run(self) -> None:
-        self._member.subscribe(self._on_assigned, self._on_revoked, self._on_lost)
+        self._member.subscribe(self._on_assigned, self._on_revoked, self._on_lost, self._on_untaken)
         self._sending.start()
         try:
             while not self._ctx.stopping.is_set() and self._sending.failure is None:
@@ -85,7 +89,7 @@ class _Reading:
 
     def _commit(self, *, wait: bool = False) -> None:
         due = self._offsets.due()
-        if not due:
+        if not due or (not wait and time.monotonic() < self._next_commit):
             return
         try:
             self._member.commit(due, wait=wait)
@@ -93,6 +97,10 @@ class _Reading:
             self._ctx.log.warning("%s; what follows the last commit comes again", error)
         else:
             self._offsets.committed(due)
+
+    def _on_untaken(self, partitions: list[Partition]) -> None:
+        self._offsets.untaken(partitions)
+        self._next_commit = time.monotonic() + _AGAIN
 
     def _on_assigned(self, partitions: list[Partition]) -> None:
         self._offsets.assigned(partitions)

@@ -12,6 +12,8 @@ from pacer_kafka.options import KafkaOptions
 
 _AGAIN = 2.0
 """Seconds between looks whether Kafka is there again."""
+_QUIET = 5.0
+"""Seconds without a problem after which what was said is over: some come with every attempt."""
 _LOOK = 2.0
 """Seconds that Kafka may take to say what topics it has."""
 _PATIENCE = 10.0
@@ -27,27 +29,36 @@ class Trouble:
         self.fatal = ""
         """Why this member can read no more."""
         self._is_ready = False
+        self._suspects = False
         self._next_look = 0.0
+        self._last = -_QUIET
 
     def hinder(self, problem: Problem) -> None:
         """Take note of a problem; called by the thread that reads Kafka."""
         if problem.is_fatal:
             self.fatal = str(problem)
-        if not (problem.is_vague and self._text):  # else it was said before, and better
+        if problem.is_vague:  # also where one of several brokers closes an idle connection
+            self._suspects = True
+        else:
+            self._last = time.monotonic()
             self._say(str(problem))
 
     def look(self, member: Member) -> None:
         """Look whether Kafka answers and has the topics, where that is not known to be so."""
-        if (self._is_ready and not self._text) or time.monotonic() < self._next_look:
+        if self._is_ready and not self._text and not self._suspects:
+            return
+        if time.monotonic() < self._next_look:
             return
         try:
             there = member.partitions(_LOOK)
         except PacerError as error:
             self._say(self._text or str(error))
         else:
+            self._suspects = False
             wrong = [f"topic {name!r}: {one}" for name, one in there.items() if not isinstance(one, int)]
-            self._say("; ".join(wrong))
-            if not wrong and not self._is_ready:
+            if wrong or time.monotonic() > self._last + _QUIET:
+                self._say("; ".join(wrong))
+            if not wrong and not self._text and not self._is_ready:
                 self._is_ready = True
                 self._ctx.ready()
         self._next_look = time.monotonic() + _AGAIN
