@@ -1,18 +1,14 @@
 """How fast messages come from Kafka into a queue, beside a bare loop that does the same.
 
-    python -m benchmarks.kafka [--messages N] [--repeats N] [--write]
-
 `kafka/bare`: both read the same topic from its beginning, decode each message with
 `ess-streaming-data-types` and publish it with confirms; the rate is the one at which the queue grows, and the
 ratio the median of those within each repeat. `kafka/held-back`: milliseconds from Kafka's word that it has a
 message until a consumer of the queue has it, one message at a time while nothing else is done.
 `kafka/memory`: the service's resident size after many messages against after a tenth of them.
-`--write` puts the figures into `benchmarks/results/scicat.json`.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -33,13 +29,15 @@ from uuid import uuid4
 import amqp
 from attrs import frozen
 from confluent_kafka import Producer
+from rich.console import Console
+from rich.table import Table
 from streaming_data_types.finished_writing_wrdn import serialise_wrdn
 
 from benchmarks.broker import Harness
 from tests.services import Kafka, RabbitMQ
 
 RESULTS = Path(__file__).parent / "results" / "scicat.json"
-TARGETS = {"kafka/bare": 0.6, "kafka/held-back": 50.0, "kafka/memory": 1.1}
+NAMES = ("kafka/bare", "kafka/held-back", "kafka/memory")
 _STALL = 60.0
 _SINGLES = 100
 """Messages of which it is measured how long they are held back."""
@@ -191,54 +189,64 @@ def memory(kafka: Kafka, node: RabbitMQ, few: int) -> tuple[float, float]:
     return sizes[0], sizes[1]
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--messages", type=int, default=30_000, help="messages in each run")
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each")
-    parser.add_argument("--memory", type=int, default=10_000, help="messages before the first look at memory")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
-    options = parser.parse_args()
+def run(*, quick: bool) -> dict[str, Any]:
+    """Measure everything, in short or at length."""
+    load = os.getloadavg()[0]
+    messages, repeats, few = (8_000, 2, 2_000) if quick else (30_000, 3, 10_000)
     with Kafka() as kafka, RabbitMQ() as node:
         topic = f"rate-{uuid4().hex[:8]}"
-        produce(kafka.address(), topic, 0, options.messages)
+        produce(kafka.address(), topic, 0, messages)
         rates: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
-        for _ in range(options.repeats):
+        for _ in range(repeats):
             for name, found in rates.items():
-                found.append(rate(name, kafka, node, topic, options.messages))
+                found.append(rate(name, kafka, node, topic, messages))
         taken = sorted(held_back(kafka, node))
-        few, many = memory(kafka, node, options.memory)
-    ratio = statistics.median(
-        ours / theirs for ours, theirs in zip(rates["pacer"], rates["bare"], strict=True)
-    )
-    result: dict[str, Any] = {
-        "messages": options.messages,
-        "repeats": options.repeats,
-        "ratios": {
-            "kafka/bare": round(ratio, 2),
-            "kafka/held-back": round(taken[-1], 1),
-            "kafka/memory": round(many / few, 2),
+        first, last = memory(kafka, node, few)
+    pairs = zip(rates["pacer"], rates["bare"], strict=True)
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    return {
+        "messages": messages,
+        "repeats": repeats,
+        "rows": {
+            "kafka/bare": {"found": round(ratio, 2), "at least": 0.6},
+            "kafka/held-back": {"found": round(taken[-1], 1), "at most": 50.0},
+            "kafka/memory": {"found": round(last / first, 2), "at most": 1.1},
         },
-        "targets": TARGETS,
-        "rates": {name: round(statistics.median(found)) for name, found in rates.items()},
+        "messages a second": {name: round(statistics.median(found)) for name, found in rates.items()},
         "held back, ms": {
             "median": round(statistics.median(taken), 1),
             "all but one": round(taken[-2], 1),
             "most": round(taken[-1], 1),
         },
-        "memory, MiB": {str(options.memory): round(few, 1), str(10 * options.memory): round(many, 1)},
+        "memory, MiB": {str(few): round(first, 1), str(10 * few): round(last, 1)},
+        "cores": len(os.sched_getaffinity(0)),
+        "load before": round(load, 1),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("pacer-core", "confluent-kafka", "amqp")},
         },
     }
-    print(json.dumps(result, indent=2))
-    if options.write:
-        others = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps({**others, "kafka": result}, indent=2) + "\n")
 
 
-if __name__ == "__main__":
-    main()
+def show(result: dict[str, Any], console: Console) -> None:
+    """Print what was found."""
+    table = Table("row", "found", "wanted", "")
+    for name, row in result["rows"].items():
+        least = "at least" in row
+        wanted = row["at least" if least else "at most"]
+        reached = row["found"] >= wanted if least else row["found"] <= wanted
+        table.add_row(
+            name,
+            f"{row['found']:g}",
+            f"{'at least' if least else 'at most'} {wanted:g}",
+            "reached" if reached else "NOT REACHED",
+        )
+    console.print(table)
+    for what in ("messages a second", "held back, ms", "memory, MiB"):
+        console.print(f"{what}: {', '.join(f'{name} {value}' for name, value in result[what].items())}")
+
+
+def write(result: dict[str, Any]) -> None:
+    """Put the figures beside those of other rows about SciCat."""
+    others = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps({**others, "kafka": result}, indent=2) + "\n")
