@@ -140,6 +140,13 @@ def icat_golden(session: nox.Session) -> None:
     session.run("python", "plugins/pacer_sandbox/tests/golden/play.py", *session.posargs)
 
 
+@nox.session(name="scicat-golden")
+def scicat_golden(session: nox.Session) -> None:
+    """Play the recorded answers of a real SciCat, or the files named after ``--``, against a stand-in."""
+    install(session, "test")
+    session.run("python", "plugins/pacer_scicat/tests/golden/play.py", *session.posargs)
+
+
 @nox.session(name="icat-conformance")
 def icat_conformance(session: nox.Session) -> None:
     """Run python-icat's own tests, fetched from PyPI and unmodified, against a sandbox (four minutes)."""

@@ -12,6 +12,7 @@ import pytest
 from tests.services import (
     ElasticMQ,
     Elasticsearch,
+    Kafka,
     PostgreSQL,
     RabbitMQ,
     Redis,
@@ -89,6 +90,27 @@ def start_redis() -> Iterator[Callable[..., Redis]]:
             with skip_without_program():
                 server = Redis(**options)
             return servers.enter_context(server)
+
+        yield start
+
+
+def kafka() -> Iterator[Kafka]:
+    """A Kafka broker for the whole session; a test that stops or kills it starts it again."""
+    with skip_without_program():
+        broker = Kafka()
+    with broker:
+        yield broker
+
+
+@pytest.fixture
+def start_kafka() -> Iterator[Callable[..., Kafka]]:
+    """Start brokers of this test's own, with accounts or TLS for instance."""
+    with ExitStack() as brokers:
+
+        def start(**options: Any) -> Kafka:
+            with skip_without_program():
+                broker = Kafka(**options)
+            return brokers.enter_context(broker)
 
         yield start
 
