@@ -58,7 +58,8 @@ def test_a_configuration_on_a_page_is_accepted(
         site.write("value\n", Path(path).name)
     given = set(re.findall(r"^(\w+):", text, re.MULTILINE))
     if "queues" in given and "consumers" not in given:
-        names = re.findall(r"name: ([\w.-]+)", text.partition("queues:")[2])
+        section = re.split(r"^(?=\w)", text.partition("queues:")[2], maxsplit=1, flags=re.MULTILINE)[0]
+        names = re.findall(r"name: ([\w.-]+)", section)
         text += f"consumers: [{{type: shipments, queues: [{', '.join(names)}]}}]\n"
         given.add("consumers")
     text += "".join(f"{lines}\n" for key, lines in COMPLETED.items() if key not in given)

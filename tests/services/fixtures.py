@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tests.services import (
+    ElasticMQ,
     Elasticsearch,
+    Kafka,
     PostgreSQL,
     RabbitMQ,
     Redis,
@@ -92,6 +94,27 @@ def start_redis() -> Iterator[Callable[..., Redis]]:
         yield start
 
 
+def kafka() -> Iterator[Kafka]:
+    """A Kafka broker for the whole session; a test that stops or kills it starts it again."""
+    with skip_without_program():
+        broker = Kafka()
+    with broker:
+        yield broker
+
+
+@pytest.fixture
+def start_kafka() -> Iterator[Callable[..., Kafka]]:
+    """Start brokers of this test's own, with accounts or TLS for instance."""
+    with ExitStack() as brokers:
+
+        def start(**options: Any) -> Kafka:
+            with skip_without_program():
+                broker = Kafka(**options)
+            return brokers.enter_context(broker)
+
+        yield start
+
+
 @pytest.fixture
 def redis_sentinels() -> Iterator[RedisSentinels]:
     """A master, a replica and three sentinels of this test's own."""
@@ -120,6 +143,15 @@ def elasticsearch() -> Iterator[Elasticsearch]:
 def opensearch() -> Iterator[Elasticsearch]:
     """An OpenSearch node for the whole session; skipped where its jars cannot be fetched."""
     yield from _search_node(OPENSEARCH)
+
+
+@pytest.fixture(scope="session")
+def elasticmq() -> Iterator[ElasticMQ]:
+    """An ElasticMQ for the whole session; skipped where its jars cannot be fetched."""
+    with skip_without_program():
+        server = ElasticMQ()
+    with server:
+        yield server
 
 
 def _search_node(product: Product) -> Iterator[Elasticsearch]:
