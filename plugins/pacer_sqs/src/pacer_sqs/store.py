@@ -289,8 +289,8 @@ class SqsStore:
         self, seen: Sequence[Hashable], unseen: Sequence[Hashable], consumers: Sequence[Hashable] = ()
     ) -> None:
         """Show messages to everybody again, and end consumers; SQS counts those unseen as well."""
-        self._end(consumers)
         self._hand.give_back([*_those(seen), *_those(unseen)])
+        self._end(consumers)  # afterwards: who has the claim next finds them there
 
     def _end(self, consumers: Sequence[Hashable]) -> None:
         for number in consumers:
@@ -317,9 +317,9 @@ class SqsStore:
         try:
             if self._failure is None:
                 self._acks.flush(_GOODBYE)
+            self._hand.close()
             self._end(list(self._consumers))
             self._claims.close()
-            self._hand.close()
         finally:
             self._ladder.leave()
             self._executor.shutdown(wait=False)
