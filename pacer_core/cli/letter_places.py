@@ -71,7 +71,7 @@ def _waiting_headline(tally: Tally) -> str:
 
 
 DEAD = Pile(
-    queues=lambda config: [dead_queue(queue.name) for queue in config.queues],
+    queues=lambda config: [dead_queue(one.name) for one in (*config.queues, *config.partition_queues)],
     read=lambda config: partial(read_letter, origins=Origins.of(config)),
     noun="letter",
     some="dead letter",

@@ -16,13 +16,14 @@ from pacer_core.config.references import entries
 from pacer_core.model.consumers import ConsumerType
 from pacer_core.model.transports import Capabilities, TransportType
 
-Capability = Literal["several_processes", "several_hosts", "delays", "priorities", "order"]
+Capability = Literal["several_processes", "several_hosts", "delays", "priorities", "order", "partitions"]
 _WORDS: Mapping[Capability, str] = {
     "several_processes": "serve more than one process",
     "several_hosts": "serve more than one host",
     "delays": "hold a message back for a time",
     "priorities": "let one message overtake another",
     "order": "keep the order of the messages of this queue",
+    "partitions": "give a queue to one process at a time",
 }
 
 
@@ -90,6 +91,8 @@ def _needs(document: Document) -> Iterator[Need]:
         workers = consumer.get("workers", 1)
         if isinstance(workers, int) and workers > 1:
             yield Need((*path, "workers"), "several_processes", f"it asks for {workers} processes")
+    for path, _ in entries(document, "keySpaces"):
+        yield Need((*path, "partitions"), "partitions", "each partition has one active process")
     for path, _ in entries(document, "services"):
         yield Need(path, "several_processes", "a service is a process of its own")
     yield Need(("brokers", "main", "protocol"), "delays", "retries wait at the broker")

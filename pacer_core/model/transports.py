@@ -36,6 +36,9 @@ class Capabilities:
         A message leaves a queue that is read, or is browsed, when its time is over (``x-message-ttl``, or its
         own ``expiration``); without it, messages of a queue with ``x-message-ttl`` are seen by nobody until
         then, as those of the ladder.
+    partitions
+        A queue declared with ``x-single-active-consumer`` has one active consumer among all processes, and
+        who subscribes with a higher ``x-priority`` takes over, if anything does: keys can be partitioned.
     delivery_limits
         A queue of somebody else's may drop a message that was returned too often; its limit is looked up.
     """
@@ -49,6 +52,7 @@ class Capabilities:
     order: bool = True
     expiry: bool = True
     delivery_limits: bool = False
+    partitions: bool = False
 
     def lacking(self, *needed: str) -> tuple[str, ...]:
         """Give those of the needed capabilities that are missing.

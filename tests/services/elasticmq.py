@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import urllib.request
+from pathlib import Path
 
 from tests.services.base import Nest, free_port, program
-from tests.services.elasticsearch import Product, jars
+from tests.services.jars import Jars
 from tests.services.server import Server
 
-ELASTICMQ = Product("ElasticMQ", "1.7.1", "org.elasticmq.server.Main")
+JARS = Jars("ElasticMQ", "1.7.1", Path(__file__).with_name("elasticmq.pom.xml"))
 
 # Without WRITE_DELAY=0 it has not written the last moments when it is killed.
 _CONFIG = """
@@ -39,7 +40,7 @@ class ElasticMQ(Server):
 
     def __init__(self) -> None:
         self._java = program("java", package="default-jre-headless")
-        self._jars = jars(ELASTICMQ)
+        self._jars = JARS.folder()
         self.port = free_port()
         super().__init__(Nest("elasticmq"))
         folder = self._nest.folder
@@ -58,7 +59,7 @@ class ElasticMQ(Server):
     def _launch(self) -> subprocess.Popen[bytes]:
         return self._nest.start(
             self._java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
-            "-Dconfig.file=elasticmq.conf", "-cp", f"{self._jars}/*", ELASTICMQ.runner,
+            "-Dconfig.file=elasticmq.conf", "-cp", f"{self._jars}/*", "org.elasticmq.server.Main",
             env=dict(os.environ), log="elasticmq.log",
         )  # fmt: skip
 

@@ -123,6 +123,7 @@ class HttpClient:
         json: Any = None,
         body: bytes | None = None,
         content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
         expect: Collection[int] | None = None,
         repeatable: bool | None = None,
     ) -> Answer:
@@ -138,6 +139,8 @@ class HttpClient:
             What to send as JSON; NaN and infinity are a ``ValueError``.
         body, content_type
             What to send instead, as it is; ``content_type`` also names a dialect of JSON.
+        headers
+            What this request carries beside: a token that changes, for instance.
         expect
             The statuses to return; by default any 2xx.
         repeatable
@@ -148,11 +151,11 @@ class HttpClient:
         Away, Forbidden, Missing, Conflict, Refused
             For every other status, and where there is no answer.
         """
-        headers = {} if content_type is None else {"Content-Type": content_type}
-        if body is not None and content_type is None:
-            headers["Content-Type"] = "application/octet-stream"
+        sent = dict(headers or {})
+        if body is not None or content_type is not None:
+            sent["Content-Type"] = content_type or "application/octet-stream"
         request = self._client.build_request(
-            method, f"{self._base}{path}", params=params, json=json, content=body, headers=headers
+            method, f"{self._base}{path}", params=params, json=json, content=body, headers=sent
         )
         twice = method.upper() in _REPEATABLE if repeatable is None else repeatable
         what = f"{self.name}: {method} {path}"
