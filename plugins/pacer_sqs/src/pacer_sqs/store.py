@@ -256,13 +256,13 @@ class SqsStore:
         return Lease(leased, ended)
 
     def get(self, queue: str) -> tuple[Leased, int] | None:
-        """Take the next message of a queue."""
+        """Take a message of a queue, without waiting: Amazon may miss one, and gives it the next time."""
         there = self._place.expect(queue, refusals.BASIC_GET)
         self._acks.flush(_GOODBYE)
         if there.ttl is not None:
             return None
         try:
-            held = receive(self._place, there, 1, 1)
+            held = receive(self._place, there, 1, 0)
         except QueueGone:
             self._place.forget(queue)
             raise refusals.no_queue(queue, refusals.BASIC_GET) from None
