@@ -1,4 +1,4 @@
-"""``python -m benchmarks.take_over``: how long keys wait whose supervisor is killed, on the median of ten times.
+"""``python -m benchmarks.take_over``: how long keys wait whose supervisor is killed; the median of ten times.
 
 Two supervisors share four partitions, and messages of all of them keep coming. The one that works is killed
 by SIGKILL, its workers not: they see that it is gone. What counts is the time until each of its partitions
