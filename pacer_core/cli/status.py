@@ -102,8 +102,8 @@ def _with_held(found: BrokerStatus, asked: Asked | None) -> BrokerStatus:
 
 
 def _look_at_ladder(config: Config, found: BrokerStatus) -> Tally | None:
-    """See who waits, and for what; ``None`` where that takes too long for a glance, or is not allowed."""
-    if _waiting(found) > _MOST_LOOKED_AT:
+    """See who waits, and for what; ``None`` where it takes too long, is not allowed, or cannot be done."""
+    if _waiting(found) > _MOST_LOOKED_AT or config.broker.capabilities.lacking("expiry"):
         return None
     tally = Tally()
     if _waiting(found):

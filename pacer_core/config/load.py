@@ -98,7 +98,7 @@ def check(
         for conflict in plugins.conflicts:
             document.report(("plugins",), conflict, Code.PLUGIN)
         check_references(document, plugins)
-        check_transports(document, known(plugins))
+        check_transports(document, known(plugins), plugins.consumers)
         config = _build(document, plugins)
         for key, place in places(config) if disk else ():
             if why := unwritable(place):

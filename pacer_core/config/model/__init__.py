@@ -9,7 +9,7 @@ from pacer_core.config.model.brokers import Broker, Brokers, ForwardingRule, Mai
 from pacer_core.config.model.complete import Config, ConsumerPlan, Integration, LogHandler
 from pacer_core.config.model.consumers import Consumer, NotYetPolicy, Retries
 from pacer_core.config.model.key_spaces import KeySpace
-from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, Tracing
+from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, LogSyslog, Tracing
 from pacer_core.config.model.processes import PluginOptions, Processes
 from pacer_core.config.model.queues import Exchange, Queue, QueuePolicy
 from pacer_core.config.model.services import Service, ServicePlan
@@ -30,6 +30,7 @@ __all__ = [
     "LogConsole",
     "LogFile",
     "LogHandler",
+    "LogSyslog",
     "Logging",
     "Main",
     "NotYetPolicy",
