@@ -1,4 +1,4 @@
-"""Partitions on RabbitMQ: how much more they do, what their intake and their keys cost, and their take-over."""
+"""Partitions on RabbitMQ: how much more they do, what intake and keys cost, and how they are taken over."""
 
 from __future__ import annotations
 
