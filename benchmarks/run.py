@@ -55,7 +55,7 @@ class Bench:
         """
         with self._filled(one) as (_, start):
             if not one.forwards:
-                return _handled(start, one)
+                return handled(start, one)
             there = Harness(self._port, self._elsewhere)
             with contextlib.closing(there), there.queue(start.queue, "quorum"):
                 return _forwarded(there, start, one)
@@ -147,7 +147,7 @@ def _still_there(folder: Path, process: subprocess.Popen[bytes], since: float, h
     raise NotMeasuredError(f"{what} messages{': ' if said else ''}{said[-600:]}")
 
 
-def _handled(start: Start, one: Contestant) -> Result:
+def handled(start: Start, one: Contestant) -> Result:
     """Measure in the processes that handle the messages."""
     with started(start, one) as process:
         total = one.warm_up + one.expects

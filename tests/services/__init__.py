@@ -5,5 +5,16 @@ from tests.services.elasticsearch import Elasticsearch
 from tests.services.kafka import Kafka
 from tests.services.postgresql import PostgreSQL
 from tests.services.rabbitmq import RabbitMQ
+from tests.services.redis import Redis, RedisCluster, RedisSentinels
 
-__all__ = ["Elasticsearch", "Kafka", "PostgreSQL", "RabbitMQ", "ServiceFailedError", "ServiceMissingError"]
+__all__ = [
+    "Elasticsearch",
+    "Kafka",
+    "PostgreSQL",
+    "RabbitMQ",
+    "Redis",
+    "RedisCluster",
+    "RedisSentinels",
+    "ServiceFailedError",
+    "ServiceMissingError",
+]

@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.services import Elasticsearch, Kafka, PostgreSQL, RabbitMQ, ServiceMissingError
+from tests.services import (
+    Elasticsearch,
+    Kafka,
+    PostgreSQL,
+    RabbitMQ,
+    Redis,
+    RedisCluster,
+    RedisSentinels,
+    ServiceMissingError,
+)
 from tests.services.elasticsearch import ELASTICSEARCH, OPENSEARCH, Product
 
 
@@ -82,6 +91,46 @@ def start_kafka() -> Iterator[Callable[..., Kafka]]:
             return brokers.enter_context(broker)
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """A Redis for the whole session, in which tests have names of their own."""
+    with skip_without_program():
+        server = Redis()
+    with server:
+        yield server
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., Redis]]:
+    """Start servers of this test's own, to stop, to kill or to configure: ``start_redis(config={...})``."""
+    with ExitStack() as servers:
+
+        def start(**options: Any) -> Redis:
+            with skip_without_program():
+                server = Redis(**options)
+            return servers.enter_context(server)
+
+        yield start
+
+
+@pytest.fixture
+def redis_sentinels() -> Iterator[RedisSentinels]:
+    """A master, a replica and three sentinels of this test's own."""
+    with skip_without_program():
+        those = RedisSentinels()
+    with those:
+        yield those
+
+
+@pytest.fixture(scope="module")
+def redis_cluster() -> Iterator[RedisCluster]:
+    """A cluster of three masters and three replicas for the tests of a module."""
+    with skip_without_program():
+        those = RedisCluster()
+    with those:
+        yield those
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer_embedded.routing import Binding, route, topic_pattern
+from pacer_channel.routing import Binding, route, topic_pattern
 
 KEYS = st.lists(st.sampled_from(["a", "b", "", "é", "a+"]), max_size=5).map(".".join)
 PATTERNS = st.lists(st.sampled_from(["a", "b", "*", "#", "", "é", "a+"]), max_size=5).map(".".join)

@@ -6,13 +6,12 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 
 from amqp import Message
-from amqp.exceptions import ChannelError
 from attrs import define, field
 
-from pacer_embedded.codec import decode_properties, encode_properties
-from pacer_embedded.queueing import Outgoing, publish
-from pacer_embedded.refusals import no_route
-from pacer_embedded.store import Store
+from pacer_channel.codec import decode_properties, encode_properties
+from pacer_channel.messages import Outgoing
+from pacer_channel.refusals import no_route
+from pacer_channel.store import Store
 
 WINDOW = 100  # publishes gathered at most
 
@@ -38,8 +37,8 @@ def outgoing(message: Message, exchange: str, routing_key: str) -> Outgoing:
 class Outbox:
     """The publishes of one channel and what became of them.
 
-    Without a window every publish is a transaction of its own. With one, up to `WINDOW` publishes are one
-    transaction, and `dispatch` calls ``events["basic_return"]`` and ``events["basic_ack"]``.
+    Without a window every publish is a step of its own. With one, up to `WINDOW` publishes are one step, and
+    `dispatch` calls ``events["basic_return"]`` and ``events["basic_ack"]``.
     """
 
     store: Store
@@ -47,9 +46,7 @@ class Outbox:
     windowed: bool = False
     _window: list[tuple[Outgoing, bool]] = field(factory=list)
     _written: int = 0
-    _news: deque[Outgoing | int] = field(
-        factory=deque
-    )  # what came back, and the tags up to which all is written
+    _news: deque[Outgoing | int] = field(factory=deque)  # what came back, and up to which tag all is written
 
     def add(self, message: Outgoing, *, mandatory: bool) -> None:
         """Publish a message now, or with others.
@@ -72,21 +69,15 @@ class Outbox:
         window, self._window = self._window, []
         if not window:
             return
-        refusal: ChannelError | None = None
-        with self.store.transaction() as session:
-            for message, mandatory in window:
-                try:
-                    queues = publish(session, message)
-                except ChannelError as error:
-                    refusal = error
-                    break
-                self._written += 1
-                if mandatory and not queues:
-                    self._news.append(message)
+        written = self.store.publish([message for message, _ in window])
+        self._written += len(written.queues)
+        for (message, mandatory), queues in zip(window, written.queues, strict=False):
+            if mandatory and not queues:
+                self._news.append(message)
         if self.windowed:
             self._news.append(self._written)
-        if refusal is not None:
-            raise refusal
+        if written.refusal is not None:
+            raise written.refusal
 
     def dispatch(self) -> bool:
         """Write what was gathered and tell the publisher; tell whether there was something to say."""

@@ -1,7 +1,7 @@
 """Properties and headers as bytes, in AMQP's own encoding.
 
-The file holds what RabbitMQ would put on the wire (AMQP 0-9-1, section 4.2.6), written and read by py-amqp:
-whatever survives one of the two brokers survives the other in the same shape, and what cannot travel is
+Stores keep what RabbitMQ would put on the wire (AMQP 0-9-1, section 4.2.6), written and read by py-amqp:
+whatever survives RabbitMQ survives such a store in the same shape, and what cannot travel is
 refused by both when it is published. So a tuple comes back as a list, a `datetime` in whole seconds of UTC
 without a zone, and bytes that happen to be UTF-8 as text.
 """

@@ -1,52 +1,45 @@
-"""A channel: AMQP's methods as py-amqp offers them, on the embedded broker.
+"""A channel: AMQP's methods as py-amqp offers them, over a `Store`.
 
 It behaves like py-amqp's channel on RabbitMQ: tags are numbers that begin at 1, callbacks get an
 `amqp.Message`, and an error of the channel ends its consumers, returns its messages and opens it anew. Three
 things differ, each to the safe side: every publish is confirmed (it is stored when `basic_publish` returns)
 and raises what is wrong at once; bodies are always bytes, whatever `auto_decode` and the headers say; and
-what was leased ahead and never handed to a callback comes back without the redelivered flag.
+what was leased ahead and never handed to a callback comes back without the redelivered flag, where the store
+can tell.
 
-After `confirm_select` publishing is windowed, as on RabbitMQ: messages are gathered and written in one
-transaction, at the latest with the next `drain_events`, which then calls ``events["basic_ack"]`` and, for
-unroutable mandatory ones, ``events["basic_return"]``.
+After `confirm_select` publishing is windowed, as on RabbitMQ: messages are gathered and written in one step,
+at the latest with the next `drain_events`, which then calls ``events["basic_ack"]`` and, for unroutable
+mandatory ones, ``events["basic_return"]``.
 """
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from amqp import Message
 from amqp.exceptions import ChannelError, RecoverableConnectionError
 
-from pacer_embedded import deadletters, declarations, owners, refusals
-from pacer_embedded.codec import decode_properties
-from pacer_embedded.declaring import Arguments, DeclaringChannel
-from pacer_embedded.message import ReceivedMessage
-from pacer_embedded.outbox import Events, Outbox, outgoing
-from pacer_embedded.queueing import (
-    Entry,
-    Leased,
-    acknowledge,
-    claim,
-    give_back,
-    held,
-    ready,
-)
-from pacer_embedded.store import Session
-from pacer_embedded.subscriptions import Subscription
+from pacer_channel import refusals
+from pacer_channel.declaring import Arguments, DeclaringChannel
+from pacer_channel.message import ReceivedMessage
+from pacer_channel.messages import Leased
+from pacer_channel.outbox import Events, Outbox, outgoing
+from pacer_channel.store import Store
+from pacer_channel.subscriptions import Subscription
 
 if TYPE_CHECKING:
-    from pacer_embedded.connection import Connection
+    from pacer_channel.connection import Connection
 
 _NO_ROUTE = 312  # a returned message is no error of the channel
 
 
 class Channel(DeclaringChannel):
-    """A channel of a connection to the embedded broker."""
+    """A channel of a connection to a store."""
 
     no_ack_consumers: Any  # kombu's class says None, and reads a set
 
@@ -59,12 +52,13 @@ class Channel(DeclaringChannel):
         self.consumers: dict[str, Subscription] = {}
         self.prefetch = 0
         self._consumer_prefetch = 0
-        self._owner = connection.owner
         self._store = connection.store
+        self.counting = threading.Lock()
+        """Held where tags and what is outstanding are read or changed: threads settle too."""
         self._begin()
 
     def _begin(self) -> None:
-        self._unacked: dict[int, tuple[Entry, Subscription | None]] = {}
+        self._unacked: dict[int, tuple[Hashable, Subscription | None]] = {}
         self._last_tag = 0
         self._outbox = Outbox(self._store, self.events)
 
@@ -72,6 +66,13 @@ class Channel(DeclaringChannel):
     def is_open(self) -> bool:
         """Whether it can be used."""
         return self.connection is not None and self.connection.connected
+
+    def room(self, most: int) -> int:
+        """Tell how many more messages all its consumers together may be sent now."""
+        if not self.prefetch:
+            return most
+        sent = sum(one.outstanding for one in list(self.consumers.values()))
+        return max(0, min(self.prefetch - sent, most))
 
     # Publishing
 
@@ -150,16 +151,12 @@ class Channel(DeclaringChannel):
     ) -> str:
         """Subscribe to a queue; `drain_events` hands each message to the callback. Gives its tag."""
         tag = consumer_tag or f"amq.ctag-{uuid.uuid4().hex}"
-        connection = self._connected()
-        if exclusive:
-            owners.reap(connection.store)  # one that has just died does not count
-        with self._operation() as session:
-            there, number = owners.subscribe(session, queue, self._owner, exclusive=exclusive)
+        with self._operation() as store:
+            consumer = store.subscribe(queue, exclusive=exclusive)
             self.consumers[tag] = Subscription(
                 self,
                 tag,
-                number,
-                there.id,
+                consumer,
                 no_ack,
                 0 if no_ack else self._consumer_prefetch,
                 callback or _ignore,
@@ -167,58 +164,57 @@ class Channel(DeclaringChannel):
             )
         if no_ack:
             self.no_ack_consumers.add(tag)
-        connection.subscribed()
+        self._connected().room_again()
         return tag
 
     def basic_cancel(self, consumer_tag: str, nowait: bool = False) -> None:
         """End a subscription; what it holds unacknowledged stays with it, what it has not seen goes back."""
-        consumer = self.consumers.pop(consumer_tag, None)
+        subscription = self.consumers.pop(consumer_tag, None)
         self.no_ack_consumers.discard(consumer_tag)
-        if consumer is None:
+        if subscription is None:
             return
-        with self._operation() as session:
-            owners.unsubscribe(session, [consumer.number])
-            unseen = self._connected().withdraw({consumer.number})
-            give_back(session, [leased.entry for leased in unseen], self._owner, seen=False)
+        with self._operation() as store:
+            unseen = self._connected().withdraw([subscription])
+            store.give_back([], [leased.entry for leased in unseen], [subscription.consumer])
 
     def basic_get(self, queue: str = "", no_ack: bool = False) -> Message | None:
         """Give the next message of a queue, or None."""
-        with self._operation() as session:
-            deadletters.expire(session)
-            there = declarations.expect_queue(session, queue, refusals.BASIC_GET)
-            found = claim(session, there, self._owner, 1)
-            if not found:
+        with self._operation() as store:
+            found = store.get(queue)
+            if found is None:
                 return None
-            (leased,) = found
+            leased, left = found
             if no_ack:
-                acknowledge(session, [leased.entry], self._owner)
-            left = ready(session, there)
+                store.acknowledge([leased.entry])
         message = self._message(leased, None if no_ack else leased.entry, None)
         message.delivery_info["message_count"] = left
         return message
 
-    def held(self, queue: str) -> int:
+    def held(self, queue: str) -> int | None:
         """Count the messages of a queue that somebody has unacknowledged; AMQP cannot ask for it."""
-        with self._operation() as session:
-            return held(session, declarations.expect_queue(session, queue, refusals.QUEUE_DECLARE))
+        with self._operation() as store:
+            return store.held(queue)
 
     def deliver(self, consumer: Subscription, leased: Leased) -> None:
         """Hand a leased message to its consumer's callback; the connection calls this."""
         if consumer.no_ack:
-            with self._operation() as session:
-                acknowledge(session, [leased.entry], self._owner)
+            with self._operation() as store:
+                store.acknowledge([leased.entry])
+            with self.counting:
                 consumer.outstanding -= 1
         message = self._message(leased, None if consumer.no_ack else leased.entry, consumer)
         message.delivery_info["consumer_tag"] = consumer.tag
         consumer.callback(message)
 
-    def _message(self, leased: Leased, entry: Entry | None, consumer: Subscription | None) -> Message:
-        self._last_tag += 1
-        if entry is not None:
-            self._unacked[self._last_tag] = (entry, consumer)
-        message = Message(leased.body, channel=self, **decode_properties(leased.properties))
+    def _message(self, leased: Leased, entry: Hashable | None, consumer: Subscription | None) -> Message:
+        with self.counting:
+            self._last_tag += 1
+            tag = self._last_tag
+            if entry is not None:
+                self._unacked[tag] = (entry, consumer)
+        message = Message(leased.body, channel=self, **leased.properties)
         message.delivery_info = {
-            "delivery_tag": self._last_tag,
+            "delivery_tag": tag,
             "redelivered": leased.redelivered,
             "exchange": leased.exchange,
             "routing_key": leased.routing_key,
@@ -231,47 +227,45 @@ class Channel(DeclaringChannel):
 
     def basic_ack(self, delivery_tag: int, multiple: bool = False) -> None:
         """End a message, or all up to this one."""
-        with self._operation() as session:
-            acknowledge(session, self._settle(delivery_tag, multiple), self._owner)
-        self._connected().room_again()
+        self.ack_all([(delivery_tag, multiple)])
 
     def ack_all(self, acks: Iterable[tuple[int, bool]]) -> None:
-        """End messages in one transaction: tags, each with whether it means all before it as well."""
-        with self._operation() as session:
-            entries = [entry for tag, multiple in acks for entry in self._settle(tag, multiple)]
-            acknowledge(session, entries, self._owner)
+        """End messages in one step: tags, each with whether it means all before it as well."""
+        with self._operation() as store:
+            store.acknowledge([entry for tag, multiple in acks for entry in self._settle(tag, multiple)])
         self._connected().room_again()
 
     def basic_reject(self, delivery_tag: int, requeue: bool) -> None:
         """Put a message back where it was, or dead-letter it."""
-        with self._operation() as session:
+        with self._operation() as store:
             entries = self._settle(delivery_tag, multiple=False)
             if requeue:
-                give_back(session, entries, self._owner, seen=True)
+                store.give_back(entries, [])
             else:
-                deadletters.reject(session, entries, self._owner)
+                store.reject(entries)
         self._connected().room_again()
 
     def basic_recover(self, requeue: bool = True) -> None:
         """Put back everything that is unacknowledged."""
-        with self._operation() as session:
-            give_back(session, self._settle(0, multiple=True), self._owner, seen=True)
+        with self._operation() as store:
+            store.give_back(self._settle(0, multiple=True), [])
         self._connected().room_again()
 
-    def _settle(self, tag: int, multiple: bool) -> list[Entry]:
-        if multiple:
-            tags = [one for one in self._unacked if not tag or one <= tag]
-        elif tag in self._unacked:
-            tags = [tag]
-        else:
-            raise refusals.precondition(f"unknown delivery tag {tag}", refusals.BASIC_ACK)
-        entries = []
-        for one in tags:
-            entry, consumer = self._unacked.pop(one)
-            entries.append(entry)
-            if consumer is not None:
-                consumer.outstanding -= 1
-        return entries
+    def _settle(self, tag: int, multiple: bool) -> list[Hashable]:
+        with self.counting:
+            if multiple:
+                tags = [one for one in self._unacked if not tag or one <= tag]
+            elif tag in self._unacked:
+                tags = [tag]
+            else:
+                raise refusals.precondition(f"unknown delivery tag {tag}", refusals.BASIC_ACK)
+            entries = []
+            for one in tags:
+                entry, consumer = self._unacked.pop(one)
+                entries.append(entry)
+                if consumer is not None:
+                    consumer.outstanding -= 1
+            return entries
 
     # The channel itself
 
@@ -289,15 +283,14 @@ class Channel(DeclaringChannel):
 
     def _connected(self) -> Connection:
         if self.connection is None:
-            raise RecoverableConnectionError("the channel to the embedded broker is closed")
+            raise RecoverableConnectionError(f"the channel to {self._store.broker} is closed")
         return self.connection
 
     @contextmanager
-    def _operation(self) -> Iterator[Session]:
+    def _operation(self) -> Iterator[Store]:
         with self._refusals():
             self._outbox.flush()  # AMQP keeps the order of what happens on a channel
-            with self._connected().store.transaction() as session:
-                yield session
+            yield self._connected().store
 
     @contextmanager
     def _refusals(self) -> Iterator[None]:
@@ -310,18 +303,17 @@ class Channel(DeclaringChannel):
             raise
 
     def _give_all_back(self, connection: Connection) -> None:
-        if not self.consumers and not self._unacked:
-            self._begin()
-            return
-        numbers = {consumer.number for consumer in self.consumers.values()}
-        with connection.store.transaction() as session:
-            unseen = connection.withdraw(numbers)
-            give_back(session, [leased.entry for leased in unseen], self._owner, seen=False)
-            give_back(session, [entry for entry, _ in self._unacked.values()], self._owner, seen=True)
-            owners.unsubscribe(session, numbers)
+        subscriptions, unacked = list(self.consumers.values()), list(self._unacked.values())
+        unseen = connection.withdraw(subscriptions)
         self.consumers.clear()
         self.no_ack_consumers.clear()
         self._begin()
+        if subscriptions or unacked:
+            connection.store.give_back(
+                [entry for entry, _ in unacked],
+                [leased.entry for leased in unseen],
+                [subscription.consumer for subscription in subscriptions],
+            )
 
 
 def _ignore(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""What the broker refuses, with the exceptions and the words that py-amqp and RabbitMQ use for it."""
+"""What a broker refuses, with the exceptions and the words that py-amqp and RabbitMQ use for it."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def unknown_exchange_type(kind: str) -> InvalidCommand:
     )
 
 
-def not_implemented(what: str, method: Method) -> AMQPNotImplementedError:
-    """Give the 540 of what RabbitMQ can do and the embedded broker cannot."""
+def not_implemented(broker: str, what: str, method: Method) -> AMQPNotImplementedError:
+    """Give the 540 of what RabbitMQ can do and this broker cannot."""
     return AMQPNotImplementedError(
-        f"NOT_IMPLEMENTED - the embedded broker has no {what}; a RabbitMQ has", method, reply_code=540
+        f"NOT_IMPLEMENTED - {broker} has no {what}; a RabbitMQ has", method, reply_code=540
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 
 from amqp import Message
 from attrs import define
 
 if TYPE_CHECKING:
-    from pacer_embedded.channel import Channel
+    from pacer_channel.channel import Channel
 
 
 @define
@@ -18,8 +18,7 @@ class Subscription:
 
     channel: Channel
     tag: str
-    number: int
-    queue: int
+    consumer: Hashable
     no_ack: bool
     prefetch: int
     callback: Callable[[Message], object]
@@ -27,9 +26,9 @@ class Subscription:
     outstanding: int = 0
 
     def room(self, most: int) -> int:
-        """Tell how many more messages it may be sent now."""
-        room = self.prefetch - self.outstanding if self.prefetch else most
-        if self.channel.prefetch:
-            sent = sum(one.outstanding for one in self.channel.consumers.values())
-            room = min(room, self.channel.prefetch - sent)
-        return min(room, most)
+        """Tell how many more messages it may be sent now, as far as it is concerned."""
+        return min(self.prefetch - self.outstanding if self.prefetch else most, most)
+
+    def wants(self) -> bool:
+        """Tell whether it may be sent more now."""
+        return self.room(1) > 0 and self.channel.room(1) > 0

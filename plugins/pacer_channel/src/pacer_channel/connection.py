@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import socket
-import sqlite3
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amqp.exceptions import ConsumerCancelled, RecoverableConnectionError
 
-from pacer_embedded import deadletters, owners
-from pacer_embedded.channel import Channel
-from pacer_embedded.queueing import Leased, claim
-from pacer_embedded.store import Place, Session, open_store, release_store
-from pacer_embedded.subscriptions import Subscription
-from pacer_embedded.wakeup import Waker
-from pacer_embedded.watch import listen, unlisten
+from pacer_channel.channel import Channel
+from pacer_channel.messages import Leased
+from pacer_channel.store import Store, Wish
+from pacer_channel.subscriptions import Subscription
 
 _AT_ONCE = 64  # leased in one step by a consumer without a prefetch limit
 
@@ -30,40 +27,31 @@ class Connection:
     socket readable: ask `ready` before every ``select``.
     """
 
-    def __init__(self, client: Any, place: Place) -> None:
+    def __init__(self, client: Any, store: Store) -> None:
         self.client = client
-        self.store = open_store(place)
-        try:
-            owners.reap(self.store)
-            self._waker = Waker()
-            self.owner = owners.register(self.store, self._waker.address)
-        except BaseException:
-            release_store(self.store)
-            raise
+        self.store = store
         self.connected = True
         self.channels: dict[int, Channel] = {}
         self._numbers = 0
         self._pending: deque[tuple[Subscription, Leased]] = deque()
         self._handing = threading.Lock()
         self._turn = 0
-        self._generation = -1
         self._look = True  # whether there may be messages for which there is room
         self._reader: int | None = None  # the thread that hands messages out
 
     @property
-    def server_properties(self) -> dict[str, str]:
+    def server_properties(self) -> Mapping[str, str]:
         """What the broker is, in the words of AMQP's ``connection.start``."""
-        return {"product": "embedded broker on SQLite", "version": sqlite3.sqlite_version}
+        return self.store.properties
 
     @property
     def sock(self) -> socket.socket:
         """The socket that becomes readable; never read from it."""
-        return self._waker.socket
+        return self.store.waker.socket
 
     def channel(self) -> Channel:
         """Open a channel."""
-        if not self.connected:
-            raise RecoverableConnectionError("the connection to the embedded broker is closed")
+        self._check_open()
         self._numbers += 1
         channel = Channel(self, self._numbers)
         self.channels[self._numbers] = channel
@@ -79,14 +67,14 @@ class Connection:
         amqp.exceptions.ConsumerCancelled
             Where a consumed queue was deleted, and no ``on_cancel`` was given.
         amqp.exceptions.RecoverableConnectionError
-            Where the broker's file fails, or the connection is closed.
+            Where the engine fails, or the connection is closed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._step():
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise TimeoutError("no message within the time")
-            self._waker.wait(left)
+            self.store.waker.wait(left)
 
     def ready(self) -> bool:
         """Tell whether there may be something to handle that makes no socket readable."""
@@ -99,14 +87,17 @@ class Connection:
             count += 1
         return count
 
+    def _check_open(self) -> None:
+        if not self.connected:
+            raise RecoverableConnectionError(f"the connection to {self.store.broker} is closed")
+
     def _step(self) -> bool:
         """Handle one event; tell whether there was one."""
-        if not self.connected:
-            raise RecoverableConnectionError("the connection to the embedded broker is closed")
+        self._check_open()
         self._reader = threading.get_ident()
         if self._confirm() or self._dispatch():
             return True
-        self._waker.clear()  # before looking: a call from now on is about something newer
+        self.store.waker.clear()  # before looking: a call from now on is about something newer
         self._refill()
         return self._dispatch()
 
@@ -120,65 +111,69 @@ class Connection:
         with self._handing:
             if not self._pending:
                 return False
-            consumer, leased = self._pending.popleft()
-        consumer.channel.deliver(consumer, leased)
+            self.store.check()
+            subscription, leased = self._pending.popleft()
+        subscription.channel.deliver(subscription, leased)
         return True
 
     def _refill(self) -> None:
         """Lease what the consumers may have."""
         self._look = False
-        consumers = [one for channel in list(self.channels.values()) for one in channel.consumers.values()]
-        if not consumers:
+        channels = list(self.channels.values())
+        there = [
+            (one, pool) for pool, channel in enumerate(channels) for one in list(channel.consumers.values())
+        ]
+        if not there:
             return
-        cancelled: list[Subscription] = []
-        with self.store.transaction() as session:
-            deadletters.expire(session)
-            if session.topology.generation != self._generation:
-                cancelled = [one for one in consumers if one.queue not in session.topology.by_id]
-                if not cancelled:
-                    self._generation = session.topology.generation
-            if not cancelled:
-                self._lease(session, consumers)
-            session.due = deadletters.next_due(session)
-        for consumer in cancelled:
-            self._cancel(consumer)
-
-    def _lease(self, session: Session, consumers: list[Subscription]) -> None:
         self._turn += 1  # another consumer is first each time
-        start = self._turn % len(consumers) if consumers else 0
-        for consumer in [*consumers[start:], *consumers[:start]]:
-            queue = session.topology.by_id[consumer.queue]
-            room = consumer.room(_AT_ONCE)
-            if room > 0 and queue.may_deliver(consumer.number):
-                found = claim(session, queue, self.owner, room)
-                consumer.outstanding += len(found)
-                self._pending.extend((consumer, leased) for leased in found)
-                if found and consumer.room(1) > 0:
-                    self._look = True  # cut short: there may be more
+        start = self._turn % len(there)
+        by_consumer = {one.consumer: one for one, _ in there}
+        pools = [channel.room(len(there) * _AT_ONCE) for channel in channels]
+        wishes = [
+            Wish(one.consumer, max(0, one.room(_AT_ONCE)), pool)
+            for one, pool in [*there[start:], *there[:start]]
+        ]
+        lease = self.store.lease(wishes, pools)
+        late: list[Leased] = []
+        for consumer, leased in lease.messages:
+            if not self._take(by_consumer[consumer], leased):
+                late.append(leased)
+        if late:
+            self.store.give_back([], [leased.entry for leased in late])
+        served = {consumer for consumer, _ in lease.messages}
+        self._look |= any(by_consumer[one].wants() for one in served)  # cut short: there may be more
+        for consumer in lease.ended:
+            self._cancel(by_consumer[consumer])
+
+    def _take(self, subscription: Subscription, leased: Leased) -> bool:
+        """Queue a message for its consumer; False where another thread has cancelled that meanwhile."""
+        channel = subscription.channel
+        with self._handing, channel.counting:
+            if channel.consumers.get(subscription.tag) is not subscription:
+                return False
+            subscription.outstanding += 1
+            self._pending.append((subscription, leased))
+            return True
 
     @staticmethod
-    def _cancel(consumer: Subscription) -> None:
-        del consumer.channel.consumers[consumer.tag]
-        if consumer.on_cancel is None:
-            raise ConsumerCancelled(consumer.tag, (60, 30))
-        consumer.on_cancel(consumer.tag)
-
-    def subscribed(self) -> None:
-        """Note that there is a consumer; the connection is called from now on."""
-        listen(self.store, self._waker.address)
-        self.room_again()
+    def _cancel(subscription: Subscription) -> None:
+        del subscription.channel.consumers[subscription.tag]
+        if subscription.on_cancel is None:
+            raise ConsumerCancelled(subscription.tag, (60, 30))
+        subscription.on_cancel(subscription.tag)
 
     def room_again(self) -> None:
         """Note that a consumer may have more, and tell the thread that waits where that is another one."""
         self._look = True
         if self._reader not in (None, threading.get_ident()):
-            self.store.call([self._waker.address])
+            self.store.waker.wake()
 
-    def withdraw(self, consumers: set[int]) -> list[Leased]:
+    def withdraw(self, subscriptions: Sequence[Subscription]) -> list[Leased]:
         """Take back what was leased for these consumers and not yet handed to them."""
+        gone = {id(one) for one in subscriptions}
         with self._handing:
-            taken = [leased for consumer, leased in self._pending if consumer.number in consumers]
-            self._pending = deque(pair for pair in self._pending if pair[0].number not in consumers)
+            taken = [leased for one, leased in self._pending if id(one) in gone]
+            self._pending = deque(pair for pair in self._pending if id(pair[0]) not in gone)
             return taken
 
     def close(self) -> None:
@@ -190,9 +185,4 @@ class Connection:
             for channel in list(self.channels.values()):
                 channel.close()
         finally:
-            try:
-                owners.retire(self.store, self.owner)
-            finally:
-                unlisten(self.store, self._waker.address)
-                self._waker.close()
-                release_store(self.store)
+            self.store.close()

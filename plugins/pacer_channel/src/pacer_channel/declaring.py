@@ -11,9 +11,9 @@ from typing import Any
 from amqp.protocol import queue_declare_ok_t
 from kombu.transport.base import StdChannel, to_rabbitmq_queue_arguments
 
-from pacer_embedded import deadletters, declarations, refusals
-from pacer_embedded.queueing import ready
-from pacer_embedded.store import Session
+from pacer_channel import refusals
+from pacer_channel.store import Store
+from pacer_channel.topology import Exchange, Queue
 
 Arguments = Mapping[str, Any] | None
 
@@ -22,8 +22,8 @@ class DeclaringChannel(StdChannel):  # type: ignore[misc]  # kombu has no types
     """AMQP's exchange and queue methods, with py-amqp's signatures."""
 
     @abstractmethod
-    def _operation(self) -> AbstractContextManager[Session]:
-        """Give a transaction in which a refusal ends the channel."""
+    def _operation(self) -> AbstractContextManager[Store]:
+        """Give the store for a step in which a refusal ends the channel."""
 
     def exchange_declare(
         self,
@@ -36,23 +36,16 @@ class DeclaringChannel(StdChannel):  # type: ignore[misc]  # kombu has no types
         arguments: Arguments = None,
     ) -> None:
         """Declare an exchange."""
-        with self._operation() as session:
+        with self._operation() as store:
             if passive:
-                declarations.expect_exchange(session, exchange, refusals.EXCHANGE_DECLARE)
+                store.expect_exchange(exchange)
             else:
-                declarations.declare_exchange(
-                    session,
-                    exchange,
-                    type,
-                    durable=durable,
-                    auto_delete=auto_delete,
-                    arguments=arguments or {},
-                )
+                store.declare_exchange(Exchange(exchange, type, durable, auto_delete, arguments or {}))
 
     def exchange_delete(self, exchange: str, if_unused: bool = False, nowait: bool = False) -> None:
         """Delete an exchange."""
-        with self._operation() as session:
-            declarations.delete_exchange(session, exchange, if_unused=if_unused)
+        with self._operation() as store:
+            store.delete_exchange(exchange, if_unused=if_unused)
 
     def queue_declare(
         self,
@@ -65,21 +58,15 @@ class DeclaringChannel(StdChannel):  # type: ignore[misc]  # kombu has no types
         arguments: Arguments = None,
     ) -> queue_declare_ok_t:
         """Declare a queue, or look at it; give its name and the numbers of ready messages and consumers."""
-        with self._operation() as session:
-            deadletters.expire(session)
+        with self._operation() as store:
             if passive:
-                there = declarations.expect_queue(session, queue, refusals.QUEUE_DECLARE)
+                there = store.look(queue)
             elif exclusive:
-                raise refusals.not_implemented("exclusive queues", refusals.QUEUE_DECLARE)
+                raise refusals.not_implemented(store.broker, "exclusive queues", refusals.QUEUE_DECLARE)
             else:
-                there = declarations.declare_queue(
-                    session,
-                    queue or f"amq.gen-{uuid.uuid4().hex}",
-                    durable=durable,
-                    auto_delete=auto_delete,
-                    arguments=arguments or {},
-                )
-            return queue_declare_ok_t(there.name, ready(session, there), len(there.consumers))
+                name = queue or f"amq.gen-{uuid.uuid4().hex}"
+                there = store.declare_queue(Queue(name, durable, auto_delete, arguments or {}))
+            return queue_declare_ok_t(there.name, there.ready, there.consumers)
 
     def prepare_queue_arguments(self, arguments: Mapping[str, Any], **kwargs: Any) -> Mapping[str, Any]:
         """Translate kombu's names (``message_ttl``) into RabbitMQ's."""
@@ -95,8 +82,8 @@ class DeclaringChannel(StdChannel):  # type: ignore[misc]  # kombu has no types
         arguments: Arguments = None,
     ) -> None:
         """Bind a queue to an exchange."""
-        with self._operation() as session:
-            declarations.bind(session, queue, exchange, routing_key, arguments or {})
+        with self._operation() as store:
+            store.bind(queue, exchange, routing_key, arguments or {})
 
     def queue_unbind(
         self,
@@ -107,17 +94,17 @@ class DeclaringChannel(StdChannel):  # type: ignore[misc]  # kombu has no types
         arguments: Arguments = None,
     ) -> None:
         """Remove a binding."""
-        with self._operation() as session:
-            declarations.unbind(session, queue, exchange, routing_key, arguments or {})
+        with self._operation() as store:
+            store.unbind(queue, exchange, routing_key, arguments or {})
 
     def queue_purge(self, queue: str = "", nowait: bool = False) -> int:
         """Remove the ready messages of a queue; give their number."""
-        with self._operation() as session:
-            return declarations.purge_queue(session, queue)
+        with self._operation() as store:
+            return store.purge_queue(queue)
 
     def queue_delete(
         self, queue: str = "", if_unused: bool = False, if_empty: bool = False, nowait: bool = False
     ) -> int:
         """Delete a queue; give the number of messages that were ready in it."""
-        with self._operation() as session:
-            return declarations.delete_queue(session, queue, if_unused=if_unused, if_empty=if_empty)
+        with self._operation() as store:
+            return store.delete_queue(queue, if_unused=if_unused, if_empty=if_empty)
