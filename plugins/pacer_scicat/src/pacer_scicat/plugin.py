@@ -11,6 +11,9 @@ from pacer_scicat.integration import SCICAT
 from pacer_scicat.samples.task import SCICAT_SAMPLES
 
 if TYPE_CHECKING:
+    import click
+
+if TYPE_CHECKING:
     pass
 
 
@@ -24,3 +27,12 @@ def pacer_consumers() -> Iterable[ConsumerType]:
 def pacer_integrations() -> Iterable[IntegrationType[Any]]:
     """Give the integration ``scicat``."""
     return [SCICAT]
+
+
+@hookimpl
+def pacer_commands() -> Iterable[click.Command]:
+    """Give the group ``scicat``."""
+    # Imported here: a worker needs no commands.
+    from pacer_scicat.command.group import scicat
+
+    return [scicat]
