@@ -18,6 +18,7 @@ from pacer_core.model.migrations import ConfigMigration
 from pacer_core.model.secrets import redact
 from pacer_core.model.services import ServiceType
 from pacer_core.model.transports import CORE_PROTOCOLS, TransportType
+from pacer_core.plugins import versions
 from pacer_core.plugins.checks import check_message, check_transport
 from pacer_core.plugins.found import ACTIVE, BLOCKED, FAILED, PluginInfo, Plugins
 
@@ -30,7 +31,6 @@ class _Named(Protocol):
 
 T = TypeVar("T", bound=_Named)
 
-GROUP = "pacer"
 FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
 CORE_COMMANDS = (
     *("run", "send", "status", "trace", "doctor", "config check", "config migrate", "plugins list"),
@@ -52,20 +52,23 @@ def load(block: Iterable[str] = (), found: Iterable[EntryPoint] | None = None) -
     found
         The entry points; those of the group ``pacer`` by default.
     """
-    return _Loader(frozenset(block), entry_points(group=GROUP) if found is None else found).load()
+    if found is None:
+        mixed = versions.mixed(versions.distributions())
+        return _Loader(frozenset(block), entry_points(group=versions.GROUP), mixed).load()
+    return _Loader(frozenset(block), found, ()).load()
 
 
 class _Loader:
     """Holds what is needed while plugins are being loaded, and nothing after that."""
 
-    def __init__(self, block: frozenset[str], found: Iterable[EntryPoint]) -> None:
+    def __init__(self, block: frozenset[str], found: Iterable[EntryPoint], conflicts: Iterable[str]) -> None:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.block = block
         self.found = sorted(found, key=lambda point: point.name)
         self.infos: dict[str, PluginInfo] = {}
         self.owners: dict[tuple[str, str], str] = {}
-        self.conflicts: list[str] = []
+        self.conflicts = list(conflicts)
         self.leftovers: set[str] = set()
 
     def load(self) -> Plugins:
