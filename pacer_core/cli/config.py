@@ -10,6 +10,7 @@ import click
 import orjson
 from attrs import asdict
 
+from pacer_core.cli.config_views import graph, schema, show
 from pacer_core.cli.console import echo
 from pacer_core.cli.migrate import migrate
 from pacer_core.commands import config_option
@@ -25,7 +26,8 @@ def config() -> None:
     """Look at a configuration file, or make one of another program's."""
 
 
-config.add_command(migrate)
+for _command in (migrate, show, schema, graph):
+    config.add_command(_command)
 
 
 @config.command(short_help="Report every problem of a configuration.")
