@@ -22,7 +22,7 @@ from pacer_core.cli.waiting import waiting
 from pacer_core.config import ConfigError
 from pacer_core.model.errors import BrokerError, PacerError
 from pacer_core.model.secrets import screen
-from pacer_core.plugins import Plugins, load
+from pacer_core.plugins import Plugins, load, versions
 
 PLUGINS = "pacer.plugins"
 EX_SOFTWARE, EX_UNAVAILABLE, EX_CONFIG = 70, 69, 78  # sysexits(3)
@@ -77,12 +77,33 @@ def _joined(first: click.Command | None, second: click.Command) -> click.Command
     return second if first is None else first
 
 
+def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print what is installed; where it does not belong together, say how that is mended."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    installed = versions.distributions()
+    echo(f"pacer {__version__}")
+    for one in installed:
+        echo(f"{one.name} {one.version}")
+    wrong = versions.mixed(installed)
+    for line in wrong:
+        echo(f"error: {line}", err=True)
+    ctx.exit(EX_CONFIG if wrong else 0)
+
+
 def _complain(error: PacerError) -> None:
     complaints().print(screen(f"error: {error}"))
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="pacer")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_versions,
+    help="Show the version of every distribution, and exit.",
+)
 def main() -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
 
