@@ -1,4 +1,4 @@
-"""Fixtures of the tests of faults, their long forms, and the table of what became of all messages."""
+"""Fixtures of the tests of faults, and the table of what became of all messages."""
 
 from __future__ import annotations
 
@@ -14,28 +14,11 @@ from tests.lab import Lab
 from tests.services import RabbitMQ
 from tests.support import Site
 
-long = pytest.mark.long
-Scale = Callable[[int, int], int]
-LIMIT = 900
-"""Seconds after which a test at full length is given up; the others go on."""
 ACCOUNTS = pytest.StashKey[list[Account]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="the faults at full length: nox -s faults-long")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ACCOUNTS] = []
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--long", default=False):
-        for item in items:
-            item.add_marker(pytest.mark.timeout(LIMIT))
-    else:
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.hookimpl(trylast=True)
@@ -52,13 +35,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for first, *others in [names, rule, *rows]:
         cells = [first.ljust(width), *(one.rjust(8) for one in others)]
         terminalreporter.write_line(f"| {' | '.join(cells)} |")
-
-
-@pytest.fixture
-def scale(request: pytest.FixtureRequest) -> Scale:
-    """Give the first of two numbers, or the second one in the long form."""
-    at_length = bool(request.config.getoption("--long", default=False))
-    return lambda short, longer: longer if at_length else short
 
 
 @pytest.fixture

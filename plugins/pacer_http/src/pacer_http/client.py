@@ -11,13 +11,14 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from pacer_core import PacerError, Secret, read_number
 from pacer_http.answers import Answer
 from pacer_http.failures import PASSING, Away, Problem, judge
+
+if TYPE_CHECKING:
+    import httpx
 
 DELAYS = (0.3, 1.5)
 """Seconds before the second and the third try, each with up to half as much again."""
@@ -79,6 +80,8 @@ class HttpClient:
         contact: str | None = None,
         delays: Sequence[float] = DELAYS,
     ) -> None:
+        import httpx  # not with the plugin, which every command loads
+
         self.name = name
         self._base = url.rstrip("/")
         self._seconds = timeout.total_seconds()
@@ -180,6 +183,8 @@ class HttpClient:
 
     def _send(self, request: httpx.Request, what: str) -> Answer:
         """Send once, and read the answer to its end before the time is up."""
+        import httpx
+
         until = time.monotonic() + self._seconds
         late = f"{what} was not answered within {self._seconds:g} s"
         try:
