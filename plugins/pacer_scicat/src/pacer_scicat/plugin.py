@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pacer_core import ConsumerType, IntegrationType, hookimpl
+from pacer_core import ConsumerType, IntegrationType, Task, hookimpl
+from pacer_scicat.datasets.task import store_scicat_dataset
 from pacer_scicat.files.task import NEXUS_FILES
 from pacer_scicat.integration import SCICAT
 from pacer_scicat.samples.task import SCICAT_SAMPLES
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 def pacer_consumers() -> Iterable[ConsumerType]:
     """Give the consumer types."""
     return [NEXUS_FILES, SCICAT_SAMPLES]
+
+
+@hookimpl
+def pacer_tasks(consumer: str) -> Iterable[Task]:
+    """Give ``datasets`` the task that stores them in SciCat as well."""
+    return [store_scicat_dataset] if consumer == "datasets" else []
 
 
 @hookimpl
