@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pacer_core import __version__
+from pacer_core.cli.by_hand import by_hand
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
@@ -19,6 +20,7 @@ from pacer_core.cli.send import send
 from pacer_core.cli.status import status
 from pacer_core.cli.trace import trace
 from pacer_core.cli.waiting import waiting
+from pacer_core.commands import BY_HAND
 from pacer_core.config import ConfigError
 from pacer_core.model.errors import BrokerError, PacerError
 from pacer_core.model.secrets import screen
@@ -104,8 +106,10 @@ def _complain(error: PacerError) -> None:
     callback=_print_versions,
     help="Show the version of every distribution, and exit.",
 )
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
+    ctx.meta[BY_HAND] = by_hand
 
 
 for _command in (run, send, status, waiting, dead, trace, doctor, config, plugins):

@@ -181,7 +181,7 @@ def test_the_task_is_off_unless_the_consumer_names_scicat(site: Site) -> None:
     text = """
         brokers: {main: {protocol: memory}}
         queues: [{name: datasets}]
-        consumers: [{type: datasets, queues: [datasets], integrations: [icat], options: {allowedRoots: [/data]}}]
+        consumers: [{type: datasets, queues: [datasets], integrations: [icat]}]
         integrations: {icat: {url: https://icat, authenticator: db, username: a, password: b}}
     """
     assert site.pacer("config", "check", "-c", site.write(text)).code == 0

@@ -40,6 +40,7 @@ def pacer_integrations() -> Iterable[IntegrationType[Any]]:
 def pacer_commands() -> Iterable[click.Command]:
     """Give the group ``scicat``."""
     # Imported here: a worker needs no commands.
+    from pacer_scicat.command import ingest  # noqa: F401 - adds itself to the group
     from pacer_scicat.command.group import scicat
 
     return [scicat]
