@@ -39,10 +39,9 @@ _CONTROL = "/stand-in/misbehave"
 _STALL = 120.0
 
 _FIELDS = {
-    "datasetName": "<title>", "principalInvestigator": "Ann Pi", "creationLocation": "ESS",
-    "owner": "Ann Pi",
-    "ownerEmail": "a@b.org", "contactEmail": "a@b.org", "sourceFolder": "<folder>", "ownerGroup": "<proposal>",
-    "creationTime": "<now>", "pid": "<job_id>",
+    "datasetName": "<title>", "principalInvestigator": "Ann Pi", "creationLocation": "ESS", "owner": "Ann",
+    "ownerEmail": "a@b.org", "contactEmail": "a@b.org", "sourceFolder": "<folder>",
+    "ownerGroup": "<proposal>", "creationTime": "<now>", "pid": "<job_id>",
 }  # fmt: skip
 _SCHEMA = {
     "id": "bench", "name": "bench", "selector": "*",

@@ -15,9 +15,11 @@ import tempfile
 from pathlib import Path
 
 import h5py
+from rich.console import Console
 
 from pacer_scicat.testing import ScicatStandIn
 
+console = Console(highlight=False, soft_wrap=True)
 HERE = Path(__file__).parent
 JOBS = ("0f5b5f1e-8a1c-11ef-9b1b-0242ac120002", "1a6c6a2f-8a1c-11ef-9b1b-0242ac120002")
 
@@ -26,7 +28,7 @@ def main() -> None:
     """Run the example."""
     with tempfile.TemporaryDirectory(prefix="pacer-scicat-") as name, ScicatStandIn() as scicat:
         folder = Path(name)
-        (folder / "data").mkdir()
+        (folder / "data/coda/raw").mkdir(parents=True)
         os.environ |= {
             "DEMO_SCHEMAS": str(HERE / "schemas"),
             "DEMO_DATA": str(folder / "data"),
@@ -35,7 +37,7 @@ def main() -> None:
             "DEMO_SAMPLES_PASSWORD": "pw-sampleIngestor",
         }
         (folder / "pacer.yaml").write_text((HERE / "pacer.yaml").read_text())
-        files = [write(folder / f"data/coda_{number}.nxs", job) for number, job in enumerate(JOBS, 1)]
+        files = [write(folder / f"data/coda/raw/{number}.nxs", job) for number, job in enumerate(JOBS, 1)]
         pacer(folder, "scicat", "schema", "check", str(HERE / "schemas"))
         send(folder, "scicat-samples", run_start())
         for file, job in zip(files, JOBS, strict=True):
@@ -43,11 +45,13 @@ def main() -> None:
         send(folder, "nexus-files", {"file_name": "/etc/passwd"})  # outside of the allowed roots: dead
         pacer(folder, "run", "--once", expected=1)
         for dataset in scicat.store.datasets.values():
-            print(
+            console.print(
                 f"SciCat has {dataset['pid']}: {dataset['datasetName']!r}, {dataset['numberOfFiles']} files"
             )
         for sample in scicat.store.samples.values():
-            print(f"SciCat has the sample {sample['sampleName']!r} of proposal {sample['proposalId']}")
+            console.print(
+                f"SciCat has the sample {sample['sampleName']!r} of proposal {sample['proposalId']}"
+            )
         pacer(folder, "dead", "list")
 
 
@@ -56,7 +60,7 @@ def write(path: Path, job: str) -> Path:
     with h5py.File(path, "w") as file:
         file["/entry/entry_identifier_uuid"] = job
         file["/entry/experiment_identifier"] = "443503"
-        file["/entry/title"] = f"Sapphire, {path.stem}"
+        file["/entry/title"] = f"Sapphire, run {path.stem}"
         file["/entry/start_time"] = "2026-11-20T10:11:12.123456789+01:00"
         file["/entry/sample/temperature"] = 20.5
         file["/entry/sample/temperature"].attrs["units"] = "degC"
@@ -84,8 +88,9 @@ def send(folder: Path, consumer: str, message: object) -> None:
 
 def pacer(folder: Path, *arguments: str, expected: int = 0) -> None:
     """Run a command of PACER's, and show it."""
-    print(f"$ pacer {' '.join(arguments)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "pacer_core", *arguments], cwd=folder, check=False)
+    console.print(f"$ pacer {' '.join(arguments)}")
+    command = [sys.executable, "-m", "pacer_core", *arguments]
+    done = subprocess.run(command, cwd=folder, check=False)  # noqa: S603 - our own command
     if done.returncode != expected:
         raise SystemExit(f"pacer {arguments[0]} ended with {done.returncode}")
 
