@@ -147,13 +147,11 @@ def _schema(path: str, options: NexusFilesOptions) -> Schema:
         raise Retry(str(error)) from None
     schema = choose(schemas, path, options.fallback_schema)
     if schema is None:
-        fallback = (
-            "no fallbackSchema is named"
-            if options.fallback_schema is None
-            else "the fallback is none of them"
-        )
+        named = options.fallback_schema is not None
+        fallback = "the fallbackSchema is none of them" if named else "no fallbackSchema is named"
         raise Reject(
-            f"none of {len(schemas)} schemas in {options.schemas} selects {os.path.basename(path)}, and {fallback}"
+            f"none of {len(schemas)} schemas in {options.schemas} selects {os.path.basename(path)}, "
+            f"and {fallback}"
         )
     return schema
 

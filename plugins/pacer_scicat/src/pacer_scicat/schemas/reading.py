@@ -104,11 +104,8 @@ class _Reader:
 
     def _parsed(self, text: str) -> Any:
         yaml = YAML(typ="rt")
-        is_json = ".imsc.json" in f".{self.file.name}"
-        if is_json:
+        if ".imsc.json" in f".{self.file.name}":
             text = text.expandtabs(1)  # YAML, of which JSON is a part, does not indent by tabs
-        else:
-            yaml.version = (1, 1)  # as the files were read before
         try:
             return yaml.load(text)
         except MarkedYAMLError as error:
@@ -150,7 +147,7 @@ class _Reader:
                 given if "source" in given else at,
                 "source" if "source" in given else name,
                 "unknown-source",
-                f"the variable {name!r} has no source that is known; there are {there}",
+                f"the variable {name!r} has no source; there are {there}",
             )
             return
         for key in known.needs:
@@ -247,6 +244,8 @@ class _Reader:
     def _sample(self, data: Any) -> SampleAttachment:
         given = data.get("sample_attachment") or {}
         for key in given:
+            if key == "query_sample_name" and not isinstance(given[key], bool):
+                self.problem(given, key, "wrong-type", f"{key!r} is true or false")
             if key not in _SAMPLE_KEYS:
                 self.problem(given, key, "unknown-key", f"sample_attachment knows no {key!r}", serious=False)
         return SampleAttachment(**{ours: given[key] for key, ours in _SAMPLE_KEYS.items() if key in given})
