@@ -31,6 +31,7 @@ SECTION_CLASSES: dict[str, type | None] = {
     "exchanges": model.Exchange,
     "queues": model.Queue,
     "consumers": model.Consumer,
+    "keySpaces": model.KeySpace,
     "services": model.Service,
     "integrations": None,  # its keys are names that the site chooses; the options are the plugins'
     "logging": model.Logging,
@@ -39,7 +40,7 @@ SECTION_CLASSES: dict[str, type | None] = {
     "processes": model.Processes,
     "plugins": model.PluginOptions,
 }
-REPEATED = ("exchanges", "queues", "consumers", "services")
+REPEATED = ("exchanges", "queues", "consumers", "keySpaces", "services")
 BY_NAME = """\
 A mapping from a name to the options of one outside system. The name is that of an integration type, or any
 other name beside `type`, which then says the integration type; consumers refer to the name."""

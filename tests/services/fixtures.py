@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.services import (
+    ElasticMQ,
     Elasticsearch,
     Kafka,
     PostgreSQL,
@@ -72,28 +73,6 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[Kafka]:
-    """A Kafka broker for the whole session; a test that stops or kills it starts it again."""
-    with skip_without_program():
-        broker = Kafka()
-    with broker:
-        yield broker
-
-
-@pytest.fixture
-def start_kafka() -> Iterator[Callable[..., Kafka]]:
-    """Start brokers of this test's own, with accounts or TLS for instance."""
-    with ExitStack() as brokers:
-
-        def start(**options: Any) -> Kafka:
-            with skip_without_program():
-                broker = Kafka(**options)
-            return brokers.enter_context(broker)
-
-        yield start
-
-
-@pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
     """A Redis for the whole session, in which tests have names of their own."""
     with skip_without_program():
@@ -111,6 +90,27 @@ def start_redis() -> Iterator[Callable[..., Redis]]:
             with skip_without_program():
                 server = Redis(**options)
             return servers.enter_context(server)
+
+        yield start
+
+
+def kafka() -> Iterator[Kafka]:
+    """A Kafka broker for the whole session; a test that stops or kills it starts it again."""
+    with skip_without_program():
+        broker = Kafka()
+    with broker:
+        yield broker
+
+
+@pytest.fixture
+def start_kafka() -> Iterator[Callable[..., Kafka]]:
+    """Start brokers of this test's own, with accounts or TLS for instance."""
+    with ExitStack() as brokers:
+
+        def start(**options: Any) -> Kafka:
+            with skip_without_program():
+                broker = Kafka(**options)
+            return brokers.enter_context(broker)
 
         yield start
 
@@ -143,6 +143,15 @@ def elasticsearch() -> Iterator[Elasticsearch]:
 def opensearch() -> Iterator[Elasticsearch]:
     """An OpenSearch node for the whole session; skipped where its jars cannot be fetched."""
     yield from _search_node(OPENSEARCH)
+
+
+@pytest.fixture(scope="session")
+def elasticmq() -> Iterator[ElasticMQ]:
+    """An ElasticMQ for the whole session; skipped where its jars cannot be fetched."""
+    with skip_without_program():
+        server = ElasticMQ()
+    with server:
+        yield server
 
 
 def _search_node(product: Product) -> Iterator[Elasticsearch]:
