@@ -77,7 +77,7 @@ class _Migration:
         self._rest()
         return Migrated("\n".join(lines) + "\n", tuple(self.notes), self.secrets)
 
-    # --- parts -----------------------------------------------------------------------------------------------
+    # --- parts ---
 
     def _service(self) -> Iterator[str]:
         topics = self._get("kafka", "topics")
@@ -257,7 +257,7 @@ class _Migration:
             text = "health_check: /health/ready and /health/live, see the page about monitoring"
             self._note(self._line("health_check", "port"), text)
 
-    # --- what is left ---------------------------------------------------------------------------------------
+    # --- what is left ---
 
     def _rest(self) -> None:
         for path, why in UNNEEDED.items():
