@@ -101,6 +101,18 @@ def test_what_is_no_value_says_why(make: Make, write: Any, why: str) -> None:
         value(make(write))
 
 
+def test_links_to_links_into_other_files_are_not_followed_either(make: Make, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["title"] = "secret"
+
+    def write(file: h5py.File) -> None:
+        file["outside"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/")
+        file["x"] = h5py.SoftLink("/outside/title")
+
+    with pytest.raises(VariableError, match="another file"):
+        value(make(write))
+
+
 def test_soft_links_within_the_file_are_followed(make: Make) -> None:
     def write(file: h5py.File) -> None:
         file["/entry/title"] = "t"
