@@ -24,6 +24,16 @@ ROOT = Path(__file__).parent.resolve()
 DISTRIBUTIONS = [ROOT, *sorted(file.parent for file in ROOT.glob("plugins/*/pyproject.toml"))]
 PACKAGES = ["pacer_core", *(folder.name for folder in DISTRIBUTIONS[1:])]
 
+# What depends on the broker's version: the contract, what it does in faults, keys, and its limits.
+RABBITMQ4 = [
+    "tests/contract",
+    "tests/faults",
+    *(
+        f"tests/e2e/test_{name}.py"
+        for name in ("limits", "partitions", "refusals", "stand_by", "status", "topology", "waiting")
+    ),
+]
+
 # pip trusts the authorities that the machine trusts, such as those of a site's proxy; uv has to be told.
 if Path("/etc/ssl/certs/ca-certificates.crt").exists():
     os.environ.setdefault("UV_SYSTEM_CERTS", "true")
@@ -95,6 +105,15 @@ def faults_long(session: nox.Session) -> None:
     session.run(
         "pytest", "plugins/pacer_files/tests", "tests/faults", "--long", "--durations=10", *session.posargs
     )
+
+
+@nox.session(name="rabbitmq4")
+def rabbitmq4(session: nox.Session) -> None:
+    """Run what a broker's version matters to against the RabbitMQ 4 of ``PACER_RABBITMQ`` (half an hour)."""
+    if not os.environ.get("PACER_RABBITMQ"):
+        session.error("PACER_RABBITMQ names no other system: tests/services/debian.sh FOLDER makes one")
+    install(session, "test")
+    session.run("pytest", "-n0", *RABBITMQ4, *session.posargs, env={"PACER_REQUIRE_SERVICES": "1"})
 
 
 @nox.session

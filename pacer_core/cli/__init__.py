@@ -14,6 +14,7 @@ from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
 from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
+from pacer_core.cli.partitions import partitions
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
 from pacer_core.cli.send import send
@@ -112,5 +113,5 @@ def main(ctx: click.Context) -> None:
     ctx.meta[BY_HAND] = by_hand
 
 
-for _command in (run, send, status, waiting, dead, trace, doctor, config, plugins):
+for _command in (run, send, status, waiting, dead, partitions, trace, doctor, config, plugins):
     main.add_command(_command)

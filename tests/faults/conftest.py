@@ -9,9 +9,10 @@ import attrs
 import pytest
 
 from tests.faults.ledger import PLUGIN, Account, Ledger, total
+from tests.faults.redis_books import RedisLedger, ledger_of
 from tests.faults.wire import Wire
 from tests.lab import Lab
-from tests.services import RabbitMQ
+from tests.services import RabbitMQ, Redis
 from tests.support import Site
 
 ACCOUNTS = pytest.StashKey[list[Account]]()
@@ -54,6 +55,21 @@ def books(site: Site, request: pytest.FixtureRequest) -> Iterator[Callable[[Rabb
             if not ledger.judged:  # the test has failed before
                 name = f"NOT JUDGED: {request.node.name}"
                 request.config.stash[ACCOUNTS].append(Account(name, sent=len(ledger.sent)))
+
+
+@pytest.fixture
+def on_redis(
+    site: Site, request: pytest.FixtureRequest, start_redis: Callable[..., Redis]
+) -> Iterator[RedisLedger]:
+    """The ledger of a test on a Redis of its own."""
+    site.install("ledger-pacer", PLUGIN)
+    server = start_redis()
+    ledger = ledger_of(site, server, request.config.stash[ACCOUNTS].append)
+    yield ledger
+    with closing(ledger.lab), closing(ledger.wire):
+        if not ledger.judged:
+            name = f"NOT JUDGED: {request.node.name}"
+            request.config.stash[ACCOUNTS].append(Account(name, sent=len(ledger.sent)))
 
 
 @pytest.fixture
