@@ -85,6 +85,17 @@ def test_it_is_well_and_says_who_we_are(anywhere: Scicat) -> None:
     assert list(SCICAT.examine(anywhere, []))
 
 
+def test_a_proxy_in_front_of_a_backend_that_starts_says_nothing_about_versions(
+    scicat: ScicatStandIn, client: Scicat
+) -> None:
+    scicat.misbehaviour.fail("status", path="/health", status=404)
+    scicat.misbehaviour.fail("status", path="/health", status=404)
+    with pytest.raises(Away, match="neither version 3 nor 4"):
+        client.held("x")
+    assert client.held("x").state == "absent"
+    assert client.version == "v3"
+
+
 def test_version_4_gets_its_own_names(scicat: ScicatStandIn) -> None:
     with client_of(f"{scicat.url}/api/v4") as client:
         pid = client.create_dataset(fields(proposalId="p", sampleId="s"))

@@ -116,6 +116,14 @@ def test_without_a_match_an_empty_list_means_that_it_is_not_there(facility: Faci
     assert len(facility.scicat.store.datasets) == 2
 
 
+def test_a_dataset_that_could_not_be_found_again_is_not_created(facility: Facility) -> None:
+    options = facility.options(pid=PidOptions("server"), metadata_key="run_id")
+    delivery = facility.send(facility.file(), options=options)
+    assert delivery.outcome is Outcome.DEAD
+    assert "found again" in str(delivery.bad_fields[0])
+    assert facility.scicat.store.datasets == {}
+
+
 # --- files that are not as they should be ---
 
 

@@ -177,11 +177,18 @@ class Scicat:
         """The version of the interface that is spoken."""
         if self._version is None:
             with self._lock:
-                answer = self._http.request(
-                    "GET", "/api/v3/health", headers=self.options.headers, expect=(200, 404, 503)
-                )
-                self._version = "v4" if answer.status == 404 else "v3"
+                self._version = self._spoken()
         return self._version
+
+    def _spoken(self) -> str:
+        """Ask which version there is; a 404 alone may be a proxy's, in front of a backend that starts."""
+        for version in ("v3", "v4"):
+            answer = self._http.request(
+                "GET", f"/api/{version}/health", headers=self.options.headers, expect=(200, 404)
+            )
+            if answer.status == 200 and "status" in answer.entries():
+                return version
+        raise Away(f"SciCat: neither version 3 nor 4 is at {self.options.root}; correct 'url'", answer)
 
     def account(self) -> Account:
         """Give who the backend takes us for; asked once.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from pacer_core import ConsumerType, IntegrationType, Task, hookimpl
+from pacer_core import ConfigMigration, ConsumerType, IntegrationType, Task, hookimpl
 from pacer_scicat.datasets.task import store_scicat_dataset
 from pacer_scicat.files.task import NEXUS_FILES
 from pacer_scicat.integration import SCICAT
@@ -44,3 +44,12 @@ def pacer_commands() -> Iterable[click.Command]:
     from pacer_scicat.command.group import scicat
 
     return [scicat]
+
+
+@hookimpl
+def pacer_config_migrations() -> Iterable[ConfigMigration]:
+    """Give what reads configurations of SciCat's own ingestor."""
+    # Imported here: a worker migrates nothing.
+    from pacer_scicat.migration.ingestor import migrate, recognises
+
+    return [ConfigMigration(name="scicat-ingestor", recognises=recognises, migrate=migrate)]

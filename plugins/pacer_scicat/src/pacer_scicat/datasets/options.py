@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import string
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -72,7 +71,7 @@ class ScicatDatasetOptions:
     source_folder: str = field(default="{location}", validator=_is_template)
     access_groups: tuple[str, ...] = field(default=(), validator=validators.deep_iterable(_is_template))
     pid_prefix: str = "20.500.12269"
-    instruments: Mapping[str, str] = field(factory=dict)
+    instruments: dict[str, str] = field(factory=dict)
     samples: Literal["find", "create", "none"] = "find"
     leave_out: tuple[str, ...] = ("input_datasets",)
     used_software: tuple[str, ...] = ("unknown",)

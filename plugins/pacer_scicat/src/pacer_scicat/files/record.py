@@ -204,6 +204,10 @@ def _check(schema: Schema, built: Built, options: NexusFilesOptions) -> None:
     missing = built.missing()
     if options.pid.policy == "given" and "pid" not in built.fields:
         missing["pid"] = built.failed.get("pid", VariableError("no field of the schema gives it"))
+    if options.pid.policy == "server" and _known_by(built.fields, options) is None:
+        missing["scientificMetadata"] = VariableError(
+            f"has no {options.metadata_key!r}, by which a dataset with a pid of the server's is found again"
+        )
     if not missing:
         return
     what = f"the dataset lacks what schema {schema.name!r} has to give"
