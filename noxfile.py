@@ -123,7 +123,46 @@ def demo(session: nox.Session) -> None:
         "installing PACER and its plugins, at the first time for up to a minute; then the demo begins"
     )
     install(session)
-    session.run("python", "examples/demo/run.py", *session.posargs)
+    session.run("pacer", "demo", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build wheels and sdists of all distributions into dist/, twice, and check them."""
+    install(session, "release", ours=False)
+    session.run("python", "tools/build.py", "dist")
+    files = sorted(str(one) for one in (ROOT / "dist").glob("*-*"))
+    session.run("twine", "check", "--strict", *files)
+    session.run("check-wheel-contents", *(one for one in files if one.endswith(".whl")))
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Install each distribution alone, from dist/, on each Python there is; ``-- NAME...`` for some."""
+    session.run("python", "tools/wheels.py", "dist", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Write a version and the changelog, commit, tag, and build; ``-- 0.2.0``. Publishes nothing."""
+    install(session, "release", "changelog", ours=False)
+    session.run("python", "tools/release.py", *session.posargs)
+    session.notify("build")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """List what everything consists of (sbom.json), and ask whether any of it is known to be bad."""
+    install(session, "audit")
+    session.run(
+        "cyclonedx-py",
+        "environment",
+        "--output-reproducible",
+        "-o",
+        "sbom.json",
+        str(session.virtualenv.location),
+    )
+    session.run("pip-audit", "--skip-editable", "--progress-spinner", "off", *session.posargs)
 
 
 @nox.session

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pacer_core import __version__
+from pacer_core.cli.by_hand import by_hand
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
@@ -20,10 +21,11 @@ from pacer_core.cli.send import send
 from pacer_core.cli.status import status
 from pacer_core.cli.trace import trace
 from pacer_core.cli.waiting import waiting
+from pacer_core.commands import BY_HAND
 from pacer_core.config import ConfigError
 from pacer_core.model.errors import BrokerError, PacerError
 from pacer_core.model.secrets import screen
-from pacer_core.plugins import Plugins, load
+from pacer_core.plugins import Plugins, load, versions
 
 PLUGINS = "pacer.plugins"
 EX_SOFTWARE, EX_UNAVAILABLE, EX_CONFIG = 70, 69, 78  # sysexits(3)
@@ -78,14 +80,37 @@ def _joined(first: click.Command | None, second: click.Command) -> click.Command
     return second if first is None else first
 
 
+def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print what is installed; where it does not belong together, say how that is mended."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    installed = versions.distributions()
+    echo(f"pacer {__version__}")
+    for one in installed:
+        echo(f"{one.name} {one.version}")
+    wrong = versions.mixed(installed)
+    for line in wrong:
+        echo(f"error: {line}", err=True)
+    ctx.exit(EX_CONFIG if wrong else 0)
+
+
 def _complain(error: PacerError) -> None:
     complaints().print(screen(f"error: {error}"))
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="pacer")
-def main() -> None:
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_versions,
+    help="Show the version of every distribution, and exit.",
+)
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
+    ctx.meta[BY_HAND] = by_hand
 
 
 for _command in (run, send, status, waiting, dead, partitions, trace, doctor, config, plugins):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -115,7 +115,7 @@ class NexusFilesOptions:
     hash: str | None = field(default="blake2b", validator=_is_algorithm)
     paths: Literal["relative", "absolute"] = "relative"
     sidecars: Sidecars = field(factory=Sidecars)
-    defaults: Mapping[str, str | list[str]] = field(factory=dict)
+    defaults: dict[str, str | list[str]] = field(factory=dict)
     patience: timedelta = field(default=timedelta(minutes=1), validator=validators.ge(timedelta(0)))
     lock_folder: str | None = field(default=None, validator=validators.optional(_is_absolute))
 
