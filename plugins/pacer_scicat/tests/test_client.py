@@ -203,7 +203,7 @@ def test_additional_headers_go_along(scicat: ScicatStandIn) -> None:
     "wrong",
     [
         {"token": Secret("a"), "username": "b", "password": Secret("c")},
-        {"username": "b"},
+        {"password": None},
         {"username": None, "password": None},
         {"timeout": timedelta(0)},
         {"url": "scicat.example.org"},

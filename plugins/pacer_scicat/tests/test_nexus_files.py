@@ -15,7 +15,7 @@ import h5py
 import pytest
 
 from pacer_core import Outcome
-from pacer_scicat.files.options import NexusFilesOptions, PidOptions, Sidecars
+from pacer_scicat.files.options import Defaults, NexusFilesOptions, PidOptions, Sidecars
 from plugins.pacer_scicat.tests.support import JOB, PID, SCHEMA, Facility
 
 
@@ -289,7 +289,7 @@ def test_a_mandatory_field_without_a_value_makes_the_message_dead_and_says_why(f
 def test_defaults_fill_what_the_schema_does_not_give(facility: Facility) -> None:
     file = facility.file(**{"/entry/experiment_identifier": None})
     assert facility.send(file).outcome is Outcome.DEAD
-    options = facility.options(defaults={"ownerGroup": "ess", "accessGroups": ["swap"]})
+    options = facility.options(defaults=Defaults("ess", ("swap",)))
     assert facility.send(file, options=options).outcome is Outcome.ACKED
     assert (facility.dataset["ownerGroup"], facility.dataset["accessGroups"]) == (
         "ess",

@@ -24,7 +24,7 @@ consumers:
     queues: [files]
     integrations: [scicat]
     workers: 2
-    crashes: 2
+    crashes: 3
     retries: {{delay: 0}}
     options: {{schemas: "{root}/schemas", allowedRoots: ["{root}/data"], patience: 1s, lockFolder: "{root}"}}
 integrations:

@@ -120,7 +120,7 @@ def _prepared(
     known = extensions()
     with open_nexus(descriptor, os.path.basename(path)) as file:
         variables = fill(schema, known, _built_in(path, schema, options, run_id), file=file, catalogue=scicat)
-        built = build(schema, variables, known, options.defaults)
+        built = build(schema, variables, known, options.defaults.fields)
         sample = _sample(schema, file, scicat)
     if sample is not None:
         built = _with_sample(built, sample)

@@ -239,11 +239,13 @@ class _Migration:
     def _logging(self) -> Iterator[str]:
         logging = self._section("logging")
         level = str(logging.get("logging_level", "INFO")).upper()
-        yield f"logging: {{logLevel: {level}}}"
+        yield "logging:"
+        yield f"  logLevel: {level}"
         if logging.get("graylog"):
-            place_ = f"{logging.get('graylog_host')}:{logging.get('graylog_port')}"
-            text = f"logging.graylog: records went to {place_}; name a log handler for it under logging"
-            self._note(self._line("logging", "graylog"), text, "to-do")
+            url = f"udp://{logging.get('graylog_host')}:{logging.get('graylog_port') or 12201}"
+            yield f"  graylog: {_flow({'url': url, 'facility': logging.get('graylog_facility') or 'scicat'})}"
+            text = "logging.graylog: the log handler of pacer-graylog, with the fields of ECS"
+            self._note(self._line("logging", "graylog"), text)
         for key in ("file_log", "system_log"):
             if logging.get(key):
                 text = f"logging.{key}: PACER writes to standard error; logging.file writes a file as well"
