@@ -26,8 +26,6 @@ class Bundle:
         Who uploaded it, as the service's authentication says.
     size
         Its bytes.
-    sha256
-        Of these bytes, in lower-case hexadecimal digits.
     """
 
     job_id: int
@@ -35,7 +33,6 @@ class Bundle:
     name: str
     user: str
     size: int
-    sha256: str
 
 
 @frozen
@@ -47,11 +44,10 @@ class Move:
     name: str
     user: str
     size: int
-    sha256: str
 
 
 def message_of(job: Job) -> tuple[bytes, str]:
     """Give the message of a job's present attempt, and its message id."""
     cls = Move if job.kind == MOVE else Bundle
-    message = cls(job.id, job.attempt, job.name, job.user, job.size, job.sha256)
+    message = cls(job.id, job.attempt, job.name, job.user, job.size)
     return orjson.dumps(asdict(message)), f"pacifica-{job.id}-{job.attempt}"

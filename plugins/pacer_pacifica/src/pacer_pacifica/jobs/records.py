@@ -41,7 +41,6 @@ class Job:
     name: str
     """What it brought, in the spool."""
     size: int
-    sha256: str
     attempt: int
     """Which attempt is the present one, from 1."""
     sweeps: int

@@ -13,6 +13,7 @@ from sqlalchemy.engine import RowMapping
 from pacer_core import PacerError
 from pacer_pacifica.jobs import tables
 from pacer_pacifica.jobs.database import Database
+from pacer_pacifica.jobs.ids import UPLOAD_JOB, draw
 from pacer_pacifica.jobs.records import FAILED, INGEST_METADATA, OK, UPLOADING, Job, Stage
 
 _job, _stage, _kept = tables.job, tables.stage, tables.kept
@@ -43,11 +44,13 @@ class Jobs:
 
     # --- the service ---------------------------------------------------------------------------------
 
-    def create(self, job_id: int, kind: str, *, name: str, user: str, size: int, sha256: str) -> Job:
-        """Make a job of what is in the spool, to be published; durable when this returns."""
+    def create(self, kind: str, *, name: str, user: str, size: int, job_id: int | None = None) -> Job:
+        """Make a job of what is in the spool, to be published; durable when this returns.
+
+        Without ``job_id``, its number is the next one of the database's own.
+        """
         now = _now()
         values = {
-            "id": job_id,
             "kind": kind,
             "state": OK,
             "task": UPLOADING,
@@ -59,7 +62,6 @@ class Jobs:
             "user": user,
             "name": name,
             "size": size,
-            "sha256": sha256,
             "attempt": 1,
             "sweeps": 0,
             "published": False,
@@ -68,6 +70,7 @@ class Jobs:
             "updated": now,
         }
         with self._database.writing(durable=True) as connection:
+            values["id"] = draw(connection, UPLOAD_JOB, 1) if job_id is None else job_id
             connection.execute(insert(_job).values(values))
         return read_job(values)
 
@@ -240,7 +243,7 @@ class Jobs:
             "sweeps": 0,
             "published": False,
         }
-        return self._act(job_id, can, values, "can be tried again: it is {status}")
+        return self._act(job_id, can, values, "cannot be tried again: it is {status}")
 
     def cancel(self, job_id: int, by: str) -> Job:
         """End a job that has not ended; whoever works on it stops at the next look at the database.

@@ -34,7 +34,6 @@ job = Table(
     Column("user", Text, nullable=False),
     Column("name", String(255), nullable=False, unique=True),
     Column("size", BigInteger, nullable=False),
-    Column("sha256", String(64), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("sweeps", Integer, nullable=False),
     Column("published", Boolean, nullable=False),
