@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from attrs import frozen
 
-from pacer_core import IntegrationType
+from pacer_core import IntegrationType, Secret
 from pacer_pacifica.jobs import Database, DatabaseError, Ids, Jobs, OwnIds
 from pacer_pacifica.options import PacificaOptions
 
@@ -23,9 +24,30 @@ class Pacifica:
     """Where what was uploaded is, under the ``name`` of its message."""
 
 
-def database_of(options: PacificaOptions) -> Database:
+class Places(Protocol):
+    """The options of where jobs and bundles are: those of the integration and of the service have them."""
+
+    @property
+    def spool(self) -> str: ...  # noqa: D102 - as `PacificaOptions`
+    @property
+    def database(self) -> str | None: ...  # noqa: D102
+    @property
+    def database_password(self) -> Secret | None: ...  # noqa: D102
+
+
+def database_of(options: Places) -> Database:
     """Open the job database that the options name."""
-    return Database(options.database or f"{options.spool}/jobs.sqlite", options.database_password)
+    return Database(_address(options), options.database_password)
+
+
+def is_there(options: Places) -> bool:
+    """Say whether there is a job database to be opened, or one of PostgreSQL's."""
+    address = _address(options)
+    return not Path(address).is_absolute() or Path(address).exists()
+
+
+def _address(options: Places) -> str:
+    return options.database or f"{options.spool}/jobs.sqlite"
 
 
 @contextmanager

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pacer_core import IntegrationType, hookimpl
+from pacer_core import IntegrationType, ServiceType, hookimpl
 from pacer_pacifica.integration import PACIFICA
+from pacer_pacifica.service import SERVICE
 
 
 @hookimpl
 def pacer_integrations() -> Iterable[IntegrationType[Any]]:
     """Give the integration ``pacifica``: jobs and spool."""
     return [PACIFICA]
+
+
+@hookimpl
+def pacer_services() -> Iterable[ServiceType]:
+    """Give the service ``pacifica``: the door for bundles over HTTP."""
+    return [SERVICE]
