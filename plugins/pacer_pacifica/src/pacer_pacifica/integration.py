@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from attrs import frozen
 
-from pacer_core import IntegrationType
+from pacer_core import IntegrationType, Secret
+from pacer_http import HttpClient
+from pacer_http import is_away as is_away_over_http
+from pacer_pacifica.ends.uniqueid import UniqueId
 from pacer_pacifica.jobs import Database, DatabaseError, Ids, Jobs, OwnIds
 from pacer_pacifica.options import PacificaOptions
+
+_PATIENCE = timedelta(seconds=30)
 
 
 @frozen
@@ -23,19 +30,42 @@ class Pacifica:
     """Where what was uploaded is, under the ``name`` of its message."""
 
 
-def database_of(options: PacificaOptions) -> Database:
+class Places(Protocol):
+    """The options of where jobs and bundles are: those of the integration and of the service have them."""
+
+    @property
+    def spool(self) -> str: ...  # noqa: D102 - as `PacificaOptions`
+    @property
+    def database(self) -> str | None: ...  # noqa: D102
+    @property
+    def database_password(self) -> Secret | None: ...  # noqa: D102
+
+
+def database_of(options: Places) -> Database:
     """Open the job database that the options name."""
-    return Database(options.database or f"{options.spool}/jobs.sqlite", options.database_password)
+    return Database(_address(options), options.database_password)
+
+
+def is_there(options: Places) -> bool:
+    """Say whether there is a job database to be opened, or one of PostgreSQL's."""
+    address = _address(options)
+    return not Path(address).is_absolute() or Path(address).exists()
+
+
+def _address(options: Places) -> str:
+    return options.database or f"{options.spool}/jobs.sqlite"
 
 
 @contextmanager
 def open_pacifica(options: PacificaOptions) -> Iterator[Pacifica]:
     """Open the job database for a worker."""
-    database = database_of(options)
-    try:
-        yield Pacifica(Jobs(database), OwnIds(database), Path(options.spool))
-    finally:
-        database.close()
+    with ExitStack() as stack:
+        database = stack.enter_context(closing(database_of(options)))
+        ids: Ids = OwnIds(database)
+        if options.unique_id_url is not None:
+            http = HttpClient("the uniqueid service", options.unique_id_url, timeout=_PATIENCE)
+            ids = UniqueId(stack.enter_context(http))
+        yield Pacifica(Jobs(database), ids, Path(options.spool))
 
 
 def _check(pacifica: Pacifica) -> None:
@@ -43,7 +73,7 @@ def _check(pacifica: Pacifica) -> None:
 
 
 def _is_away(error: BaseException) -> bool:
-    return isinstance(error, DatabaseError)
+    return isinstance(error, DatabaseError) or is_away_over_http(error)
 
 
 PACIFICA: IntegrationType[Pacifica] = IntegrationType(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pacer_core import ConsumerType, Delivery, IntegrationType, SettledContext, hookimpl
+from pacer_core import ConsumerType, Delivery, IntegrationType, ServiceType, SettledContext, hookimpl
 from pacer_pacifica.archive import PACIFICA_ARCHIVE
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY
 from pacer_pacifica.integration import PACIFICA
+from pacer_pacifica.service import SERVICE
 from pacer_pacifica.work.consumers import consumer_types
 from pacer_pacifica.work.settled import note_dead
 
@@ -24,6 +25,12 @@ def pacer_consumers() -> Iterable[ConsumerType]:
 def pacer_integrations() -> Iterable[IntegrationType[Any]]:
     """Give ``pacifica``, jobs and spool, and the ends of its jobs."""
     return [PACIFICA, PACIFICA_POLICY, PACIFICA_ARCHIVE, PACIFICA_METADATA]
+
+
+@hookimpl
+def pacer_services() -> Iterable[ServiceType]:
+    """Give the service ``pacifica``: the door for bundles over HTTP."""
+    return [SERVICE]
 
 
 @hookimpl

@@ -30,9 +30,7 @@ from pacer_http.testing import Fault, Reply, Request, StandIn
 Service = Literal["uniqueid", "policy", "metadata", "archive"]
 _ID = re.compile(r"/(\d+)")
 _SUCCESS = {"status": "success"}
-_MEDIA_TYPE = re.compile(
-    r"(application|audio|chemical|font|image|message|model|multipart|text|video)/.+"
-)
+_MEDIA_TYPE = re.compile(r"(application|audio|chemical|font|image|message|model|multipart|text|video)/.+")
 
 
 @define

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 from attrs import field, frozen, validators
 
-_SIZE = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB|TiB)?")
-_UNITS = {None: 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3, "TiB": 1024**4}
-
-
-def size(text: str) -> int | None:
-    """Read a size such as ``64KiB`` or ``4TiB`` in bytes; ``None`` where it is none."""
-    match = _SIZE.fullmatch(text.strip())
-    return int(match[1]) * _UNITS[match[2]] if match else None
-
-
-def is_size(_: Any, __: Any, text: str) -> None:
-    """Refuse an option that is no size."""
-    if not size(text):
-        raise ValueError("should be a size such as 512KiB, 16MiB, 4GiB or 2TiB")
+from pacer_pacifica.sizes import is_size, size
 
 
 def _at_least(number: int) -> Any:

@@ -22,7 +22,7 @@ from pacer_pacifica.jobs.records import (
     Job,
     Stage,
 )
-from pacer_pacifica.jobs.store import Jobs, NoSuchJob, Over
+from pacer_pacifica.jobs.store import STATUSES, Jobs, NoSuchJob, Over
 
 __all__ = [
     "FAILED",
@@ -35,6 +35,7 @@ __all__ = [
     "OK",
     "OPEN_TAR",
     "POLICY",
+    "STATUSES",
     "UPLOAD",
     "UPLOADING",
     "UPLOAD_JOB",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, delete, select, update
 
 from pacer_pacifica.jobs import tables
 from pacer_pacifica.jobs.database import Database
@@ -54,17 +55,26 @@ class Outbox:
         with self._database.writing() as connection:
             return connection.execute(again).rowcount > 0
 
-    def ended(self, before: datetime, limit: int = 1000) -> Sequence[Job]:
-        """Give jobs that ended before a time (aware), the oldest first."""
+    def of(self, names: Collection[str]) -> dict[str, Job]:
+        """Give the jobs of some names in the spool; those without a job are left out."""
+        found: dict[str, Job] = {}
+        for some in batched(names, 500):
+            found |= {job.name: job for job in self._read(select(_job).where(_job.c.name.in_(some)))}
+        return found
+
+    def forget(self, before: datetime) -> int:
+        """Remove jobs that ended before a time (aware); say how many."""
         since = before.astimezone(UTC).replace(tzinfo=None)
-        query = select(_job).where(_job.c.complete, _job.c.updated < since)
-        return self._read(query.order_by(_job.c.updated, _job.c.id).limit(limit))
+        with self._database.writing() as connection:
+            return connection.execute(delete(_job).where(_job.c.complete, _job.c.updated < since)).rowcount
 
-    def known(self, names: Collection[str]) -> set[str]:
-        """Give those of some names in the spool that belong to a job."""
+    def _read(self, query: Select[Any]) -> Sequence[Job]:
         with self._database.reading() as connection:
-            return set(connection.execute(select(_job.c.name).where(_job.c.name.in_(names))).scalars())
+            return [read_job(row) for row in connection.execute(query).mappings()]
 
-    def _read(self, query: object) -> Sequence[Job]:
-        with self._database.reading() as connection:
-            return [read_job(row) for row in connection.execute(query).mappings()]  # type: ignore[call-overload]
+
+def batched(names: Collection[str], size: int) -> Iterator[Sequence[str]]:
+    """Give some names, so many at a time: databases take only so many in one statement."""
+    listed = list(names)
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]

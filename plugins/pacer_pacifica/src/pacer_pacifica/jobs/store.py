@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from pacer_core import PacerError
@@ -272,11 +272,6 @@ class Jobs:
         done = task == INGEST_METADATA and values.get("percent", now.percent) >= 100
         more = {"complete": state == FAILED or done, "cancelled": False, "waits_for": ""}
         return self._act(job_id, _job.c.id == job_id, {**values, **more}, "")
-
-    def forget(self, job_id: int) -> None:
-        """Remove a job that has ended."""
-        with self._database.writing() as connection:
-            connection.execute(delete(_job).where(_job.c.id == job_id, _job.c.complete))
 
     # --- inside --------------------------------------------------------------------------------------
 

@@ -1,0 +1,179 @@
+"""The service's process: HTTP in a thread of its own, the broker and the sweeper in the main one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from pacer_core import PacerError, Seen, ServiceContext, ServiceType
+from pacer_pacifica.integration import database_of, is_there
+from pacer_pacifica.jobs import Database, DatabaseError, Jobs, Outbox
+from pacer_pacifica.service.app import application
+from pacer_pacifica.service.making import Making
+from pacer_pacifica.service.options import ServiceOptions
+from pacer_pacifica.service.resumable import Resumable
+from pacer_pacifica.service.sending import Sender, trouble
+from pacer_pacifica.service.site import Site
+from pacer_pacifica.service.spool import Room, Spool
+from pacer_pacifica.service.sweeping import Sweeper
+from pacer_pacifica.service.users import Door
+from pacer_pacifica.sizes import size
+
+_LOOK = 1.0  # seconds between two looks at the outbox: retries come by other processes
+_SWEEP = 60.0  # seconds between two looks at everything
+_AGAIN = 5.0  # seconds before a database that is away is asked again
+_GRACE = 3  # seconds that requests under way have when the service ends
+_BACKLOG = 2048
+
+
+def run(ctx: ServiceContext) -> None:
+    """Take uploads until PACER stops."""
+    options: ServiceOptions = ctx.options
+    database = _database(ctx)
+    if database is None:
+        return
+    try:
+        jobs, outbox = Jobs(database), Outbox(database)
+        sender, limits = Sender(ctx, jobs, outbox), options.limits
+        making = Making(ctx, jobs, None, sender.wake)
+        resumable = Resumable(Path(options.spool), outbox, making, limits.resume)
+        sweeper = Sweeper(ctx, jobs, outbox, resumable)
+        room = Room(size(limits.size) or 0, size(limits.free) or 0, limits.uploads)
+        spool = Spool(Path(options.spool), room)
+        ending = threading.Event()
+        door = Door(options.authentication)
+        site = Site(ctx, jobs, making, spool, resumable, door, ending.is_set)
+        with _serving(ctx, site, ending):
+            ctx.ready()
+            _work(ctx, sender, sweeper)
+        spool.close()
+    finally:
+        database.close()
+
+
+def _work(ctx: ServiceContext, sender: Sender, sweeper: Sweeper) -> None:
+    """Send and sweep; one instance does it for all."""
+    swept = -_SWEEP
+    while not ctx.stopping.is_set():
+        if ctx.instance != 1:
+            ctx.stopping.wait()
+            return
+        try:
+            sender.send()
+            if time.monotonic() - swept >= _SWEEP:
+                swept = time.monotonic()
+                sweeper.sweep()
+        except DatabaseError as error:
+            ctx.trouble(trouble(error))
+            ctx.stopping.wait(_AGAIN)
+            continue
+        except OSError as error:
+            ctx.trouble(f"the spool cannot be swept: {error}")
+        else:
+            ctx.trouble("")
+        sender.wait(_LOOK)
+
+
+def _database(ctx: ServiceContext) -> Database | None:
+    """Open the job database, when it answers; ``None`` where PACER stops before."""
+    options: ServiceOptions = ctx.options
+    while not ctx.stopping.is_set():
+        try:
+            Path(options.spool).mkdir(parents=True, exist_ok=True)
+            return database_of(options)
+        except DatabaseError as error:
+            ctx.log.error("%s", error)
+            ctx.trouble(trouble(error))
+            ctx.stopping.wait(_AGAIN)
+    return None
+
+
+@contextmanager
+def _serving(ctx: ServiceContext, site: Site, ending: threading.Event) -> Iterator[None]:
+    """Serve HTTP in a thread: PACER's signal handlers stay those of the process."""
+    options: ServiceOptions = ctx.options
+    listening = _listen(options, shared=ctx.instances > 1)
+    config = uvicorn.Config(
+        application(site),
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=_GRACE,
+        ssl_certfile=options.tls.certificate if options.tls else None,
+        ssl_keyfile=options.tls.key if options.tls else None,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)
+    thread.start()
+    scheme = "http" if options.tls is None else "https"
+    ctx.log.info("listening on %s://%s:%d", scheme, options.host, options.port)
+    try:
+        yield
+    finally:
+        ending.set()
+        server.should_exit = True
+        thread.join(_GRACE + 2)
+        listening.close()
+
+
+def _listen(options: ServiceOptions, *, shared: bool) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server(
+            (options.host, options.port), family=family, backlog=_BACKLOG, reuse_port=shared
+        )
+    except OSError as error:
+        raise PacerError(
+            f"cannot listen on {options.host}:{options.port}: {error.strerror or error}; "
+            "stop what listens there, or give another host or port"
+        ) from None
+
+
+def check(options: ServiceOptions) -> Iterable[Seen]:
+    """Look whether the spool can be written and the jobs read; nothing is made to find out."""
+    spool = Path(options.spool)
+    if not spool.is_dir():
+        yield Seen(f"{spool} is not there", "make the folder, mount it, or correct its path")
+        return
+    if not os.access(spool, os.R_OK | os.W_OK | os.X_OK):
+        yield Seen(f"{spool} cannot be written", "let the account that PACER runs as read and write there")
+        return
+    free, wanted = os.statvfs(spool), size(options.limits.free) or 0
+    room = free.f_bavail * free.f_frsize
+    if room < wanted:
+        yield Seen(f"{spool} has {room:,} bytes of room, less than limits.free", "make room on its disk")
+    else:
+        yield Seen(f"{spool} can be written, and has {room:,} bytes of room")
+    if not is_there(options):
+        yield Seen("the job database will be made")
+        return
+    try:
+        database = database_of(options)
+    except DatabaseError as error:
+        yield Seen(str(error), "start it, or correct database and databasePassword")
+    else:
+        database.close()
+        yield Seen(f"the jobs are in {database.address}")
+
+
+def _publishes(options: ServiceOptions) -> Iterable[str]:
+    return [options.bundles, *([] if options.moves is None else [options.moves])]
+
+
+SERVICE = ServiceType(
+    name="pacifica",
+    options=ServiceOptions,
+    run=run,
+    check=check,
+    publishes=_publishes,
+    counts=("jobs", "bytes", "refused", "broken"),
+)
