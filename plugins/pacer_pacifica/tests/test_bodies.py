@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 import pytest
 
-from pacer_pacifica.service import spool
 from pacer_pacifica.service.options import Limits
 from plugins.pacer_pacifica.tests.door import Door, until
 
@@ -106,7 +105,7 @@ def test_room_that_others_have_announced_is_not_given_twice(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = os.statvfs_result((1, 1, 0, 0, 10_000, 0, 0, 0, 0, 255))
-    monkeypatch.setattr(spool.os, "statvfs", lambda _: room)
+    monkeypatch.setattr(os, "statvfs", lambda _: room)
     door = start(limits=Limits(free="1KiB"))
     with door.connect() as connection:
         connection.sendall(HEAD + b"Content-Length: 8000\r\n\r\nx")
@@ -124,7 +123,7 @@ def test_a_disk_that_gets_full_leaves_nothing_behind(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(spool.os, "writev", full)
+        patched.setattr(os, "writev", full)
         assert door.client.post("/upload", content=b"x" * size).status_code == 507
         assert is_clean(door)
     assert door.client.post("/upload", content=b"x" * size).status_code == 200

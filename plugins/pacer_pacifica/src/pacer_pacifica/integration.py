@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
 from attrs import frozen
 
 from pacer_core import IntegrationType, Secret
+from pacer_http import HttpClient
+from pacer_http import is_away as is_away_over_http
+from pacer_pacifica.ends.uniqueid import UniqueId
 from pacer_pacifica.jobs import Database, DatabaseError, Ids, Jobs, OwnIds
 from pacer_pacifica.options import PacificaOptions
+
+_PATIENCE = timedelta(seconds=30)
 
 
 @frozen
@@ -53,11 +59,18 @@ def _address(options: Places) -> str:
 @contextmanager
 def open_pacifica(options: PacificaOptions) -> Iterator[Pacifica]:
     """Open the job database for a worker."""
-    database = database_of(options)
-    try:
-        yield Pacifica(Jobs(database), OwnIds(database), Path(options.spool))
-    finally:
-        database.close()
+    with closing(database_of(options)) as database, ids_of(options.unique_id_url, database) as ids:
+        yield Pacifica(Jobs(database), ids, Path(options.spool))
+
+
+@contextmanager
+def ids_of(url: str | None, database: Database) -> Iterator[Ids]:
+    """Open what numbers come from: the uniqueid service at ``url``, or else the job database."""
+    if url is None:
+        yield OwnIds(database)
+        return
+    with HttpClient("the uniqueid service", url, timeout=_PATIENCE) as http:
+        yield UniqueId(http)
 
 
 def _check(pacifica: Pacifica) -> None:
@@ -65,7 +78,7 @@ def _check(pacifica: Pacifica) -> None:
 
 
 def _is_away(error: BaseException) -> bool:
-    return isinstance(error, DatabaseError)
+    return isinstance(error, DatabaseError) or is_away_over_http(error)
 
 
 PACIFICA: IntegrationType[Pacifica] = IntegrationType(

@@ -1,7 +1,7 @@
 """A bundle of a folder as a stream: its bytes are made when they are read, from any place on.
 
-The tar is never on the disk: what a place in it holds follows from the names, sizes and times of the files. So
-an upload that broke off goes on where it stopped, as long as no file has changed.
+The tar is never on the disk: what a place in it holds follows from the names, sizes and times of the files.
+So an upload that broke off goes on where it stopped, as long as no file has changed.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def metadata_of(sources: Iterable[Source], objects: Iterable[Mapping[str, Any]])
 
 
 def pieces_of(sources: Iterable[Source], metadata: Any) -> list[Piece]:
-    """Give what the bundle is made of, in its order: metadata first, so that whoever reads knows what comes."""
+    """Give what the bundle is made of, in order: metadata first, so that a reader knows what comes."""
     text = orjson.dumps(metadata)
     pieces = [*_member(METADATA, len(text), 0), Piece(len(text), text), *_padding(len(text))]
     for source in sources:
@@ -142,7 +142,9 @@ def _padding(size: int) -> list[Piece]:
 
 
 def _blocks(source: Source, start: int) -> Iterator[bytes]:
-    changed = ChangedError(f"{source.path} has changed meanwhile: begin the upload again when it does not any more")
+    changed = ChangedError(
+        f"{source.path} has changed meanwhile: begin the upload again when it does not any more"
+    )
     with open(source.path, "rb") as file:
         if _is_other(source, file.fileno()):
             raise changed

@@ -1,10 +1,10 @@
-"""``pacer pacifica list``, ``show``, ``job``, ``retry`` and ``sweep``: at the job database, without the service."""
+"""``pacer pacifica list``, ``show``, ``job``, ``retry``, ``sweep``: at the job database itself."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from rich.console import Console
 from rich.table import Table
 
 from pacer_core import PacerError, config_option, service_options
-from pacer_pacifica.integration import database_of
+from pacer_pacifica.integration import database_of, ids_of
 from pacer_pacifica.jobs import STATUSES, Database, Job, Jobs, Outbox
 from pacer_pacifica.service import SERVICE, ServiceOptions
 from pacer_pacifica.service.making import Making
 from pacer_pacifica.service.resumable import Resumable
 from pacer_pacifica.service.sweeping import Sweeper
 
-_service = click.option("--service", "-s", help="Which service, where the configuration has several of this type.")
+_service = click.option(
+    "--service", "-s", help="Which service, where the configuration has several of this type."
+)
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 
 
@@ -40,7 +42,9 @@ class _Opened:
 def _opened(ctx: click.Context, file: Path, service: str | None) -> Iterator[_Opened]:
     found = service_options(ctx, file, SERVICE.name)
     if not found:
-        raise PacerError(f"{file} has no service of type {SERVICE.name}: name the file that has, with --config")
+        raise PacerError(
+            f"{file} has no service of type {SERVICE.name}: name the file that has, with --config"
+        )
     if service is None and len(found) > 1:
         raise click.UsageError(f"there are {', '.join(found)}: say which one with --service")
     if service is not None and service not in found:
@@ -104,7 +108,10 @@ def show(ctx: click.Context, file: Path, service: str | None, job_id: int, as_js
     _print(facts)
     table = Table("attempt", "stage", "%", "tries", "started", "ended", "why", box=None)
     for stage in stages:
-        times = [one and one.astimezone(UTC).isoformat(sep=" ", timespec="seconds") for one in (stage.started, stage.ended)]
+        times = [
+            one and one.astimezone(UTC).isoformat(sep=" ", timespec="seconds")
+            for one in (stage.started, stage.ended)
+        ]
         row = (stage.attempt, stage.task, f"{stage.percent:.0f}", stage.tries, *times, stage.exception)
         table.add_row(*(_text(cell) for cell in row))
     _print(table)
@@ -119,7 +126,7 @@ def show(ctx: click.Context, file: Path, service: str | None, job_id: int, as_js
 @_service
 @config_option
 @click.pass_context
-def job(ctx: click.Context, file: Path, service: str | None, job_id: int, **given: Any) -> None:
+def job(ctx: click.Context, /, file: Path, service: str | None, job_id: int, **given: Any) -> None:
     """Set what a job says of itself, as Pacifica's administrators do; the work on it is not touched."""
     values = {name.removeprefix("task_"): value for name, value in given.items() if value is not None}
     with _opened(ctx, file, service) as opened:
@@ -133,11 +140,13 @@ def job(ctx: click.Context, file: Path, service: str | None, job_id: int, **give
 @config_option
 @click.pass_context
 def retry(ctx: click.Context, file: Path, service: str | None, job_ids: tuple[int, ...]) -> None:
-    """Try failed or cancelled jobs again, from where they stopped: the running service sends their messages."""
+    """Try failed or cancelled jobs again, from where they stopped: the running service sends messages."""
     with _opened(ctx, file, service) as opened:
         for job_id in job_ids:
             if not Path(opened.options.spool, opened.jobs.get(job_id).name).exists():
-                raise PacerError(f"what job {job_id} brought is not in the spool any more: have it uploaded again")
+                raise PacerError(
+                    f"what job {job_id} brought is not in the spool any more: have it uploaded again"
+                )
             again = opened.jobs.retry(job_id)
             click.echo(f"job {again.id}: attempt {again.attempt} waits for the service to send it")
 
@@ -148,9 +157,11 @@ def retry(ctx: click.Context, file: Path, service: str | None, job_ids: tuple[in
 @click.pass_context
 def sweep(ctx: click.Context, file: Path, service: str | None) -> None:
     """Do at once what the service does each minute: jobs that nothing moves, files that nobody needs."""
-    with _opened(ctx, file, service) as opened:
+    with ExitStack() as stack:
+        opened = stack.enter_context(_opened(ctx, file, service))
         options, outbox = opened.options, Outbox(opened.database)
-        making = Making(opened.jobs, None, lambda _: None)
+        ids = stack.enter_context(ids_of(options.unique_id_url, opened.database))
+        making = Making(opened.jobs, ids, lambda _: None)
         resumable = Resumable(Path(options.spool), outbox, making, options.limits.resume)
         log = logging.getLogger("pacer.service.pacifica")
         swept = Sweeper(log, options, opened.jobs, outbox, resumable).sweep()

@@ -36,7 +36,9 @@ class Remembered:
     def of(cls, folder: Path, url: str) -> Remembered:
         """Give what is remembered of a folder on its way to a service."""
         home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-        name = hashlib.sha256(f"{folder.resolve()}\0{url}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        name = hashlib.sha256(f"{folder.resolve()}\0{url}".encode("utf-8", "surrogateescape")).hexdigest()[
+            :32
+        ]
         return cls(home / "pacer" / "uploads" / f"{name}.json")
 
     def digest(self, source: Source) -> str | None:
@@ -85,14 +87,8 @@ def send(
 ) -> int:
     """Send a bundle, or what is not there of it yet; give the number of its job.
 
-    Parameters
-    ----------
-    total, most
-        The bytes of the bundle, and of one request.
-    print_
-        What tells this bundle from another.
-    there
-        Is told how many bytes have been sent.
+    It has ``total`` bytes, and one request ``most``; ``print_`` tells it from another, and ``there`` is told
+    how many bytes have been sent.
 
     Raises
     ------
@@ -137,7 +133,12 @@ def _offset(http: HttpClient, location: str) -> tuple[int, int | None]:
 
 
 def _append(
-    http: HttpClient, location: str, pieces: Sequence[Piece], offset: int, length: int, there: Callable[[int], object]
+    http: HttpClient,
+    location: str,
+    pieces: Sequence[Piece],
+    offset: int,
+    length: int,
+    there: Callable[[int], object],
 ) -> tuple[int, int | None]:
     def blocks() -> Any:
         sent = offset

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,14 @@ import click
 import orjson
 from attrs import evolve
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from pacer_core import PacerError, Secret
 from pacer_http import HttpClient
@@ -31,13 +39,20 @@ from pacer_pacifica.commands.bundle import (
 from pacer_pacifica.commands.resuming import Remembered, send
 from pacer_pacifica.sizes import size
 
+_PATIENCE = timedelta(seconds=60)
 _LOOK = 2.0  # seconds between two looks at a job that is waited for
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--url", required=True, envvar="PACER_PACIFICA_URL", show_envvar=True, help="Where the service is.")
-@click.option("--metadata", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON: an array of objects.")
+@click.option(
+    "--url", required=True, envvar="PACER_PACIFICA_URL", show_envvar=True, help="Where the service is."
+)
+@click.option(
+    "--metadata",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON: an array of objects.",
+)
 @click.option("--submitter", help="Who submits it.")
 @click.option("--project", help="The project, or proposal, that it belongs to.")
 @click.option("--instrument", help="The instrument that it comes from.")
@@ -45,7 +60,17 @@ _LOOK = 2.0  # seconds between two looks at a job that is waited for
 @click.option("--part", default="64MiB", show_default=True, help="How much goes up in one request.")
 @click.option("--wait", is_flag=True, help="Wait for the job's end; exit with 1 where it fails.")
 @click.pass_context
-def upload(ctx: click.Context, folder: Path, url: str, metadata: Path | None, keys: Sequence[str], part: str, wait: bool, **terms: str | None) -> None:
+def upload(
+    ctx: click.Context,
+    /,
+    folder: Path,
+    url: str,
+    metadata: Path | None,
+    keys: Sequence[str],
+    part: str,
+    wait: bool,
+    **terms: str | None,
+) -> None:
     """Upload the files of FOLDER as one bundle; begun again, it goes on where it broke off.
 
     The token is read from the environment variable PACER_PACIFICA_TOKEN.
@@ -62,14 +87,22 @@ def upload(ctx: click.Context, folder: Path, url: str, metadata: Path | None, ke
         pieces = pieces_of(sources, metadata_of(sources, objects))
         total, task = length_of(pieces), progress.add_task("sending", total=length_of(pieces))
         job_id = send(
-            http, pieces, total, most, remembered, _print_of(pieces), lambda there: progress.update(task, completed=there)
+            http,
+            pieces,
+            total,
+            most,
+            remembered,
+            _print_of(pieces),
+            lambda there: progress.update(task, completed=there),
         )
     click.echo(f"job {job_id}")
     if wait and not _ends_well(url, job_id):
         ctx.exit(1)
 
 
-def _objects(metadata: Path | None, terms: dict[str, str | None], keys: Sequence[str]) -> list[dict[str, Any]]:
+def _objects(
+    metadata: Path | None, terms: dict[str, str | None], keys: Sequence[str]
+) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if metadata is not None:
         try:
@@ -79,8 +112,16 @@ def _objects(metadata: Path | None, terms: dict[str, str | None], keys: Sequence
         if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
             raise PacerError(f"{metadata} should hold an array of objects")
         found += [one for one in given if one.get("destinationTable") != "Files"]
-    tables = {"submitter": "Transactions.submitter", "project": "Transactions.project", "instrument": "Transactions.instrument"}
-    found += [{"destinationTable": tables[name], "value": value} for name, value in terms.items() if value is not None]
+    tables = {
+        "submitter": "Transactions.submitter",
+        "project": "Transactions.project",
+        "instrument": "Transactions.instrument",
+    }
+    found += [
+        {"destinationTable": tables[name], "value": value}
+        for name, value in terms.items()
+        if value is not None
+    ]
     for one in keys:
         name, equals, value = one.partition("=")
         if not equals or not name:
@@ -121,14 +162,14 @@ def _ends_well(url: str, job_id: int) -> bool:
             time.sleep(_LOOK)
     why = f": {job['exception']}" if job.get("exception") else ""
     click.echo(f"job {job_id}: {job['state']}, {job['task']}{why}")
-    return job["state"] == "OK"
+    return bool(job["state"] == "OK")
 
 
 @contextmanager
 def _client(url: str) -> Iterator[HttpClient]:
     token = os.environ.get("PACER_PACIFICA_TOKEN")
     authorization = None if token is None else ("Bearer", Secret(token))
-    with HttpClient("the service", url, authorization=authorization) as http:
+    with HttpClient("the service", url, timeout=_PATIENCE, authorization=authorization) as http:
         yield http
 
 

@@ -7,13 +7,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvicorn
 
 from pacer_core import PacerError, Seen, ServiceContext, ServiceType
-from pacer_pacifica.integration import database_of, is_there
+from pacer_pacifica.integration import database_of, ids_of, is_there
 from pacer_pacifica.jobs import Database, DatabaseError, Job, Jobs, Outbox
 from pacer_pacifica.service.app import application
 from pacer_pacifica.service.making import Making
@@ -48,18 +48,18 @@ def run(ctx: ServiceContext) -> None:
             ctx.count("bytes", job.size)
             sender.wake()
 
-        making = Making(jobs, None, made)
-        resumable = Resumable(Path(options.spool), outbox, making, limits.resume)
-        sweeper = Sweeper(ctx.log, options, jobs, outbox, resumable)
         room = Room(size(limits.size) or 0, size(limits.free) or 0, limits.uploads)
-        spool = Spool(Path(options.spool), room)
-        ending = threading.Event()
-        door = Door(options.authentication)
-        site = Site(ctx, jobs, making, spool, resumable, door, sender.wake, ending.is_set)
-        with _serving(ctx, site, ending):
-            ctx.ready()
-            _work(ctx, sender, sweeper)
-        spool.close()
+        with (
+            closing(Spool(Path(options.spool), room)) as spool,
+            ids_of(options.unique_id_url, database) as ids,
+        ):
+            making, ending = Making(jobs, ids, made), threading.Event()
+            resumable = Resumable(Path(options.spool), outbox, making, limits.resume)
+            door = Door(options.authentication)
+            site = Site(ctx, jobs, making, spool, resumable, door, sender.wake, ending.is_set)
+            with _serving(ctx, site, ending):
+                ctx.ready()
+                _work(ctx, sender, Sweeper(ctx.log, options, jobs, outbox, resumable))
     finally:
         database.close()
 

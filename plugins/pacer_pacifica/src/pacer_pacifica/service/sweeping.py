@@ -78,7 +78,8 @@ class Sweeper:
                         "nothing has moved job %d since %s: its message is sent again", job.id, since
                     )
                 continue
-            why = f"nothing has moved this job since {since}, though its message was sent {job.sweeps + 1} times"
+            sent = job.sweeps + 1
+            why = f"nothing has moved this job since {since}, though its message was sent {sent} times"
             with suppress(Over):  # it has ended, or begun anew, meanwhile
                 self._jobs.fail(job.id, job.attempt, None, f"{why}: look into the dead queue")
                 done.failed += 1
