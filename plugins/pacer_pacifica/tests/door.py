@@ -39,6 +39,8 @@ class Door:
     spool: Path
     port: int
     client: httpx.Client
+    end: Callable[[], None]
+    """Has the service stop."""
 
     @property
     def url(self) -> str:
@@ -98,7 +100,7 @@ def running(
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client:
             if not failure:
-                yield Door(service, spool, port, client)
+                yield Door(service, spool, port, client, ended.set)
     finally:
         ended.set()
         thread.join(60)

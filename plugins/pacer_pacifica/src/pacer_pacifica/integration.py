@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -59,13 +59,18 @@ def _address(options: Places) -> str:
 @contextmanager
 def open_pacifica(options: PacificaOptions) -> Iterator[Pacifica]:
     """Open the job database for a worker."""
-    with ExitStack() as stack:
-        database = stack.enter_context(closing(database_of(options)))
-        ids: Ids = OwnIds(database)
-        if options.unique_id_url is not None:
-            http = HttpClient("the uniqueid service", options.unique_id_url, timeout=_PATIENCE)
-            ids = UniqueId(stack.enter_context(http))
+    with closing(database_of(options)) as database, ids_of(options.unique_id_url, database) as ids:
         yield Pacifica(Jobs(database), ids, Path(options.spool))
+
+
+@contextmanager
+def ids_of(url: str | None, database: Database) -> Iterator[Ids]:
+    """Open what numbers come from: the uniqueid service at ``url``, or else the job database."""
+    if url is None:
+        yield OwnIds(database)
+        return
+    with HttpClient("the uniqueid service", url, timeout=_PATIENCE) as http:
+        yield UniqueId(http)
 
 
 def _check(pacifica: Pacifica) -> None:

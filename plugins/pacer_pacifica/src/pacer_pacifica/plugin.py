@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import click
+
 from pacer_core import ConsumerType, Delivery, IntegrationType, ServiceType, SettledContext, hookimpl
 from pacer_pacifica.archive import PACIFICA_ARCHIVE
+from pacer_pacifica.commands import pacifica
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY
 from pacer_pacifica.integration import PACIFICA
@@ -25,6 +28,12 @@ def pacer_consumers() -> Iterable[ConsumerType]:
 def pacer_integrations() -> Iterable[IntegrationType[Any]]:
     """Give ``pacifica``, jobs and spool, and the ends of its jobs."""
     return [PACIFICA, PACIFICA_POLICY, PACIFICA_ARCHIVE, PACIFICA_METADATA]
+
+
+@hookimpl
+def pacer_commands() -> Iterable[click.Command]:
+    """Give the group ``pacer pacifica``."""
+    return [pacifica]
 
 
 @hookimpl

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sqlalchemy import Connection, update
+from sqlalchemy import update
 
 from pacer_pacifica.jobs.database import Database
 from pacer_pacifica.jobs.tables import next_id
@@ -34,17 +34,12 @@ class OwnIds:
         DatabaseError
             Where the database does not answer.
         """
-        with self._database.writing(durable=True) as connection:
-            return draw(connection, mode, count)
-
-
-def draw(connection: Connection, mode: str, count: int) -> int:
-    """Give the first of so many numbers in a row, within a transaction."""
-    statement = (
-        update(next_id)
-        .where(next_id.c.mode == mode)
-        .values(next=next_id.c.next + count)
-        .returning(next_id.c.next)
-    )
-    after: int = connection.execute(statement).scalar_one()
-    return after - count
+        statement = (
+            update(next_id)
+            .where(next_id.c.mode == mode)
+            .values(next=next_id.c.next + count)
+            .returning(next_id.c.next)
+        )
+        with self._database.writing() as connection:  # whoever uses them commits durably, and this with it
+            after: int = connection.execute(statement).scalar_one()
+        return after - count

@@ -13,7 +13,6 @@ from sqlalchemy.engine import RowMapping
 from pacer_core import PacerError
 from pacer_pacifica.jobs import tables
 from pacer_pacifica.jobs.database import Database
-from pacer_pacifica.jobs.ids import UPLOAD_JOB, draw
 from pacer_pacifica.jobs.records import FAILED, INGEST_METADATA, OK, UPLOADING, Job, Stage
 
 _job, _stage, _kept = tables.job, tables.stage, tables.kept
@@ -44,13 +43,11 @@ class Jobs:
 
     # --- the service ---------------------------------------------------------------------------------
 
-    def create(self, kind: str, *, name: str, user: str, size: int, job_id: int | None = None) -> Job:
-        """Make a job of what is in the spool, to be published; durable when this returns.
-
-        Without ``job_id``, its number is the next one of the database's own.
-        """
+    def create(self, job_id: int, kind: str, *, name: str, user: str, size: int) -> Job:
+        """Make a job of what is in the spool, to be published; durable when this returns."""
         now = _now()
         values = {
+            "id": job_id,
             "kind": kind,
             "state": OK,
             "task": UPLOADING,
@@ -70,7 +67,6 @@ class Jobs:
             "updated": now,
         }
         with self._database.writing(durable=True) as connection:
-            values["id"] = draw(connection, UPLOAD_JOB, 1) if job_id is None else job_id
             connection.execute(insert(_job).values(values))
         return read_job(values)
 

@@ -63,7 +63,7 @@ async def retry(request: Request) -> Response:
     if not (site.spool.folder / found.name).exists():
         raise Refused(409, "what it brought is not in the spool any more: upload it again")
     response = await _act(lambda: site.jobs.retry(found.id))
-    site.making.wake()
+    site.wake()
     return response
 
 

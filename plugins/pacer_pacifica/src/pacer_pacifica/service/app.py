@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from pacer_http import HttpProblem
 from pacer_pacifica.jobs import DatabaseError
 from pacer_pacifica.service import api, pacifica, tus
 from pacer_pacifica.service.events import streams
@@ -25,6 +26,7 @@ def application(site: Site) -> Starlette:
             HTTPException: _refuse_path,
             ClientDisconnect: _gone,
             DatabaseError: _away,
+            HttpProblem: _away,
             Exception: _unexpected,
         },
     )
@@ -60,7 +62,7 @@ async def _gone(request: Request, _: Exception) -> Response:
 
 async def _away(request: Request, error: Exception) -> Response:
     site_of(request).ctx.log.error("%s", error)
-    away = Refused(503, "the jobs cannot be read or written just now: try again", retry_after=10)
+    away = Refused(503, "no job can be read or made just now: try again", retry_after=10)
     return _answer(request, away)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from attrs import frozen
 
-from pacer_core import ServiceContext
 from pacer_pacifica.jobs import UPLOAD_JOB, Ids, Job, Jobs
 
 
@@ -17,21 +16,26 @@ class Making:
     Attributes
     ----------
     ids
-        Where numbers of jobs come from; ``None`` for the job database's own.
-    wake
-        Has the outbox looked at.
+        Where numbers of jobs come from.
+    made
+        Is told of each new job.
     """
 
-    ctx: ServiceContext
     jobs: Jobs
-    ids: Ids | None
-    wake: Callable[[], None]
+    ids: Ids
+    made: Callable[[Job], object]
 
     def job(self, kind: str, user: str, name: str, size: int) -> Job:
-        """Make a job of a name in the spool."""
-        job_id = None if self.ids is None else self.ids.take(UPLOAD_JOB, 1)
-        job = self.jobs.create(kind, name=name, user=user, size=size, job_id=job_id)
-        self.ctx.count("jobs")
-        self.ctx.count("bytes", size)
-        self.wake()
+        """Make a job of a name in the spool.
+
+        Raises
+        ------
+        DatabaseError
+            Where the database does not answer.
+        pacer_http.HttpProblem
+            Where the uniqueid service does not.
+        """
+        job_id = self.ids.take(UPLOAD_JOB, 1)
+        job = self.jobs.create(job_id, kind, name=name, user=user, size=size)
+        self.made(job)
         return job

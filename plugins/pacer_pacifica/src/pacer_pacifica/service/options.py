@@ -53,6 +53,13 @@ class Proxy:
     addresses: tuple[str, ...] = field(validator=_are_networks)
     header: str = field(default="X-Http-Authed-User", validator=_is_name)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is on this host."""
+        here = (ip_network("127.0.0.0/8"), ip_network("::1"))
+        networks = [ip_network(one) for one in self.addresses]
+        return any(one.version == two.version and one.overlaps(two) for one in networks for two in here)
+
 
 @frozen
 class Token:
@@ -95,6 +102,11 @@ class Authentication:
         """Refuse a door that nobody can come through."""
         if self.proxy is None and not self.tokens and self.anonymous is None:
             raise ValueError("lets nobody in: give proxy, tokens or anonymous")
+        if self.anonymous is not None and self.proxy is not None and self.proxy.is_here:
+            raise ValueError(
+                "would make whoever comes through the proxy on this host without a name "
+                f"{self.anonymous}: give proxy, or anonymous"
+            )
 
 
 @frozen

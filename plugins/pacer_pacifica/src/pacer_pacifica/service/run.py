@@ -7,14 +7,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvicorn
 
 from pacer_core import PacerError, Seen, ServiceContext, ServiceType
-from pacer_pacifica.integration import database_of, is_there
-from pacer_pacifica.jobs import Database, DatabaseError, Jobs, Outbox
+from pacer_pacifica.integration import database_of, ids_of, is_there
+from pacer_pacifica.jobs import Database, DatabaseError, Job, Jobs, Outbox
 from pacer_pacifica.service.app import application
 from pacer_pacifica.service.making import Making
 from pacer_pacifica.service.options import ServiceOptions
@@ -42,18 +42,24 @@ def run(ctx: ServiceContext) -> None:
     try:
         jobs, outbox = Jobs(database), Outbox(database)
         sender, limits = Sender(ctx, jobs, outbox), options.limits
-        making = Making(ctx, jobs, None, sender.wake)
-        resumable = Resumable(Path(options.spool), outbox, making, limits.resume)
-        sweeper = Sweeper(ctx, jobs, outbox, resumable)
+
+        def made(job: Job) -> None:
+            ctx.count("jobs")
+            ctx.count("bytes", job.size)
+            sender.wake()
+
         room = Room(size(limits.size) or 0, size(limits.free) or 0, limits.uploads)
-        spool = Spool(Path(options.spool), room)
-        ending = threading.Event()
-        door = Door(options.authentication)
-        site = Site(ctx, jobs, making, spool, resumable, door, ending.is_set)
-        with _serving(ctx, site, ending):
-            ctx.ready()
-            _work(ctx, sender, sweeper)
-        spool.close()
+        with (
+            closing(Spool(Path(options.spool), room)) as spool,
+            ids_of(options.unique_id_url, database) as ids,
+        ):
+            making, ending = Making(jobs, ids, made), threading.Event()
+            resumable = Resumable(Path(options.spool), outbox, making, limits.resume)
+            door = Door(options.authentication)
+            site = Site(ctx, jobs, making, spool, resumable, door, sender.wake, ending.is_set)
+            with _serving(ctx, site, ending):
+                ctx.ready()
+                _work(ctx, sender, Sweeper(ctx.log, options, jobs, outbox, resumable))
     finally:
         database.close()
 

@@ -30,6 +30,8 @@ class Site:
     spool: Spool
     resumable: Resumable
     door: Door
+    wake: Callable[[], None]
+    """Has the outbox looked at."""
     stopping: Callable[[], bool]
     """Says whether the service is ending."""
 
