@@ -64,11 +64,11 @@ def member(name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE, **mor
 
 
 def tar(
-    members: Sequence[tuple[tarfile.TarInfo, bytes]], *, format: int = tarfile.PAX_FORMAT, mode: str = "w"
+    members: Sequence[tuple[tarfile.TarInfo, bytes]], *, tar_format: int = tarfile.PAX_FORMAT, mode: str = "w"
 ) -> bytes:
     """Give an archive with these members, in this order; ``mode`` is that of `tarfile.open`."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode=mode, format=format) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=file, mode=mode, format=tar_format) as archive:  # type: ignore[call-overload]
         for info, content in members:
             archive.addfile(info, io.BytesIO(content) if content else None)
     return file.getvalue()
@@ -81,13 +81,12 @@ def bundle(
     first: bool = True,
     mode: str = "w",
     more: Sequence[tuple[tarfile.TarInfo, bytes]] = (),
-    format: int = tarfile.PAX_FORMAT,
+    tar_format: int = tarfile.PAX_FORMAT,
 ) -> bytes:
     """Give a bundle; ``metadata`` are rows, or the bytes of ``metadata.txt``, which comes first or last."""
     said = rows(contents) if metadata is None else metadata
     text = said if isinstance(said, bytes) else json.dumps(said).encode()
     described = [(member("metadata.txt", text), text)]
     files = [(member(path, content), content) for path, content in contents.items()]
-    return tar(
-        [*described, *files, *more] if first else [*files, *more, *described], mode=mode, format=format
-    )
+    ordered = [*described, *files, *more] if first else [*files, *more, *described]
+    return tar(ordered, mode=mode, tar_format=tar_format)

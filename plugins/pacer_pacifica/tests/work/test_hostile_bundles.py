@@ -24,7 +24,7 @@ def with_member(name: str, content: bytes = b"", **more: Any) -> bytes:
     return bundle(more=[(member(name, content, **more), content)])
 
 
-def raw_header(name: str, **fields: tuple[int, bytes]) -> bytes:
+def raw_header(name: str, /, **fields: tuple[int, bytes]) -> bytes:
     """Give a header with some of its bytes as they are given, and a checksum that fits."""
     block = bytearray(member(name, b"x").tobuf(tarfile.USTAR_FORMAT))
     for place, value in fields.values():

@@ -8,7 +8,7 @@ from pacer_core import ConsumerType
 from pacer_pacifica.messages import BUNDLES, MOVES, Bundle, Move
 from pacer_pacifica.work import bundles, moves
 from pacer_pacifica.work.options import BundlesOptions, MovesOptions
-from pacer_pacifica.work.stages import Message
+from pacer_pacifica.work.places import Message
 
 
 def describe(message: Message) -> dict[str, str]:

@@ -31,7 +31,8 @@ from pacer_pacifica.integration import PACIFICA
 from pacer_pacifica.jobs import INGEST_METADATA
 from pacer_pacifica.messages import Bundle, Move
 from pacer_pacifica.work import bundles, moves
-from pacer_pacifica.work.stages import Message, Stage, of_a_job, run
+from pacer_pacifica.work.places import Message
+from pacer_pacifica.work.stages import Stage, of_a_job, run
 from pacer_pacifica.work.steps import cleaning, numbers
 
 _WRITERS = tuple(Lock() for _ in range(64))

@@ -11,9 +11,8 @@ from pacer_core import Context, NotYet, Reject, Retry
 from pacer_pacifica.bundles.errors import BundleError, CatalogueError, MetadataError
 from pacer_pacifica.integration import PACIFICA
 from pacer_pacifica.jobs import INGEST_METADATA, LOAD_METADATA, DatabaseError, Jobs, Over
-from pacer_pacifica.messages import Bundle, Move
+from pacer_pacifica.work.places import Message, drop_plain
 
-Message = Bundle | Move
 _MOMENT = 1.0  # seconds between two notes of progress
 _ALMOST = 99.9  # the end is told by `Jobs.finish` alone
 
@@ -84,6 +83,7 @@ def run(
             jobs.finish(*key, name)
     except BundleError as error:
         jobs.fail(*key, _stage_of(error, name), str(error))
+        drop_plain(message, ctx[PACIFICA].spool)
         raise Reject(f"job {message.job_id}, {_stage_of(error, name)}: {error}") from None
     except Reject as error:
         jobs.fail(*key, name, str(error))

@@ -14,8 +14,7 @@ from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY
 from pacer_pacifica.integration import PACIFICA
 from pacer_pacifica.jobs import FILE, INGEST_METADATA, Over
-from pacer_pacifica.work.stages import Message
-from pacer_pacifica.work.upload import clear
+from pacer_pacifica.work.places import Message, clear
 
 _NUMBERS = "files"
 """The name under which a job keeps the numbers of its files."""

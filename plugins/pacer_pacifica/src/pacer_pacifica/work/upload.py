@@ -18,12 +18,9 @@ from pacer_pacifica.bundles.errors import MetadataError, TarError
 from pacer_pacifica.bundles.limits import Limits
 from pacer_pacifica.bundles.members import Index, content_of, read_index
 from pacer_pacifica.bundles.metadata import Metadata, read_metadata
-from pacer_pacifica.bundles.names import shown
 from pacer_pacifica.bundles.streams import compression_of, opened
-from pacer_pacifica.work.stages import Message
+from pacer_pacifica.work.places import Message, place_of, plain_of
 
-_PLAIN = ".plain"
-"""What the name of a bundle gets that was decompressed, beside the compressed one in the spool."""
 _BUFFER = 64 * 1024
 
 
@@ -54,19 +51,6 @@ class Upload:
             os.close(descriptor)
 
 
-def place_of(message: Message, spool: Path) -> Path:
-    """Give where in the spool a message's upload is.
-
-    Raises
-    ------
-    TarError
-        Where its name is a path: no message of the service's has one.
-    """
-    if message.name in ("", ".", "..") or "/" in message.name or "\0" in message.name:
-        raise TarError(f"{shown(message.name)} is no name of the spool's")
-    return spool / message.name
-
-
 def open_upload(message: Message, spool: Path, limits: Limits) -> Upload:
     """Read the bundle of a message from its first byte to its last.
 
@@ -82,7 +66,7 @@ def open_upload(message: Message, spool: Path, limits: Limits) -> Upload:
         What the drive says.
     """
     path = place_of(message, spool)
-    plain = path.with_name(f"{path.name}{_PLAIN}")
+    plain = plain_of(path)
     if plain.exists():  # it has its name since it was whole
         with plain.open("rb", buffering=_BUFFER) as file, opened(file, limits) as source:
             return Upload(plain, read_index(source))
@@ -90,7 +74,7 @@ def open_upload(message: Message, spool: Path, limits: Limits) -> Upload:
         if compression_of(file) is None:
             with opened(file, limits) as source:
                 return Upload(path, read_index(source))
-        part = path.with_name(f"{path.name}{_PLAIN}.part")
+        part = plain.with_name(f"{plain.name}.part")
         try:
             with part.open("wb") as tee, opened(file, limits) as source:
                 index = read_index(source, tee)
@@ -136,10 +120,3 @@ def read_document(message: Message, spool: Path, limits: Limits) -> Metadata:
             return read_metadata(file.read(), moving=True)
     except TarError as error:
         raise MetadataError(str(error)) from None
-
-
-def clear(message: Message, spool: Path) -> None:
-    """Take an upload out of the spool, once its job is done."""
-    path = place_of(message, spool)
-    for one in (path.with_name(f"{path.name}{_PLAIN}"), path):
-        one.unlink(missing_ok=True)
