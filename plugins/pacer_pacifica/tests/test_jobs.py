@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -92,15 +93,16 @@ def test_whoever_comes_too_late_is_told(open_: Open) -> None:
         (3, "attempt 1 at job 3 is over: attempt 2 has begun"),
         (99, "job 99 is not in the database any more"),
     ]:
-        for act in (
-            lambda number: jobs.begin(number, 1, OPEN_TAR),
-            lambda number: jobs.progress(number, 1, OPEN_TAR, 5),
-            lambda number: jobs.finish(number, 1, OPEN_TAR),
-            lambda number: jobs.wait(number, 1, OPEN_TAR, "x"),
-            lambda number: jobs.fail(number, 1, OPEN_TAR, "x"),
-        ):
+        acts: list[Callable[[], None]] = [
+            partial(jobs.begin, job_id, 1, OPEN_TAR),
+            partial(jobs.progress, job_id, 1, OPEN_TAR, 5),
+            partial(jobs.finish, job_id, 1, OPEN_TAR),
+            partial(jobs.wait, job_id, 1, OPEN_TAR, "x"),
+            partial(jobs.fail, job_id, 1, OPEN_TAR, "x"),
+        ]
+        for act in acts:
             with pytest.raises(Over, match=f"^{said}$"):
-                act(job_id)
+                act()
     assert jobs.stages(1) == jobs.stages(2) == []
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -38,7 +39,7 @@ class Yard:
         """The jobs."""
         return Jobs(self.database)
 
-    def sweep(self, **options: object) -> Swept:
+    def sweep(self, **options: Any) -> Swept:
         """Sweep once, with everything in the spool old enough."""
         for path in self.spool.rglob("*"):
             if path.is_file() and not path.name.startswith("jobs"):

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pacer_pacifica.jobs import Outbox
+from pacer_pacifica.jobs import Outbox, OwnIds
 from pacer_pacifica.service.making import Making
 from pacer_pacifica.service.options import Limits
 from pacer_pacifica.service.resumable import Resumable
@@ -174,7 +174,7 @@ def test_an_upload_says_when_it_expires_and_does(door: Door) -> None:
     append(door, place, 0, b"01")
     head = door.client.head(place, headers=TUS)
     assert parsedate_to_datetime(head.headers["upload-expires"]).tzinfo is not None
-    making = Making(door.jobs, None, lambda _: None)  # type: ignore[arg-type] - no job is made
+    making = Making(door.jobs, OwnIds(door.database), lambda _: None)
     Resumable(door.spool, Outbox(door.database), making, timedelta(seconds=-1)).sweep()
     assert door.client.head(place, headers=TUS).status_code == 404
     assert door.files() == []
