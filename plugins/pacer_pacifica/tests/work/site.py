@@ -18,7 +18,7 @@ from pacer_pacifica.ends.metadata import PACIFICA_METADATA, MetadataService
 from pacer_pacifica.ends.policy import PACIFICA_POLICY, PolicyService
 from pacer_pacifica.ends.uniqueid import UniqueId
 from pacer_pacifica.integration import open_pacifica
-from pacer_pacifica.jobs import MOVE, UPLOAD
+from pacer_pacifica.jobs import MOVE, UPLOAD, UPLOAD_JOB
 from pacer_pacifica.messages import BUNDLES, MOVES, message_of
 from pacer_pacifica.testing import PacificaServices
 from pacer_pacifica.work.consumers import consumer_types
@@ -45,6 +45,7 @@ class Site:
         opened = self._stack.enter_context(open_pacifica(PacificaOptions(str(self.spool))))
         self.pacifica = Pacifica(opened.jobs, UniqueId(self.http("uniqueid")), self.spool)
         self.jobs = opened.jobs
+        self.own_ids = opened.ids
         self.integrations = {
             PACIFICA: self.pacifica,
             PACIFICA_POLICY: PolicyService(self.http("policy/ingest")),
@@ -78,7 +79,8 @@ class Site:
         """Have the service's work done: the body in the spool, and a job in the database."""
         name = f"{uuid4().hex}.{'moves' if kind == MOVE else 'bundle'}"
         (self.spool / name).write_bytes(data)
-        return self.jobs.create(kind, user=user, name=name, size=len(data))
+        number = self.own_ids.take(UPLOAD_JOB, 1)
+        return self.jobs.create(number, kind, user=user, name=name, size=len(data))
 
     def work(
         self,
