@@ -3,8 +3,8 @@
 Counted is every call into the system, the network and the database that changes something, in all threads,
 as Python's profiler sees them: just before it the process is killed.
 
-``python -m plugins.pacer_pacifica.tests.work.dying FOLDER URL http|folder`` reads lines ``JOB CALL`` (0: do
-not die), and answers each with a line of JSON.
+``python -m plugins.pacer_pacifica.tests.work.dying FOLDER ADDRESSES http|folder`` reads lines ``JOB CALL``
+(0: do not die), and answers each with a line of JSON.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Any
 
 from plugins.pacer_pacifica.tests.work.site import Site
@@ -53,8 +54,8 @@ def count_calls(die_at: int) -> itertools.count[int]:
     return calls
 
 
-def work(folder: Path, url: str, archive: str, job_id: int, die_at: int) -> None:
-    with Site(folder, SimpleNamespace(url=url), on_disk=archive == "folder") as site:
+def work(folder: Path, addresses: Mapping[str, str], archive: str, job_id: int, die_at: int) -> None:
+    with Site(folder, addresses, on_disk=archive == "folder") as site:
         if archive == "http":
             site.archive_over_http(connections=1)
         else:
@@ -68,7 +69,7 @@ def work(folder: Path, url: str, archive: str, job_id: int, die_at: int) -> None
     (folder / "result.json").write_text(json.dumps(result))
 
 
-def main(folder: str, url: str, archive: str) -> None:
+def main(folder: str, addresses: str, archive: str) -> None:
     for line in sys.stdin:
         job_id, die_at = map(int, line.split())
         result = Path(folder, "result.json")
@@ -76,7 +77,7 @@ def main(folder: str, url: str, archive: str) -> None:
         child = os.fork()
         if not child:
             try:
-                work(Path(folder), url, archive, job_id, die_at)
+                work(Path(folder), json.loads(addresses), archive, job_id, die_at)
             finally:
                 os._exit(0)
         os.waitpid(child, 0)

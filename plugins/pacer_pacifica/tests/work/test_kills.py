@@ -26,7 +26,7 @@ class Workers:
     def __init__(self, site: Site, archive: str) -> None:
         command = [sys.executable, "-m", "plugins.pacer_pacifica.tests.work.dying"]
         self._process = subprocess.Popen(
-            [*command, str(site.folder), site.services.url, archive],
+            [*command, str(site.folder), json.dumps(site.addresses), archive],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
