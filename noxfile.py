@@ -123,6 +123,13 @@ def datacite_conformance(session: nox.Session) -> None:
     session.run("python", "-m", "plugins.pacer_datacite.tests.conformance.run", *session.posargs)
 
 
+@nox.session(name="pacifica-conformance")
+def pacifica_conformance(session: nox.Session) -> None:
+    """Run Pacifica's cases against its own services from PyPI, where Python 3.8 is found (five minutes)."""
+    install(session, "test", "conformance")
+    session.run("python", "-m", "plugins.pacer_pacifica.tests.conformance.run", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""

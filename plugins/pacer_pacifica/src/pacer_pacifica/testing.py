@@ -86,6 +86,11 @@ class PacificaServices:
         return self._stand_in.url
 
     @property
+    def addresses(self) -> Mapping[str, str]:
+        """The address of each."""
+        return {name: f"{self.url}/{name}" for name in ("uniqueid", "policy", "metadata", "archive")}
+
+    @property
     def requests(self) -> Sequence[Request]:
         """Every request, in order."""
         return self._stand_in.requests
@@ -173,11 +178,13 @@ class PacificaServices:
         return Reply({"startIndex": first, "endIndex": first + int(count) - 1})
 
     def _policy(self, request: Request, path: str) -> Reply:
-        # Fact: POST with the array gives {"status": "success"}, or 412 with a message of invalid terms.
+        # Fact: POST with the array gives {"status": "success"}, or 412 with a message of what is invalid.
         if path != "/ingest" or request.method != "POST":
             return Reply({"message": "Not Found"}, 404)
         wrong = self._unknown(request.json())
-        return _error(f"invalid terms: {', '.join(wrong)}", 412) if wrong else Reply(_SUCCESS)
+        if wrong:
+            return _error(f"Precondition Failed: Invalid values for {', '.join(wrong)}", 412)
+        return Reply(_SUCCESS)
 
     def _unknown(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         known = {
@@ -208,21 +215,22 @@ class PacificaServices:
     def _ingest(self, rows: list[dict[str, Any]]) -> Reply:
         number = next(row["value"] for row in rows if row["destinationTable"] == "Transactions._id")
         files = [row for row in rows if row["destinationTable"] == "Files"]
-        # Fact: the same transaction a second time is refused, and nothing of it is stored.
+        # Fact: the same transaction a second time is refused with 400, and nothing of it is stored.
         if number in self.transactions or any(row["_id"] in self.files for row in files):
-            return _error("the server met an IntegrityError", 500)
+            return _error("Could not insert records due to duplicated ID values", 400)
+        # Fact: a project, instrument or submitter that is not there is a 500 of the database's library.
         if self._unknown(rows):
-            return _error("the server met an IntegrityError: a foreign key", 500)
+            return _error("ProjectsDoesNotExist", 500)
         # Fact: the prefix of mimetype, hashtype in hashlib and the number of hexadecimal digits are checked.
         for row in files:
             known = row["hashtype"] in hashlib.algorithms_available
             digits = 2 * hashlib.new(row["hashtype"]).digest_size if known else -1
             if _MEDIA_TYPE.fullmatch(row.get("mimetype", "")) is None:
-                return _error("ValidationError: mimetype", 500)
+                return _error("ValueError: Invalid metadata for file", 500)
             if len(row["hashsum"]) != digits or row["hashsum"] != row["hashsum"].lower():
-                return _error("ValidationError: hashsum", 500)
+                return _error("ValueError: Invalid metadata for file", 500)
             if row["subdir"].split("/")[0] == "data":
-                return _error("ValidationError: subdir", 500)
+                return _error("ValueError: Invalid metadata for file", 500)
         self.transactions[number] = rows
         self.files.update({row["_id"]: {**row, "transaction": number} for row in files})
         return Reply(_SUCCESS)

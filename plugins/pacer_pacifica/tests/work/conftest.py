@@ -21,5 +21,5 @@ def pacifica() -> Iterator[PacificaServices]:
 @pytest.fixture
 def site(tmp_path: Path, pacifica: PacificaServices) -> Iterator[Site]:
     """A spool and a job database, and the ends over HTTP."""
-    with Site(tmp_path, pacifica) as site:
+    with Site(tmp_path, pacifica.addresses) as site:
         yield site

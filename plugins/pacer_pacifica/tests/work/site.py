@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +19,8 @@ from pacer_pacifica.ends.metadata import PACIFICA_METADATA, MetadataService
 from pacer_pacifica.ends.policy import PACIFICA_POLICY, PolicyService
 from pacer_pacifica.ends.uniqueid import UniqueId
 from pacer_pacifica.integration import open_pacifica
-from pacer_pacifica.jobs import MOVE, UPLOAD
+from pacer_pacifica.jobs import MOVE, UPLOAD, UPLOAD_JOB
 from pacer_pacifica.messages import BUNDLES, MOVES, message_of
-from pacer_pacifica.testing import PacificaServices
 from pacer_pacifica.work.consumers import consumer_types
 from pacer_pacifica.work.settled import note_dead
 
@@ -30,10 +30,13 @@ def consumer(name: str) -> ConsumerType:
 
 
 class Site:
-    """A facility: ``folder`` makes its archive one of files, below ``archive`` in it."""
+    """A facility in a folder: its spool, its jobs, and where its services are.
 
-    def __init__(self, folder: Path, services: PacificaServices, *, on_disk: bool = False) -> None:
-        self.folder, self.services = folder, services
+    ``on_disk`` makes its archive one of files, in the folder ``archive``.
+    """
+
+    def __init__(self, folder: Path, addresses: Mapping[str, str], *, on_disk: bool = False) -> None:
+        self.folder, self.addresses = folder, addresses
         self.spool, self.archive = folder / "spool", folder / "archive"
         self._stack = ExitStack()
         self._on_disk = on_disk
@@ -45,11 +48,12 @@ class Site:
         opened = self._stack.enter_context(open_pacifica(PacificaOptions(str(self.spool))))
         self.pacifica = Pacifica(opened.jobs, UniqueId(self.http("uniqueid")), self.spool)
         self.jobs = opened.jobs
+        self.own_ids = opened.ids
         self.integrations = {
             PACIFICA: self.pacifica,
-            PACIFICA_POLICY: PolicyService(self.http("policy/ingest")),
-            PACIFICA_METADATA: MetadataService(self.http("metadata")),
+            PACIFICA_POLICY: PolicyService(self.http("policy", "/ingest")),
         }
+        self.catalogue_over_http()
         if self._on_disk:
             self.archive_on_disk()
         else:
@@ -61,13 +65,16 @@ class Site:
     ) -> None:
         self._stack.close()
 
-    def http(self, path: str) -> HttpClient:
-        return self._stack.enter_context(
-            HttpClient(path, f"{self.services.url}/{path}", timeout=timedelta(seconds=20), delays=(0, 0))
-        )
+    def http(self, service: str, path: str = "") -> HttpClient:
+        address = f"{self.addresses[service]}{path}"
+        client = HttpClient(service, address, timeout=timedelta(seconds=60), delays=(0, 0))
+        return self._stack.enter_context(client)
+
+    def catalogue_over_http(self) -> None:
+        self.integrations[PACIFICA_METADATA] = MetadataService(self.http("metadata"))
 
     def archive_over_http(self, **options: Any) -> None:
-        given = ArchiveOptions(url=self.services.url, **options)
+        given = ArchiveOptions(url=self.addresses["archive"], **options)
         archive = self._stack.enter_context(HttpArchive(self.http("archive"), given))
         self.integrations[PACIFICA_ARCHIVE] = archive
 
@@ -78,7 +85,8 @@ class Site:
         """Have the service's work done: the body in the spool, and a job in the database."""
         name = f"{uuid4().hex}.{'moves' if kind == MOVE else 'bundle'}"
         (self.spool / name).write_bytes(data)
-        return self.jobs.create(kind, user=user, name=name, size=len(data))
+        number = self.own_ids.take(UPLOAD_JOB, 1)
+        return self.jobs.create(number, kind, user=user, name=name, size=len(data))
 
     def work(
         self,

@@ -127,7 +127,7 @@ def test_a_move_that_is_no_array_fails_and_is_not_stuck(site: Site) -> None:
 def test_the_policy_says_why_and_the_uploader_is_told(site: Site) -> None:
     job = site.upload(bundle(metadata=rows(terms={**TERMS, "project": "12"})))
     site.work(job)
-    assert "invalid terms: project" in site.jobs.get(job.id).exception
+    assert "Invalid values for project" in site.jobs.get(job.id).exception
     assert "Traceback" not in site.jobs.get(job.id).exception
 
 

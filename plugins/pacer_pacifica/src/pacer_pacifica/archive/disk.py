@@ -87,7 +87,9 @@ def exclusive(folder: Path, job_id: int) -> Iterator[None]:
             ours = False
         if not ours:
             raise Retry(f"another process archives the files of job {job_id}", after=15)
-        yield
-        path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
     finally:
         os.close(descriptor)

@@ -16,7 +16,7 @@ from pacer_pacifica.bundles.metadata import Metadata
 from pacer_pacifica.ends.policy import said_by
 
 _REFUSALS = (400, 409, 412, 422)
-_OF_THE_ROWS = (b"IntegrityError", b"DoesNotExist", b"ValidationError", b"DataError")
+_OF_THE_ROWS = (b"Invalid metadata", b"DoesNotExist", b"IntegrityError", b"DataError")
 """What the traceback of a 500 names where the rows are to blame, and not the service."""
 
 
@@ -82,7 +82,7 @@ class MetadataService:
             raise
         if answer.status == 200 and answer.entries().get("status") == "success":
             return
-        # It takes a transaction once, and says 500 to the same one, as it does to much else.
+        # It takes a transaction once, and refuses the same one with 400.
         if self.has(job_id, first):
             return
         if answer.status != 500 or any(words in answer.body for words in _OF_THE_ROWS):
