@@ -13,14 +13,13 @@ from attrs import define
 from pacer_pacifica import Jobs
 from pacer_pacifica.jobs import Database
 from pacer_pacifica.testing import PacificaServices
-from tests.lab import Lab
 from tests.services.base import free_port
-from tests.support import Running, eventually
+from tests.support import Running, Site, eventually
 
 TOKEN = "alices-token"
 CONFIG = """
 brokers:
-  main: {{host: 127.0.0.1, port: {broker}, vHost: {vhost}}}
+  main: {broker}
 queues: [{{name: bundles}}, {{name: moves}}]
 consumers:
   - {{type: pacifica-bundles, queues: [bundles], retries: {{factor: 1}}, integrations: &ends
@@ -49,7 +48,7 @@ processes: {{stateFolder: {state}, shutdownGrace: 10s}}
 class Facility:
     """A facility; ``database`` is where its jobs are."""
 
-    lab: Lab
+    site: Site
     folder: Path
     services: PacificaServices
     port: int
@@ -58,9 +57,15 @@ class Facility:
 
     @classmethod
     def make(
-        cls, lab: Lab, folder: Path, services: PacificaServices, database: str | None = None
+        cls,
+        site: Site,
+        broker: str,
+        folder: Path,
+        services: PacificaServices,
+        database: str | None = None,
+        **more: str,
     ) -> Facility:
-        """Write its configuration."""
+        """Write its configuration; ``broker`` is YAML, ``more`` are further options of the service."""
         port, spool = free_port(), folder / "spool"
         places = {"spool": str(spool), "uniqueIdUrl": f"{services.url}/uniqueid"}
         if database is not None:
@@ -68,28 +73,28 @@ class Facility:
         client = httpx.Client(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60
         )
-        made = cls(lab, folder, services, port, database or f"{spool}/jobs.sqlite", client)
-        made.configure(places, json.dumps({"url": f"{services.url}/archive", "moveFrom": [str(folder)]}))
-        return made
-
-    def configure(self, places: dict[str, str], archive: str) -> None:
-        """Write the configuration."""
+        archive = {"url": f"{services.url}/archive", "moveFrom": [str(folder)]}
         text = CONFIG.format(
-            broker=self.lab.node.port,
-            vhost=json.dumps(self.lab.vhost),
-            places="\n      ".join(f"{name}: {value}" for name, value in places.items()),
+            broker=broker,
+            places="\n      ".join(f"{name}: {value}" for name, value in (places | more).items()),
             places_flow=", ".join(f"{name}: {json.dumps(value)}" for name, value in places.items()),
-            port=self.port,
+            port=port,
             token=TOKEN,
-            services=self.services.url,
-            archive=archive,
-            state=self.folder / "state",
+            services=services.url,
+            archive=json.dumps(archive),
+            state=folder / "state",
         )
-        self.lab.file.write_text(text)
+        (folder / "pacer.yaml").write_text(text)
+        return cls(site, folder, services, port, database or f"{spool}/jobs.sqlite", client)
+
+    @property
+    def file(self) -> Path:
+        """Its configuration."""
+        return self.folder / "pacer.yaml"
 
     def run(self) -> Running:
         """Start PACER, and wait until the service answers."""
-        running = self.lab.site.start("run", "-c", self.lab.file)
+        running = self.site.start("run", "-c", self.file)
         self.wait_until_it_answers(running)
         return running
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,32 +17,36 @@ import pytest
 from pacer_pacifica.testing import PacificaServices
 from plugins.pacer_pacifica.tests.facility import TOKEN, Facility
 from plugins.pacer_pacifica.tests.work.support import CONTENTS, TERMS, bundle, file_row, rows
-from tests.lab import Lab
-from tests.support import Running, eventually
+from tests.services import RabbitMQ
+from tests.support import Site, eventually
 
 OK = ("OK", "ingest metadata", "100.00000")
 FOO = b"foo\n"
 
 
-@pytest.fixture
-def facility(lab: Lab, tmp_path: Path) -> Iterator[Facility]:
-    """A facility that is not running yet."""
-    with PacificaServices() as services:
-        facility = Facility.make(lab, tmp_path, services)
+@pytest.fixture(scope="module")
+def facility(rabbitmq: RabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facility]:
+    """A facility that runs, for all of these tests."""
+    site, folder = Site(tmp_path_factory.mktemp("site")), tmp_path_factory.mktemp("facility")
+    with rabbitmq.vhost() as vhost, PacificaServices() as services:
+        broker = f"{{host: 127.0.0.1, port: {rabbitmq.port}, vHost: {json.dumps(vhost)}}}"
+        facility = Facility.make(site, broker, folder, services)
+        running = facility.run()
         yield facility
+        assert running.end() == 0
+        assert TOKEN not in running.printed
         facility.client.close()
+        site.close()
 
 
-@pytest.fixture
-def running(facility: Facility) -> Running:
-    """That facility, running."""
-    return facility.run()
+def stored(facility: Facility, job_id: int) -> list[bytes]:
+    """Give what the archive holds of a job, as the catalogue knows it."""
+    files = facility.services.files.items()
+    return sorted(facility.services.archive[number] for number, row in files if row["transaction"] == job_id)
 
 
-def test_the_eight_cases_end_as_they_do_at_pacifica(
-    facility: Facility, running: Running, tmp_path: Path
-) -> None:
-    there = tmp_path / "foo.txt"
+def test_the_eight_cases_end_as_they_do_at_pacifica(facility: Facility, tmp_path: Path) -> None:
+    there = facility.folder / "foo.txt"
     there.write_bytes(FOO)
 
     def moved(path: Path) -> list[dict[str, Any]]:
@@ -66,51 +71,46 @@ def test_the_eight_cases_end_as_they_do_at_pacifica(
             ("FAILED", "ingest metadata", "0.00000"),
         ),
         (facility.move(moved(there)), OK),
-        (facility.move(moved(tmp_path / "missing.txt")), ("FAILED", "move files", "0.00000")),
+        (facility.move(moved(facility.folder / "missing.txt")), ("FAILED", "move files", "0.00000")),
     ]
     for job_id, expected in cases:
         assert facility.end_of(job_id) == expected, job_id
     assert sorted(facility.services.transactions) == [cases[0][0], cases[6][0]]
-    stored = sorted(facility.services.archive.values())
-    assert stored == sorted([*CONTENTS.values(), FOO])
+    assert stored(facility, cases[0][0]) == sorted(CONTENTS.values())
+    assert stored(facility, cases[6][0]) == [FOO]
+    assert not there.exists()
     assert set(facility.services.puts.values()) == {1}
-    eventually(lambda: len(facility.spooled()) == 6, 60)  # those of the failed: for another attempt
-    assert running.end() == 0
-    assert TOKEN not in running.printed
+    kept = {facility.jobs.get(job_id).name for job_id, end in cases if end[0] == "FAILED"}
+    eventually(lambda: set(facility.spooled()) == kept, 60)  # for another attempt
 
 
-def test_a_list_of_a_hundred_files_is_moved(facility: Facility, running: Running, tmp_path: Path) -> None:
+def test_a_list_of_a_hundred_files_is_moved(facility: Facility) -> None:
     contents = {f"data/{number}.txt": f"{number}\n".encode() for number in range(100)}
     described = []
     for path, content in contents.items():
-        source = tmp_path / Path(path).name
+        source = facility.folder / Path(path).name
         source.write_bytes(content)
         described.append(file_row(path, content, source=str(source)))
-    assert facility.end_of(facility.move([*rows({}), *described])) == OK
-    assert sorted(facility.services.archive.values()) == sorted(contents.values())
-    assert running.end() == 0
+    job_id = facility.move([*rows({}), *described])
+    assert facility.end_of(job_id) == OK
+    assert stored(facility, job_id) == sorted(contents.values())
 
 
-def test_a_value_that_is_no_list_of_files_does_not_leave_its_job_stuck(
-    facility: Facility, running: Running
-) -> None:
+def test_a_value_that_is_no_list_of_files_does_not_leave_its_job_stuck(facility: Facility) -> None:
     job_id = facility.move({"a": 1})
     assert facility.end_of(job_id) == ("FAILED", "load metadata", "0.00000")
-    assert running.end() == 0
 
 
-def test_curl_uploads_a_bundle_and_reads_its_state(
-    facility: Facility, running: Running, tmp_path: Path
-) -> None:
+def test_curl_uploads_a_bundle_and_reads_its_state(facility: Facility, tmp_path: Path) -> None:
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("curl is not installed")
     file = tmp_path / "bundle.tar"
     file.write_bytes(bundle())
     url = f"http://127.0.0.1:{facility.port}"
-    who = ["-H", f"Authorization: Bearer {TOKEN}"]
 
-    def ask(*arguments: str) -> Any:
+    def ask(*arguments: str, token: str = TOKEN) -> Any:
+        who = ["-H", f"Authorization: Bearer {token}"]
         ran = subprocess.run([curl, "-sS", *who, *arguments], capture_output=True, text=True, timeout=60)
         assert ran.returncode == 0, ran.stderr
         return json.loads(ran.stdout)
@@ -120,13 +120,12 @@ def test_curl_uploads_a_bundle_and_reads_its_state(
     for job in (posted, encoded):
         facility.end_of(job["job_id"])
         assert ask(f"{url}/get_state?job_id={job['job_id']}")["state"] == "OK"
-    refused = ask("-T", str(file), "-X", "POST", "-H", "Authorization: Bearer x", f"{url}/upload")
+    refused = ask("-T", str(file), "-X", "POST", f"{url}/upload", token="another")
     assert refused["status"] == "401 Unauthorized"
-    assert running.end() == 0
 
 
 def test_a_folder_is_uploaded_by_the_command_and_resumed_where_it_broke_off(
-    facility: Facility, running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    facility: Facility, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "measured"
     (folder / "raw" / "Übersicht").mkdir(parents=True)
@@ -139,7 +138,7 @@ def test_a_folder_is_uploaded_by_the_command_and_resumed_where_it_broke_off(
         (folder / name).write_bytes(content)
     monkeypatch.setenv("PACER_PACIFICA_TOKEN", TOKEN)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home"))
-    site = facility.lab.site
+    site = facility.site
     arguments: list[str | Path] = [
         "pacifica",
         "upload",
@@ -171,16 +170,16 @@ def test_a_folder_is_uploaded_by_the_command_and_resumed_where_it_broke_off(
     assert ran.code == 0, ran.both
     assert ": OK, ingest metadata" in ran.out
     assert 0 < there < 3_000_000
-    assert sorted(facility.services.archive.values()) == sorted(contents.values())
-    names = {(row["subdir"], row["name"]) for row in facility.services.files.values()}
+    (job_id,) = (int(one) for one in re.findall(r"^job (\d+)$", ran.out, re.MULTILINE))
+    assert stored(facility, job_id) == sorted(contents.values())
+    found = [row for row in facility.services.files.values() if row["transaction"] == job_id]
+    names = {(row["subdir"], row["name"]) for row in found}
     assert names == {("", "notes.txt"), ("raw", "scan.bin"), ("raw/Übersicht", "日本.txt")}
-    hashes = {row["hashsum"] for row in facility.services.files.values()}
-    assert hashes == {hashlib.sha256(one).hexdigest() for one in contents.values()}
-    assert running.end() == 0
+    assert {row["hashsum"] for row in found} == {hashlib.sha256(one).hexdigest() for one in contents.values()}
 
 
-def test_administrators_look_at_jobs_and_mend_them(facility: Facility, running: Running) -> None:
-    site, file = facility.lab.site, facility.lab.file
+def test_administrators_look_at_jobs_and_mend_them(facility: Facility) -> None:
+    site, file = facility.site, facility.file
     facility.services.facility.projects = {"other"}
     job_id = facility.upload(bundle())
     assert facility.end_of(job_id)[:2] == ("FAILED", "Policy Validation")
@@ -219,4 +218,3 @@ def test_administrators_look_at_jobs_and_mend_them(facility: Facility, running: 
     assert (ran.code, "job ID 999 does not exist" in ran.err) == (70, True)
     ran = site.pacer("pacifica", "retry", f"{job_id}", "-c", file)
     assert (ran.code, "is not in the spool any more" in ran.err) == (70, True)
-    assert running.end() == 0
