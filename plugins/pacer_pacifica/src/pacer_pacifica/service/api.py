@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -75,7 +74,7 @@ async def openapi(_: Request) -> Response:
 def error(refused: Refused) -> Response:
     """Give an error as RFC 9457 has it."""
     problem = {
-        "title": HTTPStatus(refused.status).phrase,
+        "title": refused.title,
         "status": refused.status,
         "detail": refused.message,
     }

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from pacer_http import HttpProblem
+from pacer_core import NotYet, Reject, Retry
 from pacer_pacifica.jobs import DatabaseError
 from pacer_pacifica.service import api, pacifica, tus
 from pacer_pacifica.service.events import streams
@@ -26,7 +26,7 @@ def application(site: Site) -> Starlette:
             HTTPException: _refuse_path,
             ClientDisconnect: _gone,
             DatabaseError: _away,
-            HttpProblem: _away,
+            **dict.fromkeys((Retry, NotYet, Reject), _away),  # of the uniqueid service
             Exception: _unexpected,
         },
     )

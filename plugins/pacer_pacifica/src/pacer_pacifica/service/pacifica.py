@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -91,9 +90,8 @@ def as_pacifica(job: Job) -> dict[str, Any]:
 
 def error(refused: Refused) -> Response:
     """Give an error as Pacifica's clients know it, without a trace."""
-    reason = HTTPStatus(refused.status).phrase
     content = {
-        "status": f"{refused.status} {reason}",
+        "status": f"{refused.status} {refused.title}",
         "message": refused.message,
         "traceback": "",
         "version": VERSION,

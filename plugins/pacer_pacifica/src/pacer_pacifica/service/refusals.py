@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from pacer_core import PacerError
 
 
@@ -21,6 +23,14 @@ class Refused(PacerError):
     def __init__(self, status: int, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
         self.status, self.message, self.retry_after = status, message, retry_after
+
+    @property
+    def title(self) -> str:
+        """What HTTP calls the status."""
+        try:
+            return HTTPStatus(self.status).phrase
+        except ValueError:  # one of tus
+            return "Checksum Mismatch"
 
     @property
     def headers(self) -> dict[str, str]:
