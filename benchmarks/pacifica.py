@@ -1,196 +1,246 @@
-"""How fast bundles come in over HTTP, beside a bare ASGI loop that writes the body to a file with one fsync.
+"""Bundles the way that Pacifica takes them, and PACER's, against the same stand-ins.
 
-    python -m benchmarks.pacifica [--size MIB] [--repeats N] [--json FILE]
+    python -m benchmarks.pacifica [--bundles N] [--repeats N] [--json FILE]
 
-Both are served by uvicorn, each in a process of its own, on loopback and onto the same disk, and take turns.
-One client sends the body by ``sendall`` from memory. The ratio is the median of those within each repeat. The
-memory is what the service's process has above what it had before its first upload, at its largest.
+N bundles of ten files of 4 KiB are in the spool, each with its job, and go through to "OK" with the stand-ins
+of `pacer_pacifica.testing` in a process of their own. Pacifica's way is four requests for each file, one
+after another, each on a connection of its own: its number, the policy, the file, its metadata. Beside that
+stands its way by bundle: the numbers, the policy and the metadata once, and its files one after another. The
+ratios are medians of those within each repeat.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import http.client
+import io
 import json
-import multiprocessing
-import os
 import platform
-import socket
 import statistics
+import subprocess
+import sys
+import tarfile
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-import uvicorn
+from benchmarks.report import hardware
+from pacer_core.testing import deliver
+from pacer_pacifica import PACIFICA, Job, PacificaOptions
+from pacer_pacifica.archive import PACIFICA_ARCHIVE, ArchiveOptions
+from pacer_pacifica.archive.integration import open_archive
+from pacer_pacifica.ends.metadata import PACIFICA_METADATA, MetadataOptions, open_metadata
+from pacer_pacifica.ends.policy import PACIFICA_POLICY, PolicyOptions, open_policy
+from pacer_pacifica.integration import open_pacifica
+from pacer_pacifica.jobs import UPLOAD, UPLOAD_JOB
+from pacer_pacifica.messages import BUNDLES, message_of
+from pacer_pacifica.work.consumers import consumer_types
 
-from pacer_core.testing import FakeService
-from pacer_pacifica.service import SERVICE, ServiceOptions
-from pacer_pacifica.service.options import Authentication
-from tests.services.base import free_port
-
-ROW, TARGET = "upload/bare", "at least 0.8"
-MEMORY, MEMORY_TARGET = "memory of an upload", "at most 64 MiB over idle"
-BARE, OURS = "bare", "pacer"
-_BLOCK = bytes(1024 * 1024)
-Serve = Callable[[int, Path], None]
-
-
-def serve_bare(port: int, folder: Path) -> None:
-    """Write each body to a file as it comes, sync it once, and answer."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["method"] == "POST":
-            with open(folder / uuid4().hex, "wb", buffering=0) as file:
-                more = True
-                while more:
-                    message = await receive()
-                    file.write(message.get("body", b""))
-                    more = message.get("more_body", False)
-                os.fsync(file.fileno())
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
-    uvicorn.run(app, port=port, log_config=None, lifespan="off")
+FILES, SIZE = 10, 4096
+THREADS = 8  # as a consumer has them by default
+TARGET = 5.0
+ROW = "bundles/pacifica-way"
 
 
-def serve_ours(port: int, folder: Path) -> None:
-    """Run the service, with a broker that confirms at once."""
-    options = ServiceOptions(str(folder), "bundles", Authentication(anonymous="bench"), port=port)
-    FakeService(SERVICE, options, folder=folder / "state").run(lambda: False, 3600)
+def bundle(number: int) -> bytes:
+    """Give a bundle; each has contents of its own."""
+    contents = {
+        f"data/{one}.bin": hashlib.shake_128(f"{number} {one}".encode()).digest(SIZE) for one in range(FILES)
+    }
+    rows: list[dict[str, Any]] = [
+        {"destinationTable": "Transactions.submitter", "value": 10},
+        {"destinationTable": "Transactions.project", "value": "1234a"},
+        {"destinationTable": "Transactions.instrument", "value": 54},
+    ]
+    rows += [
+        {
+            "destinationTable": "Files",
+            "name": path.removeprefix("data/"),
+            "subdir": "data",
+            "size": SIZE,
+            "hashtype": "sha1",
+            "hashsum": hashlib.sha1(content).hexdigest(),
+            "mimetype": "application/octet-stream",
+            "mtime": "2025-07-15T10:00:00",
+            "ctime": "2025-07-15T10:00:00",
+        }
+        for path, content in contents.items()
+    ]
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, content in {"metadata.txt": json.dumps(rows).encode(), **contents}.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return file.getvalue()
 
 
 @contextmanager
-def served(serve: Serve, folder: Path) -> Iterator[tuple[int, int]]:
-    """Serve in a process of its own; give the port, and the process's number."""
-    port = free_port()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(port, folder), daemon=True)
-    process.start()
+def stand_ins() -> Iterator[str]:
+    """Start the stand-ins in a process of their own; give their address."""
+    command = [sys.executable, "-m", "pacer_pacifica.testing", "--forget"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        _wait_for(port)
-        yield port, process.pid or 0
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
     finally:
         process.kill()
-        process.join()
+        process.wait()
 
 
-def upload(port: int, size: int) -> float:
-    """Upload so many MiB; give the seconds until the answer."""
-    head = f"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size * len(_BLOCK)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+def ours(folder: Path, url: str, bundles: Sequence[bytes]) -> float:
+    """Take all bundles through the tasks, in as many threads as a consumer has; give the seconds."""
+    spool = folder / f"spool-{uuid4().hex[:8]}"
+    spool.mkdir()
+    with ExitStack() as stack:
+        pacifica = stack.enter_context(
+            open_pacifica(PacificaOptions(str(spool), unique_id_url=f"{url}/uniqueid"))
+        )
+        integrations = {
+            PACIFICA: pacifica,
+            PACIFICA_POLICY: stack.enter_context(open_policy(PolicyOptions(url=f"{url}/policy/ingest"))),
+            PACIFICA_ARCHIVE: stack.enter_context(open_archive(ArchiveOptions(url=f"{url}/archive"))),
+            PACIFICA_METADATA: stack.enter_context(open_metadata(MetadataOptions(url=f"{url}/metadata"))),
+        }
+        consumer = next(one for one in consumer_types() if one.name == BUNDLES)
+        jobs = []
+        first = pacifica.ids.take(UPLOAD_JOB, len(bundles))
+        for number, data in enumerate(bundles, first):
+            name = f"{uuid4().hex}.bundle"
+            (spool / name).write_bytes(data)
+            jobs.append(pacifica.jobs.create(number, UPLOAD, name=name, user="bench", size=len(data)))
+
+        def work(job: Job) -> None:
+            delivery = deliver(consumer, message_of(job)[0], integrations=integrations)
+            assert delivery.error is None, delivery.error
+
         began = time.perf_counter()
-        connection.sendall(head.encode())
-        for _ in range(size):
-            connection.sendall(_BLOCK)
-        answer = connection.recv(65536)
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(work, jobs))
         seconds = time.perf_counter() - began
-    assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert all(pacifica.jobs.get(job.id).status == "done" for job in jobs)
     return seconds
 
 
-@contextmanager
-def watched(pid: int) -> Iterator[list[float]]:
-    """Look at the memory of a process (MiB, private and its own) every 20 ms; give the largest seen."""
-    ended, seen = threading.Event(), [_memory(pid)]
-
-    def look() -> None:
-        while not ended.wait(0.02):
-            seen[0] = max(seen[0], _memory(pid))
-
-    thread = threading.Thread(target=look)
-    thread.start()
+def request(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> Any:
+    """Send a request on a connection of its own; give what is answered."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
     try:
-        yield seen
+        connection.request(method, path, body, {"Content-Type": "application/json", **headers})
+        answer = connection.getresponse()
+        said = answer.read()
+        assert answer.status in (200, 201), (path, answer.status, said)
+        return json.loads(said)
     finally:
-        ended.set()
-        thread.join()
+        connection.close()
 
 
-def measure(size: int, repeats: int) -> dict[str, Any]:
-    """Measure, and give what is written down."""
-    seconds: dict[str, list[float]] = {BARE: [], OURS: []}
-    kinds: dict[str, Serve] = {BARE: serve_bare, OURS: serve_ours}
-    with tempfile.TemporaryDirectory() as place:
-        folders = {name: Path(place, name) for name in kinds}
-        for folder in folders.values():
-            folder.mkdir()
-        with served(serve_bare, folders[BARE]) as bare, served(serve_ours, folders[OURS]) as ours:
-            ports = {BARE: bare[0], OURS: ours[0]}
-            idle = largest = _memory(ours[1])
-            for number in range(repeats + 1):  # the first one warms up
-                for name in (BARE, OURS) if number % 2 else (OURS, BARE):
-                    with watched(ours[1]) as seen:
-                        took = upload(ports[name], size)
-                    if name == OURS:
-                        largest = max(largest, seen[0])
-                    if number:
-                        seconds[name].append(took)
-                    _empty(folders[name])
-    ratios = [bare / ours for bare, ours in zip(seconds[BARE], seconds[OURS], strict=True)]
-    return {
-        "ratios": {ROW: round(statistics.median(ratios), 3)},
-        "figures": {MEMORY: round(largest - idle, 1)},
-        "targets": {ROW: TARGET, MEMORY: MEMORY_TARGET},
-        "seconds": {name: round(statistics.median(found), 3) for name, found in seconds.items()},
-        "MiB": size,
-        "versions": {
-            "Python": platform.python_version(),
-            "uvicorn": version("uvicorn"),
-            "starlette": version("starlette"),
-        },
-        "repeats": repeats,
-        "load before": round(os.getloadavg()[0], 1),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+def taken(data: bytes) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Open a bundle; give its rows and its files."""
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        contents = {}
+        for member in archive:
+            file = archive.extractfile(member)
+            assert file is not None
+            contents[member.name] = file.read()
+    return json.loads(contents.pop("metadata.txt")), contents
 
 
-def _memory(pid: int) -> float:
-    """Give the resident memory of a process that is not of files, in MiB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+def put(url: str, number: int, content: bytes, row: dict[str, Any]) -> None:
+    """Hash a file, and put it into the archive."""
+    assert hashlib.sha1(content).hexdigest() == row["hashsum"]
+    modified = "Tue Jul 15 10:00:00 2025"
+    request(url, "PUT", f"/archive/{number}", content, **{"Last-Modified": modified})
 
 
-def _empty(folder: Path) -> None:
-    """Take away what was uploaded; the next one finds the disk as this one did."""
-    for path in folder.iterdir():
-        if path.is_file() and not path.name.startswith("jobs."):
-            path.unlink()
-    os.sync()
+def per_file(url: str, bundles: Sequence[bytes]) -> float:
+    """Take all bundles the way of four requests for each file, one after another; give the seconds."""
+    began = time.perf_counter()
+    for data in bundles:
+        rows, contents = taken(data)
+        terms = [row for row in rows if row["destinationTable"] != "Files"]
+        for row in rows:
+            if row["destinationTable"] != "Files":
+                continue
+            number = request(url, "GET", "/uniqueid/getid?range=1&mode=file")["startIndex"]
+            transaction = {"destinationTable": "Transactions._id", "value": number}
+            request(url, "POST", "/policy/ingest", json.dumps(rows).encode())
+            put(url, number, contents[f"data/{row['name']}"], row)
+            said = [*terms, {**row, "_id": number, "subdir": ""}, transaction]
+            request(url, "PUT", "/metadata/ingest", json.dumps(said).encode())
+    return time.perf_counter() - began
 
 
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
+def per_bundle(url: str, bundles: Sequence[bytes]) -> float:
+    """Take all bundles with everything but their files in one request each; give the seconds."""
+    began = time.perf_counter()
+    for data in bundles:
+        rows, contents = taken(data)
+        job = request(url, "GET", "/uniqueid/getid?range=1&mode=upload_job")["startIndex"]
+        first = request(url, "GET", f"/uniqueid/getid?range={FILES}&mode=file")["startIndex"]
+        request(url, "POST", "/policy/ingest", json.dumps(rows).encode())
+        for number, row in enumerate((row for row in rows if row["destinationTable"] == "Files"), first):
+            put(url, number, contents[f"data/{row['name']}"], row)
+            row |= {"_id": number, "subdir": ""}
+        rows.append({"destinationTable": "Transactions._id", "value": job})
+        request(url, "PUT", "/metadata/ingest", json.dumps(rows).encode())
+    return time.perf_counter() - began
 
 
-def main() -> None:
-    """Measure, print, and write where it is asked for."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print; with ``--json`` write what was found into the file, beside what others wrote."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pacifica", description=__doc__)
-    parser.add_argument("--size", type=int, default=1024, metavar="MIB")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="merge the results into this file")
-    given = parser.parse_args()
-    found = measure(given.size, given.repeats)
-    print(json.dumps(found, indent=2))
-    if given.json is not None:
-        before = json.loads(given.json.read_text()) if given.json.exists() else {}
-        for name, value in found.items():
-            before[name] = {**before.get(name, {}), **value} if isinstance(value, dict) else value
-        given.json.write_text(json.dumps(before, indent=2) + "\n")
+    parser.add_argument("--bundles", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args(arguments)
+    bundles = [bundle(number) for number in range(given.bundles)]
+    found: dict[str, list[float]] = {"pacer": [], "four requests a file": [], "by bundle": []}
+    with tempfile.TemporaryDirectory(prefix="pacifica-bench-") as folder:
+        ways: dict[str, Callable[[str], float]] = {
+            "pacer": lambda url: ours(Path(folder), url, bundles),
+            "four requests a file": lambda url: per_file(url, bundles),
+            "by bundle": lambda url: per_bundle(url, bundles),
+        }
+        for _ in range(given.repeats):
+            for name, way in ways.items():
+                with stand_ins() as url:
+                    found[name].append(way(url))
+    ratios = {
+        ROW: statistics.median(
+            theirs / mine for theirs, mine in zip(found["four requests a file"], found["pacer"], strict=True)
+        ),
+        f"{ROW}/by-bundle": statistics.median(
+            theirs / mine for theirs, mine in zip(found["by bundle"], found["pacer"], strict=True)
+        ),
+    }
+    print(f"{given.bundles} bundles of {FILES} files of {SIZE} bytes, medians of {given.repeats}:")
+    for name, seconds in found.items():
+        print(f"{given.bundles / statistics.median(seconds):10.0f} bundles/s  {name}")
+    for name, ratio in ratios.items():
+        print(f"{ratio:10.2f}  {name}{f' (to reach: {TARGET:g})' if name == ROW else ''}")
+    if given.json:
+        write(
+            given.json, ratios, {name: statistics.median(one) for name, one in found.items()}, given.repeats
+        )
+
+
+def write(path: Path, ratios: dict[str, float], seconds: dict[str, float], repeats: int) -> None:
+    """Add what was found to a file of results."""
+    data: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    for name, values in (("ratios", ratios), ("seconds", seconds), ("targets", {ROW: TARGET})):
+        data[name] = {**data.get(name, {}), **{key: round(value, 3) for key, value in values.items()}}
+    data["versions"] = {"Python": platform.python_version(), "httpx": version("httpx")}
+    data |= {"hardware": hardware(), "repeats": repeats}
+    path.write_text(f"{json.dumps(data, indent=1)}\n")
 
 
 if __name__ == "__main__":

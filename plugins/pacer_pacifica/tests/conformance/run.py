@@ -2,8 +2,8 @@
 """Run Pacifica's own cases against Pacifica's own services, which exist for Python 3.8 alone.
 
 The interpreter is ``PACER_PYTHON38``, or ``python3.8``. pip installs the services from PyPI into a folder of
-the cache (three minutes, once); they run on free ports, the metadata service on a PostgreSQL of this run. What
-the stand-ins of `pacer_pacifica.testing` claim is asked of the real ones as well.
+the cache (three minutes, once); they run on free ports, the metadata service on a PostgreSQL of this run.
+What the stand-ins of `pacer_pacifica.testing` claim is asked of the real ones as well.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ def main() -> int:
     """Run everything; give 0 where it went well, or Python 3.8 or PostgreSQL is missing."""
     python = interpreter()
     if python is None:
-        print(
-            "skipped: Pacifica's services need Python 3.8: put python3.8 on the path, or name it in PACER_PYTHON38"
-        )
+        print("skipped: Pacifica's services need Python 3.8: name a python3.8 in PACER_PYTHON38")
         return 1 if os.environ.get("PACER_REQUIRE_SERVICES") == "1" else 0
     with tempfile.TemporaryDirectory(prefix="pacifica-") as name, ExitStack() as stack:
         folder = Path(name)

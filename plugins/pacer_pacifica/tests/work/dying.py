@@ -4,7 +4,7 @@ Counted is every call into the system, the network and the database that changes
 as Python's profiler sees them: just before it the process is killed.
 
 ``python -m plugins.pacer_pacifica.tests.work.dying FOLDER ADDRESSES http|folder`` reads lines ``JOB CALL``
-(0: do not die), and answers each with a line of JSON.
+(0: do not die; -1: count), and answers each with a line of JSON.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ CHANGES = frozenset(
 )
 
 
+COUNT = -1
+"""In the place of a call: count them all, and do not die."""
+
+
 def count_calls(die_at: int) -> itertools.count[int]:
     """Count the calls from now on, and die right before one of them."""
     calls = itertools.count(1)
@@ -61,7 +65,7 @@ def work(folder: Path, addresses: Mapping[str, str], archive: str, job_id: int, 
         else:
             site.archive_on_disk((str(folder / "sources"),))
         job = site.jobs.get(job_id)
-        calls = count_calls(die_at)
+        calls = count_calls(die_at) if die_at else itertools.count(1)
         delivery = site.work(job)
         sys.setprofile(None)
         threading.setprofile(None)

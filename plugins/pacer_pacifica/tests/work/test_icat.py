@@ -12,7 +12,7 @@ from pacer_core import Outcome
 from pacer_icat import ICAT, IcatClient
 from pacer_pacifica.jobs import FAILED, OK
 from pacer_pacifica.testing import PacificaServices
-from pacer_pacifica.work.icat import InIcatOptions
+from pacer_pacifica.work.options import BundlesOptions, InIcatOptions
 from pacer_sandbox import IcatSandbox
 from plugins.pacer_icat.tests.support import DEMO, icat_client, parameters_of
 from plugins.pacer_pacifica.tests.work.site import Site
@@ -39,8 +39,8 @@ def icat(icat_server: IcatSandbox, site: Site, pacifica: PacificaServices) -> It
 
 def send(site: Site, data: bytes, **changes: Any) -> tuple[Any, Any]:
     job = site.upload(data)
-    options = InIcatOptions(**{**OPTIONS, **changes})
-    return job, site.work(job, twice=True, task_options={"store_bundle_in_icat": options})
+    options = BundlesOptions(icat=InIcatOptions(**{**OPTIONS, **changes}))
+    return job, site.work(job, twice=True, options=options)
 
 
 def test_a_bundle_is_a_dataset_in_icat(icat: IcatClient, site: Site, icat_client: Any) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import Literal
-
-from attrs import field, frozen
 
 from pacer_core import Context, Scalar, Text, task
 from pacer_icat import (
@@ -31,50 +28,13 @@ from pacer_pacifica.integration import PACIFICA
 from pacer_pacifica.jobs import INGEST_METADATA
 from pacer_pacifica.messages import Bundle, Move
 from pacer_pacifica.work import bundles, moves
+from pacer_pacifica.work.options import InIcatOptions
 from pacer_pacifica.work.places import Message
 from pacer_pacifica.work.stages import Stage, of_a_job, run
 from pacer_pacifica.work.steps import cleaning, numbers
 
 _WRITERS = tuple(Lock() for _ in range(64))
 """One writer for an investigation, in one process: several are right, and wait for each other in ICAT."""
-
-
-@frozen
-class InIcatOptions:
-    """How a bundle stands in ICAT.
-
-    Attributes
-    ----------
-    instruments, users
-        ICAT's name of what ``Transactions.instrument`` and ``.submitter`` say, where it is another one:
-        ``{"54": bl06}``, ``{"10": db/jdoe}``. Projects are the names of investigations.
-    name_key
-        The key-value that gives the dataset its name; without one it is ``pacifica-`` and the job's number.
-    sample_key
-        The key-value that names the sample.
-    sample
-        The sample of a bundle that names none.
-    submitter_role
-        The role that the submitter gets in the investigation; by default nobody is added to it. ICAT's rules
-        may let whoever is in it read everything.
-    unknown_parameters
-        ``ignore`` key-values whose parameter type ICAT does not know, or ``reject`` the bundle.
-    dataset_type
-        The name of the dataset's type.
-    """
-
-    instruments: Mapping[str, str] = field(factory=dict)
-    users: Mapping[str, str] = field(factory=dict)
-    name_key: str | None = None
-    sample_key: str = "sample"
-    sample: str = "unknown"
-    submitter_role: str | None = None
-    unknown_parameters: Literal["ignore", "reject"] = "ignore"
-    dataset_type: str = "acquisition"
-
-    def as_datasets(self) -> DatasetsOptions:
-        """Give what the path of ``datasets`` is told."""
-        return DatasetsOptions(unknown_parameters=self.unknown_parameters, raw_type=self.dataset_type)
 
 
 def dataset_of(
@@ -110,6 +70,11 @@ def dataset_of(
     )
 
 
+def _as_datasets(options: InIcatOptions) -> DatasetsOptions:
+    """Give what the path of ``datasets`` is told."""
+    return DatasetsOptions(unknown_parameters=options.unknown_parameters, raw_type=options.dataset_type)
+
+
 def _datafile(file: File, sizes: Mapping[str, int], folder: str) -> Datafile:
     return Datafile(Text(f"{folder}/{file.below_data}"), sizes.get(file.path, file.size))
 
@@ -117,7 +82,6 @@ def _datafile(file: File, sizes: Mapping[str, int], folder: str) -> Datafile:
 @task(
     needs=[PACIFICA, PACIFICA_ARCHIVE, ICAT],
     after=[bundles.ingest_bundle_metadata],
-    options=InIcatOptions,
     counts=[UNKNOWN_PARAMETERS],
     optional=True,
 )
@@ -137,7 +101,6 @@ def store_bundle_in_icat(bundle: Bundle, ctx: Context) -> None:
 @task(
     needs=[PACIFICA, PACIFICA_ARCHIVE, ICAT],
     after=[moves.ingest_move_metadata],
-    options=InIcatOptions,
     counts=[UNKNOWN_PARAMETERS],
     optional=True,
 )
@@ -155,7 +118,7 @@ def store_move_in_icat(move: Move, ctx: Context) -> None:
 
 def _store(message: Message, metadata: Metadata, deposits: Sequence[Deposit], ctx: Context) -> None:
     # Nothing is taken out of the archive where ICAT refuses: Pacifica's catalogue may have it already.
-    options: InIcatOptions = ctx.options
+    options: InIcatOptions = ctx.options.icat
     dataset = dataset_of(
         message,
         metadata,
@@ -165,7 +128,7 @@ def _store(message: Message, metadata: Metadata, deposits: Sequence[Deposit], ct
         options,
     )
     with cleaning(message, ctx, deposits, remove=False), _WRITERS[hash(fold(metadata.terms[PROJECT])) % 64]:
-        store_dataset(dataset, ctx.for_task(options.as_datasets()))
+        store_dataset(dataset, ctx.for_task(_as_datasets(options)))
         if options.submitter_role is not None:
             submitter = metadata.terms[SUBMITTER]
             _add_user(options.users.get(submitter, submitter), options.submitter_role, ctx)
