@@ -98,7 +98,7 @@ def upload_as_a_client_does(facility: Facility, seconds: float = 120) -> None:
 
 
 @pytest.mark.parametrize("steps", [OF_THE_SERVICE, OF_THE_WORKER], ids=["service", "worker"])
-@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.long)], ids=["before", "after"])
 def test_a_kill_at_any_step_leaves_no_job_that_does_not_end(
     killed: tuple[Facility, Path], steps: list[str], half: int
 ) -> None:
