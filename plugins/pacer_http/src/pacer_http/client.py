@@ -11,14 +11,16 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from attrs import frozen
 
 from pacer_core import PacerError, Secret, read_number
 from pacer_http.answers import Answer
 from pacer_http.failures import PASSING, Away, Problem, judge
+
+if TYPE_CHECKING:
+    import httpx
 
 DELAYS = (0.3, 1.5)
 """Seconds before the second and the third try, each with up to half as much again."""
@@ -92,6 +94,8 @@ class HttpClient:
         contact: str | None = None,
         delays: Sequence[float] = DELAYS,
     ) -> None:
+        import httpx  # not with the plugin, which every command loads
+
         self.name = name
         self._base = url.rstrip("/")
         self._seconds = timeout.total_seconds()
@@ -152,7 +156,7 @@ class HttpClient:
             What to send instead, as it is; ``content_type`` also names a dialect of JSON. A `Stream` is read
             while it is sent, and what it raises comes out as it is.
         headers
-            What this request carries beside.
+            What this request carries beside: a token that changes, for instance.
         expect
             The statuses to return; by default any 2xx.
         repeatable
