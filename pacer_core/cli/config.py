@@ -11,6 +11,7 @@ import orjson
 from attrs import asdict
 
 from pacer_core.cli.console import echo
+from pacer_core.cli.migrate import migrate
 from pacer_core.commands import config_option
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
@@ -21,7 +22,10 @@ from pacer_core.model.wording import counted
 
 @click.group()
 def config() -> None:
-    """Look at a configuration file."""
+    """Look at a configuration file, or make one of another program's."""
+
+
+config.add_command(migrate)
 
 
 @config.command(short_help="Report every problem of a configuration.")

@@ -14,6 +14,7 @@ import pacer_core
 from pacer_core import core_plugin, hookspecs
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType
+from pacer_core.model.migrations import ConfigMigration
 from pacer_core.model.secrets import redact
 from pacer_core.model.services import ServiceType
 from pacer_core.model.transports import CORE_PROTOCOLS, TransportType
@@ -32,7 +33,7 @@ T = TypeVar("T", bound=_Named)
 GROUP = "pacer"
 FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
 CORE_COMMANDS = (
-    *("run", "send", "status", "trace", "doctor", "config check", "plugins list"),
+    *("run", "send", "status", "trace", "doctor", "config check", "config migrate", "plugins list"),
     *("waiting list", "waiting show", "waiting now", "waiting discard"),
     *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
 )
@@ -80,6 +81,7 @@ class _Loader:
         self._register("core", "transports", CORE_PROTOCOLS)
         transports = self._transports()
         services = self._collect("services", "pacer_services", ServiceType)
+        migrations = self._collect("migrations", "pacer_config_migrations", ConfigMigration)
         commands = self._commands()
         more = {name: self._more_tasks(consumer) for name, consumer in consumers.items()}
         # A plugin may have broken after it had registered the first of these.
@@ -115,6 +117,7 @@ class _Loader:
                 if "pacer_message_settled" in info.registers.get("hooks", ())
             },
             services={name: one for name, one in services.items() if ("services", name) in working},
+            migrations={name: one for name, one in migrations.items() if ("migrations", name) in working},
         )
 
     def _import(self) -> None:
