@@ -15,8 +15,7 @@ from attrs import define
 
 from pacer_core import Publication, Secret
 from pacer_core.testing import FakeService
-from pacer_pacifica import Jobs
-from pacer_pacifica.jobs import Database
+from pacer_pacifica.jobs import Database, Jobs
 from pacer_pacifica.service import SERVICE, ServiceOptions
 from pacer_pacifica.service.options import Authentication, Token
 from tests.services.base import free_port

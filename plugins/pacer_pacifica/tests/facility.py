@@ -10,8 +10,7 @@ from typing import Any
 import httpx
 from attrs import define
 
-from pacer_pacifica import Jobs
-from pacer_pacifica.jobs import Database
+from pacer_pacifica.jobs import Database, Jobs
 from pacer_pacifica.testing import PacificaServices
 from tests.services.base import free_port
 from tests.support import Running, Site, eventually

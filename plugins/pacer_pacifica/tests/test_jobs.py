@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import text
 
 from pacer_core import Secret
-from pacer_pacifica import Jobs
 from pacer_pacifica.jobs import (
     INGEST_FILES,
     INGEST_METADATA,
@@ -23,6 +22,7 @@ from pacer_pacifica.jobs import (
     UPLOAD,
     Database,
     DatabaseError,
+    Jobs,
     NoSuchJob,
     Outbox,
     Over,

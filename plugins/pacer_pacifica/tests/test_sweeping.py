@@ -16,8 +16,7 @@ from uuid import uuid4
 import pytest
 from attrs import evolve, frozen
 
-from pacer_pacifica import Job, Jobs
-from pacer_pacifica.jobs import OPEN_TAR, Database, Outbox, OwnIds
+from pacer_pacifica.jobs import OPEN_TAR, Database, Job, Jobs, Outbox, OwnIds
 from pacer_pacifica.service import ServiceOptions
 from pacer_pacifica.service.making import Making
 from pacer_pacifica.service.options import Authentication, Sweeping

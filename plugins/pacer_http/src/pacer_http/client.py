@@ -217,6 +217,8 @@ class HttpClient:
         into: Callable[[bytes], object] | None,
     ) -> Answer:
         """Send once, and read the answer to its end before the time is up."""
+        import httpx
+
         late = f"{what} was not answered within {self._seconds:g} s"
         try:
             response = self._client.send(request, stream=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
@@ -14,8 +14,11 @@ from pacer_core import IntegrationType, Secret
 from pacer_http import HttpClient
 from pacer_http import is_away as is_away_over_http
 from pacer_pacifica.ends.uniqueid import UniqueId
-from pacer_pacifica.jobs import Database, DatabaseError, Ids, Jobs, OwnIds
+from pacer_pacifica.jobs import DatabaseError, Ids
 from pacer_pacifica.options import PacificaOptions
+
+if TYPE_CHECKING:
+    from pacer_pacifica.jobs import Database, Jobs
 
 _PATIENCE = timedelta(seconds=30)
 
@@ -43,6 +46,8 @@ class Places(Protocol):
 
 def database_of(options: Places) -> Database:
     """Open the job database that the options name."""
+    from pacer_pacifica.jobs import Database
+
     return Database(_address(options), options.database_password)
 
 
@@ -59,6 +64,8 @@ def _address(options: Places) -> str:
 @contextmanager
 def open_pacifica(options: PacificaOptions) -> Iterator[Pacifica]:
     """Open the job database for a worker."""
+    from pacer_pacifica.jobs import Jobs
+
     with closing(database_of(options)) as database, ids_of(options.unique_id_url, database) as ids:
         yield Pacifica(Jobs(database), ids, Path(options.spool))
 
@@ -66,6 +73,8 @@ def open_pacifica(options: PacificaOptions) -> Iterator[Pacifica]:
 @contextmanager
 def ids_of(url: str | None, database: Database) -> Iterator[Ids]:
     """Open what numbers come from: the uniqueid service at ``url``, or else the job database."""
+    from pacer_pacifica.jobs import OwnIds
+
     if url is None:
         yield OwnIds(database)
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
@@ -17,11 +17,11 @@ from rich.table import Table
 
 from pacer_core import PacerError, config_option, service_options
 from pacer_pacifica.integration import database_of, ids_of
-from pacer_pacifica.jobs import STATUSES, Database, Job, Jobs, Outbox
+from pacer_pacifica.jobs import STATUSES, Job
 from pacer_pacifica.service import SERVICE, ServiceOptions
-from pacer_pacifica.service.making import Making
-from pacer_pacifica.service.resumable import Resumable
-from pacer_pacifica.service.sweeping import Sweeper
+
+if TYPE_CHECKING:
+    from pacer_pacifica.jobs import Database, Jobs
 
 _service = click.option(
     "--service", "-s", help="Which service, where the configuration has several of this type."
@@ -40,6 +40,8 @@ class _Opened:
 
 @contextmanager
 def _opened(ctx: click.Context, file: Path, service: str | None) -> Iterator[_Opened]:
+    from pacer_pacifica.jobs import Jobs
+
     found = service_options(ctx, file, SERVICE.name)
     if not found:
         raise PacerError(
@@ -157,6 +159,11 @@ def retry(ctx: click.Context, file: Path, service: str | None, job_ids: tuple[in
 @click.pass_context
 def sweep(ctx: click.Context, file: Path, service: str | None) -> None:
     """Do at once what the service does each minute: jobs that nothing moves, files that nobody needs."""
+    from pacer_pacifica.jobs import Outbox
+    from pacer_pacifica.service.making import Making
+    from pacer_pacifica.service.resumable import Resumable
+    from pacer_pacifica.service.sweeping import Sweeper
+
     with ExitStack() as stack:
         opened = stack.enter_context(_opened(ctx, file, service))
         options, outbox = opened.options, Outbox(opened.database)

@@ -21,15 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pacer_core import PacerError, Secret, redact
+from pacer_core import Secret, redact
+from pacer_pacifica.jobs.errors import DatabaseError
 from pacer_pacifica.jobs.tables import MIGRATIONS, VERSION, metadata, next_id, version
 
 _LOCK = 0x50414349  # "PACI"; two processes that start at once shall not make the same table
 _PATIENCE = 30.0  # seconds that SQLite waits for another writer
-
-
-class DatabaseError(PacerError):
-    """The job database does not answer, or cannot be used."""
 
 
 class Database:

@@ -15,6 +15,7 @@ INGEST_FILES = "ingest files"
 MOVE_FILES = "move files"
 INGEST_METADATA = "ingest metadata"
 UPLOAD, MOVE = "upload", "move"
+STATUSES = ("waiting", "working", "done", "failed", "cancelled")
 
 
 @frozen
@@ -54,7 +55,7 @@ class Job:
 
     @property
     def status(self) -> str:
-        """One word: ``waiting``, ``working``, ``done``, ``failed`` or ``cancelled``."""
+        """One word: one of `STATUSES`."""
         if self.complete:
             return "cancelled" if self.cancelled else "done" if self.state == OK else "failed"
         return "waiting" if self.task == UPLOADING else "working"

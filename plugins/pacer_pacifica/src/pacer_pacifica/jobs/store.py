@@ -10,26 +10,12 @@ import orjson
 from sqlalchemy import Connection, and_, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from pacer_core import PacerError
 from pacer_pacifica.jobs import tables
 from pacer_pacifica.jobs.database import Database
+from pacer_pacifica.jobs.errors import NoSuchJob, Over
 from pacer_pacifica.jobs.records import FAILED, INGEST_METADATA, OK, UPLOADING, Job, Stage
 
 _job, _stage, _kept = tables.job, tables.stage, tables.kept
-
-
-class NoSuchJob(PacerError):
-    """There is no job of that number."""
-
-    def __init__(self, job_id: int) -> None:
-        super().__init__(f"job ID {job_id} does not exist.")
-
-
-class Over(PacerError):
-    """An attempt at a job is over, and nothing is to be done for it any more; says why.
-
-    A task that meets it leaves its message to be acknowledged.
-    """
 
 
 class Jobs:
@@ -303,7 +289,6 @@ _STATUS = {
     "failed": and_(_job.c.complete, _job.c.state != OK, _job.c.cancelled.is_(False)),
     "cancelled": and_(_job.c.complete, _job.c.cancelled),
 }
-STATUSES = tuple(_STATUS)
 
 
 def _changed(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvicorn
 
-from pacer_core import PacerError, Seen, ServiceContext, ServiceType
-from pacer_pacifica.integration import database_of, ids_of, is_there
+from pacer_core import PacerError, ServiceContext
+from pacer_pacifica.integration import database_of, ids_of
 from pacer_pacifica.jobs import Database, DatabaseError, Job, Jobs, Outbox
 from pacer_pacifica.service.app import application
 from pacer_pacifica.service.making import Making
@@ -33,7 +32,7 @@ _GRACE = 3  # seconds that requests under way have when the service ends
 _BACKLOG = 2048
 
 
-def run(ctx: ServiceContext) -> None:
+def serve(ctx: ServiceContext) -> None:
     """Take uploads until PACER stops."""
     options: ServiceOptions = ctx.options
     database = _database(ctx)
@@ -142,44 +141,3 @@ def _listen(options: ServiceOptions, *, shared: bool) -> socket.socket:
             f"cannot listen on {options.host}:{options.port}: {error.strerror or error}; "
             "stop what listens there, or give another host or port"
         ) from None
-
-
-def check(options: ServiceOptions) -> Iterable[Seen]:
-    """Look whether the spool can be written and the jobs read; nothing is made to find out."""
-    spool = Path(options.spool)
-    if not spool.is_dir():
-        yield Seen(f"{spool} is not there", "make the folder, mount it, or correct its path")
-        return
-    if not os.access(spool, os.R_OK | os.W_OK | os.X_OK):
-        yield Seen(f"{spool} cannot be written", "let the account that PACER runs as read and write there")
-        return
-    free, wanted = os.statvfs(spool), size(options.limits.free) or 0
-    room = free.f_bavail * free.f_frsize
-    if room < wanted:
-        yield Seen(f"{spool} has {room:,} bytes of room, less than limits.free", "make room on its disk")
-    else:
-        yield Seen(f"{spool} can be written, and has {room:,} bytes of room")
-    if not is_there(options):
-        yield Seen("the job database will be made")
-        return
-    try:
-        database = database_of(options)
-    except DatabaseError as error:
-        yield Seen(str(error), "start it, or correct database and databasePassword")
-    else:
-        database.close()
-        yield Seen(f"the jobs are in {database.address}")
-
-
-def _publishes(options: ServiceOptions) -> Iterable[str]:
-    return [options.bundles, *([] if options.moves is None else [options.moves])]
-
-
-SERVICE = ServiceType(
-    name="pacifica",
-    options=ServiceOptions,
-    run=run,
-    check=check,
-    publishes=_publishes,
-    counts=("jobs", "bytes", "refused", "broken"),
-)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pacer_core import Context, NotYet, Reject, Retry
 from pacer_pacifica.bundles.errors import BundleError, CatalogueError, MetadataError
 from pacer_pacifica.integration import PACIFICA
-from pacer_pacifica.jobs import INGEST_METADATA, LOAD_METADATA, DatabaseError, Jobs, Over
+from pacer_pacifica.jobs import INGEST_METADATA, LOAD_METADATA, DatabaseError, Over
 from pacer_pacifica.work.places import Message, drop_plain
+
+if TYPE_CHECKING:
+    from pacer_pacifica.jobs import Jobs
 
 _MOMENT = 1.0  # seconds between two notes of progress
 _ALMOST = 99.9  # the end is told by `Jobs.finish` alone
