@@ -7,12 +7,21 @@ from typing import Any
 
 import click
 
-from pacer_core import ConsumerType, Delivery, IntegrationType, ServiceType, SettledContext, hookimpl
+from pacer_core import (
+    ConfigMigration,
+    ConsumerType,
+    Delivery,
+    IntegrationType,
+    ServiceType,
+    SettledContext,
+    hookimpl,
+)
 from pacer_pacifica.archive import PACIFICA_ARCHIVE
 from pacer_pacifica.commands import pacifica
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY
 from pacer_pacifica.integration import PACIFICA
+from pacer_pacifica.migration import MIGRATION
 from pacer_pacifica.service import SERVICE
 from pacer_pacifica.work.consumers import consumer_types
 from pacer_pacifica.work.settled import note_dead
@@ -40,6 +49,12 @@ def pacer_commands() -> Iterable[click.Command]:
 def pacer_services() -> Iterable[ServiceType]:
     """Give the service ``pacifica``: the door for bundles over HTTP."""
     return [SERVICE]
+
+
+@hookimpl
+def pacer_config_migrations() -> Iterable[ConfigMigration]:
+    """Give how Pacifica's own configuration becomes ours."""
+    return [MIGRATION]
 
 
 @hookimpl
