@@ -11,7 +11,7 @@ from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
-from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer
+from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer, yaml_text
 from pacer_core.model.notification import SettledContext
 from pacer_core.model.transports import Capabilities, TransportType
 from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping, StoppingEvent
@@ -61,6 +61,7 @@ __all__ = [
     "redact",
     "service_options",
     "task",
+    "yaml_text",
 ]
 
 __version__ = "0.1.0"

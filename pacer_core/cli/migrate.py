@@ -15,7 +15,7 @@ from pacer_core.cli.console import echo
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.model.errors import PacerError
-from pacer_core.model.migrations import SECRET, ConfigMigration, Foreign, Migrated, Note
+from pacer_core.model.migrations import SECRET, ConfigMigration, Foreign, Migrated, Note, yaml_text
 from pacer_core.model.private_files import make_folder, private
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.suggestions import hint
@@ -63,7 +63,8 @@ def migrate(
     files = _secret_files(made, secrets)
     folder = (output or Path("pacer.yaml")).parent
     text = SECRET.sub(lambda match: _written(match[1], made, files, folder), made.text)
-    notes = sorted((*made.notes, *_left_behind(text, made.secrets if files else {})))
+    notes = [*made.notes, *_left_behind(text, made.secrets if files else {})]
+    notes.sort(key=lambda note: (note.kind == "to-do", note.line, note.text))
     if output is not None and not force:
         _refuse_others((output, *files.values()))
     for name, path in files.items():
@@ -123,9 +124,9 @@ def _written(name: str, made: Migrated, files: Mapping[str, Path], folder: Path)
 
 
 def _quoted(text: str, *, always: bool = False) -> str:
-    """Write a text as YAML: JSON's strings are YAML's."""
+    """Write a text as YAML."""
     plain = not always and all(one.isalnum() or one in "/._-" for one in text)
-    return text if plain else orjson.dumps(text).decode()
+    return text if plain else yaml_text(text)
 
 
 def _left_behind(text: str, secrets: Mapping[str, Secret]) -> Iterable[Note]:

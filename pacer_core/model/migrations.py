@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,12 @@ Kind = Literal["changed", "left-out", "to-do"]
 
 SECRET = re.compile(r"!secret ([\w.-]+)")
 """Where a migrated text wants a secret, by its name."""
+
+
+def yaml_text(text: str) -> str:
+    """Write a text as YAML, in quotes and in one line, with everything that does not print escaped."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in quoted)
 
 
 @frozen

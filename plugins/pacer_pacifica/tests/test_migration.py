@@ -68,9 +68,9 @@ def test_a_whole_configuration_is_taken_over(site: Site) -> None:
         (3, "header is believed"),
         (4, "nobody comes in as root"),
         (5, "transfer_size"),
-        (16, "connect_attempts"),
-        (19, "backend_url"),
-        (21, "strange.key"),
+        (17, "connect_attempts"),
+        (20, "backend_url"),
+        (22, "strange.key"),
     ]:
         assert re.search(rf"\b{line}\b.*{about}", said), (line, about, said)
 
@@ -78,9 +78,9 @@ def test_a_whole_configuration_is_taken_over(site: Site) -> None:
 def test_a_configuration_that_leaves_all_to_the_defaults_is_completed(site: Site) -> None:
     text, said = migrated(site, "[ingest]\n[uniqueid]\n[policy]\n[archiveinterface]\n[metadata]\n")
     assert 'host: "localhost"' in text
-    assert "integrations: [pacifica, pacifica-archive]" in text
+    assert 'pacifica-policy: {url: "http://127.0.0.1:8181/ingest"}' in text
     assert "no folder was named" in said
-    assert "add pacifica-policy" in said
+    assert said.count("was not given") == 4
 
 
 def test_a_broker_that_is_no_rabbitmq_is_left_to_a_person(site: Site) -> None:

@@ -20,6 +20,13 @@ _ALONE = {"uniqueid", "archiveinterface"}
 """Sections that no other program has."""
 _KEY = re.compile(r"([A-Za-z_]\w*)\s*[=:]")
 _SPOOL = "/var/lib/pacer/pacifica"
+_ENDS = ("pacifica", "pacifica-policy", "pacifica-archive", "pacifica-metadata")
+_DEFAULTS = {
+    "uniqueid": "http://127.0.0.1:8051",
+    "policy": "http://127.0.0.1:8181/ingest",
+    "archiveinterface": "http://127.0.0.1:8080",
+    "metadata": "http://127.0.0.1:8121/ingest",
+}
 _NEEDLESS = {
     ("ingest", "transfer_size"): "the service chooses it by itself",
     ("database", "connect_attempts"): "a database that is away is waited for",
@@ -92,10 +99,10 @@ queues:
 consumers:
   - type: pacifica-bundles
     queues: [pacifica-bundles]
-    integrations: [{", ".join(self._ends())}]
+    integrations: [{", ".join(_ENDS)}]
   - type: pacifica-moves
     queues: [pacifica-moves]
-    integrations: [{", ".join(self._ends())}]
+    integrations: [{", ".join(_ENDS)}]
 
 services:
   - type: pacifica
@@ -176,16 +183,17 @@ integrations:
                 "peewee_url",
                 "the jobs are in jobs.sqlite in the spool; Pacifica's are not taken over",
             )
-        if url := self._get("uniqueid", "url"):
-            found["uniqueIdUrl"] = yaml_text(url)
-        else:
-            self._note(
-                "uniqueid",
-                "url",
-                "numbers come from PACER's job database, from 1 on: name the service where files are archived already",
-                "to-do",
-            )
+        found["uniqueIdUrl"] = yaml_text(self._url("uniqueid", "url"))
         return found
+
+    def _url(self, section: str, key: str) -> str:
+        """Give a service's address, or the one that Pacifica takes where none is given."""
+        if url := self._get(section, key):
+            return url
+        self._note(
+            section, key, f"was not given, and is what Pacifica takes then: {_DEFAULTS[section]}", "to-do"
+        )
+        return _DEFAULTS[section]
 
     def _proxy(self) -> str:
         header = self._get("ingest", "auth_header") or "X-Http-Authed-User"
@@ -204,49 +212,19 @@ integrations:
             )
         return f"{{addresses: [127.0.0.1], header: {yaml_text(header)}}}"
 
-    def _ends(self) -> list[str]:
-        known = {"policy": "ingest_url", "archiveinterface": "url", "metadata": "ingest_url"}
-        ends = {
-            "policy": "pacifica-policy",
-            "archiveinterface": "pacifica-archive",
-            "metadata": "pacifica-metadata",
-        }
-        return [
-            "pacifica",
-            *(
-                ends[name]
-                for name, key in known.items()
-                if name == "archiveinterface" or self._get(name, key)
-            ),
-        ]
-
     def _urls(self) -> str:
-        written = []
-        if url := self._get("policy", "ingest_url"):
-            written.append(f"  pacifica-policy: {{url: {yaml_text(url)}}}")
-        else:
-            self._note(
-                "policy",
-                "ingest_url",
-                "without a policy everybody who comes in may upload everything: add pacifica-policy",
-                "to-do",
-            )
-        archive = self._get("archiveinterface", "url") or "http://127.0.0.1:8080"
-        written.append(f"  pacifica-archive: {{url: {yaml_text(archive)}}}")
+        policy, archive = self._url("policy", "ingest_url"), self._url("archiveinterface", "url")
+        metadata = self._url("metadata", "ingest_url").rstrip("/").removesuffix("/ingest")
+        moves = "/move moves files out of the folders alone that moveFrom of pacifica-archive names"
+        self._note("archiveinterface", "url", moves, "to-do")
         self._note(
-            "archiveinterface",
-            "url",
-            "/move moves files out of the folders alone that moveFrom of pacifica-archive names",
-            "to-do",
+            "metadata", "ingest_url", "pacifica-metadata has the service's root: /ingest is added to it"
         )
-        if url := self._get("metadata", "ingest_url"):
-            written.append(
-                f"  pacifica-metadata: {{url: {yaml_text(url.rstrip('/').removesuffix('/ingest'))}}}"
-            )
-            self._note(
-                "metadata", "ingest_url", "pacifica-metadata has the service's root: /ingest is added to it"
-            )
-        return "".join(f"{line}\n" for line in written)
+        return f"""\
+  pacifica-policy: {{url: {yaml_text(policy)}}}
+  pacifica-archive: {{url: {yaml_text(archive)}}}
+  pacifica-metadata: {{url: {yaml_text(metadata)}}}
+"""
 
     def _rest(self) -> None:
         """Say what has no counterpart."""
