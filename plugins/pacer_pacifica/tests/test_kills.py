@@ -1,4 +1,4 @@
-"""Service and workers killed at each step of an upload: no job is stuck, no file is lost, none stored twice."""
+"""Service and workers killed at each step of an upload: no job is stuck, nothing is lost or stored twice."""
 
 from __future__ import annotations
 
