@@ -91,7 +91,7 @@ def ingest_bundle_metadata(bundle: Bundle, ctx: Context) -> None:
             upload.contents(metadata, first) as deposits,
             cleaning(bundle, ctx, deposits, remove=_options(ctx).failed_files == "remove"),
         ):
-            catalogue(bundle, ctx, metadata)
+            catalogue(bundle, ctx, metadata, first)
 
     run(bundle, ctx, INGEST_METADATA, work, last=False)
 
