@@ -175,6 +175,7 @@ def seed(metadata: str) -> None:
             ("users", {"_id": 10, **person}),
             ("projects", {"_id": "1234a", "title": "A proposal"}),
             ("instruments", {"_id": 54, **instrument}),
+            ("project_user", {"user": 10, "project": "1234a", "relationship": relations["member_of"]}),
             ("project_user", {"user": 10, "project": "1234a", **required}),
             ("project_instrument", {"instrument": 54, "project": "1234a", **required}),
             ("instrument_user", {"user": 10, "instrument": 54, **required}),

@@ -37,10 +37,13 @@ def icat(icat_server: IcatSandbox, site: Site, pacifica: PacificaServices) -> It
         yield icat
 
 
+def options_of(**changes: Any) -> BundlesOptions:
+    return BundlesOptions(icat=InIcatOptions(**{**OPTIONS, **changes}))
+
+
 def send(site: Site, data: bytes, **changes: Any) -> tuple[Any, Any]:
     job = site.upload(data)
-    options = BundlesOptions(icat=InIcatOptions(**{**OPTIONS, **changes}))
-    return job, site.work(job, twice=True, options=options)
+    return job, site.work(job, options=options_of(**changes))
 
 
 def test_a_bundle_is_a_dataset_in_icat(icat: IcatClient, site: Site, icat_client: Any) -> None:
@@ -67,6 +70,27 @@ def test_a_bundle_is_a_dataset_in_icat(icat: IcatClient, site: Site, icat_client
     )
     assert users == ["db/jdoe"]
     assert delivery.counts == {"unknown_parameters": 3}
+
+
+def test_a_crash_before_the_end_of_the_job_leaves_one_dataset_and_one_user(
+    icat: IcatClient, site: Site, icat_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = site.upload(bundle(metadata=rows(terms=TERMS, key_values=KEYS)))
+    options = options_of(submitter_role="Submitter")
+    for crashes in (True, True, False):
+        with monkeypatch.context() as patched:
+            if crashes:
+                patched.setattr("pacer_pacifica.work.bundles.finish", crash)
+            delivery = site.work(job, options=options)
+        assert delivery.outcome is (Outcome.RETRIED if crashes else Outcome.ACKED), delivery.error
+    assert site.end(job) == (OK, "ingest metadata", 100.0)
+    assert icat_client.search("SELECT COUNT(d) FROM Dataset d WHERE d.name LIKE 'run1%'") == [1]
+    assert icat_client.search("SELECT COUNT(u) FROM InvestigationUser u WHERE u.role = 'Submitter'") == [1]
+    assert icat_client.search("SELECT COUNT(f) FROM Datafile f WHERE f.dataset.name = 'run1'") == [3]
+
+
+def crash(*_: Any) -> None:
+    raise RuntimeError("as if the worker had been killed")
 
 
 def test_nobody_is_added_to_an_investigation_unless_that_is_wanted(

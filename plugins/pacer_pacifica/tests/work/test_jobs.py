@@ -351,3 +351,18 @@ def test_every_archive_says_where_it_keeps_the_files_of_a_job(site: Site) -> Non
     assert site.integrations[PACIFICA_ARCHIVE].folder_of(7) == "/pacifica/7"
     site.archive_on_disk()
     assert site.integrations[PACIFICA_ARCHIVE].folder_of(7) == str(site.archive / "jobs" / "7")
+
+
+def test_a_compressed_bundle_that_failed_is_decompressed_again_when_it_is_tried_again(
+    site: Site, pacifica: PacificaServices
+) -> None:
+    job = site.upload(bundle(mode="w:gz"))
+    options = BundlesOptions(limits=Limits(compressions=("gzip",)))
+    pacifica.facility.projects = {"another"}
+    site.work(job, options=options)
+    assert site.end(job) == (FAILED, "Policy Validation", 0.0)
+    assert [path.name for path in site.spool.glob("*.bundle*")] == [job.name]
+    pacifica.facility.projects = {"1234a"}
+    site.jobs.retry(job.id)
+    site.work(job, options=options)
+    assert site.end(job) == DONE

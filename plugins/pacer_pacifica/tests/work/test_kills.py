@@ -17,7 +17,7 @@ from plugins.pacer_pacifica.tests.work.dying import COUNT
 from plugins.pacer_pacifica.tests.work.site import Site
 from plugins.pacer_pacifica.tests.work.support import CONTENTS, bundle, file_row, rows
 
-PLACES = 20
+PLACES = 10
 """Calls at which a worker is killed, spread over all that one job takes."""
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from pacer_core import PacerError
+from pacer_core import Retry
 from pacer_pacifica.archive.base import Deposit, Note, Removal
 from pacer_pacifica.archive.disk import (
     exclusive,
@@ -48,13 +48,11 @@ class FolderArchive:
 
         Raises
         ------
-        PacerError
+        Retry
             Where it is not.
         """
         if not self._folder.is_dir() or not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
-            raise PacerError(
-                f"the archive {self._folder} is not there, or cannot be written: make or mount it"
-            )
+            raise Retry(f"the archive {self._folder} is not there, or cannot be written: make or mount it")
 
     def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
         """Write files into staging, and promote them once all of them are what is declared."""
@@ -127,6 +125,7 @@ class FolderArchive:
             make_folder(folder)
         with exclusive(self._staging, job_id):
             if (self._jobs / str(job_id)).is_dir():
+                self._check_shown(self._jobs / str(job_id), deposits)
                 note(sum(deposit.size for deposit in deposits))
                 shutil.rmtree(self._staging / str(job_id), ignore_errors=True)
                 return
@@ -137,6 +136,25 @@ class FolderArchive:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             self._promote(job_id, deposits, folder, staged)
+
+    def _check_shown(self, tree: Path, deposits: Sequence[Deposit]) -> None:
+        """Check that a folder that is there already is this very job's.
+
+        Raises
+        ------
+        ContentError
+            Where it has other files: two job databases must not share an archive.
+        """
+        for deposit in deposits:
+            path = tree / deposit.file.below_data
+            try:
+                with path.open("rb") as file:
+                    for _ in checked(deposit.file, _blocks(file.fileno())):
+                        pass
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ContentError):
+                raise ContentError(
+                    f"{tree} is there, and is another job's: has another job database used this archive?"
+                ) from None
 
     def _stage(
         self,

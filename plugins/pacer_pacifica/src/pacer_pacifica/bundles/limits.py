@@ -38,7 +38,7 @@ class Limits:
     max_members: int = field(default=100_000, validator=_at_least(1))
     max_size: str = field(default="4TiB", validator=is_size)
     max_file_size: str = field(default="4TiB", validator=is_size)
-    max_metadata: str = field(default="64MiB", validator=is_size)
+    max_metadata: str = field(default="32MiB", validator=is_size)
     max_ratio: int = field(default=200, validator=_at_least(1))
 
     def bytes_of(self, option: Literal["max_size", "max_file_size", "max_metadata"]) -> int:

@@ -14,6 +14,7 @@ from pacer_pacifica.jobs import tables
 from pacer_pacifica.jobs.database import Database
 from pacer_pacifica.jobs.errors import NoSuchJob, Over
 from pacer_pacifica.jobs.records import FAILED, INGEST_METADATA, OK, UPLOADING, Job, Stage
+from pacer_pacifica.jobs.statements import BEGIN_JOB, BEGIN_STAGE, FINISH_JOB, FINISH_STAGE, KEPT
 
 _job, _stage, _kept = tables.job, tables.stage, tables.kept
 
@@ -110,15 +111,11 @@ class Jobs:
         Over
             Where the job is done, cancelled, gone, or in a later attempt.
         """
-        now = _now()
+        given = {"of_job": job_id, "of_attempt": attempt, "at_task": task, "now": _now()}
         with self._database.writing() as connection:
-            self._move(connection, job_id, attempt, now, state=OK, task=task, percent=0.0, complete=False)
-            values = {"percent": 0.0, "ended": None, "exception": ""}
-            where = _is_stage(job_id, attempt, task)
-            again = update(_stage).where(where).values(tries=_stage.c.tries + 1, **values)
-            if not connection.execute(again).rowcount:
-                key = {"job_id": job_id, "attempt": attempt, "task": task}
-                connection.execute(insert(_stage).values(**key, tries=1, started=now, **values))
+            if not connection.execute(BEGIN_JOB, given).rowcount:
+                raise self._over(connection, job_id, attempt)
+            connection.execute(BEGIN_STAGE, given)
 
     def progress(self, job_id: int, attempt: int, task: str, percent: float) -> None:
         """Note how far a stage is, from 0 to 100. Do that once a second, not for every block.
@@ -140,14 +137,12 @@ class Jobs:
         Over
             Where the job is done, cancelled, gone, or in a later attempt.
         """
-        now, last = _now(), task == INGEST_METADATA
+        last = task == INGEST_METADATA
+        given = {"of_job": job_id, "of_attempt": attempt, "at_task": task, "now": _now()}
         with self._database.writing(durable=last) as connection:
-            self._move(connection, job_id, attempt, now, task=task, percent=100.0, complete=last)
-            connection.execute(
-                update(_stage)
-                .where(_is_stage(job_id, attempt, task))
-                .values(percent=100.0, ended=now, exception="")
-            )
+            if not connection.execute(FINISH_JOB, {**given, "is_last": last}).rowcount:
+                raise self._over(connection, job_id, attempt)
+            connection.execute(FINISH_STAGE, given)
 
     def wait(self, job_id: int, attempt: int, task: str, what: str) -> None:
         """Note what keeps a stage from its end for now: the message comes again.
@@ -185,8 +180,7 @@ class Jobs:
         """
         with self._database.writing(durable=True) as connection:
             connection.execute(select(_job.c.id).where(_job.c.id == job_id).with_for_update())
-            where = and_(_kept.c.job_id == job_id, _kept.c.name == name)
-            found = connection.execute(select(_kept.c.value).where(where)).scalar_one_or_none()
+            found = connection.execute(KEPT, {"of_job": job_id, "named": name}).scalar_one_or_none()
             if found is not None:
                 return orjson.loads(found)
             text = orjson.dumps(value).decode()
@@ -195,9 +189,8 @@ class Jobs:
 
     def kept(self, job_id: int, name: str) -> Any:
         """Give what is kept under a name, or ``None``."""
-        where = and_(_kept.c.job_id == job_id, _kept.c.name == name)
         with self._database.reading() as connection:
-            found = connection.execute(select(_kept.c.value).where(where)).scalar_one_or_none()
+            found = connection.execute(KEPT, {"of_job": job_id, "named": name}).scalar_one_or_none()
         return None if found is None else orjson.loads(found)
 
     # --- people --------------------------------------------------------------------------------------
@@ -271,15 +264,18 @@ class Jobs:
         running = and_(_job.c.id == job_id, _job.c.attempt == attempt, _job.c.cancelled.is_(False))
         open_ = and_(running, (_job.c.complete.is_(False)) | (_job.c.state == FAILED))
         changed = _changed({"waits_for": "", "exception": "", **values}, now)
-        if connection.execute(update(_job).where(open_).values(**changed)).rowcount:
-            return
+        if not connection.execute(update(_job).where(open_).values(**changed)).rowcount:
+            raise self._over(connection, job_id, attempt)
+
+    def _over(self, connection: Connection, job_id: int, attempt: int) -> Over:
+        """Say why an attempt is over."""
         row = connection.execute(select(_job).where(_job.c.id == job_id)).mappings().one_or_none()
         if row is None:
-            raise Over(f"job {job_id} is not in the database any more")
+            return Over(f"job {job_id} is not in the database any more")
         job = read_job(row)
         if job.attempt != attempt:
-            raise Over(f"attempt {attempt} at job {job_id} is over: attempt {job.attempt} has begun")
-        raise Over(f"job {job_id} is {job.status}")
+            return Over(f"attempt {attempt} at job {job_id} is over: attempt {job.attempt} has begun")
+        return Over(f"job {job_id} is {job.status}")
 
 
 _STATUS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pacer_core import Context, Reject, Task, task
 from pacer_pacifica.archive import PACIFICA_ARCHIVE
 from pacer_pacifica.bundles.agreement import check_members
-from pacer_pacifica.bundles.metadata import Metadata, read_metadata
+from pacer_pacifica.bundles.metadata import Metadata
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY
 from pacer_pacifica.integration import PACIFICA
@@ -21,13 +21,13 @@ from pacer_pacifica.messages import Bundle
 from pacer_pacifica.work.options import BundlesOptions
 from pacer_pacifica.work.stages import Stage, of_a_job, run
 from pacer_pacifica.work.steps import allow, catalogue, check_declared, cleaning, finish, numbers
-from pacer_pacifica.work.upload import Upload, open_upload
+from pacer_pacifica.work.upload import Upload, metadata_of, open_upload
 
 
 def opened(bundle: Bundle, ctx: Context) -> tuple[Upload, Metadata]:
     """Read a bundle and what it says of itself."""
     upload = open_upload(bundle, ctx[PACIFICA].spool, _options(ctx).limits)
-    return upload, read_metadata(upload.index.metadata)
+    return upload, metadata_of(upload)
 
 
 @task(needs=[PACIFICA])
@@ -40,7 +40,7 @@ def open_bundle(bundle: Bundle, ctx: Context) -> None:
         found.append(open_upload(bundle, ctx[PACIFICA].spool, _options(ctx).limits))
 
     def load(_: Stage) -> None:
-        read_metadata(found[0].index.metadata)
+        metadata_of(found[0])
 
     run(bundle, ctx, OPEN_TAR, look)
     run(bundle, ctx, LOAD_METADATA, load)
@@ -91,7 +91,7 @@ def ingest_bundle_metadata(bundle: Bundle, ctx: Context) -> None:
             upload.contents(metadata, first) as deposits,
             cleaning(bundle, ctx, deposits, remove=_options(ctx).failed_files == "remove"),
         ):
-            catalogue(bundle, ctx, metadata)
+            catalogue(bundle, ctx, metadata, first)
 
     run(bundle, ctx, INGEST_METADATA, work, last=False)
 

@@ -71,7 +71,7 @@ def ingest_move_metadata(move: Move, ctx: Context) -> None:
         first, _again = numbers(move, ctx, metadata)
         # Never taken away: they are nowhere else any more.
         with cleaning(move, ctx, deposits_of(metadata, first), remove=False):
-            catalogue(move, ctx, metadata)
+            catalogue(move, ctx, metadata, first)
 
     run(move, ctx, INGEST_METADATA, work, last=False)
 

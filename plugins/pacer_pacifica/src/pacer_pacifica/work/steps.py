@@ -63,9 +63,8 @@ def numbers(message: Message, ctx: Context, metadata: Metadata) -> tuple[int, bo
     return int(kept["first"]), again
 
 
-def catalogue(message: Message, ctx: Context, metadata: Metadata) -> None:
+def catalogue(message: Message, ctx: Context, metadata: Metadata, first: int) -> None:
     """Store the transaction in Pacifica's metadata service."""
-    first, _ = numbers(message, ctx, metadata)
     ctx[PACIFICA_METADATA].ingest(metadata, message.job_id, first)
 
 

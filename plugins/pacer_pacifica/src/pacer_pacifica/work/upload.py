@@ -20,8 +20,11 @@ from pacer_pacifica.bundles.members import Index, content_of, read_index
 from pacer_pacifica.bundles.metadata import Metadata, read_metadata
 from pacer_pacifica.bundles.streams import compression_of, opened
 from pacer_pacifica.work.places import Message, place_of, plain_of
+from pacer_pacifica.work.recent import Recent
 
 _BUFFER = 64 * 1024
+_SMALL = 500
+"""Files of a bundle that is held for a moment, once it has been read."""
 
 
 @frozen
@@ -51,6 +54,21 @@ class Upload:
             os.close(descriptor)
 
 
+_UPLOADS = Recent[Upload](64, lambda upload: len(upload.index.files) <= _SMALL)
+_METADATA = Recent[Metadata](64, lambda metadata: len(metadata.files) <= _SMALL)
+
+
+def metadata_of(upload: Upload) -> Metadata:
+    """Read what a bundle says of itself.
+
+    Raises
+    ------
+    MetadataError
+        Where it is missing, or not accepted.
+    """
+    return _METADATA.get(upload.index.metadata, lambda: read_metadata(upload.index.metadata))
+
+
 def open_upload(message: Message, spool: Path, limits: Limits) -> Upload:
     """Read the bundle of a message from its first byte to its last.
 
@@ -66,6 +84,18 @@ def open_upload(message: Message, spool: Path, limits: Limits) -> Upload:
         What the drive says.
     """
     path = place_of(message, spool)
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return _read(message, path, spool, limits)
+    key = (path, status.st_ino, status.st_size, status.st_mtime_ns, limits)
+    upload = _UPLOADS.get(key, lambda: _read(message, path, spool, limits))
+    if upload.path != path and not upload.path.exists():  # decompressed, and taken away since
+        return _read(message, path, spool, limits)
+    return upload
+
+
+def _read(message: Message, path: Path, spool: Path, limits: Limits) -> Upload:
     plain = plain_of(path)
     if plain.exists():  # it has its name since it was whole
         with plain.open("rb", buffering=_BUFFER) as file, opened(file, limits) as source:
