@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from base64 import b64encode
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tusclient.client import TusClient
 
 from pacer_pacifica.jobs import Outbox, OwnIds
 from pacer_pacifica.service.making import Making
@@ -195,3 +197,20 @@ def test_an_upload_whose_process_died_at_its_end_still_becomes_a_job(door: Door,
     assert door.client.head(place, headers=TUS).headers["pacer-job"] == "1"
     assert (door.spool / door.jobs.get(1).name).read_bytes() == b"0123"
     until(lambda: len(door.service.published) == 1)
+
+
+def test_a_client_from_pypi_uploads_as_it_is_in_parts_with_checksums(door: Door) -> None:
+    body = os.urandom(700_001)
+    client = TusClient(f"{door.url}{UPLOADS}", headers={"Authorization": "Bearer alices-token"})
+    uploader = client.uploader(
+        file_stream=io.BytesIO(body),
+        chunk_size=100_000,
+        upload_checksum=True,
+        metadata={"filename": "bundle.tar"},
+    )
+    uploader.upload(stop_at=300_000)
+    again = client.uploader(file_stream=io.BytesIO(body), chunk_size=100_000, url=uploader.url)
+    assert again.offset == 300_000
+    again.upload()
+    (job,) = door.jobs.find()
+    assert (door.spool / job.name).read_bytes() == body
