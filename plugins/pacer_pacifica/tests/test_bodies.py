@@ -99,6 +99,7 @@ def test_a_disk_without_room_is_said_before_anything_is_written(start: Start) ->
     assert answer.headers["retry-after"] == "60"
     assert "no room" in answer.json()["message"]
     assert is_clean(door)
+    until(lambda: door.service.troubles and "has less room than limits.free" in door.service.troubles[-1])
 
 
 def test_room_that_others_have_announced_is_not_given_twice(

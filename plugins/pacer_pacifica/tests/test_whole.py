@@ -101,6 +101,16 @@ def test_a_value_that_is_no_list_of_files_does_not_leave_its_job_stuck(facility:
     assert facility.end_of(job_id) == ("FAILED", "load metadata", "0.00000")
 
 
+def test_services_that_are_away_delay_a_job_and_lose_nothing(facility: Facility) -> None:
+    for service in ("policy", "archive", "metadata"):
+        facility.services.misbehave(service, status=503, times=4)
+    job_id = facility.upload(bundle())
+    assert facility.end_of(job_id, 240) == OK
+    assert stored(facility, job_id) == sorted(CONTENTS.values())
+    tries = {stage.task: stage.tries for stage in facility.jobs.stages(job_id)}
+    assert tries["Policy Validation"] > 1
+
+
 def test_curl_uploads_a_bundle_and_reads_its_state(facility: Facility, tmp_path: Path) -> None:
     curl = shutil.which("curl")
     if curl is None:

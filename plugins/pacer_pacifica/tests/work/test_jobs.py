@@ -94,7 +94,8 @@ def test_a_move_of_a_file_that_may_not_be_or_is_not_what_is_declared_fails(
     source, other = tmp_path / "data", tmp_path / "other"
     source.mkdir()
     other.mkdir()
-    changes: dict[str, Any] = {"size": {"size": 5}, "hash": {"hashsum": "0" * 40}}.get(what, {})
+    every: dict[str, dict[str, Any]] = {"size": {"size": 5}, "hash": {"hashsum": "0" * 40}}
+    changes = every.get(what, {})
     if on_disk:
         site.archive_on_disk((str(source),))
     else:

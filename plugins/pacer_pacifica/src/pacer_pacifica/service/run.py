@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -65,6 +66,7 @@ def serve(ctx: ServiceContext) -> None:
 
 def _work(ctx: ServiceContext, sender: Sender, sweeper: Sweeper) -> None:
     """Send and sweep; one instance does it for all."""
+    options: ServiceOptions = ctx.options
     swept = -_SWEEP
     while not ctx.stopping.is_set():
         if ctx.instance != 1:
@@ -82,8 +84,16 @@ def _work(ctx: ServiceContext, sender: Sender, sweeper: Sweeper) -> None:
         except OSError as error:
             ctx.trouble(f"the spool cannot be swept: {error}")
         else:
-            ctx.trouble("")
+            ctx.trouble(_full(options))
         sender.wait(_LOOK)
+
+
+def _full(options: ServiceOptions) -> str:
+    """Say that the spool's disk has no room for uploads, or ``""``."""
+    free = os.statvfs(options.spool)
+    if free.f_bavail * free.f_frsize >= (size(options.limits.free) or 0):
+        return ""
+    return f"{options.spool} has less room than limits.free: make room; uploads get 507 meanwhile"
 
 
 def _database(ctx: ServiceContext) -> Database | None:
