@@ -234,13 +234,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def write(path: Path, ratios: dict[str, float], seconds: dict[str, float], repeats: int) -> None:
-    """Add what was found to a file of results."""
+    """Merge what was found into a file of results."""
     data: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    for name, values in (("ratios", ratios), ("seconds", seconds), ("targets", {ROW: TARGET})):
-        data[name] = {**data.get(name, {}), **{key: round(value, 3) for key, value in values.items()}}
-    data["versions"] = {"Python": platform.python_version(), "httpx": version("httpx")}
-    data |= {"hardware": hardware(), "repeats": repeats}
-    path.write_text(f"{json.dumps(data, indent=1)}\n")
+    found: dict[str, Any] = {
+        "ratios": {name: round(value, 3) for name, value in ratios.items()},
+        "targets": {ROW: TARGET},
+        "seconds": {name: round(value, 3) for name, value in seconds.items()},
+        "versions": {"Python": platform.python_version(), "httpx": version("httpx")},
+        "hardware": hardware(),
+        "repeats": repeats,
+    }
+    for name, value in found.items():
+        data[name] = {**data.get(name, {}), **value} if isinstance(value, dict) else value
+    path.write_text(f"{json.dumps(data, indent=2)}\n")
 
 
 if __name__ == "__main__":
