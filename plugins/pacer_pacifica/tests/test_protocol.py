@@ -47,6 +47,8 @@ def test_a_bundle_is_answered_with_its_job_and_sent_to_its_consumer(door: Door, 
     assert (door.spool / name).read_bytes() == b"a bundle"
     assert state(door, 1) == job
     assert door.files() == [name]
+    for private in (name, "jobs.sqlite"):
+        assert (door.spool / private).stat().st_mode & 0o777 == 0o600
 
 
 def test_a_list_of_files_to_be_moved_is_answered_with_its_job(door: Door) -> None:

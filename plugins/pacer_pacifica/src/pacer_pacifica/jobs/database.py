@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,6 +123,7 @@ class Database:
 
 def _engine(address: str, password: Secret | None) -> Engine:
     if Path(address).is_absolute():
+        _make_private(Path(address))
         engine = create_engine(f"sqlite:///{address}", connect_args={"timeout": _PATIENCE}, pool_size=4)
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
@@ -140,6 +142,14 @@ def _engine(address: str, password: Secret | None) -> Engine:
         raise DatabaseError(
             "PostgreSQL's client is not installed: pip install 'pacer-pacifica[postgresql]'"
         ) from None
+
+
+def _make_private(path: Path) -> None:
+    """Make the file where it is not there: it names people, and SQLite would leave that to the umask."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise DatabaseError(f"the job database {path}: {error.strerror or error}") from None
 
 
 def _on_connect(connection: Any, _: Any) -> None:

@@ -65,9 +65,9 @@ class Resumable:
         if len(os.listdir(self._folder)) > 2 * _MOST:
             raise Refused(429, "too many uploads were begun and not finished", retry_after=60)
         begun = Begun(uuid4().hex, user, length, metadata, datetime.now(UTC))
-        self._bytes(begun).touch(0o640)
+        self._bytes(begun).touch(0o600)
         note = self._note(begun.id)
-        with open(note.with_suffix(".new"), "xb") as file:
+        with open(note.with_suffix(".new"), "xb", opener=_private) as file:
             file.write(orjson.dumps(asdict(begun)))
             file.flush()
             os.fsync(file.fileno())
@@ -180,3 +180,8 @@ class Resumable:
 
     def _bytes(self, begun: Begun) -> Path:
         return self._folder / f"{begun.id}.part"
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that names people."""
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)

@@ -299,7 +299,7 @@ def is_held(file: int) -> bool:
 
 
 def _create(path: Path) -> int:
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     is_held(file)
     return file
 
