@@ -102,9 +102,8 @@ def faults_long(session: nox.Session) -> None:
     """Run the tests of faults at full length, and print what became of every message (half an hour)."""
     install(session, "test")
     # The table comes last, and is what this is run for.
-    session.run(
-        "pytest", "plugins/pacer_files/tests", "tests/faults", "--long", "--durations=10", *session.posargs
-    )
+    plugins = ("plugins/pacer_files/tests", "plugins/pacer_pacifica/tests/test_kills.py")
+    session.run("pytest", *plugins, "tests/faults", "--long", "--durations=10", *session.posargs)
 
 
 @nox.session(name="rabbitmq4")
@@ -198,6 +197,13 @@ def datacite_conformance(session: nox.Session) -> None:
     """Check the metadata of DOIs by DataCite's own XSD, fetched from PyPI."""
     install(session, "test", "conformance")
     session.run("python", "-m", "plugins.pacer_datacite.tests.conformance.run", *session.posargs)
+
+
+@nox.session(name="pacifica-conformance")
+def pacifica_conformance(session: nox.Session) -> None:
+    """Run Pacifica's cases against its own services from PyPI, where Python 3.8 is found (five minutes)."""
+    install(session, "test", "conformance")
+    session.run("python", "-m", "plugins.pacer_pacifica.tests.conformance.run", *session.posargs)
 
 
 @nox.session

@@ -21,8 +21,9 @@ from pacer_core.cli.send import send
 from pacer_core.cli.status import status
 from pacer_core.cli.trace import trace
 from pacer_core.cli.waiting import waiting
-from pacer_core.commands import BY_HAND
+from pacer_core.commands import BY_HAND, LOAD
 from pacer_core.config import ConfigError
+from pacer_core.config import load as load_config
 from pacer_core.model.errors import BrokerError, PacerError
 from pacer_core.model.secrets import screen
 from pacer_core.plugins import Plugins, load, versions
@@ -55,6 +56,7 @@ class _Cli(click.Group):
         return ours if theirs is None else _joined(ours, theirs)
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.meta[LOAD] = load_config
         try:
             return super().invoke(ctx)
         except ConfigError as error:
