@@ -12,6 +12,7 @@ from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
 from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer, yaml_text
+from pacer_core.model.planning import Planned
 from pacer_core.model.notification import SettledContext
 from pacer_core.model.transports import Capabilities, TransportType
 from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping, StoppingEvent
@@ -34,6 +35,7 @@ __all__ = [
     "Note",
     "Outcome",
     "PacerError",
+    "Planned",
     "Publication",
     "RefusedError",
     "Reject",
