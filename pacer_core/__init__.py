@@ -10,6 +10,7 @@ from pacer_core.commands import config_option
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
+from pacer_core.parsing.fields import structure as structured
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
 from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer, yaml_text
 from pacer_core.model.planning import Planned
@@ -61,6 +62,7 @@ __all__ = [
     "read_number",
     "read_truth",
     "redact",
+    "structured",
     "task",
     "yaml_text",
 ]
