@@ -13,6 +13,7 @@ from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
 from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
+from pacer_core.cli.init import init
 from pacer_core.cli.plan import plan
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
@@ -109,5 +110,5 @@ def main() -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
 
 
-for _command in (run, send, status, waiting, dead, trace, doctor, config, plan, plugins):
+for _command in (init, run, send, status, waiting, dead, trace, doctor, config, plan, plugins):
     main.add_command(_command)
