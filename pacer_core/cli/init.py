@@ -83,7 +83,7 @@ def _write(path: Path, text: str) -> None:
 
 def _first(plugins: Plugins, yes: bool) -> First:
     ask: Ask = _take if yes else _ask
-    first = First(_broker(ask))
+    first = First(_broker(ask), tuple(plugins.consumers.values()))
     if first.broker.get("password"):
         first.secrets["broker-password"] = first.broker["password"]
         first.broker["password"] = f"!file {SECRETS}/broker-password"
@@ -97,7 +97,7 @@ def _first(plugins: Plugins, yes: bool) -> First:
             first.consumers.append(one)
     if not first.consumers:
         raise PacerError(
-            "no consumer type is installed that could be used: install a plugin, such as that of your catalogue"
+            "no consumer type is installed that could be used: install the plugin of your catalogue"
         )
     return first
 
