@@ -54,21 +54,16 @@ def init(ctx: click.Context, folder: Path, yes: bool, old: Path | None, force: b
     there = [str(one) for one in (config, *others, *secrets) if one.exists()]
     if there and not force:
         raise PacerError(f"{', '.join(there)} exists already: name another folder, or say --force")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / SCHEMA).write_bytes(orjson.dumps(schema(plugins), option=orjson.OPT_INDENT_2) + b"\n")
     program = shutil.which("pacer") or f"{sys.executable} -m pacer_core"
-    (folder / SERVICE).write_text(UNIT.format(name=SERVICE, pacer=program, config=config.absolute()))
-    for one in others:
-        echo(f"{one}: written")
-    if old is not None:
-        ctx.invoke(migrate, old=old, output=config, secrets=folder / SECRETS, force=force)
-    assert first is not None  # noqa: S101 - the other command has ended this one
+    described = orjson.dumps(schema(plugins), option=orjson.OPT_INDENT_2).decode() + "\n"
+    _write(folder / SCHEMA, described, shared=True)
+    _write(folder / SERVICE, UNIT.format(name=SERVICE, pacer=program, config=config.absolute()), shared=True)
     for path, secret in secrets.items():
-        make_folder(path.parent)
         _write(path, secret + "\n")
-        echo(f"{path}: written, for its owner alone")
+    if first is None:
+        ctx.invoke(migrate, old=old, output=config, secrets=folder / SECRETS, force=force)
+        return
     _write(config, text_of(first, SCHEMA))
-    echo(f"{config}: written")
     _, problems = check_config(config)
     for problem in problems:
         echo(str(problem), err=True)
@@ -76,9 +71,18 @@ def init(ctx: click.Context, folder: Path, yes: bool, old: Path | None, force: b
     ctx.exit(1 if any(one.severity == "error" for one in problems) else 0)
 
 
-def _write(path: Path, text: str) -> None:
-    with open(path, "w", encoding="utf-8", opener=private) as file:
-        file.write(text)
+def _write(path: Path, text: str, *, shared: bool = False) -> None:
+    """Write a file and say so; all but the shared ones are for their owner alone."""
+    try:
+        if shared:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            make_folder(path.parent)
+        with open(path, "w", encoding="utf-8", opener=None if shared else private) as file:
+            file.write(text)
+    except OSError as error:
+        raise PacerError(f"{path} cannot be written: {error.strerror or type(error).__name__}") from None
+    echo(f"{path}: written")
 
 
 def _first(plugins: Plugins, yes: bool) -> First:

@@ -20,6 +20,18 @@ from pacer_core.model.services import Publication, ServiceContext, ServiceType, 
 from pacer_core.parsing.plugin import pacer_parse_message
 from pacer_core.pipeline.processing import Pipeline
 from pacer_core.pipeline.task_order import in_order
+from pacer_core.testing.crashes import Crash, crash_everywhere
+
+__all__ = [
+    "Crash",
+    "FakeService",
+    "Integrations",
+    "context",
+    "crash_everywhere",
+    "deliver",
+    "run_task",
+    "settled_context",
+]
 
 Integrations = Mapping[IntegrationType[Any], Any]
 
