@@ -8,7 +8,7 @@ import pytest
 
 from pacer_core.model import secrets
 
-pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab", "tests.twice"]
+pytest_plugins = ["tests.services.fixtures", "tests.support", "tests.lab", "tests.at_length", "tests.twice"]
 
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -24,6 +24,16 @@ ROOT = Path(__file__).parent.resolve()
 DISTRIBUTIONS = [ROOT, *sorted(file.parent for file in ROOT.glob("plugins/*/pyproject.toml"))]
 PACKAGES = ["pacer_core", *(folder.name for folder in DISTRIBUTIONS[1:])]
 
+# What depends on the broker's version: the contract, what it does in faults, keys, and its limits.
+RABBITMQ4 = [
+    "tests/contract",
+    "tests/faults",
+    *(
+        f"tests/e2e/test_{name}.py"
+        for name in ("limits", "partitions", "refusals", "stand_by", "status", "topology", "waiting")
+    ),
+]
+
 # pip trusts the authorities that the machine trusts, such as those of a site's proxy; uv has to be told.
 if Path("/etc/ssl/certs/ca-certificates.crt").exists():
     os.environ.setdefault("UV_SYSTEM_CERTS", "true")
@@ -55,26 +65,36 @@ def install(session: nox.Session, *groups: str, ours: bool = True) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests, in as many processes as there are cores; ``-- -n 0`` for one.
+    """Run all tests, in twice as many processes as there are cores; ``-- -n 0`` for one.
 
     With ``PACER_COVERAGE=1``, as in CI, measure the coverage of the core and of every plugin.
     """
     install(session, "test")
+    env: dict[str, str | None] = {}
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        # Tests start PACER a thousand times, which takes twice as long where everything is compiled anew.
+        env = {"PYTHONDONTWRITEBYTECODE": None, "PYTHONPYCACHEPREFIX": _scratch(session, "bytecode")}
     # A file's tests stay together, in their order: they share servers.
     arguments = ["--dist=loadfile", "--no-loadscope-reorder", "--durations=20", "--durations-min=2"]
     if not any(one.startswith(("-n", "--numprocesses")) for one in session.posargs):
-        arguments.append(f"-n{max(2, os.cpu_count() or 2)}")
+        # Most tests wait most of the time; each process has servers of its own, which take memory.
+        arguments.append(f"-n{min(2 * (os.cpu_count() or 1), 8)}")
     arguments += session.posargs
     if os.environ.get("PACER_COVERAGE") != "1":
-        session.run("pytest", *arguments)
+        session.run("pytest", *arguments, env=env)
         return
     # Absolute, for the processes that tests start elsewhere. Not pytest-cov: it starts after pytest's
     # plugins, one of which is ours, have been imported.
-    env = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "coverage")}
+    env["COVERAGE_FILE"] = _scratch(session, "coverage")
     session.run("coverage", "erase", env=env)
     session.run("coverage", "run", f"--source={','.join(PACKAGES)}", "-m", "pytest", *arguments, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", env=env)
+
+
+def _scratch(session: nox.Session, name: str) -> str:
+    """Give the path of a file or folder of this session's own, which need not be there yet."""
+    return str(Path(session.create_tmp()).resolve() / name)
 
 
 @nox.session(name="faults-long")
@@ -82,7 +102,18 @@ def faults_long(session: nox.Session) -> None:
     """Run the tests of faults at full length, and print what became of every message (half an hour)."""
     install(session, "test")
     # The table comes last, and is what this is run for.
-    session.run("pytest", "tests/faults", "--long", "--durations=10", *session.posargs)
+    session.run(
+        "pytest", "plugins/pacer_files/tests", "tests/faults", "--long", "--durations=10", *session.posargs
+    )
+
+
+@nox.session(name="rabbitmq4")
+def rabbitmq4(session: nox.Session) -> None:
+    """Run what a broker's version matters to against the RabbitMQ 4 of ``PACER_RABBITMQ`` (half an hour)."""
+    if not os.environ.get("PACER_RABBITMQ"):
+        session.error("PACER_RABBITMQ names no other system: tests/services/debian.sh FOLDER makes one")
+    install(session, "test")
+    session.run("pytest", "-n0", *RABBITMQ4, *session.posargs, env={"PACER_REQUIRE_SERVICES": "1"})
 
 
 @nox.session
@@ -146,6 +177,13 @@ def icat_golden(session: nox.Session) -> None:
     """Play the recorded conversations of a real ICAT, or the files named after ``--``, against a sandbox."""
     install(session, "test")
     session.run("python", "plugins/pacer_sandbox/tests/golden/play.py", *session.posargs)
+
+
+@nox.session(name="scicat-golden")
+def scicat_golden(session: nox.Session) -> None:
+    """Play the recorded answers of a real SciCat, or the files named after ``--``, against a stand-in."""
+    install(session, "test")
+    session.run("python", "plugins/pacer_scicat/tests/golden/play.py", *session.posargs)
 
 
 @nox.session(name="icat-conformance")

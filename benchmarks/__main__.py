@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import icat_bench, icat_report, report
+from benchmarks import icat_bench, icat_report, kafka, report
 from benchmarks.broker import Harness
 from benchmarks.contest import CONTESTANTS
 from benchmarks.report import Report
@@ -17,7 +17,7 @@ from benchmarks.rows import CORES, MEMORY, NAMES, ROWS
 from benchmarks.run import Bench, NotMeasuredError, Result
 from tests.services import RabbitMQ
 
-ALL = (*NAMES, *icat_report.NAMES)
+ALL = (*NAMES, *icat_report.NAMES, *kafka.NAMES)
 REPEATS, QUICK_REPEATS, QUICK_FACTOR = 3, 2, 0.25
 
 
@@ -44,6 +44,12 @@ def main(arguments: list[str]) -> int:
         if whole:
             icat_report.write(stored)
             console.print(f"written: {icat_report.PAGE} and {icat_report.RESULTS}", soft_wrap=True)
+    if set(wanted) & set(kafka.NAMES):  # they share their servers, and are measured together
+        taken = kafka.run(quick=given.quick)
+        kafka.show(taken, console)
+        if whole:
+            kafka.write(taken)
+            console.print(f"written: {kafka.RESULTS}", soft_wrap=True)
     if not whole:
         console.print("nothing written: only a whole run is")
     return 0

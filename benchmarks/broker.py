@@ -39,10 +39,14 @@ class Harness:
         self._open: dict[int, None] = {}  # tags in order, not yet confirmed
 
     @contextlib.contextmanager
-    def queue(self, name: str, kind: QueueKind) -> Iterator[str]:
+    def queue(self, name: str, kind: QueueKind, partitions: int = 0) -> Iterator[str]:
         """Declare a durable queue, and delete it afterwards with all that was declared beside it."""
         beside = [f"{name}.DQ", f"{name}.XQ"] if kind == "dramatiq" else [f"{name}.dead"]
-        arguments = {"x-queue-type": "quorum"}
+        if partitions:
+            beside += [f"{name}.keys", f"{name}.keys.hosts"]
+            queues = [f"{name}.keys.{number + 1}" for number in range(partitions)]
+            beside += [one for queue in queues for one in (queue, f"{queue}.dead")]
+        arguments: dict[str, Any] = {"x-queue-type": "quorum"}
         if kind == "dramatiq":  # as its RabbitmqBroker declares it: classic, it knows no other
             arguments = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": f"{name}.XQ"}
         self._channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
@@ -68,9 +72,17 @@ class Harness:
                 self._wait(WINDOW // 2)
         self._wait(0)
 
-    def depth(self, queue: str) -> int:
-        """Give how many messages are ready in a queue."""
-        return int(self._channel.queue_declare(queue, passive=True).message_count)
+    def depth(self, queue: str, *, missing: bool = False) -> int:
+        """Give how many messages are ready in a queue; where it may be ``missing``, none."""
+        if not missing:
+            return int(self._channel.queue_declare(queue, passive=True).message_count)
+        channel = self._connection.channel()
+        try:
+            return int(channel.queue_declare(queue, passive=True).message_count)
+        except amqp.exceptions.NotFound:
+            return 0
+        finally:
+            channel.close()
 
     def version(self) -> str:
         """Give the broker's version."""

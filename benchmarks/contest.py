@@ -53,6 +53,9 @@ class Contestant:
     properties: Mapping[str, object] = field(factory=dict)
     environment: Mapping[str, str] = field(factory=dict)
     forwards: bool = False
+    partitions: int = 0
+    """Of the key space, where it has any: two supervisors share them, or an intake fills them alone."""
+    intake: bool = False
 
     @property
     def warm_up(self) -> int:
@@ -124,8 +127,15 @@ queues:
 consumers:
   - {{type: {kind}, queues: [{start.queue}], concurrency: {one.threads}, prefetch: {one.prefetch},
      workers: {one.processes}}}
-logging: {{logLevel: WARNING}}
+{_partitions(start, one)}logging: {{logLevel: WARNING}}
 """
+
+
+def _partitions(start: Start, one: Contestant) -> str:
+    if not one.partitions:
+        return ""
+    space = f"{{name: bench, partitions: {one.partitions}, queue: {start.queue}.keys}}"
+    return f"keySpaces: [{space}]\nhealth: {{enabled: false}}\n"
 
 
 def _pacer(start: Start, one: Contestant) -> list[str]:
@@ -133,6 +143,13 @@ def _pacer(start: Start, one: Contestant) -> list[str]:
     file = start.folder / "pacer.yaml"
     file.write_text(configuration(start, one))
     return [str(Path(sys.executable).with_name("pacer")), "run", "--config", str(file)]
+
+
+def _partitioned(start: Start, one: Contestant) -> list[str]:
+    """Have two supervisors share a key space, or an intake run alone."""
+    *_, file = _pacer(start, one)
+    module = "benchmarks.intake" if one.intake else "benchmarks.supervisors"
+    return [sys.executable, "-m", module, file, start.queue]
 
 
 # --- the peers ---------------------------------------------------------------------------------------
@@ -192,6 +209,8 @@ _HOT = tuple(key for number in range(1, 100) for key in ("HC-0", f"HC-{number}")
 _PACER = Contestant("pacer", _pacer, 20_000)
 _KOMBU = Contestant("kombu", _module("kombu_bare"), 20_000)
 _WAITING = evolve(_PACER, wait=0.005, threads=32, prefetch=64, expects=12_000)
+_MANY = tuple(f"HC-{number}" for number in range(400))
+_KEYED = evolve(_PACER, wait=0.02, threads=8, keys=_MANY, prefetch=256)
 _DRAMATIQ = Contestant(
     "dramatiq", _dramatiq, 6_000, threads=8, queue="dramatiq", pack=_as_dramatiq,
     environment={"dramatiq_queue_prefetch": "50"},
@@ -227,6 +246,12 @@ CONTESTANTS = {
         evolve(_WAITING, name="pacer-processes1", threads=8, prefetch=16, expects=4_000),
         evolve(_WAITING, name="pacer-processes2", threads=8, prefetch=16, processes=2, expects=8_000),
         evolve(_WAITING, name="pacer-processes4", threads=8, prefetch=16, processes=4, expects=16_000),
+        evolve(_KEYED, name="pacer-partitions1", expects=4_000),
+        evolve(_KEYED, name="pacer-partitions4", command=_partitioned, partitions=4, expects=16_000),
+        evolve(
+            _PACER, name="pacer-intake", command=_partitioned, partitions=4, intake=True, keys=_MANY,
+            prefetch=256,
+        ),
         evolve(_PACER, name="pacer-forward", forwards=True, threads=8, prefetch=200),
         evolve(_KOMBU, name="naive-forward", command=_module("forward_naive"), forwards=True, prefetch=200),
     )

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -54,11 +54,15 @@ class Bench:
             Where it ends or stops before it has handled everything.
         """
         with self._filled(one) as (_, start):
+            if one.intake:
+                there = Harness(self._port)
+                with contextlib.closing(there):
+                    return _forwarded(lambda: _spread(there, start, one), start, one)
             if not one.forwards:
-                return _handled(start, one)
+                return handled(start, one)
             there = Harness(self._port, self._elsewhere)
             with contextlib.closing(there), there.queue(start.queue, "quorum"):
-                return _forwarded(there, start, one)
+                return _forwarded(lambda: there.depth(start.queue), start, one)
 
     def memory(self, factor: float = 1.0) -> dict[str, float]:
         """Measure PACER's worker: MiB after few and many messages, and the cost of one of 1 MiB."""
@@ -89,7 +93,7 @@ class Bench:
         harness = Harness(self._port)
         folder = Path(tempfile.mkdtemp(prefix="pacer-bench-"))
         try:
-            with harness.queue(name, one.queue):
+            with harness.queue(name, one.queue, one.partitions):
                 yield harness, Start(self._port, name, self._elsewhere, folder)
         finally:
             harness.close()
@@ -147,7 +151,7 @@ def _still_there(folder: Path, process: subprocess.Popen[bytes], since: float, h
     raise NotMeasuredError(f"{what} messages{': ' if said else ''}{said[-600:]}")
 
 
-def _handled(start: Start, one: Contestant) -> Result:
+def handled(start: Start, one: Contestant) -> Result:
     """Measure in the processes that handle the messages."""
     with started(start, one) as process:
         total = one.warm_up + one.expects
@@ -161,14 +165,20 @@ def _handled(start: Start, one: Contestant) -> Result:
         return Result(_together([one.times for one in ticks]))
 
 
-def _forwarded(there: Harness, start: Start, one: Contestant) -> Result:
-    """Measure at the other end: how fast the target queue grows, as its broker counts it."""
+def _spread(there: Harness, start: Start, one: Contestant) -> int:
+    """Give how many messages are in the partitions."""
+    queues = [f"{start.queue}.keys.{number + 1}" for number in range(one.partitions)]
+    return sum(there.depth(queue, missing=True) for queue in queues)
+
+
+def _forwarded(depth_there: Callable[[], int], start: Start, one: Contestant) -> Result:
+    """Measure at the other end: how fast what is there grows, as its broker counts it."""
     total = one.warm_up + one.expects
     first: tuple[int, float] | None = None
     with started(start, one) as process:
         seen, since = 0, time.monotonic()
         while True:
-            depth, now = there.depth(start.queue), time.monotonic()
+            depth, now = depth_there(), time.monotonic()
             if first is None and depth >= one.warm_up:
                 first = depth, now
             if first is not None and depth >= total:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import attrs
 import click
 
-from pacer_core import Secret, plugins
+from pacer_core import Capabilities, Secret, plugins
 from pacer_core.cli import main
 from pacer_core.config import model
 from pacer_core.config.load import SECTIONS
@@ -31,6 +31,7 @@ SECTION_CLASSES: dict[str, type | None] = {
     "exchanges": model.Exchange,
     "queues": model.Queue,
     "consumers": model.Consumer,
+    "keySpaces": model.KeySpace,
     "services": model.Service,
     "integrations": None,  # its keys are names that the site chooses; the options are the plugins'
     "logging": model.Logging,
@@ -39,7 +40,7 @@ SECTION_CLASSES: dict[str, type | None] = {
     "processes": model.Processes,
     "plugins": model.PluginOptions,
 }
-REPEATED = ("exchanges", "queues", "consumers", "services")
+REPEATED = ("exchanges", "queues", "consumers", "keySpaces", "services")
 BY_NAME = """\
 A mapping from a name to the options of one outside system. The name is that of an integration type, or any
 other name beside `type`, which then says the integration type; consumers refer to the name."""
@@ -87,9 +88,23 @@ COMMANDS = """\
 """
 
 
+TRANSPORTS = """\
+# Kinds of broker
+
+What `protocol` of a broker may be, with the plugins that are installed here, and what each can do. A
+configuration that asks for what its broker cannot do is an error at its line; all of them pass the tests of
+`pacer-contract`, as far as they can do what a test is about.
+"""
+
+
 def write(folder: Path = HERE / "reference") -> None:
     """Write all generated pages into a folder; those that have not changed keep their time."""
-    for name, text in (("configuration.md", configuration()), ("command-line.md", command_line())):
+    pages = {
+        "configuration.md": configuration(),
+        "command-line.md": command_line(),
+        "transports.md": transports(),
+    }
+    for name, text in pages.items():
         file = folder / name
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
@@ -238,6 +253,26 @@ def spell_duration(span: timedelta) -> str:
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g}{unit}"
     return f"{seconds:g}s"
+
+
+# --- kinds of broker --------------------------------------------------------------------------------
+
+
+def transports() -> str:
+    """Give the page about what each kind of broker can do."""
+    kinds = [model.AMQP, *dict.fromkeys(plugins.load().transports.values())]
+    words = docstring(Capabilities)[1]
+    parts = [TRANSPORTS]
+    parts.append(
+        "| | " + " | ".join(", ".join(f"`{one}`" for one in kind.protocols) for kind in kinds) + " |"
+    )
+    parts.append("|---" * (len(kinds) + 1) + "|")
+    for one in attrs.fields(Capabilities):
+        can = ("yes" if getattr(kind.capabilities, one.name) else "no" for kind in kinds)
+        parts.append(f"| {one.name.replace('_', ' ')} | {' | '.join(can)} |")
+    parts.append("")
+    parts += [f"* *{name.replace('_', ' ')}*: {said}" for name, said in words.items()]
+    return "\n".join([*parts, ""])
 
 
 # --- command line -----------------------------------------------------------------------------------

@@ -243,6 +243,8 @@ class Lab:
         taken = []
         while (message := channel.basic_get(queue, no_ack=True)) is not None:
             message.body = message.body or b""  # py-amqp gives text where there is none
+            # RabbitMQ 4 leaves out what 3.x gives as an empty table.
+            message.properties.setdefault("application_headers", {})
             taken.append(message)
         channel.close()
         return taken

@@ -6,10 +6,12 @@ from typing import Any
 
 import dramatiq
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
+from dramatiq.brokers.redis import RedisBroker
 
 from benchmarks import probe
 
-broker = RabbitmqBroker(url=probe.SETTING["url"])
+kind = RedisBroker if probe.SETTING["url"].startswith("redis") else RabbitmqBroker
+broker = kind(url=probe.SETTING["url"])
 dramatiq.set_broker(broker)
 
 

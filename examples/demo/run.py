@@ -1,12 +1,13 @@
 """The README's demo: messages about datasets come in, and a catalogue is filled.
 
 Everything is embedded: the broker is a file, the ICAT a sandbox on loopback, and both are gone in the end.
-PACER is used as a facility uses it: `pacer send` and `pacer run` are processes of their own, and meet at the
-broker.
+With ``--broker`` it is a server of the demo's own, started from the installed program. PACER is used as a
+facility uses it: `pacer send` and `pacer run` are processes of their own, and meet at the broker.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -19,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import icat.client
+from brokers import BROKERS, Main
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -57,10 +59,22 @@ console = Console(highlight=False) if os.isatty(1) else Console(highlight=False,
 
 def main() -> None:
     """Run the demo."""
+    parser = argparse.ArgumentParser(
+        description="Messages about datasets come in, and a catalogue is filled."
+    )
+    parser.add_argument(
+        "--broker", choices=BROKERS, default="sqlite", help="sqlite is a file, without a server"
+    )
+    with BROKERS[parser.parse_args().broker]() as broker:
+        show(broker)
+
+
+def show(broker: Main) -> None:
+    """Run it on a broker."""
     with tempfile.TemporaryDirectory(prefix="pacer-demo-") as name, IcatSandbox(seed="demo") as sandbox:
         os.environ |= {"DEMO_ICAT_URL": sandbox.url, "DEMO_ICAT_PASSWORD": "secret"}
         folder = Path(name)
-        (folder / "pacer.yaml").write_text((HERE / "pacer.yaml").read_text() + LOGGING)
+        (folder / "pacer.yaml").write_text(configuration(broker) + LOGGING)
         files = send(folder)
         pacer(folder, "run", "--once", expected=1)  # 1: some are dead
         show_handled(folder, files)
@@ -81,6 +95,12 @@ def main() -> None:
         soft_wrap=True,
         markup=False,
     )
+
+
+def configuration(broker: Main) -> str:
+    """Give the demo's configuration, with another broker in it."""
+    text = (HERE / "pacer.yaml").read_text()
+    return re.sub(r"^  main: .*$", f"  main: {json.dumps(broker)}", text, flags=re.MULTILINE)
 
 
 def pacer(folder: Path, *arguments: str | Path, expected: int = 0) -> str:

@@ -14,6 +14,7 @@ from pacer_core.cli.console import complaints, echo
 from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
 from pacer_core.cli.init import init
+from pacer_core.cli.partitions import partitions
 from pacer_core.cli.plan import plan
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
@@ -110,5 +111,7 @@ def main() -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
 
 
-for _command in (init, run, send, status, waiting, dead, trace, doctor, config, plan, plugins):
+for _command in (
+    init, run, send, status, waiting, dead, partitions, trace, doctor, config, plan, plugins,
+):  # fmt: skip
     main.add_command(_command)

@@ -15,6 +15,7 @@ import click
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from pacer_core.model.escapes import escaped, escaped_lines
 from pacer_core.model.secrets import redact
@@ -66,6 +67,19 @@ def complaints() -> Console:
 def echo(text: str, *, err: bool = False) -> None:
     """Print a text as it is, escaped but for the ends of lines."""
     click.echo(escaped_lines(text), err=err)
+
+
+def columns(*names: str) -> Table:
+    """Give a table with columns of text."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def figure(number: int | None, style: str = "") -> Text:
+    """Give a number as a table has it, and a dash for none."""
+    return Text("-" if number is None else f"{number:,}", style=style or ("" if number else "dim"))
 
 
 def print_table(console: Console, table: Table) -> None:

@@ -71,7 +71,7 @@ def _waiting_headline(tally: Tally) -> str:
 
 
 DEAD = Pile(
-    queues=lambda config: [dead_queue(queue.name) for queue in config.queues],
+    queues=lambda config: [dead_queue(one.name) for one in (*config.queues, *config.partition_queues)],
     read=lambda config: partial(read_letter, origins=Origins.of(config)),
     noun="letter",
     some="dead letter",
@@ -133,7 +133,18 @@ def looked(pile: Pile, config: Config, tally: Tally) -> Iterator[DeadLetter]:
 
 @contextmanager
 def walk(pile: Pile, config: Config) -> Iterator[tuple[Any, list[str], Callable[[], None]]]:
-    """Give a connection and a pile's queues, with what moves a bar for each letter."""
+    """Give a connection and a pile's queues, with what moves a bar for each letter.
+
+    Raises
+    ------
+    BrokerError
+        Where the broker shows nothing of what waits, or cannot be reached.
+    """
+    if pile is WAITING and config.broker.capabilities.lacking("expiry"):
+        raise BrokerError(
+            f"a broker of protocol {config.broker.protocol!r} counts what waits, and shows nothing of it "
+            "before its time: 'pacer status' says how many there are"
+        )
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from attrs import asdict, evolve
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from pacer_core.cli.command_hints import command
-from pacer_core.cli.console import clean, echo, print_table, screen
+from pacer_core.cli.console import clean, columns, echo, figure, print_table, screen
 from pacer_core.cli.json_output import dumps
 from pacer_core.cli.letter_places import WAITING, looked, refuse_unseen
 from pacer_core.cli.letter_tally import Tally
@@ -28,6 +28,7 @@ from pacer_core.model.wording import counted
 from pacer_core.observe import logs
 from pacer_core.transport.connection import connect
 from pacer_core.transport.queue_status import BrokerStatus, read_status
+from pacer_core.transport.roll_call import Holder, holders
 
 if TYPE_CHECKING:
     from pacer_core.observe.health import Asked
@@ -56,6 +57,10 @@ def status(ctx: click.Context, file: Path, as_json: bool) -> None:
     try:
         with closing(connect(config.broker, "status")) as connection:
             found = _with_held(read_status(connection, config), asked)
+            read = {one.name for one in found.queues if one.readers}
+            has = holders(
+                connection, config, [one.name for one in config.partition_queues if one.name in read]
+            )
     except BrokerError as error:
         if as_json:
             broker = _broker(config) | {"reachable": False, "error": str(error)}
@@ -68,10 +73,15 @@ def status(ctx: click.Context, file: Path, as_json: bool) -> None:
         ctx.exit(69)
     waiting = _look_at_ladder(config, found)
     if as_json:
-        _print(_data(config, found, waiting) | _supervisor(asked))
+        spread = [
+            {"queue": one.name, "holder": asdict(has[one.name]) if one.name in has else None}
+            for one in config.partition_queues
+        ]
+        _print(_data(config, found, waiting) | {"partitions": spread} | _supervisor(asked))
     else:
         console = screen()
         _show_broker(console, config, found, waiting)
+        _show_partitions(console, config, has)
         _show_workers(console, config, asked)
 
 
@@ -92,8 +102,8 @@ def _with_held(found: BrokerStatus, asked: Asked | None) -> BrokerStatus:
 
 
 def _look_at_ladder(config: Config, found: BrokerStatus) -> Tally | None:
-    """See who waits, and for what; ``None`` where that takes too long for a glance, or is not allowed."""
-    if _waiting(found) > _MOST_LOOKED_AT:
+    """See who waits, and for what; ``None`` where it takes too long, is not allowed, or cannot be done."""
+    if _waiting(found) > _MOST_LOOKED_AT or config.broker.capabilities.lacking("expiry"):
         return None
     tally = Tally()
     if _waiting(found):
@@ -159,18 +169,11 @@ def _dead(found: BrokerStatus) -> int:
     return sum(queue.dead or 0 for queue in found.queues)
 
 
-def _table(*names: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    return table
-
-
 def _show_broker(console: Console, config: Config, found: BrokerStatus, waiting: Tally | None) -> None:
     server = clean(f"{found.product} {found.version}")
     console.print(Text.assemble(("up", "green"), f"  {server} at {config.broker}"))
     console.print()
-    table = _table("queue", "consumer")
+    table = columns("queue", "consumer")
     for name in ("ready", "in hand", "readers", "dead"):
         table.add_column(name, justify="right", no_wrap=True)
     for queue in found.queues:
@@ -178,10 +181,10 @@ def _show_broker(console: Console, config: Config, found: BrokerStatus, waiting:
         table.add_row(
             Text(queue.name, style="dim" if queue.ready is None else ""),
             Text(", ".join(queue.consumers) or "-"),
-            _number(queue.ready),
-            _number(queue.in_hand),
-            _number(queue.readers, "yellow" if unread else ""),
-            _number(queue.dead, "red" if queue.dead else ""),
+            figure(queue.ready),
+            figure(queue.in_hand),
+            figure(queue.readers, "yellow" if unread else ""),
+            figure(queue.dead, "red" if queue.dead else ""),
         )
     print_table(console, table)
     missing = [queue.name for queue in found.queues if queue.ready is None]
@@ -203,6 +206,16 @@ def _show_broker(console: Console, config: Config, found: BrokerStatus, waiting:
         console.print(Text(said, style="red"), soft_wrap=True)
 
 
+def _show_partitions(console: Console, config: Config, has: Mapping[str, Holder]) -> None:
+    if not config.key_spaces:
+        return
+    console.print()
+    table = columns("partition", "host")
+    for queue in config.partition_queues:
+        table.add_row(queue.name, Text(clean(str(has.get(queue.name, "nobody is known")))))
+    print_table(console, table)
+
+
 def _show_workers(console: Console, config: Config, asked: Asked | None) -> None:
     console.print()
     if asked is None:
@@ -215,7 +228,7 @@ def _show_workers(console: Console, config: Config, asked: Asked | None) -> None
         )
     )
     console.print()
-    table = _table("worker", "state")
+    table = columns("worker", "state")
     for name in ("process", "in hand", "starts", "crashes"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("away", overflow="fold")
@@ -225,9 +238,9 @@ def _show_workers(console: Console, config: Config, asked: Asked | None) -> None
             Text(clean(worker.name)),
             Text(clean(worker.state), style="green" if worker.state in _WELL else "yellow"),
             Text("-" if worker.pid is None else str(worker.pid)),
-            _number(worker.in_hand),
-            _number(worker.starts),
-            _number(worker.crashes, "red" if worker.crashes else ""),
+            figure(worker.in_hand),
+            figure(worker.starts),
+            figure(worker.crashes, "red" if worker.crashes else ""),
             Text(away or "-", style="red" if away else "dim"),
         )
     print_table(console, table)
@@ -267,7 +280,3 @@ def _ladder(found: BrokerStatus) -> Text:
     number = _waiting(found)
     verb = "waits" if number == 1 else "wait"
     return Text(f"{counted(number, 'message')} {verb} for a retry: {steps}", style="yellow")
-
-
-def _number(number: int | None, style: str = "") -> Text:
-    return Text("-" if number is None else f"{number:,}", style=style or ("" if number else "dim"))

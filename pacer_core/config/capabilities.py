@@ -13,14 +13,17 @@ from pacer_core.config.document import Document, Path_
 from pacer_core.config.model import AMQP
 from pacer_core.config.problems import Code
 from pacer_core.config.references import entries
+from pacer_core.model.consumers import ConsumerType
 from pacer_core.model.transports import Capabilities, TransportType
 
-Capability = Literal["several_processes", "several_hosts", "delays", "priorities"]
+Capability = Literal["several_processes", "several_hosts", "delays", "priorities", "order", "partitions"]
 _WORDS: Mapping[Capability, str] = {
     "several_processes": "serve more than one process",
     "several_hosts": "serve more than one host",
     "delays": "hold a message back for a time",
     "priorities": "let one message overtake another",
+    "order": "keep the order of the messages of this queue",
+    "partitions": "give a queue to one process at a time",
 }
 
 
@@ -39,7 +42,9 @@ class Need:
             document.report(self.path, words, Code.TRANSPORT)
 
 
-def check_transports(document: Document, transports: Mapping[str, TransportType]) -> None:
+def check_transports(
+    document: Document, transports: Mapping[str, TransportType], consumers: Mapping[str, ConsumerType]
+) -> None:
     """Note what the brokers' transports cannot do, and keys that say nothing to them."""
     for entry in brokers_of(document):
         transport = transports.get(entry.protocol)
@@ -47,7 +52,7 @@ def check_transports(document: Document, transports: Mapping[str, TransportType]
             continue
         _keys(document, entry, transport, transports)
         if entry.path[1] == "main":
-            for need in _needs(document):
+            for need in (*_needs(document), *_orders(document, entry, transport, consumers)):
                 need.check(document, entry.protocol, transport.capabilities)
         else:
             Need((*entry.path, "protocol"), "several_processes", "what is forwarded is read elsewhere").check(
@@ -86,6 +91,23 @@ def _needs(document: Document) -> Iterator[Need]:
         workers = consumer.get("workers", 1)
         if isinstance(workers, int) and workers > 1:
             yield Need((*path, "workers"), "several_processes", f"it asks for {workers} processes")
+    for path, _ in entries(document, "keySpaces"):
+        yield Need((*path, "partitions"), "partitions", "each partition has one active process")
     for path, _ in entries(document, "services"):
         yield Need(path, "several_processes", "a service is a process of its own")
     yield Need(("brokers", "main", "protocol"), "delays", "retries wait at the broker")
+
+
+def _orders(
+    document: Document, entry: Entry, transport: TransportType, consumers: Mapping[str, ConsumerType]
+) -> Iterator[Need]:
+    """Give the queues whose order matters to who reads them, and which keep none by themselves."""
+    for path, consumer in entries(document, "consumers"):
+        known = consumers.get(str(consumer.get("type")))
+        queues = consumer.get("queues")
+        if known is None or known.key is None or not known.key.ordered or consumer.get("enabled") is False:
+            continue
+        for index, queue in enumerate(queues if isinstance(queues, list) else ()):
+            if not transport.keeps_order(entry.data, str(queue)):
+                what = f"consumer type {known.name!r} needs its messages in order"
+                yield Need((*path, "queues", index), "order", what)

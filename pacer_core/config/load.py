@@ -13,6 +13,7 @@ from pacer_core.config.brokers import known
 from pacer_core.config.brokers import structured as structured_brokers
 from pacer_core.config.capabilities import check_transports
 from pacer_core.config.document import Document, Path_
+from pacer_core.config.key_spaces import key_spaces
 from pacer_core.config.model import (
     Config,
     Consumer,
@@ -48,6 +49,7 @@ SECTIONS = (
     "exchanges",
     "queues",
     "consumers",
+    "keySpaces",
     "services",
     "integrations",
     "logging",
@@ -96,7 +98,7 @@ def check(
         for conflict in plugins.conflicts:
             document.report(("plugins",), conflict, Code.PLUGIN)
         check_references(document, plugins)
-        check_transports(document, known(plugins))
+        check_transports(document, known(plugins), plugins.consumers)
         config = _build(document, plugins)
         for key, place in places(config) if disk else ():
             if why := unwritable(place):
@@ -161,6 +163,7 @@ def _build(document: Document, plugins: Plugins) -> Config:
         route_message=plugins.route_message,
         listeners=plugins.listeners,
         services=tuple(one for one in served if one.config.enabled),
+        key_spaces=key_spaces(document, plans, queues),
         sources=document.sources,
     )
 

@@ -61,6 +61,15 @@ class Envelope:
     """How often a quorum queue has had it back, where the broker counts (``x-delivery-count``)."""
     restarts: int = 0
     """How often what a copy said was dropped, since its signature did not fit: it began anew each time."""
+    partition: str = ""
+    """The queue of a partition that it was read from; ``queue`` is the one that it was published to."""
+    key: str | None = None
+    """In a partition, its key, as the intake has found it: ``""`` for none, ``None`` where nobody knows."""
+
+    @property
+    def home(self) -> str:
+        """The queue that its copies go back to: its partition, where it is in one."""
+        return self.partition or self.queue
 
     @property
     def content_type(self) -> str | None:

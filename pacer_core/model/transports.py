@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,16 @@ class Capabilities:
     heartbeats
         Both sides of a connection give signs of life, as often as ``heartbeat`` of the transport's options
         says, a duration.
+    order
+        Messages of a queue come in the order in which they were sent, and returned ones in front; without it,
+        of those queues alone of which `TransportType.keeps_order` says so.
+    expiry
+        A message leaves a queue that is read, or is browsed, when its time is over (``x-message-ttl``, or its
+        own ``expiration``); without it, messages of a queue with ``x-message-ttl`` are seen by nobody until
+        then, as those of the ladder.
+    partitions
+        A queue declared with ``x-single-active-consumer`` has one active consumer among all processes, and
+        who subscribes with a higher ``x-priority`` takes over, if anything does: keys can be partitioned.
     delivery_limits
         A queue of somebody else's may drop a message that was returned too often; its limit is looked up.
     """
@@ -39,7 +49,10 @@ class Capabilities:
     delays: bool
     priorities: bool
     heartbeats: bool = False
+    order: bool = True
+    expiry: bool = True
     delivery_limits: bool = False
+    partitions: bool = False
 
     def lacking(self, *needed: str) -> tuple[str, ...]:
         """Give those of the needed capabilities that are missing.
@@ -74,6 +87,9 @@ class TransportType:
     address
         Names a broker in errors and logs, without its secrets, as ``address(options, protocol)``; by default
         the protocol alone does.
+    keeps_order
+        Tells whether a queue keeps the order of its messages where `Capabilities.order` does not hold for
+        all, as ``keeps_order(broker, queue)`` with the broker's keys in YAML and the queue's name.
     account
         Gives ``(account, password, place)`` of a broker's options; ``place`` is a virtual host or the like:
         all that reads the same queues has them, and a mere publisher has not. The copies of messages are
@@ -88,6 +104,7 @@ class TransportType:
     capabilities: Capabilities
     connect: Callable[[Any, str], Any] | None
     address: Callable[[Any, str], str] = lambda _, protocol: protocol
+    keeps_order: Callable[[Mapping[str, Any], str], bool] = lambda _, __: False
     account: Callable[[Any], tuple[str, str, str] | None] = lambda _: None
     key_file: Callable[[Any], Path | None] = lambda _: None
 

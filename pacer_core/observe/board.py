@@ -102,10 +102,10 @@ class Board:
         with self._lock:
             self._numbers[self._at["state_dropped", queue]] += 1
 
-    def published(self, service: str) -> None:
-        """Count a message of a service that the broker has confirmed."""
+    def published(self, service: str, messages: int) -> None:
+        """Count messages of a service that the broker has confirmed."""
         with self._lock:
-            self._numbers[self._at["published", service]] += 1
+            self._numbers[self._at["published", service]] += messages
 
     def served(self, service: str, what: str, number: int) -> None:
         """Count what a service counts itself.

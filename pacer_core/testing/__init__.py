@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from pacer_core.model.consumers import ConsumerType, Task
-from pacer_core.model.errors import Signal
+from pacer_core.model.errors import RefusedError, Signal
 from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.messages import Clients, Context, Delivery, Envelope
 from pacer_core.model.notification import Publish, SettledContext
@@ -197,6 +197,8 @@ class FakeService(ServiceContext):
     broker
         Stands for the broker: called with each message before it is confirmed. It may wait, or raise what
         `ServiceContext.publish` raises: `pacer_core.RefusedError` for instance.
+    waiting
+        Says how many messages wait in a queue.
     """
 
     def __init__(
@@ -206,6 +208,7 @@ class FakeService(ServiceContext):
         *,
         folder: Path,
         broker: Callable[[Publication], object] = lambda _: None,
+        waiting: Callable[[str], int | None] = lambda _: 0,
         instance: int = 1,
         instances: int = 1,
     ) -> None:
@@ -224,7 +227,8 @@ class FakeService(ServiceContext):
             _defaults(type_.options) if options is None else options,
             folder=folder,
             stopping=self._asked_to_stop,
-            publish=self._confirm,
+            publish=self._confirm_each,
+            waiting=waiting,
             ready=self._be_ready,
             trouble=self.troubles.append,
             count=self._add,
@@ -269,7 +273,10 @@ class FakeService(ServiceContext):
             raise error
         _hold(not thread.is_alive(), f"service {self.name!r} does not end when it is told to")
 
-    def _confirm(self, publication: Publication) -> None:
+    def _confirm_each(self, publications: Sequence[Publication]) -> list[RefusedError | None]:
+        return [self._confirm(one) for one in publications]
+
+    def _confirm(self, publication: Publication) -> RefusedError | None:
         allowed = () if self.type.publishes is None else tuple(self.type.publishes(self.options))
         _hold(
             self.type.publishes is None or publication.to in allowed,
@@ -277,8 +284,12 @@ class FakeService(ServiceContext):
         )
         wrong = [name for name in publication.headers if name.lower().startswith("x-pacer-")]
         _hold(not wrong, f"names that begin with x-pacer- are PACER's own: {', '.join(wrong)}")
-        self._broker(publication)
+        try:
+            self._broker(publication)
+        except RefusedError as error:
+            return error
         self.published.append(publication)
+        return None
 
     def _be_ready(self) -> None:
         self.is_ready = True

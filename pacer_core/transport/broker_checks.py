@@ -108,7 +108,7 @@ def _server(connection: Any) -> str:
 
 def _queues(connection: Any, config: Config, missing: list[str]) -> Iterator[Trouble]:
     declarer = Declarer(connection)
-    for queue in config.queues:
+    for queue in (*config.queues, *config.partition_queues):
         if counts(connection, queue.name) is not None:
             if queue.declare == "active" and reader(config, queue.name) is not None:
                 yield from _refusals(declarer, queue, config)

@@ -8,6 +8,7 @@ import os
 import select
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from amqp.exceptions import AccessRefused
@@ -87,6 +88,8 @@ class Subscription:
     Delivery tags count per channel, so an acknowledgement belongs to the subscription that received the
     message: one that is closed takes none.
 
+    ``priorities`` are those of queues that go to whoever reads them with the highest one.
+
     Raises
     ------
     StandBy
@@ -102,8 +105,9 @@ class Subscription:
         *,
         exclusive: bool = False,
         believe: Believe | None = None,
+        priorities: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self._connection, self._believe = connection, believe
+        self._connection, self._believe, self._priorities = connection, believe, priorities
         self._on_message = on_message
         self._channel = connection.channel()
         self._socket: socket.socket = connection.connection.sock
@@ -151,7 +155,9 @@ class Subscription:
             content = contents(message)
             opener(content.delivery_info, content.properties, content.headers)(content.tag, content.body)
 
-        arguments = {"exclusive": True} if exclusive else {}
+        more: dict[str, Any] = {"exclusive": True} if exclusive else {}
+        if queue.name in self._priorities:
+            more["arguments"] = {"x-priority": self._priorities[queue.name]}
         # Known before the first delivery: other channels than the core's own take all through the callback.
         getattr(self._channel, "openers", {})[tag.encode()] = opener
         try:
@@ -160,7 +166,7 @@ class Subscription:
                 no_ack=False,
                 callback=take,
                 consumer_tag=tag,
-                **arguments,
+                **more,
             )
         except AccessRefused as error:
             if not exclusive:

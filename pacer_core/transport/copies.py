@@ -48,7 +48,18 @@ def _waited(seconds: int) -> dict[str, Any]:
 
 def renewed_headers(envelope: Envelope, consumer: str) -> dict[str, Any]:
     """Give the headers of a copy that stands where its message stood, and counts its returns afresh."""
-    still = Delivery(
+    return _headers(_still(envelope, consumer), envelope.retries, {"renewed": True})
+
+
+def partition_headers(envelope: Envelope, consumer: str, partition: str, key: str) -> dict[str, Any]:
+    """Give the headers of a message that goes into a partition: all that is known of it goes with it."""
+    inside = attrs.evolve(envelope, partition=partition, key=key)
+    return _headers(_still(inside, consumer), envelope.retries, _waited(envelope.waited))
+
+
+def _still(envelope: Envelope, consumer: str) -> Delivery:
+    """Give a delivery of which nothing has become, for a copy that stands where its message stood."""
+    return Delivery(
         attrs.evolve(envelope, attempt=envelope.attempt - 1),  # reading a copy counts one more
         consumer,
         Outcome.RETRIED,
@@ -56,10 +67,9 @@ def renewed_headers(envelope: Envelope, consumer: str) -> dict[str, Any]:
         rejected=envelope.rejected,
         facts=envelope.facts,
     )
-    return _headers(still, envelope.retries, {"renewed": True})
 
 
-def _headers(delivery: Delivery, retries: int, more: dict[str, Any]) -> dict[str, Any]:
+def _headers(delivery: Delivery, retries: int, more: dict[str, Any], *, dead: bool = False) -> dict[str, Any]:
     envelope = delivery.envelope
     first_seen = envelope.first_seen or datetime.now(UTC)
     shorter = min(_REASON, LONGEST // 2 // max(len(delivery.rejected), 1))
@@ -81,6 +91,10 @@ def _headers(delivery: Delivery, retries: int, more: dict[str, Any]) -> dict[str
         own["restarts"] = envelope.restarts
     if envelope.path:
         own["path"] = list(envelope.path)
+    if envelope.partition and not dead:
+        own["partition"] = envelope.partition
+        if envelope.key is not None:
+            own["key"] = envelope.key
     if envelope.original:
         own["original"] = dict(envelope.original)
     return together(plain_headers(envelope.headers), own | more, PREFIX)
@@ -106,6 +120,7 @@ def dead_headers(delivery: Delivery, retries: int, reason: str) -> dict[str, Any
                 for one in delivery.failures[:5]
             ],
         },
+        dead=True,
     )
 
 

@@ -88,9 +88,12 @@ def _read_model(
     restarts = _count(copy.get("restarts"))
     if copy and believe is not None and not believe(queue, body, properties, own):
         copy, restarts = {}, restarts + 1
+    # Where a message of a partition was published is no state, and nothing is gained by a lie about it.
+    partition = queue if own.get("version") == VERSION and own.get("partition") == queue else ""
+    key = copy.get("key") if partition else None
     return Envelope(
         body=b"",
-        queue=queue,
+        queue=_text(own.get("queue"), queue) if partition else queue,
         exchange=_text(copy.get("exchange"), exchange),
         routing_key=_text(copy.get("routing-key"), routing_key),
         headers=plain_headers(foreign) if copy else foreign,
@@ -111,6 +114,8 @@ def _read_model(
         # Where nothing was returned yet, the header is a publisher's, or another queue's.
         returns=_count(headers.get(COUNTERS[0])) if redelivered else 0,
         restarts=restarts,
+        partition=partition,
+        key=key if isinstance(key, str) else None,
     )
 
 

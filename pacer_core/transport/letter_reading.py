@@ -58,6 +58,9 @@ class Origins:
         for plan in (*config.consumers, *config.disabled):
             for name in plan.config.queues:
                 queues[name] = queues.get(name, frozenset((name,))).union(plan.config.queues)
+        for one in config.partition_queues:
+            inside = {name for plan in config.readers(one.name) for name in plan.config.queues}
+            queues[one.name] = frozenset((one.name, *inside))
         return cls(queues)
 
     def __contains__(self, work_and_origin: tuple[str, str]) -> bool:

@@ -23,7 +23,7 @@ def believed(letter: DeadLetter, signer: Signer) -> Envelope:
     """
     envelope = letter.envelope
     if letter.own.get("version") != VERSION or signer.believes(
-        envelope.queue, envelope.body, envelope.properties, letter.own
+        envelope.home, envelope.body, envelope.properties, letter.own
     ):
         return envelope
     return evolve(
@@ -67,7 +67,7 @@ def hastened(letter: DeadLetter) -> Outgoing:
     headers = {} if letter.waiting is None else plain_headers(letter.waiting.headers)
     return Outgoing(
         exchange="",
-        routing_key=letter.envelope.queue,
+        routing_key=letter.envelope.home,
         body=letter.envelope.body,
         headers={name: value for name, value in headers.items() if not nested_beyond(value, DEEPEST)},
         properties=copy_properties(letter.envelope),

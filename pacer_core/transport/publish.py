@@ -27,6 +27,7 @@ from pacer_core.transport.outgoing import (
     UnroutableError,
 )
 from pacer_core.transport.publishing_link import Link
+from pacer_core.transport.queue_status import depth
 
 _DOUBTFUL = frozenset({501, 502, 503, 505, 506, 540, 541})
 # With these RabbitMQ closes a whole connection for what one message is, or because it fell over it.
@@ -110,6 +111,19 @@ class Publisher:
                     # also when the queue's limit is gone; a new one does not.
                     self._drop()
         return None
+
+    def ready(self, queue: str) -> int | None:
+        """Give how many messages wait in a queue; ``None`` where the broker is away, or has no such queue."""
+        with self._lock:
+            if self._closed:
+                return None
+            try:
+                if self._link is None:
+                    self._link = Link(self._broker)
+                return depth(self._link.connection, queue)
+            except (BrokerError, *LOST):
+                self._drop()
+                return None
 
     def beat(self) -> None:
         """Keep an idle connection alive."""

@@ -57,12 +57,12 @@ def read_status(connection: Any, config: Config) -> BrokerStatus:
     """Ask a broker for what it holds; nothing is declared, and no message is touched."""
     server = getattr(connection.connection, "server_properties", None) or {}
     queues = []
-    for queue in config.queues:
+    for queue in (*config.queues, *config.partition_queues):
         work, dead = counts(connection, queue.name), counts(connection, dead_queue(queue.name))
         queues.append(
             QueueStatus(
                 name=queue.name,
-                consumers=tuple(plan.name for plan in config.consumers if queue.name in plan.config.queues),
+                consumers=tuple(plan.name for plan in config.readers(queue.name) if plan.config.enabled),
                 ready=None if work is None else work[0],
                 in_hand=None if work is None else _held(connection, queue.name),
                 readers=None if work is None else work[1],

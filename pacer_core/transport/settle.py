@@ -70,7 +70,8 @@ class Settler:
         self._signer = signer_for(config) if signer is None else signer
         self._healing, self._healed = threading.Lock(), -HEAL
         # Declared with it, and refused where it is there without.
-        self._dead_lettering = {queue.name for queue in config.queues if queue.declare == "active"}
+        ours = (queue for queue in config.queues if queue.declare == "active")
+        self._dead_lettering = {queue.name for queue in (*ours, *config.partition_queues)}
         self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in config.consumers}
         self._levels = {
             plan.name: logging.INFO if plan.logs_messages else logging.DEBUG for plan in config.consumers
@@ -155,7 +156,7 @@ class Settler:
 
     def _reject(self, unsettled: Unsettled, error: RefusedError) -> Unsettled:
         """End a message of which the broker takes no copy: it has the message, and can move it by itself."""
-        verdict, queue = unsettled.verdict, unsettled.delivery.envelope.queue
+        verdict, queue = unsettled.verdict, unsettled.delivery.envelope.home
         if queue not in self._dead_lettering:
             raise NotSettledError(
                 unsettled,
@@ -196,12 +197,12 @@ class Settler:
         envelope = delivery.envelope
         copy = Outgoing(
             exchange=retry_exchange(verdict.step or 1),
-            routing_key=envelope.queue,
+            routing_key=envelope.home,
             body=envelope.body,
             headers=copy_headers(delivery, verdict.retries, verdict.waited),
             properties=copy_properties(envelope),
         )
-        return self._signer.signed(copy, envelope.queue)
+        return self._signer.signed(copy, envelope.home)
 
     def _dead(self, delivery: Delivery, verdict: Verdict) -> Outgoing:
         envelope = delivery.envelope

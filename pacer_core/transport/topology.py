@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,7 +12,8 @@ from amqp.exceptions import AccessRefused, NotFound, PreconditionFailed
 
 from pacer_core.config.model import Config, ConsumerPlan, Exchange, Queue
 from pacer_core.model.errors import BrokerError, PermissionRefusedError
-from pacer_core.model.queue_names import dead_queue, retry_exchange
+from pacer_core.model.queue_names import dead_queue, hosts_queue, keys_queue, retry_exchange
+from pacer_core.transport.partition_marks import differs, mark
 from pacer_core.transport.retry_policy import LADDER
 
 __all__ = ["dead_queue", "declare", "retry_exchange"]
@@ -24,6 +25,8 @@ _CHANNELS = 16
 
 # RabbitMQ counts every return of a message, an orderly stop's as well, and 4.x drops after 20 of them.
 _NO_DELIVERY_LIMIT = 1_000_000
+SAID_FOR = 60_000
+"""Milliseconds for which it is known who has a partition."""
 _AS_IT_IS = "to use it as it is, write"
 _OURS = (
     "this queue is PACER's own and has no line in the configuration: move its messages elsewhere and "
@@ -42,23 +45,31 @@ def declare(connection: Any, config: Config, plans: Sequence[ConsumerPlan] | Non
     BrokerError
         Where something exists with other arguments, or a passive one does not exist: with the line to change.
     """
-    queues = config.queues if plans is None else tuple(_needed(config, plans))
+    everything = (*config.queues, *config.partition_queues)
+    queues = everything if plans is None else tuple(_needed(config, plans))
+    spaces = _spaces(config, (*config.consumers, *config.disabled) if plans is None else plans)
     used = {queue.exchange for queue in queues if queue.declare == "active"}
     exchanges = [one for one in config.exchanges if plans is None or one.name in used]
     if len(queues) >= _MANY and isinstance(connection.connection, Connection):
         # On a connection of its own: what is refused there disturbs nothing here.
         with closing(connection.clone()) as another:
             try:
-                _declare(_Window(another), config, exchanges, queues)
+                _declare(_Window(another), config, exchanges, queues, spaces)
                 return
             except Exception as error:  # one by one, it says what was refused and why
                 log.debug("declaring together failed: %s", error)
-    _declare(Declarer(connection), config, exchanges, queues)
+    _declare(Declarer(connection), config, exchanges, queues, spaces)
 
 
 def _declare(
-    broker: Declarer, config: Config, exchanges: Sequence[Exchange], queues: Sequence[Queue]
+    broker: Declarer,
+    config: Config,
+    exchanges: Sequence[Exchange],
+    queues: Sequence[Queue],
+    spaces: Iterable[str],
 ) -> None:
+    for name in spaces:
+        broker.key_space(config, name)
     readers = _readers(config)
     for exchange in exchanges:
         broker.exchange(exchange)
@@ -70,15 +81,24 @@ def _declare(
     broker.settled()
 
 
+def _spaces(config: Config, plans: Sequence[ConsumerPlan]) -> tuple[str, ...]:
+    """Give the key spaces of some consumers, where the broker can partition them."""
+    if config.broker.capabilities.lacking("partitions"):
+        return ()
+    return tuple(dict.fromkeys(plan.key_space for plan in plans if plan.key_space is not None))
+
+
 def _readers(config: Config) -> dict[str, ConsumerPlan]:
     plans = (*config.consumers, *config.disabled)
-    return {queue: plan for plan in reversed(plans) for queue in plan.config.queues}
+    readers = {queue: plan for plan in reversed(plans) for queue in plan.config.queues}
+    return readers | {one.name: config.readers(one.name)[0] for one in config.partition_queues}
 
 
 def _needed(config: Config, plans: Sequence[ConsumerPlan]) -> Iterator[Queue]:
     read = {name for plan in plans for name in plan.config.queues}
+    read |= {name for space in config.partitions(plans) for name in space.queues}
     follow_ups = {plan.config.queues[0] for plan in config.consumers}
-    for queue in config.queues:
+    for queue in (*config.queues, *config.partition_queues):
         if queue.name in read or (queue.name in follow_ups and queue.declare == "active"):
             yield queue
 
@@ -139,6 +159,22 @@ class Declarer:
                 f"binding of queue {queue.name!r}",
                 "",
             )
+
+    def key_space(self, config: Config, name: str) -> None:
+        """Declare how many partitions a key space has, or that it has none: before any message is in one."""
+        space = config.key_spaces.get(name)
+        if space is None:
+            if self._exists(keys_queue(name)):
+                raise differs(self.connection, config, name, keys_queue(name))
+            return
+        try:
+            self._queue(space.prefix, mark(space), ours=True)
+        except PermissionRefusedError:
+            raise
+        except BrokerError:
+            raise differs(self.connection, config, name, space.prefix) from None
+        said_for = {"x-queue-type": "quorum", "x-message-ttl": SAID_FOR}
+        self._queue(hosts_queue(space.prefix), said_for, ours=True)
 
     def work_queue(self, queue: Queue, reader: ConsumerPlan | None) -> None:
         """Declare a queue of ours by itself; where it is there already, that changes nothing."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import attrs
-from attrs import define
+from attrs import define, evolve
 
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.consumers import Task
@@ -27,6 +28,11 @@ from pacer_core.work.key_order import Order, with_dependents
 from pacer_core.work.quarantine import Quarantine
 
 _NONE: frozenset[str] = frozenset()
+_NO_INTAKE = (
+    "it is in the queue of a partition, and not from a queue whose consumer has that key space: publish to "
+    "the queue of its consumer instead"
+)
+_NOBODY: Mapping[str, ConsumerPlan] = MappingProxyType({})
 _ACKED = 1.0  # seconds that a suspect waits for acknowledgements at most: those of others, and its own
 
 
@@ -62,8 +68,9 @@ class Handler:
         notes: Notes | None = None,
         counts: Counts | None = None,
         traces: Traces | None = None,
+        partitions: Mapping[str, ConsumerPlan] = _NOBODY,
     ) -> None:
-        self._by_queue = by_queue
+        self._by_queue, self._partitions = {**by_queue, **partitions}, partitions
         self._settler = settler
         self._breakers = breakers
         self._forwarder = forwarder
@@ -86,7 +93,9 @@ class Handler:
             correlation_id.reset(token)
 
     def _take(self, received: Received, arrived: float) -> Job:
-        plan = self._by_queue[received.envelope.queue]
+        plan = self._by_queue.get(received.envelope.queue)
+        if plan is None or received.envelope.queue in self._partitions:
+            return self._stranger(received, arrived)
         job = Job(received, plan, arrived=arrived)
         if self._forwarder.comes_back(received.envelope):
             loop = Reject(
@@ -113,6 +122,16 @@ class Handler:
             self._notes.leave(slot)
         return job
 
+    def _stranger(self, received: Received, arrived: float) -> Job:
+        """Have a message be dead, in the dead queue of its partition, of which no consumer is known."""
+        queue = received.envelope.home
+        plan = self._by_queue[queue]
+        envelope = evolve(received.envelope, queue=queue, partition="")
+        job = Job(received, plan, arrived=arrived)
+        job.failed = plan.pipeline.failed(envelope, None, "key", Reject(_NO_INTAKE))
+        job.settled_as_is = True
+        return job
+
     def _read(self, job: Job, slot: int | None = None) -> None:
         """Parse a message and work out its key; what is late for that is its parser, whose limit is known."""
         received, plan = job.received, job.plan
@@ -126,7 +145,9 @@ class Handler:
             return
         job.message = parsed
         key = plan.pipeline.type.key
-        if key is not None:
+        if received.envelope.key is not None:
+            job.key = received.envelope.key or None
+        elif key is not None:
             try:
                 clients = self._clients[plan.name]
                 context = Context(
@@ -155,7 +176,8 @@ class Handler:
         if self._counts is None or not received.envelope.redelivered:
             return False
         count = self._counts.of(received.envelope)
-        if not 0 < count < self._by_queue[received.envelope.queue].config.crashes:
+        plan = self._by_queue.get(received.envelope.queue)
+        if plan is None or not 0 < count < plan.config.crashes:
             return False
         return count >= ALONE or self._counts.in_parser(received.envelope)
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from weakref import WeakSet
 
 from pacer_core.config.model import Broker
-from pacer_core.model.errors import Retry
+from pacer_core.model.errors import BrokerError, Retry
 from pacer_core.model.messages import Outcome
 from pacer_core.model.secrets import redact
 from pacer_core.transport.consume import Received, Waker
 from pacer_core.transport.delivery_limits import Limit
+from pacer_core.transport.roll_call import asked
 from pacer_core.transport.settle import NotSettledError
 from pacer_core.transport.signing import Signer
 from pacer_core.work.acknowledging import MOMENT, Acknowledgements, Observer
 from pacer_core.work.handling import Handler
+from pacer_core.work.intake import Intake
 from pacer_core.work.job import Job
 from pacer_core.work.often_returned import OftenReturned
 from pacer_core.work.running import Running
@@ -56,6 +58,10 @@ class InHand:
         Where messages that were returned often are copied, to count anew.
     signer
         Signs these copies; without one they would be first sights.
+    intake
+        Takes the messages that go into partitions.
+    partitions
+        The queues in which somebody may ask who reads them.
     """
 
     def __init__(
@@ -68,7 +74,10 @@ class InHand:
         acknowledged: Observer,
         broker: Broker,
         signer: Signer | None = None,
+        intake: Intake | None = None,
+        partitions: Container[str] = (),
     ) -> None:
+        self._intake, self._questioned = intake, partitions
         self._handler = handler
         self._arrived: deque[tuple[float, Received]] = deque()
         self._waiting = False
@@ -78,6 +87,8 @@ class InHand:
         self._acknowledgements = done = Acknowledgements(handler, self._jobs, waker, settled, acknowledged)
         self._often = OftenReturned(broker, signer, handler, done, waker)
         self._running = Running(handler, threads, on_exit, waker, done, self._set_aside)
+        self.partitions: dict[str, str] = {}
+        """The partitions that messages have come from, with the last question who reads them, or empty."""
         self.outcomes: Counter[Outcome] = done.outcomes
         """How many messages were settled in which way; a retried one counts again when it comes back."""
 
@@ -111,6 +122,8 @@ class InHand:
     @property
     def pressing(self) -> bool:
         """Whether there is something to do for the connection's thread."""
+        if self._intake is not None and self._intake.pressing:
+            return True
         return bool(self._running.mine or (self._arrived and not self._waiting) or self._often.refused)
 
     @property
@@ -176,6 +189,7 @@ class InHand:
     def work(self) -> None:
         """Parse what came, have it handled, and acknowledge what is finished: as much as a moment allows."""
         self._take()
+        self._spread()
         self._running.handle_mine()
         self._running.forward()
         self._settle_aside()
@@ -216,6 +230,8 @@ class InHand:
         """Forget what is not finished: nobody is to find its task overdue while there is no connection."""
         self._often.drop()
         self._running.drop()
+        if self._intake is not None:
+            self._intake.drop()
         self._arrived.clear()
         self._jobs.clear()
         self._aside.give_back()
@@ -242,6 +258,12 @@ class InHand:
                 self._waiting = True
                 return
             at, received = arrived.popleft()
+            if received.envelope.partition:
+                self.partitions.setdefault(received.envelope.partition, "")
+            elif received.envelope.queue in self._questioned and asked(received.envelope):
+                self.partitions[received.envelope.queue] = received.envelope.correlation_id
+                self._acknowledgements.copied(received)
+                continue
             job = self._handler.take(received, at)
             left = self._aside.known(received.envelope)
             if left is not None:
@@ -250,7 +272,25 @@ class InHand:
             if received.envelope.returns and self._often.in_order(job):
                 continue
             self._jobs[received] = job
-            self._running.assign(job)
+            if self._intake is None or not self._intake.takes(job):
+                self._running.assign(job)
+
+    def _spread(self) -> None:
+        """Have messages put into partitions, one of each key at a time, and acknowledge them."""
+        intake = self._intake
+        while intake is not None and intake.pressing and self._running.failure is None:
+            try:
+                ended = intake.spread()
+            except BrokerError as error:
+                self._running.fail(intake.first, error)
+                return
+            for job in ended:
+                if job.failed is not None:
+                    self._running.assign(job)
+                    continue
+                self._jobs.pop(job.received, None)
+                self._acknowledgements.copied(job.received)
+            self._acknowledgements.acknowledge()  # before the next ones of these keys
 
     def _has_to_wait(self, received: Received) -> bool:
         """Say whether a message is not parsed yet, nor what is behind it.

@@ -32,7 +32,7 @@ def run_worker(file: str, sources: Mapping[str, str], share: Share, files: Crash
     config = load(Path(file), sources)
     logs.set_up_run(config.logging, config.log_handlers)
     plans = [plan for plan in config.consumers if plan.name in share.consumers]
-    worker = Worker(config, plans, crash_files=files)
+    worker = Worker(config, plans, queues=share.queues, crash_files=files)
     gc.freeze()  # what is loaded stays; to look through it again and again takes 25 ms each time
     stop_with_parent(worker.stop)
     with signals(worker.stop):

@@ -80,10 +80,7 @@ class Processes:
         self._place = occupy(folder, ours=config.processes.state_folder is None)
         self._counts = Counts(folder / "crashes.json")
         self._left = list(leftovers(folder, self._place))
-        self._children = [
-            _Child(share, self._files(number))
-            for number, share in enumerate(shares(config.consumers, config.services))
-        ]
+        self._children = [_Child(share, self._files(number)) for number, share in enumerate(shares(config))]
         for child in self._children:
             with contextlib.suppress(OSError):  # a read-only disk is said where it hinders
                 child.files.board.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import socket
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from attrs import define
@@ -36,8 +36,10 @@ class Reading:
 
     Attributes
     ----------
-    by_queue
-        The queues to read.
+    queues
+        The names of the queues to read.
+    priorities
+        At which priority it reads those that go to whoever wants them most.
     believe
         Says which copies' state is taken for ours.
     inline
@@ -54,7 +56,8 @@ class Reading:
 
     config: Config
     plans: Sequence[ConsumerPlan]
-    by_queue: Collection[str]
+    queues: Collection[str]
+    priorities: Mapping[str, int]
     in_hand: InHand
     believe: Trust
     breakers: Breakers
@@ -80,7 +83,7 @@ class Reading:
             with contextlib.suppress(socket.timeout):
                 connection.drain_events(timeout=0.5)
             connection.heartbeat_check()
-        queues = [self.config.queue(name) for name in self.by_queue]
+        queues = [self.config.queue(name) for name in self.queues]
         prefetch = max(plan.config.prefetch_for(self.keyed) for plan in self.plans)
         grace = self.config.processes.shutdown_grace.total_seconds()
         subscription: Subscription | None = None
@@ -95,9 +98,10 @@ class Reading:
                 self.in_hand.arrive,
                 exclusive=self.keyed,
                 believe=self.believe,
+                priorities=self.priorities,
             )
             self.board.state(State.READING)
-            log.info("reading %s", ", ".join(self.by_queue))
+            log.info("reading %s", ", ".join(self.queues))
             ended = self._pump(connection, subscription, prefetch)
             if self.stopped:
                 self.board.state(State.STOPPING)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from attrs import frozen
 
-from pacer_core.config.model import ConsumerPlan, ServicePlan
-
-if TYPE_CHECKING:
-    pass
+from pacer_core.config.model import Config, ConsumerPlan
 
 
 @frozen
@@ -21,6 +17,8 @@ class Share:
     consumers: tuple[str, ...] = ()
     service: str = ""
     instance: int = 1
+    queues: tuple[str, ...] = ()
+    """The queues that it reads: a key space with partitions has them read by different processes."""
 
     @property
     def kind(self) -> str:
@@ -31,21 +29,26 @@ class Share:
         return f"{self.kind} {self.name.removeprefix(f'{self.kind}:')}"
 
 
-def shares(plans: Sequence[ConsumerPlan], services: Sequence[ServicePlan] = ()) -> Iterator[Share]:
+def shares(config: Config) -> Iterator[Share]:
     """Say which processes there are.
 
-    One for all consumers of a key space, ``workers`` for each other one, and ``instances`` for each service.
+    One for all consumers of a key space, or where it has partitions an intake, and one for each of these;
+    ``workers`` for each other consumer, and ``instances`` for each service.
     """
-    spaces: dict[str, list[str]] = {}
-    for plan in plans:
-        key = plan.pipeline.type.key
-        if key is not None:
-            spaces.setdefault(key.space, []).append(plan.name)
+    spaces: dict[str, list[ConsumerPlan]] = {}
+    for plan in config.consumers:
+        if plan.key_space is not None:
+            spaces.setdefault(plan.key_space, []).append(plan)
         else:
             for number in range(plan.config.workers):
-                yield Share(f"{plan.name}-{number + 1}", (plan.name,))
-    for space, names in spaces.items():
-        yield Share(f"key:{space}", tuple(names))
-    for one in services:
+                yield Share(f"{plan.name}-{number + 1}", (plan.name,), queues=plan.config.queues)
+    for name, plans in spaces.items():
+        consumers = tuple(plan.name for plan in plans)
+        read = tuple(queue for plan in plans for queue in plan.config.queues)
+        space = config.key_spaces.get(name)
+        yield Share(f"{'key' if space is None else 'intake'}:{name}", consumers, queues=read)
+        for number, queue in enumerate(() if space is None else space.queues, 1):
+            yield Share(f"partition:{name}-{number}", consumers, queues=(queue,))
+    for one in config.services:
         for number in range(1, one.config.instances + 1):
             yield Share(f"service:{one.name}-{number}", service=one.name, instance=number)

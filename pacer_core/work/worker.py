@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import threading
 import time
 from collections import Counter
@@ -39,8 +40,10 @@ from pacer_core.work.crashes import Counts, CrashFiles, Notes
 from pacer_core.work.exit_codes import EX_HUNG, EX_STUCK, end_damaged
 from pacer_core.work.handling import Handler
 from pacer_core.work.in_flight import InHand
+from pacer_core.work.intake import Intake, priorities
 from pacer_core.work.notifier import Listeners
 from pacer_core.work.os_signals import Stopped
+from pacer_core.work.presence import Presence
 from pacer_core.work.reading import Reading
 from pacer_core.work.remaining import Remaining
 
@@ -59,6 +62,9 @@ class Worker:
         The configuration, and those of its consumers that run here.
     observe
         Called with each settled delivery, in the thread that settled it.
+    queues
+        Those that it reads: by default all that hold messages of these consumers, those of partitions
+        among them.
     inline
         Run tasks in the connection's thread, whatever the configuration says, and let them take their time:
         somebody may be looking at them in a debugger.
@@ -71,12 +77,19 @@ class Worker:
         config: Config,
         plans: Sequence[ConsumerPlan],
         *,
+        queues: Sequence[str] | None = None,
         observe: Observer | None = None,
         inline: bool = False,
         crash_files: CrashFiles | None = None,
     ) -> None:
         self._config, self._plans, self._observe = config, tuple(plans), observe
-        self._by_queue = {queue: plan for plan in plans for queue in plan.config.queues}
+        by_queue = {queue: plan for plan in plans for queue in plan.config.queues}
+        partitions = {
+            queue: config.readers(queue)[0] for space in config.partitions(plans) for queue in space.queues
+        }
+        self._queues = (*by_queue, *partitions) if queues is None else tuple(queues)
+        place = "" if crash_files is None else f"{crash_files.board.parent}"
+        self._priorities = priorities(config.partitions(plans), f"{socket.gethostname()} {place}")
         self._inline = inline
         self._threads = 1 if inline else max(plan.config.concurrency for plan in plans)
         self._keyed = any(plan.pipeline.type.key is not None for plan in plans)
@@ -93,7 +106,7 @@ class Worker:
         self._trust = Trust(self._signer, self.board.state_dropped)
         self._settler = Settler(config, self._publisher, self._declare, self._signer)
         self._handler = handler = Handler(
-            self._by_queue,
+            by_queue,
             self._settler,
             self._integrations,
             self._breakers,
@@ -101,6 +114,7 @@ class Worker:
             self._notes,
             Counts(crash_files.counts) if crash_files is not None else None,
             self._traces,
+            partitions,
         )
         self._supervised = crash_files is not None
         self._waker = Waker()
@@ -116,7 +130,10 @@ class Worker:
             self._acknowledged,
             config.broker,
             self._signer,
+            Intake(config, plans, self._publisher, self._signer, self._declare),
+            partitions,
         )
+        self._presence = Presence(config.partitions(plans), self._publisher)
         self._remaining: Remaining | None = None
         self.aside = 0
         """How many messages were left in their queue, although their tasks have run; see `set_aside`."""
@@ -152,7 +169,7 @@ class Worker:
         BrokerError
             With ``once``, where the broker cannot be reached, or refuses.
         """
-        self._remaining = Remaining(self._by_queue, wait) if once else None
+        self._remaining = Remaining(self._queues, wait) if once else None
         threads = [
             threading.Thread(target=self._pulse, name="pulse", daemon=True),
             threading.Thread(target=self._breakers.probe, args=(self._ended,), name="probe", daemon=True),
@@ -183,7 +200,8 @@ class Worker:
         reading = Reading(
             self._config,
             self._plans,
-            self._by_queue,
+            self._queues,
+            self._priorities,
             self._in_hand,
             self._trust,
             self._breakers,
@@ -209,7 +227,7 @@ class Worker:
             try:
                 declare(connection, self._config, self._plans)
                 self._signer.ready()
-                limited = limits(connection, self._config, self._by_queue)
+                limited = limits(connection, self._config, self._queues)
                 self._settler.dead_lettering(one.queue for one in limited if one.to_dead_queue)
                 self._forwarder.here = name_of(connection, self._config.broker)
                 ended = reading.run(connection, limited)
@@ -291,6 +309,7 @@ class Worker:
         while not self._ended.wait(1.0):
             if (line := minutes.line()) is not None:
                 log.info("%s", line)
+            self._presence.tell(self._in_hand.partitions)
             self.board.aside(*self._in_hand.aside)
             breakers = self._breakers.all
             self.board.gauges(

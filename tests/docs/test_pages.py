@@ -12,11 +12,11 @@ import jsonschema
 import pytest
 
 from docs import generate
-from pacer_core import ConsumerType, Delivery, Envelope, Outcome, Secret, plugins
+from pacer_core import Capabilities, ConsumerType, Delivery, Envelope, Outcome, Secret, plugins
 from pacer_core.cli import main
 from pacer_core.config import check
 from pacer_core.config.load import SECTIONS
-from pacer_core.config.model import NotYetPolicy, Retries
+from pacer_core.config.model import AMQP, NotYetPolicy, Retries
 from pacer_core.config.reading import read
 from pacer_core.config.schema import schema
 from pacer_core.config.sections import camel
@@ -61,7 +61,8 @@ def test_a_configuration_on_a_page_is_accepted(
         site.write("value\n", Path(path).name)
     given = set(re.findall(r"^(\w+):", text, re.MULTILINE))
     if "queues" in given and "consumers" not in given:
-        names = re.findall(r"name: ([\w.-]+)", text.partition("queues:")[2])
+        section = re.split(r"^(?=\w)", text.partition("queues:")[2], maxsplit=1, flags=re.MULTILINE)[0]
+        names = re.findall(r"name: ([\w.-]+)", section)
         text += f"consumers: [{{type: shipments, queues: [{', '.join(names)}]}}]\n"
         given.add("consumers")
     text += "".join(f"{lines}\n" for key, lines in COMPLETED.items() if key not in given)
@@ -159,6 +160,21 @@ def test_the_generated_reference_describes_every_key_of_the_configuration() -> N
             assert attribute.type is not None
         assert set(words) == {attribute.name for attribute in attrs.fields(cls)}
         pending += generate.inside(cls).values()
+
+
+def test_the_generated_table_of_brokers_has_what_each_kind_can_do() -> None:
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in generate.transports().splitlines()
+        if line.startswith("| ")
+    ]
+    kinds = [AMQP, *dict.fromkeys(plugins.load().transports.values())]
+    assert rows[0][1:] == [", ".join(f"`{name}`" for name in kind.protocols) for kind in kinds]
+    said = {name: cells for name, *cells in rows[1:]}
+    for one in attrs.fields(Capabilities):
+        can = ["yes" if getattr(kind.capabilities, one.name) else "no" for kind in kinds]
+        assert said[one.name.replace("_", " ")] == can
+        assert f"* *{one.name.replace('_', ' ')}*: " in generate.transports()
 
 
 def test_the_generated_reference_has_every_command() -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of faults, their long forms, and the table of what became of all messages."""
+"""Fixtures of the tests of faults, and the table of what became of all messages."""
 
 from __future__ import annotations
 
@@ -9,33 +9,17 @@ import attrs
 import pytest
 
 from tests.faults.ledger import PLUGIN, Account, Ledger, total
+from tests.faults.redis_books import RedisLedger, ledger_of
 from tests.faults.wire import Wire
 from tests.lab import Lab
-from tests.services import RabbitMQ
+from tests.services import RabbitMQ, Redis
 from tests.support import Site
 
-long = pytest.mark.long
-Scale = Callable[[int, int], int]
-LIMIT = 900
-"""Seconds after which a test at full length is given up; the others go on."""
 ACCOUNTS = pytest.StashKey[list[Account]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="the faults at full length: nox -s faults-long")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[ACCOUNTS] = []
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--long", default=False):
-        for item in items:
-            item.add_marker(pytest.mark.timeout(LIMIT))
-    else:
-        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("long")])
-        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.hookimpl(trylast=True)
@@ -55,13 +39,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture
-def scale(request: pytest.FixtureRequest) -> Scale:
-    """Give the first of two numbers, or the second one in the long form."""
-    at_length = bool(request.config.getoption("--long", default=False))
-    return lambda short, longer: longer if at_length else short
-
-
-@pytest.fixture
 def books(site: Site, request: pytest.FixtureRequest) -> Iterator[Callable[[RabbitMQ, str], Ledger]]:
     """Open the ledger of a test on some node and virtual host."""
     site.install("ledger-pacer", PLUGIN)
@@ -78,6 +55,21 @@ def books(site: Site, request: pytest.FixtureRequest) -> Iterator[Callable[[Rabb
             if not ledger.judged:  # the test has failed before
                 name = f"NOT JUDGED: {request.node.name}"
                 request.config.stash[ACCOUNTS].append(Account(name, sent=len(ledger.sent)))
+
+
+@pytest.fixture
+def on_redis(
+    site: Site, request: pytest.FixtureRequest, start_redis: Callable[..., Redis]
+) -> Iterator[RedisLedger]:
+    """The ledger of a test on a Redis of its own."""
+    site.install("ledger-pacer", PLUGIN)
+    server = start_redis()
+    ledger = ledger_of(site, server, request.config.stash[ACCOUNTS].append)
+    yield ledger
+    with closing(ledger.lab), closing(ledger.wire):
+        if not ledger.judged:
+            name = f"NOT JUDGED: {request.node.name}"
+            request.config.stash[ACCOUNTS].append(Account(name, sent=len(ledger.sent)))
 
 
 @pytest.fixture

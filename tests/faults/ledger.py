@@ -186,6 +186,9 @@ class Account:
 class Ledger:
     """The books of one test: what was sent, and what has to come of it."""
 
+    text = CONFIG
+    """What `configure` writes, with names to fill in."""
+
     lab: Lab
     wire: Wire
     record: Callable[[Account], None] = lambda _: None
@@ -221,7 +224,7 @@ class Ledger:
     ) -> None:
         """Write a configuration that reaches the broker by the wire, and have its queues declared."""
         self.lab.site.write(
-            CONFIG.format(
+            self.text.format(
                 port=self.wire.port,
                 vhost=self.lab.vhost,
                 kind=kind,

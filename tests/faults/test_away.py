@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.faults.conftest import Scale
+from tests.at_length import Scale
 from tests.faults.ledger import TASKS, Ledger
 from tests.support import eventually
 

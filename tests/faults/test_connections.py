@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Scale
+from tests.at_length import Scale
 from tests.faults.ledger import Ledger
 from tests.faults.processes import workers
 from tests.services import RabbitMQ

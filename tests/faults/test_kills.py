@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.faults.conftest import Scale, long
+from tests.at_length import Scale, long
 from tests.faults.ledger import Account, Ledger
 from tests.faults.processes import alive, workers
 from tests.support import Running, eventually

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.conftest import Scale, long
+from tests.at_length import Scale, long
 from tests.faults.ledger import Ledger
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.conftest import Scale, long
+from tests.at_length import Scale, long
 from tests.faults.ledger import MIRROR, Ledger
 from tests.faults.wire import Wire
 from tests.lab import Lab

@@ -78,6 +78,16 @@ def wait_until(ready: Callable[[], bool], *, seconds: float, what: str) -> None:
         time.sleep(0.02)
 
 
+def listens(port: int, say: bytes = b"") -> bool:
+    """Tell whether something listens on a port and, where we say something, answers."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(say)
+            return not say or bool(connection.recv(1))
+    except OSError:
+        return False
+
+
 class Nest:
     """A temporary folder with processes in it.
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import random
 import re
-import shutil
-import subprocess
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +13,8 @@ from uuid import uuid4
 
 from attrs import frozen
 
-from tests.services.base import Nest, ServiceFailedError, ServiceMissingError, program, wait_until
+from tests.services.base import Nest, ServiceFailedError, program, wait_until
+from tests.services.jars import Jars
 
 
 @frozen
@@ -28,9 +26,10 @@ class Product:
     runner: str
 
     @property
-    def pom(self) -> Path:
+    def jars(self) -> Jars:
         """What Maven is told to fetch."""
-        return Path(__file__).with_name(f"{self.name.lower()}.pom.xml")
+        pom = Path(__file__).with_name(f"{self.name.lower()}.pom.xml")
+        return Jars(self.name, self.version, pom)
 
 
 ELASTICSEARCH = Product(
@@ -40,41 +39,6 @@ OPENSEARCH = Product("OpenSearch", "2.19.1", "org.codelibs.opensearch.runner.Ope
 FIRST, LAST = 9200, 9290
 """The runner takes the first free port after the one that it is given, up to 9299; nodes begin apart."""
 _PORT = re.compile(r"publish_address \{127\.0\.0\.1:(92\d\d)\}")
-
-
-def jars(product: Product) -> Path:
-    """Give the folder of the jars; they are fetched once, and kept in the user's cache.
-
-    Raises
-    ------
-    ServiceMissingError
-        Where Maven is not installed, or cannot fetch them.
-    """
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = home / "pacer-tests" / f"{product.name.lower()}-{product.version}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            maven = program("mvn", package="maven")
-            half = folder.with_suffix(".half")
-            shutil.rmtree(half, ignore_errors=True)
-            goal = ["dependency:copy-dependencies", f"-DoutputDirectory={half}"]
-            try:
-                subprocess.run(
-                    [maven, "-q", "-B", "-f", str(product.pom), *goal],
-                    check=True,
-                    capture_output=True,
-                    timeout=150,
-                )
-            except subprocess.SubprocessError as error:
-                said = (getattr(error, "stdout", b"") or b"").decode(errors="replace")
-                why = next((line for line in said.splitlines() if "ERROR" in line), str(error))
-                raise ServiceMissingError(
-                    f"{product.name} cannot be fetched from Maven Central: {why}"
-                ) from None
-            half.rename(folder)
-    return folder
 
 
 class Elasticsearch:
@@ -97,7 +61,7 @@ class Elasticsearch:
             "-Xmx512m",
             "-XX:TieredStopAtLevel=1",
             "-cp",
-            f"{jars(product)}/*",
+            f"{product.jars.folder()}/*",
             product.runner,
         ]
         self._nest = Nest(product.name.lower())

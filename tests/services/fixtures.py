@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from tests.services import Elasticsearch, PostgreSQL, RabbitMQ, ServiceMissingError
+from tests.services import (
+    ElasticMQ,
+    Elasticsearch,
+    Kafka,
+    PostgreSQL,
+    RabbitMQ,
+    Redis,
+    RedisCluster,
+    RedisSentinels,
+    ServiceMissingError,
+)
 from tests.services.elasticsearch import ELASTICSEARCH, OPENSEARCH, Product
 
 
@@ -63,6 +73,67 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """A Redis for the whole session, in which tests have names of their own."""
+    with skip_without_program():
+        server = Redis()
+    with server:
+        yield server
+
+
+@pytest.fixture
+def start_redis() -> Iterator[Callable[..., Redis]]:
+    """Start servers of this test's own, to stop, to kill or to configure: ``start_redis(config={...})``."""
+    with ExitStack() as servers:
+
+        def start(**options: Any) -> Redis:
+            with skip_without_program():
+                server = Redis(**options)
+            return servers.enter_context(server)
+
+        yield start
+
+
+def kafka() -> Iterator[Kafka]:
+    """A Kafka broker for the whole session; a test that stops or kills it starts it again."""
+    with skip_without_program():
+        broker = Kafka()
+    with broker:
+        yield broker
+
+
+@pytest.fixture
+def start_kafka() -> Iterator[Callable[..., Kafka]]:
+    """Start brokers of this test's own, with accounts or TLS for instance."""
+    with ExitStack() as brokers:
+
+        def start(**options: Any) -> Kafka:
+            with skip_without_program():
+                broker = Kafka(**options)
+            return brokers.enter_context(broker)
+
+        yield start
+
+
+@pytest.fixture
+def redis_sentinels() -> Iterator[RedisSentinels]:
+    """A master, a replica and three sentinels of this test's own."""
+    with skip_without_program():
+        those = RedisSentinels()
+    with those:
+        yield those
+
+
+@pytest.fixture(scope="module")
+def redis_cluster() -> Iterator[RedisCluster]:
+    """A cluster of three masters and three replicas for the tests of a module."""
+    with skip_without_program():
+        those = RedisCluster()
+    with those:
+        yield those
+
+
+@pytest.fixture(scope="session")
 def elasticsearch() -> Iterator[Elasticsearch]:
     """An Elasticsearch node for the whole session; skipped where its jars cannot be fetched."""
     yield from _search_node(ELASTICSEARCH)
@@ -72,6 +143,15 @@ def elasticsearch() -> Iterator[Elasticsearch]:
 def opensearch() -> Iterator[Elasticsearch]:
     """An OpenSearch node for the whole session; skipped where its jars cannot be fetched."""
     yield from _search_node(OPENSEARCH)
+
+
+@pytest.fixture(scope="session")
+def elasticmq() -> Iterator[ElasticMQ]:
+    """An ElasticMQ for the whole session; skipped where its jars cannot be fetched."""
+    with skip_without_program():
+        server = ElasticMQ()
+    with server:
+        yield server
 
 
 def _search_node(product: Product) -> Iterator[Elasticsearch]:

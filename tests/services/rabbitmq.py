@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from tests.services.base import Nest, ServiceFailedError, ServiceMissingError, free_port, program, wait_until
+from tests.services.base import (
+    Nest,
+    ServiceFailedError,
+    ServiceMissingError,
+    free_port,
+    listens,
+    program,
+    wait_until,
+)
 from tests.services.server import Server
 
 PACKAGE = "rabbitmq-server"
@@ -102,7 +109,7 @@ class RabbitMQ(Server):
         # Erlang would start one as a daemon, and leave it behind.
         self._nest.start(*self._epmd, "-address", "127.0.0.1", env=self._env, log="epmd.log")
         port = int(self._env["ERL_EPMD_PORT"])
-        wait_until(lambda: _listens(port), seconds=20, what="epmd listens")
+        wait_until(lambda: listens(port), seconds=20, what="epmd listens")
 
     def _launch(self) -> subprocess.Popen[bytes]:
         return self._nest.start(*self._server, env=self._env, log="output.log")
@@ -178,7 +185,7 @@ class RabbitMQ(Server):
 
     def _responds(self) -> bool:
         # The listener for AMQP is the last thing that a node starts; plugins listen before.
-        return _listens(self.port, say=b"AMQP\x00\x00\x09\x01")
+        return listens(self.port, say=b"AMQP\x00\x00\x09\x01")
 
 
 def _command(name: str, *folders: str, package: str) -> tuple[str, ...]:
@@ -195,13 +202,3 @@ def _command(name: str, *folders: str, package: str) -> tuple[str, ...]:
     if not there:
         raise ServiceMissingError(f"PACER_RABBITMQ names {OTHER_ROOT}, which has no {name}")
     return ("chroot", OTHER_ROOT, there[0])
-
-
-def _listens(port: int, say: bytes = b"") -> bool:
-    """Tell whether something listens on a port and, where we say something, answers."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            connection.sendall(say)
-            return not say or bool(connection.recv(1))
-    except OSError:
-        return False

@@ -87,6 +87,8 @@ def test_a_durable_message_survives_kill_and_restart(start_rabbitmq: StartRabbit
     node = start_rabbitmq()
     vhost = node.new_vhost()
     send(node, vhost, "hello")
+    # The message is on disk when it is confirmed; the queue's definition in Mnesia's log a moment later.
+    node.ctl("eval", "mnesia:sync_log().")
     node.kill()
     with pytest.raises(ConnectionRefusedError):
         connect(node, vhost)

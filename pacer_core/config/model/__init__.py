@@ -8,7 +8,8 @@ from pacer_core.config.model.amqp import AMQP, Amqp, Tls
 from pacer_core.config.model.brokers import Broker, Brokers, ForwardingRule, Main, Other, Recipient
 from pacer_core.config.model.complete import Config, ConsumerPlan, Integration, LogHandler
 from pacer_core.config.model.consumers import Consumer, NotYetPolicy, Retries
-from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, Tracing
+from pacer_core.config.model.key_spaces import KeySpace
+from pacer_core.config.model.observability import Health, LogConsole, LogFile, Logging, LogSyslog, Tracing
 from pacer_core.config.model.processes import PluginOptions, Processes
 from pacer_core.config.model.queues import Exchange, Queue, QueuePolicy
 from pacer_core.config.model.services import Service, ServicePlan
@@ -25,9 +26,11 @@ __all__ = [
     "ForwardingRule",
     "Health",
     "Integration",
+    "KeySpace",
     "LogConsole",
     "LogFile",
     "LogHandler",
+    "LogSyslog",
     "Logging",
     "Main",
     "NotYetPolicy",

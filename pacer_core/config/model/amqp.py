@@ -114,6 +114,7 @@ AMQP = TransportType(
         priorities=True,
         heartbeats=True,
         delivery_limits=True,
+        partitions=True,
     ),
     connect=None,
     address=_named,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from attrs import field, frozen
 from pacer_core.config.document import decoded
 from pacer_core.config.model.brokers import Broker, Recipient
 from pacer_core.config.model.consumers import Consumer
+from pacer_core.config.model.key_spaces import KeySpace
 from pacer_core.config.model.observability import Health, Logging, Tracing
 from pacer_core.config.model.processes import Processes
 from pacer_core.config.model.queues import Exchange, Queue
@@ -52,6 +53,12 @@ class ConsumerPlan:
     def name(self) -> str:
         """The consumer's name, unique in the configuration."""
         return self.config.name
+
+    @property
+    def key_space(self) -> str | None:
+        """The name of its key space, where its messages have keys."""
+        key = self.pipeline.type.key
+        return None if key is None else key.space
 
     @property
     def logs_messages(self) -> bool:
@@ -114,6 +121,8 @@ class Config:
     """The consumers that are switched off: their queues go on gathering messages."""
     services: tuple[ServicePlan, ...] = ()
     """The enabled ones."""
+    key_spaces: Mapping[str, KeySpace] = field(factory=dict)
+    """Those that have partitions, by name."""
     sources: Mapping[str, str] = field(factory=dict, repr=False)
     """By path, the text of every file that was read for it, secrets among them."""
 
@@ -127,8 +136,31 @@ class Config:
         return home / "pacer" / f"{file.stem}-{sha256(str(file).encode()).hexdigest()[:12]}"
 
     def queue(self, name: str) -> Queue:
-        """Give the queue of that name."""
-        return next(queue for queue in self.queues if queue.name == name)
+        """Give the queue of that name, be it a partition's."""
+        return next(queue for queue in (*self.queues, *self.partition_queues) if queue.name == name)
+
+    @property
+    def partition_queues(self) -> tuple[Queue, ...]:
+        """The queues of all partitions, which no line of the file names."""
+        return tuple(Queue(name) for space in self.key_spaces.values() for name in space.queues)
+
+    def key_space(self, plan: ConsumerPlan) -> KeySpace | None:
+        """Give the key space of a consumer, where that has partitions."""
+        return None if plan.key_space is None else self.key_spaces.get(plan.key_space)
+
+    def partitions(self, plans: Sequence[ConsumerPlan]) -> tuple[KeySpace, ...]:
+        """Give the key spaces of some consumers that have partitions."""
+        spaces = [space for plan in plans if (space := self.key_space(plan)) is not None]
+        return tuple(dict.fromkeys(spaces))
+
+    def readers(self, queue: str) -> tuple[ConsumerPlan, ...]:
+        """Give the consumers whose messages are in a queue, those that are switched off among them."""
+        of = {name: space.name for space in self.key_spaces.values() for name in space.queues}.get(queue)
+        return tuple(
+            plan
+            for plan in (*self.consumers, *self.disabled)
+            if queue in plan.config.queues or (of is not None and plan.key_space == of)
+        )
 
     @property
     def changed(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from attrs import field, frozen
 
@@ -56,6 +56,45 @@ class LogFile:
     backup_count: Positive = _FIVE
 
 
+_FACILITIES = (
+    *("kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp"),
+    *(f"local{number}" for number in range(8)),
+)
+
+
+def _is_facility(_: Any, __: Any, name: str) -> None:
+    if name not in _FACILITIES:
+        raise ValueError(f"should be one of {', '.join(_FACILITIES)}")
+
+
+def _is_address(_: Any, __: Any, address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not address.startswith("/") and not (host and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError("should be a socket such as /dev/log, or HOST:PORT for datagrams")
+
+
+@frozen
+class LogSyslog:
+    """What goes to syslog.
+
+    Attributes
+    ----------
+    enabled
+        Whether anything does.
+    address
+        The socket of this machine's, or ``HOST:PORT`` of another one that takes datagrams.
+    facility
+        By which syslog sorts what it gets: ``daemon``, ``user``, ``local0`` to ``local7`` and others.
+    format
+        As for the console; syslog adds a time of its own.
+    """
+
+    enabled: bool = False
+    address: str = field(default="/dev/log", validator=_is_address)
+    facility: str = field(default="daemon", validator=_is_facility)
+    format: Literal["plain", "json"] = "plain"
+
+
 @frozen
 class Logging:
     """What is logged, and where it goes.
@@ -68,11 +107,14 @@ class Logging:
         Standard error.
     file
         A file.
+    syslog
+        The system's log.
     """
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     console: LogConsole = field(factory=LogConsole)
     file: LogFile = field(factory=LogFile)
+    syslog: LogSyslog = field(factory=LogSyslog)
 
 
 @frozen

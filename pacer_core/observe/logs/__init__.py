@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pacer_core.model.secrets import HIDDEN, Clean, Secret, hide, redact, screen
 from pacer_core.observe.logs.formats import Ecs, Plain, correlation_id
+from pacer_core.observe.logs.syslog import Syslog
 from pacer_core.observe.logs.writers import Console, SharedFile
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def set_up_run(settings: Logging, more: Sequence[LogHandler] = ()) -> None:
         file = settings.file
         size = file.max_m_bytes * 1024 * 1024 if file.rotate else 0
         handlers.append(_with_format(SharedFile(file.path, size, file.backup_count), file.format, level))
+    if settings.syslog.enabled:
+        syslog = Syslog(settings.syslog.address, settings.syslog.facility)
+        handlers.append(_with_format(syslog, settings.syslog.format, level))
     handlers += [_with_format(one.type.open(one.options), "json", level) for one in more]
     _install(level, handlers or [logging.NullHandler()])
     logging.captureWarnings(True)

@@ -14,7 +14,7 @@ from typing import TextIO
 from pacer_core.model.errors import PacerError
 
 
-def _complain(record: logging.LogRecord) -> None:
+def complain(record: logging.LogRecord) -> None:
     """Say that a record could not be written, and quote nothing of it: no secret is hidden in it yet."""
     kind = sys.exc_info()[0]
     with contextlib.suppress(OSError, ValueError):
@@ -29,7 +29,7 @@ class Console(logging.StreamHandler[TextIO]):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Say where the record came from; logging's own would print its arguments."""
-        _complain(record)
+        complain(record)
 
 
 class SharedFile(logging.Handler):
@@ -70,7 +70,7 @@ class SharedFile(logging.Handler):
             while not self._append(line):
                 pass
         except Exception:
-            _complain(record)
+            complain(record)
 
     def close(self) -> None:
         """Close the file."""

@@ -115,7 +115,7 @@ def test_a_file_that_is_replaced_is_noticed_and_opened_anew(file: Path, how: str
         for one in (old, idle):
             one.release()
         assert taken(new) == b"three"
-        assert not new.connection.store.dead()
+        assert not new.connection.store.shared.dead()
 
 
 def test_a_reader_of_a_copy_has_what_was_leased_in_the_original(file: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.at_length import Scale
 from tests.lab import Lab
 from tests.services import RabbitMQ
 from tests.support import Running, Site, eventually
@@ -141,50 +142,51 @@ def test_a_kill_at_any_step_loses_nothing_and_sends_one_file_twice_at_most(
     assert found.total() - len(found) == twice
 
 
-def test_ten_thousand_files_come_in_once_each(lab: Lab, folder: Path, run: Run) -> None:
-    for name in names(10_000):
+def test_many_files_come_in_once_each(lab: Lab, folder: Path, run: Run, scale: Scale) -> None:
+    count = scale(1000, 10_000)
+    for name in names(count):
         (folder / name).write_text(name)
     running = run()
     eventually(lambda: (folder / "done" / names(1)[0]).exists(), 60, lambda: running.printed)
     began = time.monotonic()
     eventually(lambda: not any(folder.glob("*.xml")), 280, lambda: running.printed)
-    print(f"{10_000 / (time.monotonic() - began):.0f} files/s")  # noqa: T201 - what it is run for, with -rP
-    all_done(folder, 10_000, running)
+    print(f"{count / (time.monotonic() - began):.0f} files/s")  # noqa: T201 - what it is run for, with -rP
+    all_done(folder, count, running)
     assert running.end() == 0
     found = received(lab)
-    assert sorted(body for body, _ in found) == names(10_000)
-    assert found.total() == 10_000
+    assert sorted(body for body, _ in found) == names(count)
+    assert found.total() == count
 
 
 def test_a_broker_that_is_restarted_meanwhile_costs_nothing(
     lab: Lab, folder: Path, run: Run, start_rabbitmq: Callable[..., RabbitMQ]
 ) -> None:
     lab.node, lab.vhost = start_rabbitmq(), "/"
-    put(folder, *names(1500))
+    put(folder, *names(500))
     running = run()
-    for part in (300, 900):
+    for part in (100, 300):
         eventually(partial(more_than, part, folder / "done"), 90)
         lab.node.kill()
         lab.node.start()
-    all_done(folder, 1500, running, 120)
+    all_done(folder, 500, running, 120)
     assert running.end() == 0
     found = received(lab)
-    assert sorted(body for body, _ in found) == names(1500)
-    assert found.total() <= 1502  # a confirm that was lost with its connection
+    assert sorted(body for body, _ in found) == names(500)
+    assert found.total() <= 502  # a confirm that was lost with its connection
 
 
 def test_what_is_in_hand_is_finished_when_pacer_is_told_to_stop(lab: Lab, folder: Path, run: Run) -> None:
-    put(folder, *names(2000))
+    put(folder, *names(1000))
     running = run()
     eventually(lambda: len(list((folder / "done").glob("*"))) > 100, 60, lambda: running.printed)
     assert running.end() == 0
     sent = len(list((folder / "done").iterdir()))
     assert [one for one in listed(folder) if one.startswith("taken/")] == []
-    assert lab.waiting("inbox") == sent < 2000
+    assert lab.waiting("inbox") == sent < 1000
     running = run()
-    all_done(folder, 2000, running)
+    all_done(folder, 1000, running)
     assert running.end() == 0
-    assert received(lab).total() == 2000
+    assert received(lab).total() == 1000
 
 
 def test_two_instances_share_a_folder_and_one_takes_over_from_the_other(

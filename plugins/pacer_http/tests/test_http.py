@@ -301,6 +301,15 @@ def test_a_token_goes_along(service: StandIn) -> None:
     assert service.requests[0].headers["authorization"] == "ApiKey k3y"
 
 
+def test_a_request_may_have_headers_of_its_own(http: HttpClient, service: StandIn) -> None:
+    http.request("GET", "/coins", headers={"Authorization": "Bearer of-the-moment"})
+    http.request("GET", "/coins")
+    assert [request.headers.get("authorization") for request in service.requests] == [
+        "Bearer of-the-moment",
+        None,
+    ]
+
+
 def test_a_secret_that_no_header_may_hold_shows_nowhere(service: StandIn) -> None:
     with (
         HttpClient(

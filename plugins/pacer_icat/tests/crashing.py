@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from threading import Thread
@@ -187,6 +188,7 @@ class Snapshot:
     def __init__(self, server: IcatSandbox) -> None:
         self._store = server.catalogue.store
         self._kept = connect(None)
+        weakref.finalize(self, self._kept.close)
         with self._store.lock:
             self._store.connection.backup(self._kept)
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -59,6 +59,10 @@ class Broker:
         lacking = self.capabilities.lacking(*names)
         if lacking:
             pytest.skip(f"{self.protocol} has no {', '.join(lacking)}")
+
+    def as_sent(self, numbers: Iterable[Any]) -> list[Any]:
+        """Give numbers, or texts of them, as they came; sorted where the transport keeps no order."""
+        return list(numbers) if self.capabilities.order else sorted(numbers, key=int)
 
     def connect(self, *, confirm: bool = True) -> Any:
         """Open a connection; with `confirm`, every publish waits for its confirm."""

@@ -10,6 +10,7 @@ SQLITE = Capabilities(
     several_hosts=False,
     delays=True,
     priorities=True,
+    partitions=True,
 )
 MEMORY = Capabilities(
     survives_kill=False,

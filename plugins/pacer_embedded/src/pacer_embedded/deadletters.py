@@ -12,17 +12,11 @@ head of its queue.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
 
-from pacer_embedded.codec import EXPIRATION, HEADERS, decode_properties, encode_properties
+from pacer_channel import EXPIRED, HEADERS, REJECTED, decode_properties, encode_properties, note_death, rules
 from pacer_embedded.queueing import Entry, acknowledge, enqueue, row
 from pacer_embedded.schema import HELD
 from pacer_embedded.store import Session
-from pacer_embedded.topology import Queue
-
-EXPIRED = "expired"
-REJECTED = "rejected"
 
 _AT_ONCE = 200
 _TRY_AGAIN = 1000  # ms
@@ -67,10 +61,11 @@ def _bury(session: Session, entry: Entry, owner: int, reason: str) -> None:
     if queue.dead_letter_exchange is not None:
         exchange, routing_key, encoded = found
         new_key = queue.arguments.get("x-dead-letter-routing-key", routing_key)
-        properties = decode_properties(encoded)
-        _note_death(properties, queue, reason, exchange, routing_key, session.now)
+        properties = note_death(
+            decode_properties(encoded), queue.name, reason, exchange, routing_key, session.now
+        )
         targets = session.topology.route(queue.dead_letter_exchange, new_key, properties[HEADERS])
-        if not targets and queue.arguments.get("x-dead-letter-strategy") == "at-least-once":
+        if not targets and queue.keeps_dead_letters:
             session.db.execute(
                 "UPDATE entries SET owner = ?, reason = ?, expires = ?"
                 " WHERE queue = ? AND rank = ? AND id = ?",
@@ -84,35 +79,5 @@ def _bury(session: Session, entry: Entry, owner: int, reason: str) -> None:
                 " SELECT ?, ?, ?, body FROM content WHERE id = ?",
                 (queue.dead_letter_exchange, new_key, encode_properties(properties), entry.id),
             )
-            enqueue(session, target, row(copy), priority=properties.get("priority"))
+            enqueue(session, target, row(copy), rank=rules.rank_of(properties, target), wait=target.ttl)
     acknowledge(session, [entry], owner)
-
-
-def _note_death(
-    properties: dict[str, Any], queue: Queue, reason: str, exchange: str, routing_key: str, now: int
-) -> None:
-    """Write ``x-death`` as RabbitMQ does: one table for each queue and reason, the latest in front."""
-    headers = dict(properties.get(HEADERS) or {})
-    earlier = headers.get("x-death")
-    deaths = [one for one in earlier if isinstance(one, dict)] if isinstance(earlier, list) else []
-    death: dict[str, Any] = {
-        "count": 1,
-        "reason": reason,
-        "queue": queue.name,
-        "time": datetime.fromtimestamp(now // 1000, UTC),
-        "exchange": exchange,
-        "routing-keys": [routing_key],
-    }
-    expiration = properties.pop(EXPIRATION, None)
-    if expiration is not None:
-        death["original-expiration"] = expiration
-    for one in deaths:
-        if one.get("queue") == queue.name and one.get("reason") == reason:
-            deaths.remove(one)
-            death = {**one, "count": one.get("count", 0) + 1}
-            break
-    headers["x-death"] = [death, *deaths]
-    headers.setdefault("x-first-death-queue", queue.name)
-    headers.setdefault("x-first-death-reason", reason)
-    headers.setdefault("x-first-death-exchange", exchange)
-    properties[HEADERS] = headers

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from pacer_channel import refusals, rules
 from pacer_embedded.queueing import purge, row
-from pacer_embedded.refusals import BASIC_CONSUME, no_queue, refused
 from pacer_embedded.store import Session, Store
 from pacer_embedded.topology import Queue
 
@@ -57,8 +57,8 @@ def _bury(session: Session, owner: int) -> None:
         session.wake(session.topology.by_id.get(queue.id, queue))
 
 
-def subscribe(session: Session, queue: str, owner: int, *, exclusive: bool) -> tuple[Queue, int]:
-    """Add a consumer to a queue; give the queue and the consumer's number.
+def subscribe(session: Session, queue: str, owner: int, *, exclusive: bool) -> int:
+    """Add a consumer to a queue; give its number.
 
     Raises
     ------
@@ -67,18 +67,20 @@ def subscribe(session: Session, queue: str, owner: int, *, exclusive: bool) -> t
     amqp.exceptions.AccessRefused
         403, where another consumer has the queue for itself, or this one wants it so and is not the first.
     """
-    there = session.topology.queues.get(queue)
-    if there is None:
-        raise no_queue(queue, BASIC_CONSUME)
-    if there.consumers and (exclusive or any(one.exclusive for one in there.consumers)):
-        raise refused(f"queue '{queue}' in vhost '/' in exclusive use", BASIC_CONSUME)
+    there = rules.expect_queue(session.topology, queue, refusals.BASIC_CONSUME)
+    rules.may_subscribe(
+        queue,
+        exclusive=exclusive,
+        others=len(there.consumers),
+        taken=any(one.exclusive for one in there.consumers),
+    )
     number = row(
         session.db.execute(
             "INSERT INTO consumers (owner, queue, exclusive) VALUES (?, ?, ?)", (owner, there.id, exclusive)
         )
     )
     session.changed()
-    return session.topology.by_id[there.id], number
+    return number
 
 
 def unsubscribe(session: Session, consumers: Iterable[int]) -> None:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from attrs import frozen
 
-from pacer_embedded.codec import EXPIRATION, HEADERS
-from pacer_embedded.refusals import BASIC_PUBLISH, no_exchange, precondition
+from pacer_channel import Leased, Outgoing, decode_properties, rules
 from pacer_embedded.schema import READY
 from pacer_embedded.store import Session
 from pacer_embedded.topology import Queue
@@ -27,8 +25,8 @@ class Entry:
 
 
 @frozen
-class Leased:
-    """A message handed to an owner."""
+class Row:
+    """A message as it stands in the file, leased to an owner."""
 
     entry: Entry
     redelivered: bool
@@ -37,35 +35,21 @@ class Leased:
     properties: bytes
     body: bytes
 
-
-@frozen
-class Outgoing:
-    """A message to publish, its properties encoded once and readable still."""
-
-    exchange: str
-    routing_key: str
-    properties: dict[str, Any]
-    encoded: bytes
-    body: bytes
+    def leased(self) -> Leased:
+        """Give it as a channel knows it; outside of a transaction, as decoding takes a while."""
+        return Leased(
+            self.entry,
+            self.redelivered,
+            self.exchange,
+            self.routing_key,
+            decode_properties(self.properties),
+            self.body,
+        )
 
 
 def publish(session: Session, message: Outgoing) -> int:
-    """Put a message into every queue that takes it, and tell how many those are.
-
-    Raises
-    ------
-    amqp.exceptions.NotFound
-        404, where the exchange does not exist.
-    amqp.exceptions.PreconditionFailed
-        406, where its `expiration` is no number of milliseconds.
-    """
-    headers = message.properties.get(HEADERS) or {}
-    queues = session.topology.route(message.exchange, message.routing_key, headers)
-    if queues is None:
-        raise no_exchange(message.exchange, BASIC_PUBLISH)
-    expiration = message.properties.get(EXPIRATION)
-    if expiration is not None and not (str(expiration).isascii() and str(expiration).isdecimal()):
-        raise precondition(f"invalid expiration '{expiration}'", BASIC_PUBLISH)
+    """Put a message into every queue that takes it, and tell how many those are, or refuse it."""
+    queues = rules.targets(session.topology, message)
     for queue in queues:
         stored = session.db.execute(
             "INSERT INTO content (exchange, routing_key, properties, body) VALUES (?, ?, ?, ?)",
@@ -75,8 +59,8 @@ def publish(session: Session, message: Outgoing) -> int:
             session,
             queue,
             row(stored),
-            priority=message.properties.get("priority"),
-            expiration=None if expiration is None else int(expiration),
+            rank=rules.rank_of(message.properties, queue),
+            wait=rules.wait_of(message, queue),
         )
     return len(queues)
 
@@ -87,25 +71,21 @@ def row(inserted: sqlite3.Cursor) -> int:
     return inserted.lastrowid
 
 
-def enqueue(
-    session: Session, queue: Queue, number: int, *, priority: int | None, expiration: int | None = None
-) -> None:
+def enqueue(session: Session, queue: Queue, number: int, *, rank: int, wait: int | None) -> None:
     """Put content that is stored at the end of a queue."""
-    waits = [limit for limit in (queue.ttl, expiration) if limit is not None]
-    expires = session.now + min(waits) if waits else None
-    rank = -min(priority or 0, queue.max_priority)
+    expires = None if wait is None else session.now + wait
     session.db.execute(
         "INSERT INTO entries (queue, rank, id, owner, redelivered, expires) VALUES (?, ?, ?, 0, 0, ?)",
-        (queue.id, rank, number, expires),
+        (queue.id, -rank, number, expires),
     )
     session.wake(queue)
     if expires is not None:
         session.falls_due(expires)
 
 
-def claim(session: Session, queue: Queue, owner: int, limit: int) -> list[Leased]:
+def claim(session: Session, queue: Queue, owner: int, limit: int) -> list[Row]:
     """Lease the next messages of a queue to an owner, at most `limit` and about a megabyte of them."""
-    leased: list[Leased] = []
+    leased: list[Row] = []
     size = 0
     for rank, number, redelivered, exchange, routing_key, properties, body in session.db.execute(
         "SELECT e.rank, e.id, e.redelivered, c.exchange, c.routing_key, c.properties, c.body"
@@ -115,7 +95,7 @@ def claim(session: Session, queue: Queue, owner: int, limit: int) -> list[Leased
         (queue.id, session.now, limit),
     ):
         entry = Entry(queue.id, rank, number)
-        leased.append(Leased(entry, bool(redelivered), exchange, routing_key, properties, body))
+        leased.append(Row(entry, bool(redelivered), exchange, routing_key, properties, body))
         size += len(body)
         if size >= _MOST_BYTES:
             break

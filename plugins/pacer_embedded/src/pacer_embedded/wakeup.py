@@ -25,6 +25,14 @@ class Waker:
         self._poll = select.poll()
         self._poll.register(self.socket, select.POLLIN)
 
+    def wake(self) -> None:
+        """Call, from any thread of any process that may."""
+        caller = Caller()
+        try:
+            caller.call([self.address])
+        finally:
+            caller.close()
+
     def wait(self, seconds: float | None) -> bool:
         """Sleep at most so long; tell whether somebody called."""
         return bool(self._poll.poll(None if seconds is None else math.ceil(seconds * 1000)))

@@ -11,13 +11,14 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from pacer_core import PacerError, Secret, read_number
 from pacer_http.answers import Answer
 from pacer_http.failures import PASSING, Away, Problem, judge
+
+if TYPE_CHECKING:
+    import httpx
 
 DELAYS = (0.3, 1.5)
 """Seconds before the second and the third try, each with up to half as much again."""
@@ -79,6 +80,8 @@ class HttpClient:
         contact: str | None = None,
         delays: Sequence[float] = DELAYS,
     ) -> None:
+        import httpx  # not with the plugin, which every command loads
+
         self.name = name
         self._base = url.rstrip("/")
         self._seconds = timeout.total_seconds()
@@ -120,6 +123,7 @@ class HttpClient:
         json: Any = None,
         body: bytes | None = None,
         content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
         expect: Collection[int] | None = None,
         repeatable: bool | None = None,
     ) -> Answer:
@@ -135,6 +139,8 @@ class HttpClient:
             What to send as JSON; NaN and infinity are a ``ValueError``.
         body, content_type
             What to send instead, as it is; ``content_type`` also names a dialect of JSON.
+        headers
+            What this request carries beside: a token that changes, for instance.
         expect
             The statuses to return; by default any 2xx.
         repeatable
@@ -145,11 +151,11 @@ class HttpClient:
         Away, Forbidden, Missing, Conflict, Refused
             For every other status, and where there is no answer.
         """
-        headers = {} if content_type is None else {"Content-Type": content_type}
-        if body is not None and content_type is None:
-            headers["Content-Type"] = "application/octet-stream"
+        sent = dict(headers or {})
+        if body is not None or content_type is not None:
+            sent["Content-Type"] = content_type or "application/octet-stream"
         request = self._client.build_request(
-            method, f"{self._base}{path}", params=params, json=json, content=body, headers=headers
+            method, f"{self._base}{path}", params=params, json=json, content=body, headers=sent
         )
         twice = method.upper() in _REPEATABLE if repeatable is None else repeatable
         what = f"{self.name}: {method} {path}"
@@ -177,6 +183,8 @@ class HttpClient:
 
     def _send(self, request: httpx.Request, what: str) -> Answer:
         """Send once, and read the answer to its end before the time is up."""
+        import httpx
+
         until = time.monotonic() + self._seconds
         late = f"{what} was not answered within {self._seconds:g} s"
         try:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import ssl
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import urllib3
-
 from pacer_icat.faults import IcatAway
+
+if TYPE_CHECKING:
+    import urllib3
 
 _CONNECT_SECONDS = 10.0
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""', "Accept": "text/xml"}
@@ -29,6 +31,8 @@ class Http:
     """
 
     def __init__(self, endpoint: str, *, timeout: timedelta, ca_file: str | None = None) -> None:
+        import urllib3  # not with the plugin, which every command loads
+
         parts = urlsplit(endpoint)
         self._path = parts.path
         seconds = timeout.total_seconds()
@@ -56,6 +60,8 @@ class Http:
         IcatAway
             Where nobody answers, or not in time.
         """
+        import urllib3
+
         try:
             answer = self._pool.urlopen(
                 "POST", self._path, body=body, headers=_HEADERS, retries=False, redirect=False

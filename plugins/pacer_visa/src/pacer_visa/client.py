@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
-
-import psycopg
-from psycopg import Connection
-from psycopg.conninfo import make_conninfo
-from psycopg_pool import ConnectionPool
 
 from pacer_core import redact
 from pacer_visa.faults import VisaAway, is_of_its_connection, translated
 from pacer_visa.options import VisaOptions
 from pacer_visa.own import prepare
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+    from psycopg_pool import ConnectionPool
 
 Row = tuple[Any, ...]
 
@@ -26,6 +25,10 @@ class Visa:
     """VISA's database as tasks see it: ``with visa.transaction() as rows: ...``; threads may share it."""
 
     def __init__(self, options: VisaOptions) -> None:
+        # Not with the plugin, which every command loads.
+        from psycopg.conninfo import make_conninfo
+        from psycopg_pool import ConnectionPool
+
         self.options = options
         self.zone = ZoneInfo(options.time_zone)
         """That of VISA's server, by whose clock its database has all times."""
@@ -56,6 +59,8 @@ class Visa:
 
         Raises what `pacer_visa.faults.translated` says where PostgreSQL refuses.
         """
+        from psycopg import Error
+
         with translated(), self._pool.connection() as connection:
             with self._preparing:
                 if not self._prepared:
@@ -64,7 +69,7 @@ class Visa:
                     self._prepared = True
             try:
                 yield connection
-            except psycopg.Error as error:
+            except Error as error:
                 if is_of_its_connection(error):
                     connection.close()  # the pool makes another one
                 raise
@@ -77,10 +82,13 @@ class Visa:
         VisaAway
             Where VISA's database does not answer, lets us not in, is read-only, or is not what it should be.
         """
+        from psycopg import OperationalError, connect
+        from psycopg.conninfo import make_conninfo
+
         secret = self.options.password.reveal()
         try:
-            connection = psycopg.connect(make_conninfo("", **_parameters(self.options)), password=secret)
-        except psycopg.OperationalError as error:
+            connection = connect(make_conninfo("", **_parameters(self.options)), password=secret)
+        except OperationalError as error:
             said = " ".join(str(error).split())  # of hosts and accounts alone: nothing has been asked yet
             raise VisaAway(f"VISA's database: {redact(said)}") from None
         with translated(), connection:

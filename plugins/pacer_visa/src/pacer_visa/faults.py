@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
-
-import psycopg
-from psycopg_pool import PoolTimeout
+from typing import TYPE_CHECKING, Literal
 
 from pacer_core import NotYet, Reject, Retry
+
+if TYPE_CHECKING:
+    import psycopg
 
 _Kind = Literal["away", "again", "not-yet", "reject"]
 _SCHEMA = "is this VISA's schema?"
@@ -79,11 +79,14 @@ def translated() -> Iterator[None]:
     Reject
         Where it is known that the message holds what VISA cannot store.
     """
+    from psycopg import Error
+    from psycopg_pool import PoolTimeout
+
     try:
         yield
     except PoolTimeout:
         raise VisaAway("VISA's database gives no connection") from None
-    except psycopg.Error as error:
+    except Error as error:
         raise _meaning(error) from None
 
 
@@ -101,10 +104,12 @@ def _meaning(error: psycopg.Error) -> Retry | NotYet | Reject:
 
 
 def _look_up(error: psycopg.Error) -> tuple[_Kind, str]:
+    from psycopg import DataError
+
     code = error.sqlstate
     if code is not None:
         return next((_MEANINGS[code[:size]] for size in (5, 3, 2) if code[:size] in _MEANINGS), _UNKNOWN)
-    if isinstance(error, psycopg.DataError):  # psycopg's own, before anything was sent
+    if isinstance(error, DataError):  # psycopg's own, before anything was sent
         return "reject", _VALUE
     return "away", "the connection was lost"
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from psycopg import Connection
+from typing import TYPE_CHECKING, Any
 
 from pacer_core import Context
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 TABLES = {
     "pacer_stamp": "subject varchar(300) PRIMARY KEY, stamp timestamptz NOT NULL",

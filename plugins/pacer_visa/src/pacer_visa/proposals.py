@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
-
-from psycopg import Connection
+from typing import TYPE_CHECKING, Any
 
 from pacer_core import BadField, Context, NotYet, Reject, task
 from pacer_icat import Investigation, Member, check_period, fold, user_name
@@ -16,6 +14,9 @@ from pacer_visa.integration import VISA
 from pacer_visa.keys import experiment_id, proposal_id
 from pacer_visa.options import ProposalOptions
 from pacer_visa.own import is_news, stamp_of
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 
 @task(needs=[VISA], options=ProposalOptions)

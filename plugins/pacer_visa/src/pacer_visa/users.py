@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
-
-from psycopg import Connection
+from typing import TYPE_CHECKING, Any
 
 from pacer_core import BadField, Context, Reject, task
 from pacer_icat import User, fold, user_name
@@ -13,6 +11,9 @@ from pacer_visa.client import Visa
 from pacer_visa.columns import cut, whole
 from pacer_visa.integration import VISA
 from pacer_visa.own import is_news, remember_usernames, stamp_of
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 _NO_INSTANCES = 0
 

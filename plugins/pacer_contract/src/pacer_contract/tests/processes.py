@@ -28,12 +28,15 @@ def test_messages_of_a_killed_process_come_back_in_front_and_marked(broker: Brok
     inbox.wait(15)
     for message in inbox.messages:
         channel.basic_ack(message.delivery_tag)
-    assert inbox.bodies == [str(number) for number in range(5, 20)]
+    if broker.capabilities.order:
+        assert inbox.bodies == [str(number) for number in range(5, 20)]
 
     child.send_signal(signal.SIGKILL)
 
     inbox.wait(20)
-    assert inbox.bodies[15:] == ["0", "1", "2", "3", "4"]
+    if broker.capabilities.order:
+        assert inbox.bodies[15:] == ["0", "1", "2", "3", "4"]
+    assert sorted(inbox.bodies, key=int) == [str(number) for number in range(20)]
     assert all(message.delivery_info["redelivered"] for message in inbox.messages[15:])
 
 
@@ -101,7 +104,7 @@ def test_several_processes_publish_to_one_queue(broker: Broker) -> None:
     inbox = Inbox(channel)
     inbox.wait(150)
     assert sorted(int(body) for body in inbox.bodies) == list(range(150))
-    for start in (0, 50, 100):
+    for start in (0, 50, 100) if broker.capabilities.order else ():
         assert [int(body) for body in inbox.bodies if start <= int(body) < start + 50] == list(
             range(start, start + 50)
         )
@@ -133,7 +136,7 @@ def test_what_a_killed_publisher_saw_confirmed_is_there(broker: Broker) -> None:
     inbox = Inbox(channel)
     inbox.wait(confirmed)
     drain(channel, 0.2)
-    assert inbox.bodies[:confirmed] == [str(number) for number in range(confirmed)]
+    assert broker.as_sent(inbox.bodies)[:confirmed] == [str(number) for number in range(confirmed)]
     assert len(inbox.bodies) <= confirmed + 1  # one may have been confirmed to nobody
 
 

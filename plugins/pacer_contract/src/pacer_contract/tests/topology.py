@@ -23,7 +23,7 @@ def taken(broker: Broker, kind: str, binding: str, **arguments: Any) -> list[str
     found = []
     while (message := channel.basic_get("q", no_ack=True)) is not None:
         found.append(message.delivery_info["routing_key"])
-    return found
+    return found if broker.capabilities.order else sorted(found, key=KEYS.index)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_one_consumer_is_active_and_the_next_takes_over(broker: Broker) -> None:
 
     first.close()
 
-    assert standby.wait(1)[0].body == b"0"
+    assert standby.wait(1)[0].body == b"0" or not broker.capabilities.order
 
 
 def test_an_exclusive_consumer_shuts_others_out(broker: Broker) -> None:
@@ -333,6 +333,7 @@ def test_a_higher_priority_overtakes(broker: Broker) -> None:
 
 
 def test_without_priorities_nobody_overtakes(broker: Broker) -> None:
+    broker.needs("order")
     channel = broker.channel()
     declare(channel)
     for body, priority in [("a", 0), ("b", 5)]:

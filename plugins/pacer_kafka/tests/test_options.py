@@ -1,0 +1,72 @@
+"""The options of the service, as a configuration has them: what is wrong is said at its place."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pacer_core import Secret
+from pacer_kafka import KafkaOptions, Topic
+from tests.support import Site
+
+CONFIG = """
+    brokers: {{main: {{host: localhost}}}}
+    queues: [{{name: nexus-files}}, {{name: requests}}]
+    services:
+      - {{type: kafka, options: {{bootstrapServers: [kafka:9092], {options}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("topics: []", "names no topic"),
+        ("topics: [{name: a/b}]", "'name' is not accepted: should be the name of a topic"),
+        ("topics: [{name: a}, {name: a, take: [pl72]}]", "names a topic twice"),
+        ("topics: [{name: a, take: []}]", "takes nothing"),
+        ("topics: [{name: a, take: [wrdm]}]", "no plugin decodes 'wrdm' (there are: json, pl72, wrdn)"),
+        ("topics: [{name: a, take: [json]}]", "should say where JSON goes: {json: CONSUMER-OR-QUEUE}"),
+        ("topics: [{name: a, to: {pl72: requests}}]", "says where 'pl72' goes, which 'take' does not name"),
+        ("topics: [{name: a, take: [pl72]}]", "no consumer or queue 'scicat-samples'"),
+        ("topics: [{name: a, to: {wrdn: inbox}}]", "no consumer or queue 'inbox'"),
+        ("topics: [{name: a}], librdkafka: {enable.auto.commit: true}", "PACER commits what its broker has"),
+        ("topics: [{name: a}], librdkafka: {group.id: b}", "should not have 'group.id': groupId has it"),
+        ("topics: [{name: a}], librdkafka: {debug: [all]}", "should have text, a number, true or false"),
+        ("topics: [{name: a}], unreadable: drop", "should be one of dead, count"),
+        ("topics: [{name: a}], pauseAbove: 0", "'pauseAbove' is not accepted"),
+    ],
+)
+def test_options_that_are_wrong_are_said_with_their_place(site: Site, options: str, said: str) -> None:
+    ran = site.pacer("config", "check", "-c", site.write(CONFIG.format(options=options)))
+    assert ran.code == 1
+    assert said in ran.out
+    assert re.search(r"pacer.yaml:5:\d+: error", ran.out)
+
+
+def test_a_topic_is_read_for_written_files_where_nothing_else_is_said(site: Site) -> None:
+    options = "topics: [{name: ymir_filewriter}]"
+    ran = site.pacer("config", "check", "-c", site.write(CONFIG.format(options=options)))
+    assert "error" not in ran.out
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sasl.password",
+        "ssl.key.password",
+        "ssl.keystore.password",
+        "ssl.key.pem",
+        "sasl.oauthbearer.client.secret",
+        "sasl.oauthbearer.config",
+    ],
+)
+def test_a_secret_that_stands_in_the_file_is_hidden_as_well(name: str) -> None:
+    options = KafkaOptions(("kafka:9092",), (Topic("a"),), librdkafka={name: "horse-battery-9"})
+    assert isinstance(options.librdkafka[name], Secret)
+    assert "horse-battery-9" not in f"{options!r} {options.librdkafka}"
+
+
+def test_what_is_no_secret_is_left_as_it_is() -> None:
+    given = {"security.protocol": "SASL_SSL", "sasl.username": "pacer", "fetch.min.bytes": 1}
+    assert KafkaOptions(("kafka:9092",), (Topic("a"),), librdkafka=given).librdkafka == given

@@ -1,0 +1,2 @@
+-- Give a number that nobody has had.
+return redis.call('INCR', P .. ':ids')

@@ -1,0 +1,1 @@
+"""The consumer type ``nexus-files``: files that a writer has finished, as datasets of SciCat."""

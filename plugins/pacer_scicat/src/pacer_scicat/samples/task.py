@@ -1,0 +1,144 @@
+"""The message of a run that starts (``pl72``), and the task that finds or creates its sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+from uuid import UUID, uuid5
+
+from attrs import field, frozen
+
+from pacer_core import ConsumerType, Context, Reject, Text, task
+from pacer_scicat.integration import SCICAT
+from pacer_scicat.locks import held
+from pacer_scicat.writing import readable
+
+_NAMESPACE = UUID("0b6e3f7a-7c5e-5b7e-8f0f-5a2c0f1f9c11")
+"""Of the ids that PACER gives samples: never to be changed, or each gets a second entry."""
+
+
+@frozen
+class RunStart:
+    """A run that starts; ``nexus_structure`` is the tree of its file to be, as JSON."""
+
+    instrument_name: Text
+    nexus_structure: str = ""
+    job_id: str | None = None
+    run_name: str | None = None
+    filename: str | None = None
+    service_id: str | None = None
+    start_time: int | None = None
+    stop_time: int | None = None
+    metadata: str | None = None
+    broker: str | None = None
+    control_topic: str | None = None
+    detector_spectrum_map: Any = None
+
+
+@frozen
+class SamplesOptions:
+    """Where a run names its sample, and whose that is.
+
+    Attributes
+    ----------
+    name_path
+        The path of the sample's name in the file to be.
+    proposal_path
+        The path of the proposal's id.
+    owner_group
+        The group that owns samples; ``{proposal}`` stands for the proposal's id.
+    access_groups
+        Further groups that may see them.
+    is_published
+        Whether everybody may.
+    """
+
+    name_path: str = "/entry/sample/name"
+    proposal_path: str = "/entry/experiment_identifier"
+    owner_group: str = "{proposal}"
+    access_groups: tuple[str, ...] = ()
+    is_published: bool = field(default=False)
+
+
+@task(needs=[SCICAT])
+def store_sample(message: RunStart, ctx: Context) -> None:
+    """Find the sample of a run, or create it; the same one twice is one."""
+    options: SamplesOptions = ctx.options
+    tree = _tree(message)
+    name, proposal = value_at(tree, options.name_path), value_at(tree, options.proposal_path)
+    if name is None:
+        ctx.log.info("the run names no sample at %s", options.name_path)
+        return
+    if proposal is None:
+        raise Reject(f"the run names a sample, and no proposal at {options.proposal_path}")
+    scicat = ctx[SCICAT]
+    sample_id = str(uuid5(_NAMESPACE, f"{proposal}\n{name}"))
+    with held(f"{scicat.options.root} sample {sample_id}", None):
+        found = scicat.samples_with(name, proposal)
+        if found:
+            ctx.facts["scicat_sample"] = str(found[0].get("sampleId"))
+            return
+        fields = {
+            "sampleId": sample_id,
+            "sampleName": name,
+            "description": name,
+            "proposalId": proposal,
+            "ownerGroup": options.owner_group.replace("{proposal}", proposal),
+            "accessGroups": list(options.access_groups),
+            "isPublished": options.is_published,
+        }
+        created = scicat.create_sample(readable(fields, scicat))
+    ctx.facts["scicat_sample"] = sample_id
+    ctx.log.info("SciCat has the sample %s%s", sample_id, " (new)" if created else "")
+
+
+def _tree(message: RunStart) -> Any:
+    try:
+        return json.loads(message.nexus_structure or "{}")
+    except ValueError as error:
+        raise Reject(f"nexus_structure is no JSON: {error}") from None
+
+
+def value_at(tree: Any, path: str) -> str | None:
+    """Give the text at a path of a file-writer's tree: groups by their names, datasets with their values."""
+    at: Any = tree
+    for name in [one for one in path.split("/") if one]:
+        at = next((one for one in _children(at) if _name(one) == name), None)
+        if at is None:
+            return None
+    config = at.get("config") if isinstance(at, Mapping) else None
+    held_value = (config if isinstance(config, Mapping) else at).get("values")
+    while isinstance(held_value, list) and len(held_value) == 1:
+        held_value = held_value[0]
+    text = "" if held_value is None or isinstance(held_value, list | Mapping) else str(held_value).strip()
+    return text or None
+
+
+def _children(node: Any) -> Iterator[Mapping[str, Any]]:
+    children = node.get("children") if isinstance(node, Mapping) else None
+    yield from (one for one in children or () if isinstance(one, Mapping))
+
+
+def _name(node: Mapping[str, Any]) -> Any:
+    config = node.get("config")
+    return node.get("name") or (config.get("name") if isinstance(config, Mapping) else None)
+
+
+def describe(message: RunStart) -> dict[str, str]:
+    """Give the identifiers by which people look for the message."""
+    found: dict[str, str] = {"instrument": message.instrument_name}
+    if message.job_id:
+        found["job"] = message.job_id
+    if message.run_name:
+        found["run"] = message.run_name
+    return found
+
+
+SCICAT_SAMPLES = ConsumerType(
+    name="scicat-samples",
+    message=RunStart,
+    tasks=[store_sample],
+    options=SamplesOptions,
+    describe=describe,
+)

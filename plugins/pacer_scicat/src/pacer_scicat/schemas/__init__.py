@@ -1,0 +1,1 @@
+"""Schemas: how a file becomes a dataset. Read from ``imsc`` files, extended by plugins."""

@@ -1,0 +1,35 @@
+"""A SciCat, and a facility with schemas and files; ``--scicat-url`` names a real one for the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pacer_scicat import Scicat
+from pacer_scicat.testing import ScicatStandIn
+from plugins.pacer_scicat.tests.support import Facility, client_of
+
+
+@pytest.fixture
+def scicat() -> Iterator[ScicatStandIn]:
+    """A stand-in for SciCat."""
+    with ScicatStandIn() as scicat:
+        yield scicat
+
+
+@pytest.fixture
+def client(scicat: ScicatStandIn) -> Iterator[Scicat]:
+    """Our client."""
+    with client_of(scicat.url) as client:
+        yield client
+
+
+@pytest.fixture
+def facility(tmp_path: Path, scicat: ScicatStandIn, client: Scicat) -> Facility:
+    """A facility with one schema."""
+    facility = Facility(tmp_path, scicat, client)
+    facility.data.mkdir()
+    facility.schema()
+    return facility

@@ -1,0 +1,227 @@
+"""A key space with partitions, seen from outside: its messages, its letters, its status, its change."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab import Lab
+from tests.services import RabbitMQ
+from tests.support import Site, eventually
+
+PLUGIN = """
+    import os, time
+    from pathlib import Path
+    from attrs import frozen
+    from pacer_core import ConsumerType, Key, Reject, Retry, hookimpl, task
+
+    HERE = Path(__file__).parent.parent
+
+    @frozen
+    class Step:
+        key: str
+        number: int = 0
+        does: str = ""
+
+    @task
+    def walk(step, ctx):
+        if step.does == "reject":
+            raise Reject("bad")
+        if step.does.isdigit() and ctx.envelope.attempt == 1:
+            raise Retry("not now", after=float(step.does))
+        with open(HERE / "effects", "a") as file:
+            file.write(f"{step.key} {step.number} {ctx.envelope.attempt} {ctx.envelope.queue}\\n")
+
+    @hookimpl
+    def pacer_consumers():
+        key = Key("path", of=lambda step, ctx: step.key or None, ordered=True)
+        yield ConsumerType(name="steps", message=Step, tasks=[walk], key=key)
+        yield ConsumerType(name="leaps", message=Step, tasks=[walk], key=key)
+"""
+CONFIG = """
+    brokers: {{main: {broker}}}
+    queues: [{{name: steps}}, {{name: leaps}}]
+    consumers:
+      - {{type: steps, queues: [steps]}}
+      - {{type: leaps, queues: [leaps]}}
+    {spaces}
+    health: {{enabled: false}}
+    processes: {{stateFolder: {state}{more}}}
+"""
+Configure = Callable[..., Path]
+
+
+@pytest.fixture(params=["rabbitmq", "embedded"])
+def configure(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Configure:
+    """Write a configuration with so many partitions, for a broker of each kind."""
+    site.install("path-pacer", PLUGIN)
+    if request.param == "embedded":
+        broker = f"{{protocol: sqlite, path: {tmp_path / 'broker.sqlite'}}}"
+    else:
+        node: RabbitMQ = request.getfixturevalue("rabbitmq")
+        vhost = request.getfixturevalue("rabbitmq_vhost")
+        broker = f'{{host: 127.0.0.1, port: {node.port}, vHost: "{vhost}"}}'
+
+    def write(partitions: int | None = 4, *, name: str = "pacer.yaml", more: str = "") -> Path:
+        spaces = "" if partitions is None else f"keySpaces: [{{name: path, partitions: {partitions}}}]"
+        text = CONFIG.format(broker=broker, spaces=spaces, state=tmp_path / f"state-{name}", more=more)
+        return site.write(text, name)
+
+    return write
+
+
+def send(site: Site, config: Path, *steps: dict[str, object], to: str = "steps") -> None:
+    folder = site.folder / "bodies"
+    folder.mkdir(exist_ok=True)
+    files = []
+    for number, step in enumerate(steps):
+        (folder / f"{number}.json").write_text(json.dumps(step))
+        files.append(folder / f"{number}.json")
+    assert site.pacer("send", "-c", config, "-n", to, *files).code == 0
+
+
+def effects(site: Site) -> list[tuple[str, int, int, str]]:
+    file = site.folder / "effects"
+    words = [line.split(" ") for line in file.read_text().splitlines()] if file.exists() else []
+    return [(key, int(number), int(attempt), queue) for key, number, attempt, queue in words]
+
+
+def test_messages_of_all_consumers_go_through_the_partitions_in_order(
+    site: Site, configure: Configure
+) -> None:
+    config = configure()
+    steps: list[dict[str, object]] = [
+        {"key": f"k{number % 7}", "number": number // 7} for number in range(70)
+    ]
+    send(site, config, *steps)
+    send(site, config, {"key": "k0", "number": 10}, {"key": ""}, to="leaps")
+    ran = site.pacer("run", "--once", "-c", config)
+    assert ran.out.startswith("72 done, 0 dead")
+    by_key: dict[str, list[int]] = defaultdict(list)
+    for key, number, _, queue in effects(site):
+        if queue == "steps":
+            by_key[key].append(number)
+    assert by_key == {f"k{key}": list(range(10)) for key in range(7)}
+    assert ("k0", 10, 1, "leaps") in effects(site)
+
+
+def test_a_retry_goes_back_to_its_partition(site: Site, configure: Configure) -> None:
+    config = configure()
+    send(site, config, {"key": "a", "does": "5"})
+    assert site.pacer("run", "--once", "-c", config).out.startswith("0 done, 0 dead, 1 waiting")
+    shown = site.pacer("partitions", "show", "-c", config).out
+    assert shown.startswith("path: 4 partitions")
+    assert sorted(line.split()[-1] for line in shown.splitlines()[2:]) == ["0", "0", "0", "1"]
+    assert site.pacer("run", "--once", "--wait", "-c", config).out.startswith("1 done, 0 dead")
+    assert effects(site) == [("a", 0, 2, "steps")]
+
+
+def test_what_is_dead_is_in_the_dead_queue_of_its_consumer_and_is_replayed_from_there(
+    site: Site, configure: Configure
+) -> None:
+    config = configure()
+    send(site, config, {"key": "a", "does": "reject"}, {"no": "step"})
+    assert site.pacer("run", "--once", "-c", config).out.startswith("0 done, 2 dead")
+    letters = json.loads(site.pacer("dead", "list", "--json", "-c", config).out)
+    assert {one["queue"] for one in letters["letters"]} == {"steps.dead"}
+    assert site.pacer("dead", "replay", "--all", "--yes", "-c", config).code == 0
+    assert site.pacer("run", "--once", "-c", config).out.startswith("0 done, 2 dead")
+
+
+def test_who_publishes_to_a_partition_itself_has_its_message_dead_beside_it(lab: Lab, site: Site) -> None:
+    site.install("path-pacer", PLUGIN)
+    broker = f'{{host: 127.0.0.1, port: {lab.node.port}, vHost: "{lab.vhost}"}}'
+    spaces = "keySpaces: [{name: path, partitions: 2, queue: ways}]"
+    text = CONFIG.format(broker=broker, spaces=spaces, state=site.folder / "state", more="")
+    config = site.write(text, "ways.yaml")
+    assert site.pacer("run", "--once", "-c", config).code == 0
+    lab.publish({"key": "a"}, to="ways.1")
+    told = {"x-pacer-version": 1, "x-pacer-partition": "ways.2", "x-pacer-queue": "elsewhere"}
+    lab.publish({"key": "a"}, to="ways.2", headers=told)
+    assert site.pacer("run", "--once", "-c", config).out.startswith("0 done, 2 dead")
+    assert (lab.waiting("ways.1.dead"), lab.waiting("ways.2.dead")) == (1, 1)
+    listed = site.pacer("dead", "list", "-c", config).out
+    assert "publish to the queue of its consumer" in listed
+
+
+def test_what_an_intake_with_another_key_has_signed_is_handled_as_new(
+    site: Site, configure: Configure
+) -> None:
+    other = configure(name="other.yaml", more=", signingKeys: [another-key-of-another-host]")
+    config = configure(more=", signingKeys: [the-key-of-this-very-host]")
+    send(site, config, {"key": "a", "number": 1}, {"key": "b", "number": 2})
+    from pacer_core.config import load
+    from pacer_core.work.worker import Worker
+
+    theirs = load(other)
+    intake = Worker(theirs, theirs.consumers, queues=["steps", "leaps"])
+    intake.run(once=True)
+    assert intake.outcomes.total() == 0
+    assert site.pacer("run", "--once", "-c", config).out.startswith("2 done, 0 dead")
+    assert sorted(effects(site)) == [("a", 1, 1, "steps"), ("b", 2, 1, "steps")]
+
+
+def test_another_number_than_the_brokers_is_an_error_that_says_what_to_do(
+    site: Site, configure: Configure
+) -> None:
+    assert site.pacer("run", "--once", "-c", configure(4)).code == 0
+    for partitions, said in ((8, "8 partitions"), (2, "2 partitions"), (None, "no partitions")):
+        ran = site.pacer("run", "--once", "-c", configure(partitions))
+        assert ran.code == 69
+        assert "key space 'path' has 4 partitions at" in ran.both
+        assert said in ran.both
+        assert "`pacer partitions change path`" in ran.both
+
+
+def test_the_number_of_partitions_is_changed_when_nothing_waits_in_them(
+    site: Site, configure: Configure
+) -> None:
+    config = configure(4)
+    send(site, config, {"key": "a", "does": "3600"})
+    assert site.pacer("run", "--once", "-c", config).code == 2
+    config = configure(6)
+    refused = site.pacer("partitions", "change", "path", "--yes", "-c", config)
+    assert refused.code == 1
+    assert "`pacer waiting now --all`" in refused.err
+    assert site.pacer("waiting", "now", "--all", "--yes", "-c", config).code == 0
+    refused = site.pacer("partitions", "change", "path", "--yes", "-c", config)
+    assert refused.code == 1
+    assert "`pacer partitions drain path`" in refused.err
+    drained = site.pacer("partitions", "drain", "path", "-c", config)
+    assert drained.both.startswith("1 done, 0 dead, 0 waiting") or "1 done, 0 dead" in drained.both
+    assert drained.code == 0
+    changed = site.pacer("partitions", "change", "path", "--yes", "-c", config)
+    assert changed.code == 0
+    assert "are declared: pacer.keys.path.5, pacer.keys.path.6" in changed.out
+    assert "there is nothing to change" in site.pacer("partitions", "change", "path", "-c", config).out
+    send(site, config, *({"key": f"k{number}"} for number in range(20)))
+    assert site.pacer("run", "--once", "-c", config).out.startswith("20 done")
+
+    config = configure(None)
+    changed = site.pacer("partitions", "change", "path", "--yes", "-c", config)
+    assert changed.code == 0
+    assert "are deleted" in changed.out
+    send(site, config, {"key": "z"})
+    assert site.pacer("run", "--once", "-c", config).out.startswith("1 done")
+
+
+def test_status_says_who_has_which_partition_and_a_change_is_refused_while_somebody_reads(
+    site: Site, configure: Configure
+) -> None:
+    config = configure(2)
+    running = site.start("run", "-c", config)
+    eventually(lambda: running.printed.count("reading ") == 3, 60, lambda: running.printed)
+    found = json.loads(site.pacer("status", "--json", "-c", config).out)
+    processes = [one["holder"]["pid"] for one in found["partitions"]]
+    assert [one["queue"] for one in found["partitions"]] == ["pacer.keys.path.1", "pacer.keys.path.2"]
+    assert len(set(processes)) == 2
+    assert all(f"process id {pid}" in running.printed for pid in processes)
+    assert f"process {processes[0]}" in site.pacer("status", "-c", config).out
+    refused = site.pacer("partitions", "change", "path", "--yes", "-c", configure(3, name="three.yaml"))
+    assert refused.code == 1
+    assert "somebody reads" in refused.err
+    assert running.end() == 0

@@ -1,0 +1,43 @@
+"""What every command of PACER loads: no library that only a task, a service or a broker's client needs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import distributions, packages_distributions, requires
+
+STARTED = """
+import json, sys
+import pacer_core.cli
+from importlib.metadata import entry_points
+for entry in entry_points(group="pacer"):
+    entry.load()
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def needed(distribution: str) -> set[str]:
+    """Give the distributions that one asks for by itself, extras as well."""
+    asked = (re.match(r"[\w.-]+", text) for text in requires(distribution) or ())
+    return {normal(found[0]) for found in asked if found}
+
+
+def test_a_plugin_that_is_loaded_loads_no_library_of_its_own() -> None:
+    """A facility's people run ``pacer status`` many times a day, and each worker begins with all plugins."""
+    ours = {normal(name) for one in distributions() if (name := one.metadata["Name"]).startswith("pacer")}
+    plugins = set().union(*(needed(name) for name in ours - {"pacer-core"}))
+    heavy = plugins - needed("pacer-core") - ours
+
+    started = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=True)
+    provides = packages_distributions()
+    loaded = {
+        module: normal(owner) for module in json.loads(started.stdout) for owner in provides.get(module, ())
+    }
+    assert heavy, "no plugin needs a library: is anything installed?"
+    assert {module: owner for module, owner in loaded.items() if owner in heavy} == {}
