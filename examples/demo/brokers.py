@@ -60,9 +60,8 @@ def _service(module: str, name: str) -> Iterator[Any]:
     try:
         services = import_module("tests.services")
     except ModuleNotFoundError:
-        raise SystemExit(
-            "--broker needs a checkout of PACER's repository: servers are started by its tests"
-        ) from None
+        told = "--broker needs a checkout of PACER's repository: servers are started by its tests"
+        raise SystemExit(told) from None
     try:
         server = getattr(import_module(f"tests.services.{module}"), name)()
     except (ModuleNotFoundError, services.ServiceMissingError) as missing:

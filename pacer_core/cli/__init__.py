@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from pacer_core import __version__
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
@@ -85,7 +84,6 @@ def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> Non
     if not wanted or ctx.resilient_parsing:
         return
     installed = versions.distributions()
-    echo(f"pacer {__version__}")
     for one in installed:
         echo(f"{one.name} {one.version}")
     wrong = versions.mixed(installed)
