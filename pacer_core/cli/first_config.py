@@ -103,10 +103,22 @@ def placeholder(name: str, option: Option) -> str:
     return {"authenticator": "db", "username": "pacer"}.get(key, "change-me")
 
 
+def example(name: str, option: Option) -> Any:
+    """Give a placeholder as the configuration has it once it is read."""
+    text = placeholder(name, option)
+    if option.is_secret:
+        return Secret(text)
+    return [text] if _is_list(option) else text
+
+
+def _is_list(option: Option) -> bool:
+    return getattr(option.hint, "__origin__", None) in (tuple, list)
+
+
 def _plain(option: Option, value: str) -> str:
     if option.hint is str:
         return yaml_text(value)
-    if getattr(option.hint, "__origin__", None) in (tuple, list):
+    if _is_list(option):
         return f"[{', '.join(yaml_text(one.strip()) for one in value.split(','))}]"
     return value
 
@@ -153,9 +165,11 @@ def _comment(words: str, indent: str) -> Iterator[str]:
 
 
 def usable(consumer: ConsumerType, integrations: Mapping[str, Any]) -> bool:
-    """Tell whether all that a consumer type cannot be without is there."""
+    """Tell whether all that a consumer type cannot be without is there, and nothing of it has to be said."""
     needed = {one.name for task in consumer.tasks if not task.optional for one in task.needs}
-    return needed <= set(integrations) and bool(consumer.tasks)
+    options = [consumer.options, *(task.options for task in consumer.tasks)]
+    said = all(one is None or not required(one) for one in options)
+    return needed <= set(integrations) and bool(consumer.tasks) and said
 
 
 UNIT = """\

@@ -11,10 +11,12 @@ import click
 import orjson
 
 from pacer_core.cli.console import echo
-from pacer_core.cli.first_config import UNIT, Ask, First, placeholder, required, text_of, usable
+from pacer_core.cli.first_config import UNIT, Ask, First, example, required, text_of, usable
 from pacer_core.cli.migrate import migrate
 from pacer_core.config import check as check_config
+from pacer_core.config.document import Document
 from pacer_core.config.schema import schema
+from pacer_core.config.sections import structure
 from pacer_core.model.errors import PacerError
 from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.migrations import yaml_text
@@ -120,13 +122,10 @@ def _wanted(question: str, yes: bool, default: bool) -> bool:
 
 
 def _fits(type_: IntegrationType[Any]) -> bool:
-    """Tell whether an integration can be set up with examples alone: one that cannot has to be asked for."""
-    try:
-        simple = {one.key: placeholder(type_.name, one) for one in required(type_.options)}
-    except (NameError, TypeError):
-        return False
-    hints = [one.hint for one in required(type_.options)]
-    return len(simple) == len(hints) and all(getattr(hint, "__attrs_attrs__", None) is None for hint in hints)
+    """Tell whether an integration takes examples for what it has to be told."""
+    document = Document(CONFIG, {})
+    given = {one.key: example(type_.name, one) for one in required(type_.options)}
+    return structure(document, ("integrations", type_.name), given, type_.options) is not None
 
 
 def _take(_: str, __: str, default: str, ___: bool) -> str:

@@ -120,7 +120,7 @@ from typing import Any
 from pacer_core import Context, task
 
 JOINED = "forward"
-"""The consumer type that it joins; of a plugin such as pacer-icat, it may be ``datasets``."""
+"""The consumer type that it joins: one that another plugin brings, such as ``datasets``."""
 
 
 @task
