@@ -107,7 +107,7 @@ def _typed(hint: Any) -> Schema:
         return {"anyOf": [{"type": "null"} if one is type(None) else _typed(one) for one in arguments]}
     if origin in (tuple, list):
         return {"type": "array", "items": _typed(arguments[0])}
-    if origin is dict:
+    if origin in (dict, Mapping):
         return {"type": "object", "additionalProperties": _typed(arguments[1])}
     if isinstance(hint, type) and attrs.has(hint):
         return of(hint)
