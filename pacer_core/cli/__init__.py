@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
-from pacer_core import __version__
 from pacer_core.cli.by_hand import by_hand
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
 from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
+from pacer_core.cli.init import init
 from pacer_core.cli.partitions import partitions
+from pacer_core.cli.plan import plan
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
 from pacer_core.cli.send import send
@@ -87,7 +88,6 @@ def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> Non
     if not wanted or ctx.resilient_parsing:
         return
     installed = versions.distributions()
-    echo(f"pacer {__version__}")
     for one in installed:
         echo(f"{one.name} {one.version}")
     wrong = versions.mixed(installed)
@@ -115,5 +115,7 @@ def main(ctx: click.Context) -> None:
     ctx.meta[BY_HAND] = by_hand
 
 
-for _command in (run, send, status, waiting, dead, partitions, trace, doctor, config, plugins):
+for _command in (
+    init, run, send, status, waiting, dead, partitions, trace, doctor, config, plan, plugins,
+):  # fmt: skip
     main.add_command(_command)
