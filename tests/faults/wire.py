@@ -196,17 +196,22 @@ class Wire:
     def _from_broker(self, link: _Link) -> None:
         said = _Frames()
         confirmed: list[Event] = []
-        for data in self._through(link, link.broker, link.client):
-            if not data:  # everything before has been passed on
-                self._confirm(link, confirmed)
-                confirmed.clear()
-            for kind, number, payload in said.take(data):
-                if event := _received(link, kind, number, payload):
-                    self._pass(event)
-                elif kind == METHOD and payload[:4] == struct.pack(">HH", BASIC, ACK):
-                    confirmed += _settled(link.channel(number).published, payload)
-            for publish in confirmed:
-                self._see(_like(publish, "confirm"))
+        try:
+            for data in self._through(link, link.broker, link.client):
+                if not data:  # everything before has been passed on
+                    self._confirm(link, confirmed)
+                    confirmed.clear()
+                for kind, number, payload in said.take(data):
+                    if event := _received(link, kind, number, payload):
+                        self._pass(event)
+                    elif kind == METHOD and payload[:4] == struct.pack(">HH", BASIC, ACK):
+                        confirmed += _settled(link.channel(number).published, payload)
+                for publish in confirmed:
+                    self._see(_like(publish, "confirm"))
+        finally:
+            # The broker has these, whether or not their publisher has read it before the end.
+            link.left = True
+            self._confirm(link, confirmed)
 
     def _confirm(self, link: _Link, confirmed: list[Event]) -> None:
         """Write down what was confirmed to a publisher who was there, and may have left meanwhile."""
