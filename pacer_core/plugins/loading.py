@@ -35,6 +35,7 @@ CORE_COMMANDS = (
     *("run", "send", "status", "trace", "doctor", "config check", "plugins list"),
     *("waiting list", "waiting show", "waiting now", "waiting discard"),
     *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
+    *("partitions show", "partitions drain", "partitions change"),
 )
 """The commands that no plugin can replace."""
 
