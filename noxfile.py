@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -102,9 +103,8 @@ def faults_long(session: nox.Session) -> None:
     """Run the tests of faults at full length, and print what became of every message (half an hour)."""
     install(session, "test")
     # The table comes last, and is what this is run for.
-    session.run(
-        "pytest", "plugins/pacer_files/tests", "tests/faults", "--long", "--durations=10", *session.posargs
-    )
+    plugins = ("plugins/pacer_files/tests", "plugins/pacer_pacifica/tests/test_kills.py")
+    session.run("pytest", *plugins, "tests/faults", "--long", "--durations=10", *session.posargs)
 
 
 @nox.session(name="rabbitmq4")
@@ -123,7 +123,52 @@ def demo(session: nox.Session) -> None:
         "installing PACER and its plugins, at the first time for up to a minute; then the demo begins"
     )
     install(session)
-    session.run("python", "examples/demo/run.py", *session.posargs)
+    session.run("pacer", "demo", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build wheels and sdists of all distributions into dist/, twice, and check them."""
+    install(session, "release", ours=False)
+    session.run("python", "tools/build.py", "dist")
+    files = sorted(str(one) for one in (ROOT / "dist").glob("*-*"))
+    session.run("twine", "check", "--strict", *files)
+    session.run("check-wheel-contents", *(one for one in files if one.endswith(".whl")))
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Install each distribution alone, from dist/, on each Python there is; ``-- NAME...`` for some."""
+    session.run("python", "tools/wheels.py", "dist", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Write a version and the changelog, commit, tag, and build; ``-- 0.2.0``. Publishes nothing."""
+    install(session, "release", "changelog", ours=False)
+    session.run("python", "tools/release.py", *session.posargs)
+    session.notify("build")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """List what everything consists of (sbom.json), and ask whether any of it is known to be bad."""
+    install(session, "audit")
+    session.run(
+        "cyclonedx-py",
+        "environment",
+        "--output-reproducible",
+        "-o",
+        "sbom.json",
+        str(session.virtualenv.location),
+    )
+    answer = Path(session.create_tmp()) / "audit.json"
+    session.run("pip-audit", "--skip-editable", "--progress-spinner", "off", "-f", "json", "-o", str(answer))
+    asked = json.loads(answer.read_text())["dependencies"]
+    # pip-audit passes over what PyPI does not tell it about, as behind a mirror of packages alone.
+    others = [one["name"] for one in asked if "skip_reason" in one and not one["name"].startswith("pacer")]
+    if others:
+        session.warn(f"{len(others)} of {len(asked)} could not be audited: {', '.join(others[:5])} ...")
 
 
 @nox.session
@@ -159,6 +204,13 @@ def datacite_conformance(session: nox.Session) -> None:
     """Check the metadata of DOIs by DataCite's own XSD, fetched from PyPI."""
     install(session, "test", "conformance")
     session.run("python", "-m", "plugins.pacer_datacite.tests.conformance.run", *session.posargs)
+
+
+@nox.session(name="pacifica-conformance")
+def pacifica_conformance(session: nox.Session) -> None:
+    """Run Pacifica's cases against its own services from PyPI, where Python 3.8 is found (five minutes)."""
+    install(session, "test", "conformance")
+    session.run("python", "-m", "plugins.pacer_pacifica.tests.conformance.run", *session.posargs)
 
 
 @nox.session

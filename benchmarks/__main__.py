@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import icat_bench, icat_report, kafka, report
+from benchmarks import icat_bench, icat_report, kafka, report, scicat
 from benchmarks.broker import Harness
 from benchmarks.contest import CONTESTANTS
 from benchmarks.report import Report
@@ -17,7 +17,7 @@ from benchmarks.rows import CORES, MEMORY, NAMES, ROWS
 from benchmarks.run import Bench, NotMeasuredError, Result
 from tests.services import RabbitMQ
 
-ALL = (*NAMES, *icat_report.NAMES, *kafka.NAMES)
+ALL = (*NAMES, *icat_report.NAMES, *kafka.NAMES, *scicat.NAMES)
 REPEATS, QUICK_REPEATS, QUICK_FACTOR = 3, 2, 0.25
 
 
@@ -50,6 +50,12 @@ def main(arguments: list[str]) -> int:
         if whole:
             kafka.write(taken)
             console.print(f"written: {kafka.RESULTS}", soft_wrap=True)
+    if ingesting := [name for name in wanted if name in scicat.NAMES]:
+        brought = scicat.run(ingesting, quick=given.quick)
+        scicat.show(brought, console)
+        if whole:
+            scicat.write(brought)
+            console.print(f"written: {scicat.RESULTS}", soft_wrap=True)
     if not whole:
         console.print("nothing written: only a whole run is")
     return 0

@@ -6,11 +6,14 @@ from pacer_core.model.consumers import ConsumerType, Key, Task, task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
 from pacer_core.model.errors import BadField, BrokerError, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
-from pacer_core.commands import config_option
+from pacer_core.commands import config_option, consumer_by_hand, service_options
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
+from pacer_core.parsing.fields import structure as structured
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
+from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer, yaml_text
+from pacer_core.model.planning import Planned
 from pacer_core.model.notification import SettledContext
 from pacer_core.model.transports import Capabilities, TransportType
 from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping, StoppingEvent
@@ -19,16 +22,21 @@ __all__ = [
     "BadField",
     "BrokerError",
     "Capabilities",
+    "ConfigMigration",
     "ConsumerType",
     "Context",
     "Delivery",
     "Envelope",
+    "Foreign",
     "IntegrationType",
     "Key",
     "LogHandlerType",
+    "Migrated",
     "NotYet",
+    "Note",
     "Outcome",
     "PacerError",
+    "Planned",
     "Publication",
     "RefusedError",
     "Reject",
@@ -45,15 +53,20 @@ __all__ = [
     "Text",
     "Texts",
     "TransportType",
+    "UnknownConsumer",
     "Use",
     "config_option",
+    "consumer_by_hand",
     "element",
     "hookimpl",
     "read_integer",
     "read_number",
     "read_truth",
     "redact",
+    "service_options",
+    "structured",
     "task",
+    "yaml_text",
 ]
 
 __version__ = "0.1.0"

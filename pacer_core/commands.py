@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import click
 
+    from pacer_core.model.messages import Context
+
 DEFAULT = Path("pacer.yaml")
 """The configuration of a command that says nothing else."""
 _FILE = "pacer.file"
+BY_HAND = "pacer.by-hand"
+"""Where the command line leaves what opens a consumer."""
+LOAD = "pacer.load"
+"""Where the command line keeps what reads a configuration."""
 
 C = TypeVar("C", bound="Callable[..., Any] | click.Command")
 
@@ -42,7 +49,49 @@ def _remember(ctx: click.Context, _: click.Parameter, value: Path) -> Path:
     return value
 
 
+def service_options(ctx: click.Context, file: Path, type_: str) -> Mapping[str, Any]:
+    """Give the options of a configuration's services of a type, by the names of the services.
+
+    For a plugin's command that is about its service, and runs as a command of ``pacer``.
+
+    Raises
+    ------
+    PacerError
+        With every problem of the file, where one of them is an error.
+    """
+    config = ctx.meta[LOAD](file)
+    return {one.name: one.options for one in config.services if one.type.name == type_}
+
+
 def given_config(ctx: click.Context) -> Path:
     """Give the path that a command was given, or any other command that has called it."""
     file: Path = ctx.meta.get(_FILE, DEFAULT)
     return file
+
+
+def consumer_by_hand(
+    ctx: click.Context, file: Path, consumer_type: str, name: str | None = None
+) -> AbstractContextManager[Context]:
+    """Give what the tasks of a configured consumer see, for a command that does their work by hand.
+
+    Inside the ``with`` its options and integrations are those of the configuration; there is no message, and
+    what is emitted goes nowhere.
+
+    Parameters
+    ----------
+    ctx
+        The command's context.
+    file
+        The configuration.
+    consumer_type
+        The consumer type; there has to be one consumer of it.
+    name
+        Which one, where there are several.
+
+    Raises
+    ------
+    PacerError
+        Where the configuration is wrong, or there is no such consumer, or more than one.
+    """
+    opened: AbstractContextManager[Context] = ctx.find_root().meta[BY_HAND](file, consumer_type, name)
+    return opened

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pacer_core.model.consumers import ConsumerType, Task
     from pacer_core.model.integrations import IntegrationType, LogHandlerType
     from pacer_core.model.messages import Delivery, Envelope
+    from pacer_core.model.migrations import ConfigMigration
     from pacer_core.model.notification import SettledContext
     from pacer_core.model.routes import Route
     from pacer_core.model.services import ServiceType
@@ -59,6 +60,11 @@ def pacer_transports() -> Iterable[TransportType]:  # type: ignore[empty-body]
 @hookspec
 def pacer_services() -> Iterable[ServiceType]:  # type: ignore[empty-body]
     """At start-up: give processes that bring messages in from elsewhere, as ``services:`` may name them."""
+
+
+@hookspec
+def pacer_config_migrations() -> Iterable[ConfigMigration]:  # type: ignore[empty-body]
+    """When ``pacer config migrate`` runs: give the programs whose configurations this plugin reads."""
 
 
 @hookspec

@@ -108,7 +108,7 @@ def pacer(folder: Path, *arguments: str | Path, expected: int = 0) -> str:
     shown = [one.name if isinstance(one, Path) else one for one in arguments]
     console.print(Text(f"$ pacer {shlex.join(shown)}", style="bold"))
     command = [sys.executable, "-m", "pacer_core", *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True)
     if done.returncode != expected:
         raise SystemExit(f"pacer {arguments[0]} ended with {done.returncode}, not {expected}:\n{done.stdout}")
     return done.stdout

@@ -10,7 +10,9 @@ import click
 import orjson
 from attrs import asdict
 
+from pacer_core.cli.config_views import graph, schema, show
 from pacer_core.cli.console import echo
+from pacer_core.cli.migrate import migrate
 from pacer_core.commands import config_option
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
@@ -21,7 +23,11 @@ from pacer_core.model.wording import counted
 
 @click.group()
 def config() -> None:
-    """Look at a configuration file."""
+    """Look at a configuration file, or make one of another program's."""
+
+
+for _command in (migrate, show, schema, graph):
+    config.add_command(_command)
 
 
 @config.command(short_help="Report every problem of a configuration.")

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import mimetypes
+import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from glob import glob
 from pathlib import Path
 from uuid import uuid4
 
 import click
 from attrs import evolve
+from rich.console import Console
+from rich.progress import track
 
 from pacer_core.cli.console import echo
 from pacer_core.cli.export import LETTER, holds_letters, read
@@ -30,6 +35,10 @@ from pacer_core.transport.publish import Publisher
 from pacer_core.transport.signing import Signer, signer_for
 from pacer_core.transport.topology import declare
 
+STDIN = Path("-")
+_MANY = 20
+"""Messages, from which on a terminal sees how far it is."""
+
 
 @click.command(short_help="Publish files as messages.")
 @config_option
@@ -37,7 +46,10 @@ from pacer_core.transport.topology import declare
 @click.option("--exchange", "-e", help="Publish to this exchange instead.")
 @click.option("--routing-key", "-k", help="The routing key, with --exchange.")
 @click.option("--content-type", "-t", help="The media type; by the file's ending where it is not given.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="Send at most so many messages a second."
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(allow_dash=True, path_type=Path))
 @click.pass_context
 def send(
     ctx: click.Context,
@@ -46,9 +58,13 @@ def send(
     exchange: str | None,
     routing_key: str | None,
     content_type: str | None,
+    rate: float | None,
     files: tuple[Path, ...],
 ) -> None:
-    """Publish each of FILES as one message, and wait until the broker confirms it; of a folder, each file.
+    """Publish each of FILES as one message, and wait until the broker confirms it.
+
+    Of a folder, each file is one; - is standard input, as one message; and what is no file may be a pattern
+    in quotes ('run-*/*.xml', with ** for folders in folders), for more files than a command line holds.
 
     What `pacer dead export` has written (a folder, a .jsonl file, a body with its .letter file) goes back to
     the queue that it came from, with its correlation id and headers, unless --consumer or --exchange say
@@ -56,8 +72,8 @@ def send(
     """
     config = load(file)
     refuse_unseen(config, "configure another one to send to it")
-    files = tuple(one for path in files for one in _inside(path))
-    letters = [path for path in files if holds_letters(path)]
+    files = files_of(files)
+    letters = [path for path in files if path != STDIN and holds_letters(path)]
     plain = [path for path in files if path not in letters]
     where: tuple[str, str] | None = None
     if exchange is not None:
@@ -70,7 +86,7 @@ def send(
     with closing(Publisher(config.broker)) as publisher:
         queues, signer = frozenset(queue.name for queue in config.queues), signer_for(config)
         failed = sum(_send_letters(publisher, path, where, queues, signer) for path in letters)
-        for path in plain:
+        for path in _paced(plain, rate):
             correlation_id = str(uuid4())
             media = content_type or mimetypes.guess_type(path.name)[0]
             properties = {"delivery_mode": 2, "correlation_id": correlation_id}
@@ -78,7 +94,7 @@ def send(
                 properties["content_type"] = media
             (error,) = _publish(
                 publisher,
-                [Outgoing(*(where or _target(config, consumer)), path.read_bytes(), properties=properties)],
+                [Outgoing(*(where or _target(config, consumer)), body_of(path), properties=properties)],
             )
             if error is None:
                 echo(f"{path}: confirmed, correlation id {correlation_id}")
@@ -97,8 +113,40 @@ def _publish(publisher: Publisher, messages: Sequence[Outgoing]) -> list[BrokerE
     return said
 
 
+def body_of(path: Path) -> bytes:
+    """Give what a file, or standard input, holds."""
+    return sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
+
+
+def _paced(paths: Sequence[Path], rate: float | None) -> Iterator[Path]:
+    """Give one path after the other, not faster than that; a terminal sees how far it is."""
+    if len(paths) >= _MANY and sys.stderr.isatty():
+        console = Console(stderr=True)
+        paths_shown: Iterable[Path] = track(paths, "sending", console=console, transient=True)
+    else:
+        paths_shown = paths
+    due = time.monotonic()
+    for path in paths_shown:
+        if rate is not None:
+            time.sleep(max(0.0, due - time.monotonic()))
+            due = max(due, time.monotonic() - 1 / rate) + 1 / rate
+        yield path
+
+
+def files_of(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Give the files that paths stand for: folders, patterns, and - for standard input among them."""
+    return tuple(one for path in paths for one in _inside(path))
+
+
 def _inside(path: Path) -> list[Path]:
-    """Give what a path stands for: itself, or in a folder that is no export, every file of it."""
+    """Give what a path stands for: itself, each file of a folder that is no export, or of a pattern."""
+    if path == STDIN:
+        return [path]
+    if not path.exists():
+        found = sorted(Path(one) for one in glob(str(path), recursive=True) if Path(one).is_file())
+        if not found:
+            raise click.UsageError(f"{path} is neither a file, nor a pattern of any")
+        return found
     if not path.is_dir() or any(path.glob(f"*{LETTER}")):
         return [path]
     files = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))

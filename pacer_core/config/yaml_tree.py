@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from typing import Any
 
@@ -43,6 +44,15 @@ def parse(name: str, text: str) -> tuple[Any, list[Problem]]:
     if tree is None or tree == {}:
         problems.append(Problem(name, 1, 1, "is empty", Code.MISSING))
     return tree, problems
+
+
+def dump(data: Any) -> str:
+    """Write plain data as YAML, a line for each value."""
+    text = io.StringIO()
+    yaml = YAML()
+    yaml.default_flow_style, yaml.width = False, 1000
+    yaml.dump(data, text)
+    return text.getvalue()
 
 
 class _Constructor(RoundTripConstructor):

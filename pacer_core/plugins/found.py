@@ -11,6 +11,7 @@ from attrs import field, frozen
 from pacer_core.model.consumers import ConsumerType
 from pacer_core.model.errors import PluginError
 from pacer_core.model.integrations import IntegrationType, LogHandlerType
+from pacer_core.model.migrations import ConfigMigration
 from pacer_core.model.services import ServiceType
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.model.transports import TransportType
@@ -57,6 +58,8 @@ class Plugins:
     listeners: Mapping[str, Callable[..., Any]]
     """The ``pacer_message_settled`` of each plugin that has one."""
     services: Mapping[str, ServiceType] = field(factory=dict)
+    migrations: Mapping[str, ConfigMigration] = field(factory=dict)
+    """By the program whose configurations they read."""
 
     @property
     def failed(self) -> tuple[PluginInfo, ...]:

@@ -14,9 +14,11 @@ import pacer_core
 from pacer_core import core_plugin, hookspecs
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType
+from pacer_core.model.migrations import ConfigMigration
 from pacer_core.model.secrets import redact
 from pacer_core.model.services import ServiceType
 from pacer_core.model.transports import CORE_PROTOCOLS, TransportType
+from pacer_core.plugins import versions
 from pacer_core.plugins.checks import check_message, check_transport
 from pacer_core.plugins.found import ACTIVE, BLOCKED, FAILED, PluginInfo, Plugins
 
@@ -29,10 +31,12 @@ class _Named(Protocol):
 
 T = TypeVar("T", bound=_Named)
 
-GROUP = "pacer"
 FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
 CORE_COMMANDS = (
-    *("run", "send", "status", "trace", "doctor", "config check", "plugins list"),
+    *("init", "run", "send", "status", "trace", "doctor", "plan"),
+    *("plugins list", "plugins show", "plugins new"),
+    *("config check", "config migrate", "config show", "config schema", "config graph"),
+    *("partitions show", "partitions drain", "partitions change"),
     *("waiting list", "waiting show", "waiting now", "waiting discard"),
     *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
     *("partitions show", "partitions drain", "partitions change"),
@@ -52,20 +56,23 @@ def load(block: Iterable[str] = (), found: Iterable[EntryPoint] | None = None) -
     found
         The entry points; those of the group ``pacer`` by default.
     """
-    return _Loader(frozenset(block), entry_points(group=GROUP) if found is None else found).load()
+    if found is None:
+        mixed = versions.mixed(versions.distributions())
+        return _Loader(frozenset(block), entry_points(group=versions.GROUP), mixed).load()
+    return _Loader(frozenset(block), found, ()).load()
 
 
 class _Loader:
     """Holds what is needed while plugins are being loaded, and nothing after that."""
 
-    def __init__(self, block: frozenset[str], found: Iterable[EntryPoint]) -> None:
+    def __init__(self, block: frozenset[str], found: Iterable[EntryPoint], conflicts: Iterable[str]) -> None:
         self.manager = pluggy.PluginManager(hookspecs.PROJECT)
         self.manager.add_hookspecs(hookspecs)
         self.block = block
         self.found = sorted(found, key=lambda point: point.name)
         self.infos: dict[str, PluginInfo] = {}
         self.owners: dict[tuple[str, str], str] = {}
-        self.conflicts: list[str] = []
+        self.conflicts = list(conflicts)
         self.leftovers: set[str] = set()
 
     def load(self) -> Plugins:
@@ -81,6 +88,7 @@ class _Loader:
         self._register("core", "transports", CORE_PROTOCOLS)
         transports = self._transports()
         services = self._collect("services", "pacer_services", ServiceType)
+        migrations = self._collect("migrations", "pacer_config_migrations", ConfigMigration)
         commands = self._commands()
         more = {name: self._more_tasks(consumer) for name, consumer in consumers.items()}
         # A plugin may have broken after it had registered the first of these.
@@ -116,6 +124,7 @@ class _Loader:
                 if "pacer_message_settled" in info.registers.get("hooks", ())
             },
             services={name: one for name, one in services.items() if ("services", name) in working},
+            migrations={name: one for name, one in migrations.items() if ("migrations", name) in working},
         )
 
     def _import(self) -> None:

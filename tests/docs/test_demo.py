@@ -18,7 +18,7 @@ def test_the_demo_shows_what_the_readme_says_and_leaves_nothing_behind(tmp_path:
     shown = []
     for _ in range(2):
         done = subprocess.run(
-            [sys.executable, str(ROOT / "examples/demo/run.py")],
+            [sys.executable, "-m", "pacer_core", "demo"],
             stdout=subprocess.PIPE,
             cwd=tmp_path,
             env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
@@ -39,7 +39,7 @@ def test_the_demo_shows_what_the_readme_says_and_leaves_nothing_behind(tmp_path:
 
 def test_every_command_that_the_demo_prints_in_the_end_works_word_for_word(tmp_path: Path) -> None:
     env = {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    demo = [sys.executable, str(ROOT / "examples/demo/run.py")]
+    demo = [sys.executable, "-m", "pacer_core", "demo"]
     shown = subprocess.run(demo, stdout=subprocess.PIPE, cwd=tmp_path, env=env, text=True).stdout
     commands = [line.strip() for line in shown.splitlines() if re.match("  .*-m pacer_core", line)]
     assert len(commands) == 3

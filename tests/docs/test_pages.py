@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import click
+import jsonschema
 import pytest
 
 from docs import generate
@@ -16,6 +17,8 @@ from pacer_core.cli import main
 from pacer_core.config import check
 from pacer_core.config.load import SECTIONS
 from pacer_core.config.model import AMQP, NotYetPolicy, Retries
+from pacer_core.config.reading import read
+from pacer_core.config.schema import schema
 from pacer_core.config.sections import camel
 from pacer_core.model.messages import TaskFailure
 from pacer_core.testing import deliver
@@ -65,6 +68,21 @@ def test_a_configuration_on_a_page_is_accepted(
     text += "".join(f"{lines}\n" for key, lines in COMPLETED.items() if key not in given)
     _, problems = check(site.write(text))
     assert [str(one) for one in problems if one.severity == "error"] == []
+    data = _revealed(read(site.folder / "pacer.yaml").data)
+    assert [one.message for one in _validator().iter_errors(data)] == []
+
+
+def _validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(schema(plugins.load()))
+
+
+def _revealed(value: Any) -> Any:
+    """Give plain data as an editor sees it: what has a tag is text."""
+    if isinstance(value, dict):
+        return {key: _revealed(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_revealed(one) for one in value]
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 @pytest.mark.parametrize(("block", "shown"), BROKEN, ids=str)

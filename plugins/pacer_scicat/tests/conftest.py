@@ -12,6 +12,13 @@ from pacer_scicat.testing import ScicatStandIn
 from plugins.pacer_scicat.tests.support import Facility, client_of
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the client be tested on a real backend."""
+    parser.addoption("--scicat-url", help="a real SciCat, which the tests of the client write to")
+    parser.addoption("--scicat-user", default="datasetIngestor", help="the account there")
+    parser.addoption("--scicat-password", help="its password; by default pw- and the account's name")
+
+
 @pytest.fixture
 def scicat() -> Iterator[ScicatStandIn]:
     """A stand-in for SciCat."""

@@ -15,7 +15,7 @@ import h5py
 import pytest
 
 from pacer_core import Outcome
-from pacer_scicat.files.options import NexusFilesOptions, PidOptions, Sidecars
+from pacer_scicat.files.options import Defaults, NexusFilesOptions, PidOptions, Sidecars
 from plugins.pacer_scicat.tests.support import JOB, PID, SCHEMA, Facility
 
 
@@ -86,7 +86,7 @@ def test_sidecars_stay_below_the_roots(facility: Facility) -> None:
     assert facility.scicat.store.datasets == {}
 
 
-# --- pids --------------------------------------------------------------------------------------------------
+# --- pids ---
 
 
 def test_a_pid_is_generated_from_the_job_and_the_same_each_time(facility: Facility) -> None:
@@ -116,7 +116,15 @@ def test_without_a_match_an_empty_list_means_that_it_is_not_there(facility: Faci
     assert len(facility.scicat.store.datasets) == 2
 
 
-# --- files that are not as they should be --------------------------------------------------------------------
+def test_a_dataset_that_could_not_be_found_again_is_not_created(facility: Facility) -> None:
+    options = facility.options(pid=PidOptions("server"), metadata_key="run_id")
+    delivery = facility.send(facility.file(), options=options)
+    assert delivery.outcome is Outcome.DEAD
+    assert "found again" in str(delivery.bad_fields[0])
+    assert facility.scicat.store.datasets == {}
+
+
+# --- files that are not as they should be ---
 
 
 def test_a_file_that_is_not_there_is_waited_for(facility: Facility) -> None:
@@ -239,7 +247,7 @@ def test_a_relative_path_counts_from_the_base_folder(facility: Facility) -> None
     assert facility.send("coda/1/raw/run1.nxs").outcome is Outcome.DEAD
 
 
-# --- schemas ------------------------------------------------------------------------------------------------
+# --- schemas ---
 
 
 def test_a_file_without_a_schema_takes_the_fallback(facility: Facility) -> None:
@@ -281,7 +289,7 @@ def test_a_mandatory_field_without_a_value_makes_the_message_dead_and_says_why(f
 def test_defaults_fill_what_the_schema_does_not_give(facility: Facility) -> None:
     file = facility.file(**{"/entry/experiment_identifier": None})
     assert facility.send(file).outcome is Outcome.DEAD
-    options = facility.options(defaults={"ownerGroup": "ess", "accessGroups": ["swap"]})
+    options = facility.options(defaults=Defaults("ess", ("swap",)))
     assert facility.send(file, options=options).outcome is Outcome.ACKED
     assert (facility.dataset["ownerGroup"], facility.dataset["accessGroups"]) == (
         "ess",

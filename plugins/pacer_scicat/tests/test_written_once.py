@@ -154,7 +154,7 @@ def _asked(facility: Facility, part: str) -> bool:
     return any(part in one for one in list(facility.scicat.misbehaviour.asked))
 
 
-# --- what the account may, and may not ---------------------------------------------------------------------------
+# --- what the account may, and may not ---
 
 
 def test_a_dataset_that_cannot_be_read_back_is_for_a_person(scicat: ScicatStandIn, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ class Account:
 
     name: str
     groups: tuple[str, ...] = ()
+    email: str | None = None
 
 
 @frozen
@@ -55,6 +56,7 @@ class Scicat:
         self._lock = threading.Lock()
         self._version = options.named_version
         self._account: Account | None = None
+        self._instruments: dict[str, str] = {}
 
     # --- datasets and their blocks ----------------------------------------------------------------------
 
@@ -134,6 +136,15 @@ class Scicat:
         answer = self._send("GET", f"/samples/{segment(sample_id)}", expect=(200, 403, 404))
         return answer.status != 404
 
+    def instrument(self, name: str) -> str | None:
+        """Give the pid of the instrument of a name, where there is one; asked once for each."""
+        if name not in self._instruments:
+            found = self._list("/instruments", {"where": {"name": name}})
+            if not found:
+                return None
+            self._instruments[name] = str(found[0].get("pid"))
+        return self._instruments[name]
+
     def create_sample(self, fields: Mapping[str, Any]) -> bool:
         """Create a sample; ``False`` where there is one of its id: that is a 500 (A8, 14).
 
@@ -166,11 +177,18 @@ class Scicat:
         """The version of the interface that is spoken."""
         if self._version is None:
             with self._lock:
-                answer = self._http.request(
-                    "GET", "/api/v3/health", headers=self.options.headers, expect=(200, 404, 503)
-                )
-                self._version = "v4" if answer.status == 404 else "v3"
+                self._version = self._spoken()
         return self._version
+
+    def _spoken(self) -> str:
+        """Ask which version there is; a 404 alone may be a proxy's, in front of a backend that starts."""
+        for version in ("v3", "v4"):
+            answer = self._http.request(
+                "GET", f"/api/{version}/health", headers=self.options.headers, expect=(200, 404)
+            )
+            if answer.status == 200 and "status" in answer.entries():
+                return version
+        raise Away(f"SciCat: neither version 3 nor 4 is at {self.options.root}; correct 'url'", answer)
 
     def account(self) -> Account:
         """Give who the backend takes us for; asked once.
@@ -185,7 +203,8 @@ class Scicat:
             if not answer.body.strip():
                 raise Away("SciCat takes PACER for nobody: its token is not accepted; renew it", answer)
             found = answer.entries()
-            self._account = Account(str(found.get("username")), tuple(found.get("currentGroups") or ()))
+            groups = tuple(found.get("currentGroups") or ())
+            self._account = Account(str(found.get("username")), groups, found.get("email"))
         return self._account
 
     def own_group(self) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -51,7 +50,7 @@ class ScicatOptions:
     token_file: str | None = None
     api: Version = "auto"
     ingestor_group: str | None = None
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    headers: dict[str, str] = field(factory=dict, repr=False)
     timeout: timedelta = field(default=timedelta(minutes=2), validator=validators.gt(timedelta(0)))
     ca_file: str | None = None
 

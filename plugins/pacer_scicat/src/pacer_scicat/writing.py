@@ -143,11 +143,12 @@ class MessageFacts:
 
 
 def _found(record: Record, scicat: Scicat) -> str | None:
-    """Give the pid of the dataset where it is there already; an empty list means that it is not."""
-    pid = record.fields.get("pid")
-    if pid is not None:
-        return str(pid) if scicat.held(str(pid)).state != "absent" else None
-    if record.known_by is None:
+    """Give the pid of the dataset where it is there already; an empty list means that it is not.
+
+    One with a pid of ours is not looked for: SciCat takes no second one of a pid, and says so when it is
+    created.
+    """
+    if record.fields.get("pid") is not None or record.known_by is None:
         return None
     pids = scicat.pids_with(*record.known_by)
     return pids[0] if pids else None

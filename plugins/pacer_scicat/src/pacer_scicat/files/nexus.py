@@ -100,24 +100,28 @@ class NexusFile:
         """Tell whether there is something behind a name that fits: other things fit by accident."""
         if not rest:
             return True
-        if group.get(name, getclass=True, getlink=True) is h5py.ExternalLink:
+        if NexusFile._is_external(group, name):
             return False
         inner = group.get(name)
         return isinstance(inner, h5py.Group) and (_is_pattern(rest[0]) or rest[0] in inner)
+
+    @staticmethod
+    def _is_external(group: h5py.Group, name: str) -> bool:
+        return group.get(name, getclass=True, getlink=True) is h5py.ExternalLink
 
     def _walk(self, segments: tuple[str, ...] | list[str]) -> Any:
         at: Any = self._file
         for name in segments:
             if not isinstance(at, h5py.Group):
                 raise VariableError(f"nothing is at /{'/'.join(segments)}")
-            link = at.get(name, getlink=True) if name in at or at.get(name, getlink=True) else None
-            if isinstance(link, h5py.ExternalLink):
-                raise VariableError(
-                    f"/{'/'.join(segments)} leads into another file: such links are not followed"
-                )
-            found = at.get(name)
+            place = f"/{'/'.join(segments)}"
+            found = None if self._is_external(at, name) else at.get(name)
             if found is None:
-                raise VariableError(f"nothing is at /{'/'.join(segments)}")
+                if self._is_external(at, name):
+                    raise VariableError(f"{place} leads into another file: such links are not followed")
+                raise VariableError(f"nothing is at {place}")
+            if found.file.filename != self._file.filename:  # by a link of this file's to such a link
+                raise VariableError(f"{place} leads into another file: such links are not followed")
             at = found
         return at
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -73,6 +73,37 @@ class Sidecars:
 
 
 @frozen
+class Defaults:
+    """Values for fields of the dataset that the schema does not give.
+
+    Attributes
+    ----------
+    owner_group
+        The group that owns the dataset.
+    access_groups
+        Groups that may see it.
+    instrument_id, proposal_id
+        The instrument's pid and the proposal's id in SciCat.
+    """
+
+    owner_group: str | None = None
+    access_groups: tuple[str, ...] = ()
+    instrument_id: str | None = None
+    proposal_id: str | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Those that are given, by SciCat's names."""
+        given = {
+            "ownerGroup": self.owner_group,
+            "accessGroups": list(self.access_groups),
+            "instrumentId": self.instrument_id,
+            "proposalId": self.proposal_id,
+        }
+        return {name: value for name, value in given.items() if value}
+
+
+@frozen
 class NexusFilesOptions:
     """How files become datasets.
 
@@ -97,8 +128,7 @@ class NexusFilesOptions:
     sidecars
         What is written beside the file.
     defaults
-        Values for fields of the dataset that the schema does not give: ``ownerGroup``, ``accessGroups``,
-        ``instrumentId``, ``proposalId``.
+        Values for fields of the dataset that the schema does not give.
     patience
         How long a dataset without its files is left to whoever has created it.
     lock_folder
@@ -115,7 +145,7 @@ class NexusFilesOptions:
     hash: str | None = field(default="blake2b", validator=_is_algorithm)
     paths: Literal["relative", "absolute"] = "relative"
     sidecars: Sidecars = field(factory=Sidecars)
-    defaults: Mapping[str, str | list[str]] = field(factory=dict)
+    defaults: Defaults = field(factory=Defaults)
     patience: timedelta = field(default=timedelta(minutes=1), validator=validators.ge(timedelta(0)))
     lock_folder: str | None = field(default=None, validator=validators.optional(_is_absolute))
 

@@ -120,7 +120,7 @@ def _prepared(
     known = extensions()
     with open_nexus(descriptor, os.path.basename(path)) as file:
         variables = fill(schema, known, _built_in(path, schema, options, run_id), file=file, catalogue=scicat)
-        built = build(schema, variables, known, options.defaults)
+        built = build(schema, variables, known, options.defaults.fields)
         sample = _sample(schema, file, scicat)
     if sample is not None:
         built = _with_sample(built, sample)
@@ -147,13 +147,11 @@ def _schema(path: str, options: NexusFilesOptions) -> Schema:
         raise Retry(str(error)) from None
     schema = choose(schemas, path, options.fallback_schema)
     if schema is None:
-        fallback = (
-            "no fallbackSchema is named"
-            if options.fallback_schema is None
-            else "the fallback is none of them"
-        )
+        named = options.fallback_schema is not None
+        fallback = "the fallbackSchema is none of them" if named else "no fallbackSchema is named"
         raise Reject(
-            f"none of {len(schemas)} schemas in {options.schemas} selects {os.path.basename(path)}, and {fallback}"
+            f"none of {len(schemas)} schemas in {options.schemas} selects {os.path.basename(path)}, "
+            f"and {fallback}"
         )
     return schema
 
@@ -206,6 +204,10 @@ def _check(schema: Schema, built: Built, options: NexusFilesOptions) -> None:
     missing = built.missing()
     if options.pid.policy == "given" and "pid" not in built.fields:
         missing["pid"] = built.failed.get("pid", VariableError("no field of the schema gives it"))
+    if options.pid.policy == "server" and _known_by(built.fields, options) is None:
+        missing["scientificMetadata"] = VariableError(
+            f"has no {options.metadata_key!r}, by which a dataset with a pid of the server's is found again"
+        )
     if not missing:
         return
     what = f"the dataset lacks what schema {schema.name!r} has to give"

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
-from uuid import UUID, uuid5
 
 from attrs import field, frozen
 
 from pacer_core import ConsumerType, Context, Reject, Text, task
 from pacer_scicat.integration import SCICAT
-from pacer_scicat.locks import held
-from pacer_scicat.writing import readable
-
-_NAMESPACE = UUID("0b6e3f7a-7c5e-5b7e-8f0f-5a2c0f1f9c11")
-"""Of the ids that PACER gives samples: never to be changed, or each gets a second entry."""
+from pacer_scicat.samples.find import find_or_create
 
 
 @frozen
@@ -72,25 +67,14 @@ def store_sample(message: RunStart, ctx: Context) -> None:
         return
     if proposal is None:
         raise Reject(f"the run names a sample, and no proposal at {options.proposal_path}")
-    scicat = ctx[SCICAT]
-    sample_id = str(uuid5(_NAMESPACE, f"{proposal}\n{name}"))
-    with held(f"{scicat.options.root} sample {sample_id}", None):
-        found = scicat.samples_with(name, proposal)
-        if found:
-            ctx.facts["scicat_sample"] = str(found[0].get("sampleId"))
-            return
-        fields = {
-            "sampleId": sample_id,
-            "sampleName": name,
-            "description": name,
-            "proposalId": proposal,
-            "ownerGroup": options.owner_group.replace("{proposal}", proposal),
-            "accessGroups": list(options.access_groups),
-            "isPublished": options.is_published,
-        }
-        created = scicat.create_sample(readable(fields, scicat))
+    fields = {
+        "ownerGroup": options.owner_group.replace("{proposal}", proposal),
+        "accessGroups": list(options.access_groups),
+        "isPublished": options.is_published,
+    }
+    sample_id = find_or_create(ctx[SCICAT], name, proposal, fields)
     ctx.facts["scicat_sample"] = sample_id
-    ctx.log.info("SciCat has the sample %s%s", sample_id, " (new)" if created else "")
+    ctx.log.info("SciCat has the sample %s", sample_id)
 
 
 def _tree(message: RunStart) -> Any:

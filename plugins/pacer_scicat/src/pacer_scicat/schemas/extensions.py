@@ -52,8 +52,8 @@ class Operator:
 class Source:
     """Where a variable's value comes from: ``read(given, keys)`` gives value and unit.
 
-    ``given`` is a `Given`: the open file, the catalogue, the variables so far. ``keys`` are the variable's own,
-    as they are written. ``needs`` names keys that it cannot do without, ``knows`` further ones.
+    ``given`` is a `Given`: the open file, the catalogue, the variables so far. ``keys`` are the variable's
+    own, as they are written. ``needs`` names keys that it cannot do without, ``knows`` further ones.
     """
 
     name: str

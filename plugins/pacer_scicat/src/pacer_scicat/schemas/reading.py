@@ -1,4 +1,4 @@
-"""``imsc`` files, YAML and JSON, into schemas; every mistake with its place. The only door to ruamel."""
+"""``imsc`` files, YAML and JSON, into schemas; every mistake with its place."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from attrs import define, field
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pacer_scicat.fields import KNOWN, MANDATORY, one_name
+from pacer_scicat.located import NotReadableError, load, place
 from pacer_scicat.schemas.extensions import Extensions
 from pacer_scicat.schemas.model import Field, Problem, Recipe, SampleAttachment, Schema
 from pacer_scicat.schemas.operators import canonical
@@ -60,14 +59,8 @@ class _Reader:
 
     def problem(self, at: Any, key: Any, code: str, text: str, *, serious: bool = True) -> None:
         """Note a mistake at a key of a mapping, or at the mapping itself."""
-        line, column = 0, 0
-        marks = getattr(at, "lc", None)
-        if marks is not None:
-            try:
-                line, column = marks.key(key) if key is not None else (marks.line, marks.col)
-            except (KeyError, TypeError):
-                line, column = marks.line, marks.col
-        self.problems.append(Problem(self.file, line + 1, column + 1, code, text, serious))
+        line, column = place(at, key)
+        self.problems.append(Problem(self.file, line, column, code, text, serious))
 
     def schema(self, text: str) -> Schema | None:
         """Read the text of a file."""
@@ -103,21 +96,10 @@ class _Reader:
         )
 
     def _parsed(self, text: str) -> Any:
-        yaml = YAML(typ="rt")
-        is_json = ".imsc.json" in f".{self.file.name}"
-        if is_json:
-            text = text.expandtabs(1)  # YAML, of which JSON is a part, does not indent by tabs
-        else:
-            yaml.version = (1, 1)  # as the files were read before
         try:
-            return yaml.load(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = (0, 0) if mark is None else (mark.line, mark.column)
-            what = " ".join(str(error.problem or error.context).split())
-            self.problems.append(Problem(self.file, place[0] + 1, place[1] + 1, "syntax", what))
-        except YAMLError as error:
-            self.problem(None, None, "syntax", " ".join(str(error).split()))
+            return load(text, is_json=".imsc.json" in f".{self.file.name}")
+        except NotReadableError as error:
+            self.problems.append(Problem(self.file, error.line, error.column, "syntax", error.why))
         return None
 
     def _selector(self, data: Any) -> Any:
@@ -150,7 +132,7 @@ class _Reader:
                 given if "source" in given else at,
                 "source" if "source" in given else name,
                 "unknown-source",
-                f"the variable {name!r} has no source that is known; there are {there}",
+                f"the variable {name!r} has no source; there are {there}",
             )
             return
         for key in known.needs:
@@ -247,6 +229,8 @@ class _Reader:
     def _sample(self, data: Any) -> SampleAttachment:
         given = data.get("sample_attachment") or {}
         for key in given:
+            if key == "query_sample_name" and not isinstance(given[key], bool):
+                self.problem(given, key, "wrong-type", f"{key!r} is true or false")
             if key not in _SAMPLE_KEYS:
                 self.problem(given, key, "unknown-key", f"sample_attachment knows no {key!r}", serious=False)
         return SampleAttachment(**{ours: given[key] for key, ours in _SAMPLE_KEYS.items() if key in given})

@@ -42,9 +42,9 @@ def _of_text(given: str) -> Selector:
 
 def _test(target: str, test: str, text: str) -> Selector:
     if target not in _TARGETS:
-        raise ValueError(f"there is no target {target!r}; there is {', '.join(_TARGETS)}")
+        raise ValueError(f"no target {target!r}; there is {', '.join(_TARGETS)}")
     if test not in _TESTS:
-        raise ValueError(f"there is no test {test!r}; there are {' and '.join(_TESTS)}")
+        raise ValueError(f"no test {test!r}; there are {' and '.join(_TESTS)}")
     return lambda path: _TESTS[test](path, text)
 
 

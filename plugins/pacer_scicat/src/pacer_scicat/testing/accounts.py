@@ -133,6 +133,32 @@ class Accounts:
             "id": user.id,
         }
 
+    @staticmethod
+    def identity(user: User) -> dict[str, Any]:
+        """Give an account as ``users/my/identity`` shows it."""
+        profile = {
+            "displayName": user.name,
+            "email": user.email,
+            "username": user.name,
+            "thumbnailPhoto": "error: no photo found",
+            "id": user.id,
+            "emails": [{"value": user.email}],
+            "accessGroups": list(user.groups),
+            "_id": user.id,
+        }
+        return {
+            "authStrategy": "local",
+            "externalId": "",
+            "profile": profile,
+            "provider": "local",
+            "userId": user.id,
+            "_id": user.id,
+            "__v": 0,
+            "id": user.id,
+            "created": None,
+            "modified": None,
+        }
+
     def token(self, name: str, *, lifetime: float | None = None, secret: str = SECRET) -> str:
         """Give a token of an account, whether there is such an account or not."""
         user = self._users.get(name)

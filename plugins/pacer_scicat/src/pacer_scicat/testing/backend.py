@@ -17,7 +17,7 @@ from attrs import frozen
 
 from pacer_scicat.testing import blocks, datasets, others
 from pacer_scicat.testing.accounts import Accounts, User
-from pacer_scicat.testing.filters import fits, found, read_filter
+from pacer_scicat.testing.filters import fits, found, metadata_names, read_filter
 from pacer_scicat.testing.refusals import Refused, broken, refused
 from pacer_scicat.testing.store import Store
 from pacer_scicat.testing.values import read_json
@@ -113,7 +113,7 @@ class Backend:
             case "GET", ("my", "self") if user.id:
                 return 200, self.accounts.user(user)
             case "GET", ("my", "identity") if user.id:
-                return 200, _identity(user)
+                return 200, self.accounts.identity(user)
         return None
 
     def _health(self, asked: Asked) -> tuple[int, Any] | None:
@@ -141,7 +141,7 @@ class Backend:
                 listed = self._listed(asked)
                 return 200, listed[0] if listed else NOTHING
             case "GET", ("metadataKeys",):
-                return 200, _keys(self._visible(asked))
+                return 200, metadata_names(self._visible(asked))
             case "GET", ("fullquery",):
                 return 200, self._full_query(asked)
             case "GET", ("fullfacet",):
@@ -314,44 +314,3 @@ def _read(kind: str, body: bytes) -> Any:
         return read_json(body)
     except ValueError as error:
         raise refused(400, str(error)) from None
-
-
-def _keys(listed: list[dict[str, Any]]) -> list[str]:
-    """Give the names of all metadata: a quantity's own, or the way to it."""
-    names: dict[str, None] = {}
-
-    def walk(value: Any, name: str) -> None:
-        if isinstance(value, Mapping) and not {"value", "unit"} & value.keys():
-            for key, inner in value.items():
-                walk(inner, f"{name}.{key}" if name else key)
-        elif name:
-            names[name] = None
-
-    for one in listed:
-        walk(one.get("scientificMetadata"), "")
-    return list(names)
-
-
-def _identity(user: User) -> dict[str, Any]:
-    profile = {
-        "displayName": user.name,
-        "email": user.email,
-        "username": user.name,
-        "thumbnailPhoto": "error: no photo found",
-        "id": user.id,
-        "emails": [{"value": user.email}],
-        "accessGroups": list(user.groups),
-        "_id": user.id,
-    }
-    return {
-        "authStrategy": "local",
-        "externalId": "",
-        "profile": profile,
-        "provider": "local",
-        "userId": user.id,
-        "_id": user.id,
-        "__v": 0,
-        "id": user.id,
-        "created": None,
-        "modified": None,
-    }

@@ -125,3 +125,19 @@ _OPERATORS = {
     "gt": _compared(lambda value, wanted: value > wanted),
     "gte": _compared(lambda value, wanted: value >= wanted),
 }
+
+
+def metadata_names(listed: list[dict[str, Any]]) -> list[str]:
+    """Give the names of all metadata: a quantity's own, or the way to it."""
+    names: dict[str, None] = {}
+
+    def walk(value: Any, name: str) -> None:
+        if isinstance(value, Mapping) and not {"value", "unit"} & value.keys():
+            for key, inner in value.items():
+                walk(inner, f"{name}.{key}" if name else key)
+        elif name:
+            names[name] = None
+
+    for one in listed:
+        walk(one.get("scientificMetadata"), "")
+    return list(names)

@@ -1,0 +1,1 @@
+"""Configurations of ICAT-PACER, made PACER's; `pacer config migrate` asks for it."""

@@ -1,0 +1,1 @@
+"""Configurations of SciCat's own ingestor, turned into PACER's."""
