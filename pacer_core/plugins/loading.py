@@ -39,7 +39,6 @@ CORE_COMMANDS = (
     *("partitions show", "partitions drain", "partitions change"),
     *("waiting list", "waiting show", "waiting now", "waiting discard"),
     *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
-    *("partitions show", "partitions drain", "partitions change"),
 )
 """The commands that no plugin can replace."""
 
