@@ -33,6 +33,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from benchmarks.report import hardware
+from pacer_core import IntegrationType
 from pacer_core.testing import deliver
 from pacer_pacifica import PACIFICA, Job, PacificaOptions
 from pacer_pacifica.archive import PACIFICA_ARCHIVE, ArchiveOptions
@@ -104,7 +105,7 @@ def ours(folder: Path, url: str, bundles: Sequence[bytes]) -> float:
         pacifica = stack.enter_context(
             open_pacifica(PacificaOptions(str(spool), unique_id_url=f"{url}/uniqueid"))
         )
-        integrations = {
+        integrations: dict[IntegrationType[Any], Any] = {
             PACIFICA: pacifica,
             PACIFICA_POLICY: stack.enter_context(open_policy(PolicyOptions(url=f"{url}/policy/ingest"))),
             PACIFICA_ARCHIVE: stack.enter_context(open_archive(ArchiveOptions(url=f"{url}/archive"))),

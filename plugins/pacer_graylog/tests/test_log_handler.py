@@ -180,15 +180,38 @@ def test_records_wait_for_a_graylog_that_is_away_and_what_is_dropped_is_told(
     sender = make(f"tcp://127.0.0.1:{port}")
     say(sender, *(f"record {number}" for number in range(8)))
     assert sender.dropped == 3
+    said = ""
+
+    def was_refused() -> bool:
+        nonlocal said
+        said += capsys.readouterr().err
+        return "the log does not reach Graylog" in said
+
+    eventually(was_refused)
     listener = Listener(port)
     eventually(lambda: len(listener.got) == 6)
     assert listener.got[:5] == [f"record {number}" for number in range(5)]
     assert listener.got[5].startswith("3 records of the log were dropped")
     sender.close()
-    said = capsys.readouterr().err
+    said += capsys.readouterr().err
     assert "the log does not reach Graylog; it tries on: Connection refused" in said
     assert "the log reaches Graylog again" in said
     assert "were not sent" not in said
+    listener.close()
+
+
+def test_what_is_dropped_since_too_much_came_at_once_is_told_as_well(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "MOST_BYTES", 0)
+    listener = Listener()
+    sender = make(f"tcp://127.0.0.1:{listener.port}")
+    say(sender, "too much")
+    monkeypatch.undo()
+    say(sender, "and on")
+    eventually(lambda: len(listener.got) == 2)
+    assert listener.got[0] == "and on"
+    assert listener.got[1].startswith("1 records of the log were dropped")
     listener.close()
 
 

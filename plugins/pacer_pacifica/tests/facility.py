@@ -62,9 +62,8 @@ class Facility:
         folder: Path,
         services: PacificaServices,
         database: str | None = None,
-        **more: str,
     ) -> Facility:
-        """Write its configuration; ``broker`` is YAML, ``more`` are further options of the service."""
+        """Write its configuration; ``broker`` is YAML."""
         port, spool = free_port(), folder / "spool"
         places = {"spool": str(spool), "uniqueIdUrl": f"{services.url}/uniqueid"}
         if database is not None:
@@ -75,7 +74,7 @@ class Facility:
         archive = {"url": f"{services.url}/archive", "moveFrom": [str(folder)]}
         text = CONFIG.format(
             broker=broker,
-            places="\n      ".join(f"{name}: {value}" for name, value in (places | more).items()),
+            places="\n      ".join(f"{name}: {value}" for name, value in places.items()),
             places_flow=", ".join(f"{name}: {json.dumps(value)}" for name, value in places.items()),
             port=port,
             token=TOKEN,

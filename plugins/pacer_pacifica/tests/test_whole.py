@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from pacer_pacifica.testing import PacificaServices
 from plugins.pacer_pacifica.tests.facility import TOKEN, Facility
 from plugins.pacer_pacifica.tests.work.support import CONTENTS, TERMS, bundle, file_row, rows
-from tests.services import RabbitMQ
+from tests.services import PostgreSQL, RabbitMQ
 from tests.support import Site, eventually
 
 OK = ("OK", "ingest metadata", "100.00000")
@@ -228,3 +229,21 @@ def test_administrators_look_at_jobs_and_mend_them(facility: Facility) -> None:
     assert (ran.code, "job ID 999 does not exist" in ran.err) == (70, True)
     ran = site.pacer("pacifica", "retry", f"{job_id}", "-c", file)
     assert (ran.code, "is not in the spool any more" in ran.err) == (70, True)
+
+
+def test_jobs_in_postgresql_are_seen_by_service_and_workers_alike(
+    rabbitmq: RabbitMQ, rabbitmq_vhost: str, postgresql: PostgreSQL, site: Site, tmp_path: Path
+) -> None:
+    with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE pacifica_jobs")
+    database = f"postgresql://pacer@127.0.0.1:{postgresql.port}/pacifica_jobs"
+    with PacificaServices() as services:
+        broker = f"{{host: 127.0.0.1, port: {rabbitmq.port}, vHost: {json.dumps(rabbitmq_vhost)}}}"
+        facility = Facility.make(site, broker, tmp_path, services, database)
+        running = facility.run()
+        job_id = facility.upload(bundle())
+        assert facility.end_of(job_id) == OK
+        assert stored(facility, job_id) == sorted(CONTENTS.values())
+        eventually(lambda: facility.spooled() == [])
+        assert running.end() == 0
+        facility.client.close()

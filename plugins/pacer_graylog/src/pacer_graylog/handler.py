@@ -102,8 +102,9 @@ class GraylogHandler(logging.Handler):
             self._sent(payload)
             if failures:
                 _complain("the log reaches Graylog again")
-                failures = 0
+            if failures or not self._waiting:
                 self._report()
+            failures = 0
 
     def _next(self) -> bytes | None:
         """Wait for a record, and leave it where it is; ``None`` where there will be none."""
