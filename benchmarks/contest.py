@@ -247,7 +247,7 @@ CONTESTANTS = {
         evolve(_WAITING, name="pacer-processes2", threads=8, prefetch=16, processes=2, expects=8_000),
         evolve(_WAITING, name="pacer-processes4", threads=8, prefetch=16, processes=4, expects=16_000),
         evolve(_KEYED, name="pacer-partitions1", expects=4_000),
-        evolve(_KEYED, name="pacer-partitions4", command=_partitioned, partitions=4, expects=16_000),
+        evolve(_KEYED, name="pacer-partitions4", command=_partitioned, partitions=4, expects=24_000),
         evolve(
             _PACER, name="pacer-intake", command=_partitioned, partitions=4, intake=True, keys=_MANY,
             prefetch=256,

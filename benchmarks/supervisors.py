@@ -12,7 +12,12 @@ def main(file: str) -> None:
     """Run both until told to stop."""
     pacer = str(Path(sys.executable).with_name("pacer"))
     both = [subprocess.Popen([pacer, "run", "--config", file]) for _ in range(2)]
-    signal.signal(signal.SIGTERM, lambda *_: [one.terminate() for one in both])
+
+    def stop(*_: object) -> None:
+        for one in both:
+            one.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
     for one in both:
         one.wait()
 

@@ -63,6 +63,7 @@ def schema(plugins: Plugins) -> Schema:
             "exchanges": _list(of(model.Exchange)),
             "queues": _list(of(model.Queue)),
             "consumers": _list(_consumer(plugins)),
+            "keySpaces": _list(of(model.KeySpace)),
             "services": _list(_service(plugins)),
             "integrations": _integrations(plugins),
             "logging": logging,

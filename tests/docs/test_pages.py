@@ -22,7 +22,7 @@ from pacer_core.config.schema import schema
 from pacer_core.config.sections import camel
 from pacer_core.model.messages import TaskFailure
 from pacer_core.testing import deliver
-from pacer_core.transport.copies import copy_headers, dead_headers
+from pacer_core.transport.copies import copy_headers, dead_headers, partition_headers
 from pacer_core.transport.headers import PREFIX
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.retry_policy import decide
@@ -125,6 +125,7 @@ def test_the_reference_lists_every_header_of_a_copy() -> None:
     delivery = Delivery(envelope, "c", Outcome.DEAD)
     written = copy_headers(delivery, 0) | dead_headers(delivery, 0, "why")
     signer = Signer(Source("process", "a test's key", lambda: (b"k" * 32,)))
+    written |= partition_headers(envelope, "c", "q.1", "key")
     written |= signer.signed(Outgoing("", "q", b"", written), "q").headers
     assert len(listed) == len(set(listed))
     assert set(listed) == {name for name in written if name.startswith(PREFIX)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -77,7 +77,7 @@ def configure(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Con
     return write
 
 
-def send(site: Site, config: Path, *steps: dict[str, object], to: str = "steps") -> None:
+def send(site: Site, config: Path, *steps: Mapping[str, object], to: str = "steps") -> None:
     folder = site.folder / "bodies"
     folder.mkdir(exist_ok=True)
     files = []
