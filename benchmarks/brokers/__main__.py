@@ -10,7 +10,7 @@ import pkgutil
 from importlib import import_module
 
 from benchmarks import brokers
-from benchmarks.brokers.sheet import RESULTS, Suite, record, write
+from benchmarks.brokers.sheet import RESULTS, Suite, medians, write
 from benchmarks.run import NotMeasuredError
 
 REPEATS, QUICK_REPEATS, QUICK_FACTOR = 3, 2, 0.25
@@ -34,17 +34,16 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := set(given.suites) - set(known):
         parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
-    found = {}
     for name in given.suites or known:
         repeats = measure(known[name], quick=given.quick)
-        found[name] = record(known[name], repeats, {})
-        for row, one in found[name]["rows"].items():
-            print(f"{row:28}{one['value']:10.2f}   {one['target']}")
-        for contender, median in found[name]["medians"].items():
+        for row in known[name].rows:
+            if (value := row.value(repeats)) is not None:
+                print(f"{row.name:28}{value:10.2f}   {row.wanted}")
+        for contender, median in medians(repeats).items():
             print(f"  {contender:26}{median:10.1f}")
-    if not given.quick:
-        write(found)
-        print(f"written: {RESULTS}")
+        if not given.quick:
+            write(known[name], repeats)
+            print(f"written: {RESULTS}")
 
 
 def measure(suite: Suite, *, quick: bool) -> list[dict[str, float]]:

@@ -66,26 +66,28 @@ class Suite:
     versions: Sequence[str] = ()
 
 
-def record(suite: Suite, repeats: Sequence[Repeat], servers: Mapping[str, str]) -> dict[str, Any]:
-    """Give what a run of a suite found, as it stands in the results."""
-    names = sorted({name for one in repeats for name in one})
-    return {
-        "rows": {
-            row.name: {"value": round(value, 3), "target": row.wanted}
-            for row in suite.rows
-            if (value := row.value(repeats)) is not None
-        },
-        "medians": {
-            name: round(statistics.median(one[name] for one in repeats if name in one), 1) for name in names
-        },
+def write(suite: Suite, repeats: Sequence[Repeat]) -> None:
+    """Put what a run of a suite found into the results; what others have found stays as it is."""
+    found: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for row in suite.rows:
+        if (value := row.value(repeats)) is not None:
+            found.setdefault("ratios", {})[row.name] = round(value, 3)
+            found.setdefault("targets", {})[row.name] = row.wanted
+    found.setdefault("medians", {}).update(
+        {f"{suite.name}:{name}": round(median, 1) for name, median in medians(repeats).items()}
+    )
+    found.setdefault("runs", {})[suite.name] = {
         "repeats": len(repeats),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {"python": platform.python_version(), "processor": platform.machine()},
-        "versions": {**servers, **{name: version(name) for name in ("pacer-core", *suite.versions)}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("pacer-core", *suite.versions)},
+        },
     }
+    RESULTS.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def write(found: Mapping[str, Mapping[str, Any]]) -> None:
-    """Put the suites that ran into the results; the others stay as they are."""
-    there = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps({**there, **found}, indent=2, sort_keys=True) + "\n")
+def medians(repeats: Sequence[Repeat]) -> dict[str, float]:
+    """Give the median of every contender."""
+    names = sorted({name for one in repeats for name in one})
+    return {name: statistics.median(one[name] for one in repeats if name in one) for name in names}

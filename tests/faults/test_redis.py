@@ -17,7 +17,7 @@ from pacer_core.transport.connection import connect
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
-from tests.faults.conftest import Scale, long
+from tests.at_length import Scale, long
 from tests.faults.processes import alive, workers
 from tests.faults.redis_books import RedisLab, RedisLedger
 from tests.lab import PLUGIN
