@@ -249,4 +249,4 @@ def show(result: dict[str, Any], console: Console) -> None:
 def write(result: dict[str, Any]) -> None:
     """Put the figures beside those of other rows about SciCat."""
     others = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps({**others, "kafka": result}, indent=2) + "\n")
+    RESULTS.write_text(json.dumps({**others, "kafka": result}, indent=1) + "\n")

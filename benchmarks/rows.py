@@ -107,18 +107,6 @@ ROWS = (
         "`type: forward` with confirms, against consume-publish-ack without",
     ),
     _versus(
-        "partitions4/1", 3.5, "pacer-partitions4", "pacer-partitions1",
-        "waiting 20 ms, 8 threads, 400 keys: four partitions in two supervisors, against one process",
-    ),
-    _versus(
-        "partitions/intake", 0.5, "pacer-intake", "pacer-forward",
-        "an intake alone, 400 keys, four partitions, against `type: forward`",
-    ),
-    Row(
-        "cpu-keys/inline", 1.8, "client CPU per message with 100 keys, waiting 5 ms, against the first row",
-        _cpu("pacer-keys-even"), _cpu("pacer"), ("pacer-keys-even", "pacer"), at_most=True,
-    ),
-    _versus(
         "processes2", 1.8, "pacer-processes2", "pacer-processes1",
         "`workers: 2` against 1: waiting 5 ms, 8 threads each", cores=4,
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import UnionType
@@ -221,7 +221,7 @@ def spell_type(hint: Any) -> str:
         return " or ".join(spell_type(one) for one in arguments if one is not type(None))
     if origin in (tuple, list):
         return f"list: {spell_type(arguments[0])}"
-    if origin is dict:
+    if origin in (dict, Mapping):
         return f"mapping to {spell_type(arguments[1])}"
     if isinstance(hint, type) and attrs.has(hint):
         return "mapping, see below"

@@ -6,12 +6,14 @@ from pacer_core.model.consumers import ConsumerType, Key, Task, task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
 from pacer_core.model.errors import BadField, BrokerError, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
-from pacer_core.commands import config_option, consumer_by_hand
+from pacer_core.commands import config_option, consumer_by_hand, service_options
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
+from pacer_core.parsing.fields import structure as structured
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
 from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer, yaml_text
+from pacer_core.model.planning import Planned
 from pacer_core.model.notification import SettledContext
 from pacer_core.model.transports import Capabilities, TransportType
 from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping, StoppingEvent
@@ -34,6 +36,7 @@ __all__ = [
     "Note",
     "Outcome",
     "PacerError",
+    "Planned",
     "Publication",
     "RefusedError",
     "Reject",
@@ -60,6 +63,8 @@ __all__ = [
     "read_number",
     "read_truth",
     "redact",
+    "service_options",
+    "structured",
     "task",
     "yaml_text",
 ]

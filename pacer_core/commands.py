@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,8 @@ DEFAULT = Path("pacer.yaml")
 _FILE = "pacer.file"
 BY_HAND = "pacer.by-hand"
 """Where the command line leaves what opens a consumer."""
+LOAD = "pacer.load"
+"""Where the command line keeps what reads a configuration."""
 
 C = TypeVar("C", bound="Callable[..., Any] | click.Command")
 
@@ -45,6 +47,20 @@ def config_option(command: C) -> C:
 def _remember(ctx: click.Context, _: click.Parameter, value: Path) -> Path:
     ctx.meta[_FILE] = value
     return value
+
+
+def service_options(ctx: click.Context, file: Path, type_: str) -> Mapping[str, Any]:
+    """Give the options of a configuration's services of a type, by the names of the services.
+
+    For a plugin's command that is about its service, and runs as a command of ``pacer``.
+
+    Raises
+    ------
+    PacerError
+        With every problem of the file, where one of them is an error.
+    """
+    config = ctx.meta[LOAD](file)
+    return {one.name: one.options for one in config.services if one.type.name == type_}
 
 
 def given_config(ctx: click.Context) -> Path:

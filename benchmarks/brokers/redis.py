@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import dramatiq
+import dramatiq.brokers.redis
 import kombu.connection
+import kombu.entity
 import redis
 from amqp import Message
 from attrs import evolve, frozen
-from dramatiq.brokers.redis import RedisBroker
 
 from benchmarks.brokers.sheet import Row, Suite
 from benchmarks.contest import CONTESTANTS, Contestant, Start, install_plugin
@@ -27,8 +28,9 @@ from pacer_redis import REDIS, RedisOptions
 from tests.services import Redis
 
 _SETTLE = 0.3  # seconds between the last message and the consumer's start
-# kombu has no types.
+# These have no types.
 _Connection: Any = kombu.connection.Connection
+_DramatiqBroker: Any = dramatiq.brokers.redis.RedisBroker
 
 
 @frozen
@@ -94,7 +96,7 @@ def _fill_kombu(server: Redis, queue: str, one: Contestant) -> None:
 
 
 def _fill_dramatiq(server: Redis, queue: str, one: Contestant) -> None:
-    broker = RedisBroker(url=_url(server))
+    broker: Any = _DramatiqBroker(url=_url(server))
     broker.declare_queue(queue)
     load = one.load(queue)
     for number in range(load.count):

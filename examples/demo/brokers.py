@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]  # resolved: the distribution `pacer` has this folder by a link
 Main = Mapping[str, Any]
 """What ``brokers.main`` of the configuration says."""
 
@@ -57,7 +57,11 @@ BROKERS: dict[str, Callable[[], AbstractContextManager[Main]]] = {
 def _service(module: str, name: str) -> Iterator[Any]:
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    services = import_module("tests.services")
+    try:
+        services = import_module("tests.services")
+    except ModuleNotFoundError:
+        told = "--broker needs a checkout of PACER's repository: servers are started by its tests"
+        raise SystemExit(told) from None
     try:
         server = getattr(import_module(f"tests.services.{module}"), name)()
     except (ModuleNotFoundError, services.ServiceMissingError) as missing:

@@ -7,22 +7,24 @@ from typing import Any
 
 import click
 
-from pacer_core import __version__
 from pacer_core.cli.by_hand import by_hand
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
 from pacer_core.cli.dead import dead
 from pacer_core.cli.doctor import doctor
+from pacer_core.cli.init import init
 from pacer_core.cli.partitions import partitions
+from pacer_core.cli.plan import plan
 from pacer_core.cli.plugins import plugins
 from pacer_core.cli.run import run
 from pacer_core.cli.send import send
 from pacer_core.cli.status import status
 from pacer_core.cli.trace import trace
 from pacer_core.cli.waiting import waiting
-from pacer_core.commands import BY_HAND
+from pacer_core.commands import BY_HAND, LOAD
 from pacer_core.config import ConfigError
+from pacer_core.config import load as load_config
 from pacer_core.model.errors import BrokerError, PacerError
 from pacer_core.model.secrets import screen
 from pacer_core.plugins import Plugins, load, versions
@@ -55,6 +57,7 @@ class _Cli(click.Group):
         return ours if theirs is None else _joined(ours, theirs)
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.meta[LOAD] = load_config
         try:
             return super().invoke(ctx)
         except ConfigError as error:
@@ -85,7 +88,6 @@ def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> Non
     if not wanted or ctx.resilient_parsing:
         return
     installed = versions.distributions()
-    echo(f"pacer {__version__}")
     for one in installed:
         echo(f"{one.name} {one.version}")
     wrong = versions.mixed(installed)
@@ -113,5 +115,7 @@ def main(ctx: click.Context) -> None:
     ctx.meta[BY_HAND] = by_hand
 
 
-for _command in (run, send, status, waiting, dead, partitions, trace, doctor, config, plugins):
+for _command in (
+    init, run, send, status, waiting, dead, partitions, trace, doctor, config, plan, plugins,
+):  # fmt: skip
     main.add_command(_command)

@@ -12,6 +12,7 @@ import orjson
 from attrs import asdict
 
 from pacer_core.cli.console import echo
+from pacer_core.cli.scaffold import Consumer, begin
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.model.errors import PacerError
@@ -35,6 +36,12 @@ _SHORTEST = 4
     help="Write each secret into a file of its own in this folder, and only the file's name into the YAML.",
 )
 @click.option("--from", "program", help="The program that OLD belongs to, where that cannot be told.")
+@click.option(
+    "--plugin",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Begin a plugin in this folder for the consumers that OLD has of its own; with --output, by default "
+    "facility-pacer beside it.",
+)
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print what has changed as JSON; needs --output.")
 @click.pass_context
@@ -44,6 +51,7 @@ def migrate(
     output: Path | None,
     secrets: Path | None,
     program: str | None,
+    plugin: Path | None,
     *,
     force: bool,
     as_json: bool,
@@ -70,6 +78,12 @@ def migrate(
     for name, path in files.items():
         make_folder(path.parent)
         _write(path, made.secrets[name].reveal() + "\n")
+    if made.unknown and (plugin is not None or output is not None):
+        where = plugin or folder / "facility-pacer"
+        begun = begin(where.absolute(), (), [Consumer(one.consumer_type, one.was) for one in made.unknown])
+        types = ", ".join(one.consumer_type for one in made.unknown)
+        told = f"begun for {types} ({counted(len(begun), 'file')}): write it, and `pip install` it"
+        notes.append(Note(0, f"{where}: {told}", "to-do"))
     if output is None:
         echo(text.removesuffix("\n"))
     else:

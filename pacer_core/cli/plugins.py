@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 import orjson
@@ -10,7 +11,9 @@ from attrs import asdict
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.console import print_table, screen
+from pacer_core.cli.console import echo, print_table, screen
+from pacer_core.cli.scaffold import PARTS, begin
+from pacer_core.model.suggestions import hint
 from pacer_core.plugins import ACTIVE, FAILED, PluginInfo, Plugins, load
 
 _COLOURS = {ACTIVE: "green", FAILED: "red"}
@@ -18,7 +21,46 @@ _COLOURS = {ACTIVE: "green", FAILED: "red"}
 
 @click.group()
 def plugins() -> None:
-    """Look at the installed plugins."""
+    """Look at the installed plugins, or begin one."""
+
+
+@plugins.command(short_help="Begin a plugin.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--with",
+    "parts",
+    multiple=True,
+    type=click.Choice(list(PARTS)),
+    help="A part that it shall have; may be given again. By default a consumer.",
+)
+def new(folder: Path, parts: tuple[str, ...]) -> None:
+    """Begin a plugin in FOLDER, which gives it its name (facility-pacer).
+
+    It is a distribution that passes its own tests, ruff and strict mypy as it is: change what its parts do.
+    """
+    for file in begin(folder.absolute(), parts or ("consumer",)):
+        echo(str(folder / file.relative_to(folder.absolute())))
+
+
+@plugins.command(short_help="Show one plugin.")
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def show(name: str, as_json: bool) -> None:
+    """Show what one plugin is, what it registers, and why it does not work where it does not."""
+    found = load()
+    info = next((one for one in found.infos if one.name == name), None)
+    if info is None:
+        names = [one.name for one in found.infos]
+        raise click.UsageError(f"no plugin {name!r}{hint(name, names)}")
+    if as_json:
+        sys.stdout.buffer.write(orjson.dumps(asdict(info), option=orjson.OPT_INDENT_2) + b"\n")
+        return
+    echo(f"{info.name}: {info.distribution} {info.version}, {info.state}")
+    for kind, registered in info.registers.items():
+        if registered:
+            echo(f"{kind}: {', '.join(registered)}")
+    if info.error:
+        echo(info.error.rstrip())
 
 
 @plugins.command(name="list")

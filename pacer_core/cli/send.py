@@ -72,7 +72,7 @@ def send(
     """
     config = load(file)
     refuse_unseen(config, "configure another one to send to it")
-    files = tuple(one for path in files for one in _inside(path))
+    files = files_of(files)
     letters = [path for path in files if path != STDIN and holds_letters(path)]
     plain = [path for path in files if path not in letters]
     where: tuple[str, str] | None = None
@@ -94,7 +94,7 @@ def send(
                 properties["content_type"] = media
             (error,) = _publish(
                 publisher,
-                [Outgoing(*(where or _target(config, consumer)), _body(path), properties=properties)],
+                [Outgoing(*(where or _target(config, consumer)), body_of(path), properties=properties)],
             )
             if error is None:
                 echo(f"{path}: confirmed, correlation id {correlation_id}")
@@ -113,7 +113,8 @@ def _publish(publisher: Publisher, messages: Sequence[Outgoing]) -> list[BrokerE
     return said
 
 
-def _body(path: Path) -> bytes:
+def body_of(path: Path) -> bytes:
+    """Give what a file, or standard input, holds."""
     return sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
 
 
@@ -130,6 +131,11 @@ def _paced(paths: Sequence[Path], rate: float | None) -> Iterator[Path]:
             time.sleep(max(0.0, due - time.monotonic()))
             due = max(due, time.monotonic() - 1 / rate) + 1 / rate
         yield path
+
+
+def files_of(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Give the files that paths stand for: folders, patterns, and - for standard input among them."""
+    return tuple(one for path in paths for one in _inside(path))
 
 
 def _inside(path: Path) -> list[Path]:

@@ -76,7 +76,7 @@ def schema(plugins: Plugins) -> Schema:
 
 def of(cls: type, **more: Schema) -> Schema:
     """Give the schema of an options class, with further properties."""
-    hints, words = get_type_hints(cls), _words(cls)
+    hints, words = get_type_hints(cls), words_of(cls)
     properties: dict[str, Schema] = {}
     needed = []
     for attribute in attrs.fields(cls):
@@ -107,7 +107,7 @@ def _typed(hint: Any) -> Schema:
         return {"anyOf": [{"type": "null"} if one is type(None) else _typed(one) for one in arguments]}
     if origin in (tuple, list):
         return {"type": "array", "items": _typed(arguments[0])}
-    if origin is dict:
+    if origin in (dict, Mapping):
         return {"type": "object", "additionalProperties": _typed(arguments[1])}
     if isinstance(hint, type) and attrs.has(hint):
         return of(hint)
@@ -194,10 +194,10 @@ def _integrations(plugins: Plugins) -> Schema:
     }
 
 
-def _words(cls: type) -> dict[str, str]:
+def words_of(cls: type) -> dict[str, str]:
     """Give what the section ``Attributes`` of a class's docstring says of each."""
     _, _, listed = inspect.cleandoc(cls.__doc__ or "").partition("\nAttributes\n----------\n")
-    words = {name: said for base in cls.__bases__ if attrs.has(base) for name, said in _words(base).items()}
+    words = {name: said for base in cls.__bases__ if attrs.has(base) for name, said in words_of(base).items()}
     for names, said in re.findall(r"^(\S.*)\n((?:    .*\n?|\n)+)", listed, re.MULTILINE):
         words |= dict.fromkeys(_split(names), " ".join(said.replace("``", "`").split()))
     return words

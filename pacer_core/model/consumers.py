@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from pacer_core.model.integrations import IntegrationType, Seen
 from pacer_core.model.messages import Context
+from pacer_core.model.planning import PlanFunction
 
 TaskFunction = Callable[[Any, Context], Any]
 
@@ -49,6 +50,8 @@ class Task:
     optional: bool | None = None
     """Whether a consumer may do without it; ``None`` leaves that to where it comes from: a consumer type
     cannot be without its own tasks, and may be without those that other plugins add."""
+    plan: PlanFunction | None = None
+    """Says of a message what the task would do, and does nothing; for ``pacer plan``."""
 
     def __call__(self, message: Any, ctx: Context) -> Any:
         """Run the step as a plain function, as tests do."""
@@ -66,6 +69,7 @@ def task(
     counts: Sequence[str] = (),
     optional: bool | None = None,
     name: str | None = None,
+    plan: PlanFunction | None = None,
 ) -> Callable[[TaskFunction], Task]: ...
 def task(
     function: TaskFunction | None = None,
@@ -77,6 +81,7 @@ def task(
     counts: Sequence[str] = (),
     optional: bool | None = None,
     name: str | None = None,
+    plan: PlanFunction | None = None,
 ) -> Task | Callable[[TaskFunction], Task]:
     """Make a function ``(message, ctx)`` a task.
 
@@ -85,7 +90,8 @@ def task(
     A configuration without what a task needs is an error, unless the task is ``optional``, or left out in
     the YAML on purpose; tasks that a plugin adds to another one's consumer type are optional by default, a
     type's own are not. Its name is the function's. ``counts`` names what it counts with ``ctx.count``;
-    metrics show it.
+    metrics show it. ``plan(message, ctx)`` gives a `Planned` for each thing that the task would do, and may
+    raise what the task would: it reads, and writes nothing.
     """
 
     def make(function: TaskFunction) -> Task:
@@ -97,6 +103,7 @@ def task(
             options=options,
             counts=tuple(counts),
             optional=optional,
+            plan=plan,
         )
 
     return make if function is None else make(function)

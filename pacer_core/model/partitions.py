@@ -21,7 +21,7 @@ def priority(host: str, partition: int, partitions: int) -> int:
     Every host puts the partitions into an order of its own, and wants the first of them most. Hosts do not
     have to know each other: one that comes takes over only what it wants more than those who are there, and
     what one had that goes is shared among the others. By plain hashes one of two hosts would have all of
-    four partitions every eighth time; by ranks, whose sum is the same for all, never.
+    four partitions every eighth time; by ranks, whose sum is the same for all, three times in a thousand.
     """
     weights = {number: _hash(f"{host}\0{number}") for number in range(partitions)}
     rank = sorted(weights, key=weights.__getitem__).index(partition)

@@ -33,8 +33,10 @@ T = TypeVar("T", bound=_Named)
 
 FAILURES = (Exception, SystemExit)  # a module that ends its interpreter must not end ours
 CORE_COMMANDS = (
-    *("run", "send", "status", "trace", "doctor", "plugins list"),
+    *("init", "run", "send", "status", "trace", "doctor", "plan"),
+    *("plugins list", "plugins show", "plugins new"),
     *("config check", "config migrate", "config show", "config schema", "config graph"),
+    *("partitions show", "partitions drain", "partitions change"),
     *("waiting list", "waiting show", "waiting now", "waiting discard"),
     *("dead list", "dead show", "dead replay", "dead export", "dead discard"),
 )

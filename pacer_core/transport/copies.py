@@ -53,8 +53,35 @@ def renewed_headers(envelope: Envelope, consumer: str) -> dict[str, Any]:
 
 def partition_headers(envelope: Envelope, consumer: str, partition: str, key: str) -> dict[str, Any]:
     """Give the headers of a message that goes into a partition: all that is known of it goes with it."""
+    state = (
+        envelope.headers,
+        envelope.original,
+        envelope.path,
+        envelope.done,
+        envelope.rejected,
+        envelope.facts,
+    )
+    counts = (envelope.attempt - 1, envelope.retries, envelope.waited, envelope.restarts)
+    if not any(state) and not any(counts):
+        return _first_sight(envelope, consumer, partition, key)  # nearly all of them, and small by themselves
     inside = attrs.evolve(envelope, partition=partition, key=key)
     return _headers(_still(inside, consumer), envelope.retries, _waited(envelope.waited))
+
+
+def _first_sight(envelope: Envelope, consumer: str, partition: str, key: str) -> dict[str, Any]:
+    own: dict[str, Any] = {
+        "version": VERSION,
+        "correlation-id": envelope.correlation_id,
+        "consumer": consumer,
+        "queue": envelope.queue,
+        "exchange": envelope.exchange,
+        "routing-key": envelope.routing_key,
+        "partition": partition,
+        "key": key,
+    }
+    if envelope.first_seen is not None:
+        own["first-seen"] = envelope.first_seen.isoformat()
+    return {PREFIX + name: value for name, value in own.items()}
 
 
 def _still(envelope: Envelope, consumer: str) -> Delivery:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from weakref import WeakSet
 
 from pacer_core.config.model import Broker
-from pacer_core.model.errors import BrokerError, Retry
+from pacer_core.model.errors import RefusedError, Reject, Retry
 from pacer_core.model.messages import Outcome
 from pacer_core.model.secrets import redact
 from pacer_core.transport.consume import Received, Waker
@@ -165,8 +165,13 @@ class InHand:
         """Let the tasks that run finish, for so many seconds at most; nothing else begins."""
         deadline = time.monotonic() + grace
         self._running.end(grace)
-        while self._often.copies and time.monotonic() < deadline:
+        intake = self._intake
+        while (self._often.copies or (intake and intake.publishing)) and time.monotonic() < deadline:
             time.sleep(MOMENT)
+            if intake is not None:
+                for job, error in intake.ended():
+                    if error is None:
+                        self._acknowledgements.copied(job.received)
         self._drop()
 
     def beat(self) -> None:
@@ -176,6 +181,8 @@ class InHand:
     def close(self) -> None:
         """Close that connection."""
         self._often.close()
+        if self._intake is not None:
+            self._intake.close()
 
     def arrive(self, received: Received) -> None:
         """Take a message in hand; `work` does the rest."""
@@ -276,21 +283,24 @@ class InHand:
                 self._running.assign(job)
 
     def _spread(self) -> None:
-        """Have messages put into partitions, one of each key at a time, and acknowledge them."""
+        """Have messages put into partitions, and acknowledge those that are, before others of their keys."""
         intake = self._intake
-        while intake is not None and intake.pressing and self._running.failure is None:
-            try:
-                ended = intake.spread()
-            except BrokerError as error:
-                self._running.fail(intake.first, error)
-                return
-            for job in ended:
-                if job.failed is not None:
-                    self._running.assign(job)
-                    continue
+        if intake is None or not intake.pressing or self._running.failure is not None:
+            return
+        ended = intake.ended()
+        for job, error in ended:
+            if error is None:
                 self._jobs.pop(job.received, None)
                 self._acknowledgements.copied(job.received)
-            self._acknowledgements.acknowledge()  # before the next ones of these keys
+            elif isinstance(error, RefusedError):
+                refused = Reject(f"no partition can have it: {error}")
+                job.failed = job.plan.pipeline.failed(job.received.envelope, job.message, "key", refused)
+                self._running.assign(job)
+            else:
+                self._running.fail(job, error)
+                return
+        self._acknowledgements.acknowledge()
+        intake.go_on(job for job, _ in ended)
 
     def _has_to_wait(self, received: Received) -> bool:
         """Say whether a message is not parsed yet, nor what is behind it.

@@ -1,6 +1,6 @@
 """The intake of a key space with partitions: each message goes into the partition of its key, in order.
 
-It is one thread of one process, the connection's, and goes by rounds. A round has one message of a key at
+It is one process, and goes by rounds. A round has one message of a key at
 most: all of it is published, confirmed, and acknowledged before the next one begins. So the later of two
 messages of a key is published when the earlier one is acknowledged, and an intake that dies leaves of each
 key one message at most that is in its partition already. The next intake publishes it again, directly behind
@@ -10,14 +10,20 @@ its first copy: it is handled twice, as any message may be, and none is out of o
 from __future__ import annotations
 
 import logging
+import queue
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 
+from attrs import frozen
+
 from pacer_core.config.model import Config, ConsumerPlan, KeySpace
-from pacer_core.model.errors import BrokerError, NotTakenError, RefusedError, Reject
+from pacer_core.model.errors import BrokerError, NotTakenError, RefusedError
 from pacer_core.model.partitions import partition_of, priority
 from pacer_core.model.secrets import redact
+from pacer_core.transport.consume import Waker
 from pacer_core.transport.copies import copy_properties, partition_headers
 from pacer_core.transport.headers import SHORT_STRING
 from pacer_core.transport.outgoing import Outgoing
@@ -41,18 +47,22 @@ def priorities(spaces: Sequence[KeySpace], host: str) -> Mapping[str, int]:
 
 
 class Intake:
-    """Messages on their way into partitions; used by one thread, the connection's.
+    """Messages on their way into partitions: a thread publishes a round, while the next one is gathered.
+
+    All but that thread's own work is done by the connection's thread.
 
     Parameters
     ----------
     config, plans
         The configuration, and those of its consumers that run here.
     publisher
-        Publishes the copies; raises where the broker is lost.
+        Publishes the copies.
     signer
         Signs them: a partition believes no other.
     declare
         Declares again what somebody has removed.
+    waker
+        Ends the connection thread's wait: a round is over.
     """
 
     def __init__(
@@ -62,78 +72,103 @@ class Intake:
         publisher: Publisher,
         signer: Signer,
         declare: Callable[[], None],
+        waker: Waker,
     ) -> None:
         self._spaces = {plan.name: space for plan in plans if (space := config.key_space(plan)) is not None}
-        self._publisher, self._signer, self._declare = publisher, signer, declare
-        self._waiting: list[Job] = []
+        self._publisher, self._signer, self._declare, self._waker = publisher, signer, declare, waker
+        self._gathered: list[Job] = []
+        self._behind: dict[str, deque[Job]] = {}
+        self._rounds: queue.SimpleQueue[_Round | None] = queue.SimpleQueue()
+        self._over: deque[_Round] = deque()
+        self._thread: threading.Thread | None = None
+        self._subscriptions = 0
         self._again = 0.0
+        self.publishing = False
+        """Whether a round is under way."""
 
     @property
     def pressing(self) -> bool:
-        """Whether there is a message to publish now."""
-        return bool(self._waiting) and time.monotonic() >= self._again
-
-    @property
-    def first(self) -> Job:
-        """The message that has waited longest."""
-        return self._waiting[0]
+        """Whether there is something to do for the connection's thread."""
+        return bool(self._over) or (
+            bool(self._gathered) and not self.publishing and time.monotonic() >= self._again
+        )
 
     def takes(self, job: Job) -> bool:
         """Take a message in that belongs into a partition; say whether it does."""
         if job.failed is not None or job.received.envelope.partition or job.plan.name not in self._spaces:
             return False
-        self._waiting.append(job)
+        if job.key is not None:
+            behind = self._behind.get(job.key)
+            if behind is not None:
+                behind.append(job)
+                return True
+            self._behind[job.key] = deque()
+        self._gathered.append(job)
         return True
+
+    def ended(self) -> list[tuple[Job, BrokerError | None]]:
+        """Give the messages of the round that is over, each confirmed, or with what is wrong about it.
+
+        One that its partition does not take is not among them: it is tried again, before others of its key.
+        """
+        ended: list[tuple[Job, BrokerError | None]] = []
+        while self._over:
+            over = self._over.popleft()
+            self.publishing = False
+            if over.subscription != self._subscriptions:
+                continue  # the broker has them again, and has given them to somebody since
+            stay = [(job, error) for job, error in over.said if _is_put_off(error)]
+            ended += [(job, error) for job, error in over.said if not _is_put_off(error)]
+            if stay:
+                self._gathered[:0] = [job for job, _ in stay]
+                self._put_off(len(stay), stay[0][1])
+        return ended
+
+    def go_on(self, acknowledged: Iterable[Job] = ()) -> None:
+        """Let the next messages of some keys have their turn, and begin a round where none is under way."""
+        for job in acknowledged:
+            if job.key is None:
+                continue
+            behind = self._behind[job.key]
+            if behind:
+                self._gathered.append(behind.popleft())
+            else:
+                del self._behind[job.key]
+        if self.publishing or not self._gathered or time.monotonic() < self._again:
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
+            self._thread.start()
+        self.publishing = True
+        self._rounds.put(_Round(self._subscriptions, self._gathered))
+        self._gathered = []
 
     def drop(self) -> None:
         """Forget all of them: the broker has them back."""
-        self._waiting.clear()
+        self._subscriptions += 1
+        self._gathered = []
+        self._behind.clear()
         self._again = 0.0
 
-    def spread(self) -> list[Job]:
-        """Publish one message of each key; give those that are confirmed, or have failed for good.
+    def close(self) -> None:
+        """End the thread."""
+        if self._thread is not None:
+            self._rounds.put(None)
 
-        Raises
-        ------
-        BrokerError
-            Where the broker is lost: it has all of them, and gives them to the next one that reads.
-        """
-        turn, later = self._turn()
-        copies = [self._copy(job) for job in turn]
-        said = self._publisher.publish_each(copies)
-        ended, stay = [], []
-        for job, error in zip(turn, said, strict=True):
-            if error is None:
-                ended.append(job)
-            elif isinstance(error, RefusedError):
-                refused = Reject(f"no partition can have it: {error}")
-                job.failed = job.plan.pipeline.failed(job.received.envelope, job.message, "key", refused)
-                ended.append(job)
-            elif isinstance(error, NotTakenError):
-                stay.append((job, error))
-            else:
-                raise error
-        self._waiting = [*(job for job, _ in stay), *later]
-        if stay:
-            self._put_off(len(stay), stay[0][1])
-        return ended
+    def _work(self) -> None:
+        while (current := self._rounds.get()) is not None:
+            # Who has lost its connection has its messages back at the broker: a copy would be one too many.
+            jobs = [job for job in current.jobs if job.received.subscription.open]
+            said: Sequence[BrokerError | None]
+            try:
+                said = self._publisher.publish_each([self._copy(job) for job in jobs])
+            except Exception as error:  # whatever it was, each of them is still the broker's
+                log.exception("a round of the intake failed")
+                said = [BrokerError(type(error).__name__)] * len(jobs)
+            self._over.append(_Round(current.subscription, jobs, tuple(zip(jobs, said, strict=True))))
+            self._waker.wake()
 
-    def _turn(self) -> tuple[list[Job], list[Job]]:
-        """Give the first message of each key, and the others; messages without a key wait for nobody."""
-        turn: list[Job] = []
-        later: list[Job] = []
-        keys: set[str] = set()
-        for job in self._waiting:
-            if job.key is None:
-                turn.append(job)
-            elif job.key in keys:
-                later.append(job)
-            else:
-                keys.add(job.key)
-                turn.append(job)
-        return turn, later
-
-    def _put_off(self, number: int, error: BrokerError) -> None:
+    def _put_off(self, number: int, error: BrokerError | None) -> None:
         self._again = time.monotonic() + AGAIN
         log.error("partitions do not take %d messages, which wait, and all of their keys: %s", number, error)
         try:
@@ -153,6 +188,20 @@ class Intake:
             properties=copy_properties(envelope),
         )
         return self._signer.signed(copy, queue)
+
+
+@frozen(eq=False)
+class _Round:
+    """Messages that are published together, while one subscription has them, and what came of that."""
+
+    subscription: int
+    jobs: Sequence[Job]
+    said: Sequence[tuple[Job, BrokerError | None]] = ()
+
+
+def _is_put_off(error: BrokerError | None) -> bool:
+    """Say whether a partition takes nothing: the message has nothing to do with that."""
+    return isinstance(error, NotTakenError) and not isinstance(error, RefusedError)
 
 
 def _in_header(key: str | None) -> str:

@@ -96,6 +96,7 @@ class Worker:
         self._integrations = OpenIntegrations()
         self.board = Board(shape(config, plans), crash_files.board if crash_files is not None else None)
         """What is seen of this worker from outside."""
+        self._waker = Waker()
         self._publisher = Publisher(config.broker, self.board.confirmed)
         self._listeners = Listeners(config, plans, self._integrations, self.board.lost)
         self._breakers = Breakers(plans, self._integrations.client)
@@ -117,7 +118,6 @@ class Worker:
             partitions,
         )
         self._supervised = crash_files is not None
-        self._waker = Waker()
         self._stopped = Stopped()
         self._ended = threading.Event()
         self._connection: Any = None
@@ -130,7 +130,7 @@ class Worker:
             self._acknowledged,
             config.broker,
             self._signer,
-            Intake(config, plans, self._publisher, self._signer, self._declare),
+            Intake(config, plans, self._publisher, self._signer, self._declare, self._waker),
             partitions,
         )
         self._presence = Presence(config.partitions(plans), self._publisher)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import Lab
-from tests.services import RabbitMQ
+from tests.services import RabbitMQ, Redis
 from tests.support import Site, eventually
 
 PLUGIN = """
@@ -55,12 +55,15 @@ CONFIG = """
 Configure = Callable[..., Path]
 
 
-@pytest.fixture(params=["rabbitmq", "embedded"])
+@pytest.fixture(params=["rabbitmq", "embedded", "redis"])
 def configure(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Configure:
     """Write a configuration with so many partitions, for a broker of each kind."""
     site.install("path-pacer", PLUGIN)
     if request.param == "embedded":
         broker = f"{{protocol: sqlite, path: {tmp_path / 'broker.sqlite'}}}"
+    elif request.param == "redis":
+        server: Redis = request.getfixturevalue("redis_server")
+        broker = f"{{protocol: redis, host: 127.0.0.1, port: {server.port}, prefix: {tmp_path.name}}}"
     else:
         node: RabbitMQ = request.getfixturevalue("rabbitmq")
         vhost = request.getfixturevalue("rabbitmq_vhost")

@@ -98,8 +98,16 @@ class RedisWire(Wire):
         while at < len(words):
             content = unpack(words[at])
             message, attempt = _told(content.properties)
-            to = {"exchange": content.exchange, "key": content.routing_key}
-            found.append(Event("publish", link.number, message, attempt=attempt, **to))
+            found.append(
+                Event(
+                    "publish",
+                    link.number,
+                    message,
+                    exchange=content.exchange,
+                    key=content.routing_key,
+                    attempt=attempt,
+                )
+            )
             at += 2 + 3 * int(words[at + 1])
         return found
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
 import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from pacer_core.config import load
+from pacer_core.transport.connection import connect
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
+from pacer_core.transport.topology import declare
 from tests.faults.conftest import Scale, long
 from tests.faults.processes import alive, workers
 from tests.faults.redis_books import RedisLab, RedisLedger
-from tests.services import Redis
-from tests.support import Running, eventually
+from tests.lab import PLUGIN
+from tests.services import Redis, RedisSentinels
+from tests.support import Running, Site, eventually
 
 
 def lab(ledger: RedisLedger) -> tuple[RedisLab, Redis]:
@@ -143,3 +152,47 @@ def killed(ledger: RedisLedger, running: Running, who: str) -> Running:
     running.process.wait(30)
     eventually(lambda: not any(map(alive, workers(running))), 60, lambda: running.printed)
     return ledger.lab.run()
+
+
+SENTINELS = """
+    brokers:
+      main:
+        protocol: redis
+        sentinel: {{service: main, hosts: {hosts}}}
+        require: {{replicas: 1, wait: 2s}}
+        lease: 5s
+        timeout: 2s
+    queues: [{{name: jobs}}]
+    consumers: [{{type: jobs, queues: [jobs], concurrency: 4}}]
+    health: {{enabled: false}}
+    processes: {{stateFolder: {state}, shutdownGrace: 5s}}
+"""
+
+
+def test_a_failover_under_a_run_loses_nothing(
+    site: Site, redis_sentinels: RedisSentinels, tmp_path: Path
+) -> None:
+    site.install("lab-pacer", PLUGIN)
+    hosts = json.dumps(redis_sentinels.hosts)
+    file = site.write(SENTINELS.format(hosts=hosts, state=tmp_path / "state"))
+    config, names = load(file), {f"m{number}" for number in range(300)}
+    with closing(connect(config.broker, "test")) as connection:
+        declare(connection, config)
+    with closing(Publisher(config.broker)) as publisher:
+        bodies = [{"name": name, "first": "sleep 0.02", "second": "once retry"} for name in sorted(names)]
+        publisher.publish([Outgoing("", "jobs", json.dumps(body).encode()) for body in bodies])
+
+    def done(task: str, attempt: int) -> set[str]:
+        found = site.folder / "effects"
+        words = [line.split() for line in found.read_text().splitlines()] if found.exists() else []
+        return {one[1] for one in words if len(one) > 2 and one[0] == task and int(one[2]) >= attempt}
+
+    running = site.start("run", "-c", file)
+    eventually(lambda: len(done("other", 1)) > 60, 90, lambda: running.printed[-4000:])
+    old = redis_sentinels.master
+    old.kill()
+    eventually(lambda: redis_sentinels.master is not old, 90)
+    old.start()
+
+    eventually(lambda: done("other", 1) == names == done("second", 2), 200, lambda: running.printed[-4000:])
+    assert running.end() == 0

@@ -94,6 +94,7 @@ def start_redis() -> Iterator[Callable[..., Redis]]:
         yield start
 
 
+@pytest.fixture(scope="session")
 def kafka() -> Iterator[Kafka]:
     """A Kafka broker for the whole session; a test that stops or kills it starts it again."""
     with skip_without_program():

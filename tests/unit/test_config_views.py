@@ -148,4 +148,4 @@ def test_the_drawing_is_svg_that_runs_nothing(post: Site, tmp_path: Path) -> Non
     assert tags == {"svg", "style", "defs", "marker", "path", "text", "g", "title", "rect"}
     boxes = [one for one in root.iter() if one.tag.endswith("rect")]
     places = [(one.get("x"), one.get("y")) for one in boxes]
-    assert len(places) == len(set(places)) == 14  # no box hides another
+    assert len(places) == len(set(places)) == 11  # no box hides another

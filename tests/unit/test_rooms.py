@@ -13,7 +13,7 @@ CORE = ROOT / "pacer_core"
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 
 ROOMS = re.findall(r"^\| `([a-z_]+(?:\.py|/))` \|", PAGE.read_text(), re.MULTILINE)
-"""From top to bottom; `cli/` is a folder, `testing.py` a module."""
+"""From top to bottom; `cli/` is a folder, `commands.py` a module."""
 MODULES = {
     ".".join(("pacer_core", *file.relative_to(CORE).with_suffix("").parts)).removesuffix(".__init__"): file
     for file in sorted(CORE.rglob("*.py"))

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -70,10 +71,10 @@ def test_a_rate_holds_back(post: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         waited.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr("pacer_core.cli.send.time.monotonic", lambda: now[0])
-    monkeypatch.setattr("pacer_core.cli.send.time.sleep", sleep)
     from pacer_core.cli.send import _paced
 
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+    monkeypatch.setitem(_paced.__globals__, "time", clock)
     assert len(list(_paced([post.folder] * 4, 2.0))) == 4
     assert waited == [0.0, 0.5, 0.5, 0.5]
 

@@ -75,11 +75,11 @@ def topics(kafka: Kafka) -> Topics:
 
 
 def configure(
-    lab: Lab, topics: Topics, *, instances: int = 1, librdkafka: Any = None, **options: Any
+    lab: Lab, topics: Topics, *, instances: int = 1, listener: str = "PLAIN", librdkafka: Any = None
 ) -> None:
     """Write a configuration with the service."""
     given = {
-        "bootstrapServers": [topics.kafka.address()],
+        "bootstrapServers": [topics.kafka.address(listener)],
         "topics": [{"name": topics.topic, "take": ["json"], "to": {"json": "inbox"}}],
         "groupId": topics.group,
         "librdkafka": {**QUICK, **HONEST, **(librdkafka or {})},
@@ -298,7 +298,7 @@ def test_a_password_is_used_and_never_shown_and_a_wrong_one_is_said(
     lab.file.write_text(lab.file.read_text().replace("logLevel: INFO", "logLevel: DEBUG"))
     running = lab.site.start("run", "-c", lab.file)
     topics.send(body(1))
-    eventually(lambda: topics.committed() == 1, 90, lambda: running.printed)
+    eventually(lambda: topics.committed() == 1, 90, lambda: running.printed[-3000:])
     doctor = lab.site.pacer("doctor", "-c", lab.file)
     assert f"{guarded.address('SAFE')} answers" in doctor.out
     assert running.end() == 0

@@ -201,6 +201,14 @@ def test_a_class_of_the_facility_needs_a_plugin() -> None:
     ]
 
 
+def test_a_plugin_is_begun_for_the_classes_of_the_facility(site: Site) -> None:
+    old, new = FOLDER / "06-a-class-of-the-facility.yaml", site.folder / "pacer.yaml"
+    done = site.pacer("config", "migrate", old, "-o", new)
+    assert "facility-pacer: begun for parcel-tracking, alba-extras-users" in done.err
+    text = (site.folder / "facility-pacer/src/facility_pacer/parcel_tracking.py").read_text()
+    assert "It was ParcelTrackingConsumer of alba_extras.parcels" in text
+
+
 def test_two_consumers_of_one_type_get_names() -> None:
     data = YAML(typ="safe", pure=True).load(
         migrate(foreign(FOLDER / "17-twice.yaml")).text.replace("!secret ", "")

@@ -49,7 +49,7 @@ within ten seconds; what was not even sent, whatever its method. After that the 
 """
 
 from pacer_http.answers import Answer
-from pacer_http.client import HttpClient
+from pacer_http.client import HttpClient, Stream
 from pacer_http.failures import Away, Conflict, Forbidden, HttpProblem, Missing, Refused, addressed, is_away
 from pacer_http.urls import is_url, segment
 
@@ -62,6 +62,7 @@ __all__ = [
     "HttpProblem",
     "Missing",
     "Refused",
+    "Stream",
     "addressed",
     "is_away",
     "is_url",

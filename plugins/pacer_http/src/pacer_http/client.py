@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 import ssl
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
 
 from pacer_core import PacerError, Secret, read_number
 from pacer_http.answers import Answer
@@ -31,6 +33,18 @@ LONGEST = 3600.0
 LARGEST = 64 * 1024 * 1024
 """Bytes of an answer that are read at most."""
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+
+
+@frozen
+class Stream:
+    """A body that is not held in memory.
+
+    ``begin()`` gives its blocks from the first on, each time that the request is tried; ``length`` is the
+    number of their bytes.
+    """
+
+    begin: Callable[[], Iterable[bytes]]
+    length: int
 
 
 class HttpClient:
@@ -121,11 +135,12 @@ class HttpClient:
         *,
         params: Mapping[str, str | int] | None = None,
         json: Any = None,
-        body: bytes | None = None,
+        body: bytes | Stream | None = None,
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
         expect: Collection[int] | None = None,
         repeatable: bool | None = None,
+        into: Callable[[bytes], object] | None = None,
     ) -> Answer:
         """Send a request, and give the answer that was expected.
 
@@ -138,33 +153,46 @@ class HttpClient:
         json
             What to send as JSON; NaN and infinity are a ``ValueError``.
         body, content_type
-            What to send instead, as it is; ``content_type`` also names a dialect of JSON.
+            What to send instead, as it is; ``content_type`` also names a dialect of JSON. A `Stream` is read
+            while it is sent, and what it raises comes out as it is.
         headers
             What this request carries beside: a token that changes, for instance.
         expect
             The statuses to return; by default any 2xx.
         repeatable
             Whether sending it twice is the same as once; by default what the method promises.
+        into
+            Takes the body of an expected answer block by block, however long it is and takes, as long as no
+            single wait is longer than the timeout; the answer's own body is then empty. Without more tries.
 
         Raises
         ------
         Away, Forbidden, Missing, Conflict, Refused
             For every other status, and where there is no answer.
         """
-        sent = dict(headers or {})
-        if body is not None or content_type is not None:
-            sent["Content-Type"] = content_type or "application/octet-stream"
-        request = self._client.build_request(
-            method, f"{self._base}{path}", params=params, json=json, content=body, headers=sent
-        )
+        ours = dict(headers or {})
+        if content_type is not None or body is not None:
+            ours["Content-Type"] = content_type or "application/octet-stream"
+        if isinstance(body, Stream):
+            ours["Content-Length"] = str(body.length)
+
+        def build() -> httpx.Request:
+            content = body.begin() if isinstance(body, Stream) else body
+            return self._client.build_request(
+                method, f"{self._base}{path}", params=params, json=json, content=content, headers=ours
+            )
+
+        def is_expected(status: int) -> bool:
+            return status in expect if expect is not None else 200 <= status < 300
+
         twice = method.upper() in _REPEATABLE if repeatable is None else repeatable
         what = f"{self.name}: {method} {path}"
         deadline = time.monotonic() + PATIENCE
-        for delay in (*self._delays, None):
+        for delay in (None,) if into is not None else (*self._delays, None):
             self._wait_for_permission(what)
             try:
-                answer = self._send(request, what)
-                if answer.status in expect if expect is not None else 200 <= answer.status < 300:
+                answer = self._send(build(), what, is_expected, into)
+                if is_expected(answer.status):
                     return answer
                 problem: Problem = judge(answer, self._retry_after(answer))
                 again = twice and answer.status in PASSING
@@ -181,17 +209,26 @@ class HttpClient:
             time.sleep(pause)
         raise problem
 
-    def _send(self, request: httpx.Request, what: str) -> Answer:
+    def _send(
+        self,
+        request: httpx.Request,
+        what: str,
+        is_expected: Callable[[int], bool],
+        into: Callable[[bytes], object] | None,
+    ) -> Answer:
         """Send once, and read the answer to its end before the time is up."""
         import httpx
 
-        until = time.monotonic() + self._seconds
         late = f"{what} was not answered within {self._seconds:g} s"
         try:
             response = self._client.send(request, stream=True)
+            until = time.monotonic() + self._seconds
             try:
                 body = bytearray()
                 for chunk in response.iter_bytes():
+                    if into is not None and is_expected(response.status_code):
+                        into(chunk)
+                        continue
                     body += chunk
                     if time.monotonic() > until:
                         raise _Lost(late)

@@ -3,6 +3,8 @@
 from pacer_icat.client import IcatClient, connect
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Datafile, Dataset, Parameter, Sample
+from pacer_icat.datasets.options import DatasetsOptions
+from pacer_icat.datasets.task import store_dataset
 from pacer_icat.disk import FileRefusedError, Roots, entries, is_of_the_path, looked_at, opened
 from pacer_icat.faults import IcatAway, IcatFault
 from pacer_icat.found import check_found, found_dataset, found_investigation
@@ -11,6 +13,7 @@ from pacer_icat.investigations.message import EMBARGO_YEARS, Instrument, Investi
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.message import InvestigationOperations
 from pacer_icat.options import IcatOptions
+from pacer_icat.parameters import UNKNOWN_PARAMETERS
 from pacer_icat.periods import check_period
 from pacer_icat.query import Objects, Q, QueryError
 from pacer_icat.references import DatasetReference
@@ -23,12 +26,14 @@ from pacer_icat.wire import parameter_type
 __all__ = [
     "EMBARGO_YEARS",
     "ICAT",
+    "UNKNOWN_PARAMETERS",
     "Account",
     "Affiliation",
     "Bean",
     "Datafile",
     "Dataset",
     "DatasetReference",
+    "DatasetsOptions",
     "FileRefusedError",
     "IcatAway",
     "IcatClient",
@@ -62,5 +67,6 @@ __all__ = [
     "parameter_type",
     "ref",
     "settled",
+    "store_dataset",
     "user_name",
 ]

@@ -19,7 +19,10 @@ Rebalanced = Callable[[list[Partition]], None]
 _DEFAULTS: Mapping[str, Any] = {
     "client.id": "pacer",
     "auto.offset.reset": "earliest",  # librdkafka's own would pass over what came while nobody read
-    "queued.max.messages.kbytes": 16_384,  # what is read ahead is held in memory
+    # What is read ahead is held in memory: a few batches are enough, if what is missing is fetched at once.
+    "queued.min.messages": 2_000,
+    "queued.max.messages.kbytes": 16_384,
+    "fetch.queue.backoff.ms": 10,
 }
 _ADVICE = {
     KafkaError._AUTHENTICATION: "correct sasl.username and sasl.password under librdkafka",

@@ -20,8 +20,10 @@ from pacer_kafka.reading import Reader, Record
 
 MOST = 2
 """Batches in hand: one that is being published, and one that waits for it."""
-GLANCE = 1.0
-"""Seconds between looks at how long PACER's queues are."""
+GLANCE, SELDOM = 1.0, 30.0
+"""Seconds between looks at how long PACER's queues are: where one is too long, and where none was."""
+SHARE = 20
+"""A look is due as well after so many publications as would be this part of ``pauseAbove``."""
 Batch = Sequence[tuple[int, Record]]
 """Records, each with the assignment of its partition in which it was taken."""
 
@@ -39,9 +41,9 @@ class Sending:
     _batches: deque[Batch] = field(factory=deque)
     _changed: threading.Condition = field(factory=threading.Condition)
     _closed: bool = False
-    _looked: float = 0.0
-    _grown: bool = True
-    """Whether anything was published since the last look, or before it."""
+    _looked: float = -SELDOM
+    _since: int = 1
+    """How many messages were published since the last look; there may be some from before."""
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -77,6 +79,7 @@ class Sending:
     def _run(self) -> None:
         reader = Reader(self.ctx.options)
         try:
+            self._look()
             while (batch := self._next()) is not None:
                 if batch:
                     self._send(reader, batch)
@@ -112,7 +115,7 @@ class Sending:
                 if read.publication.dead:
                     self.ctx.log.warning("%s goes to a dead queue (%s)", record.place, read.counted)
         self._publish(reader, sent, counted)
-        self._grown = True
+        self._since += len(sent)
         self.offsets.confirm(batch)
         for what, number in counted.items():
             self.ctx.count(what, number)
@@ -128,14 +131,16 @@ class Sending:
             self.ctx.publish_each([letter])
 
     def _look(self) -> None:
-        """Look from time to time how long the queues are that messages go to.
+        """Look how long the queues are that messages go to, where that may have changed.
 
-        Not while nothing comes: a message that came during a look would wait for it.
+        Not more often: a message that came during a look would wait for it.
         """
-        if time.monotonic() < self._looked + GLANCE or not (self._grown or self.full):
-            return
-        self._grown = False
         options: KafkaOptions = self.ctx.options
+        elapsed = time.monotonic() - self._looked
+        many = self._since * SHARE >= options.pause_above
+        if elapsed < GLANCE or not (self.full or many or (self._since and elapsed >= SELDOM)):
+            return
+        self._since = 0
         waiting = {end: self.ctx.waiting(end) or 0 for end in options.ends}
         self._looked = time.monotonic()
         longest = max(waiting, key=lambda end: waiting[end])

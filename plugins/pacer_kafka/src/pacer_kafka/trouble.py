@@ -74,7 +74,7 @@ class Trouble:
             self._ctx.log.info("Kafka answers")
 
 
-def check(options: KafkaOptions) -> Iterator[Seen]:
+def look(options: KafkaOptions) -> Iterator[Seen]:
     """Ask Kafka for the topics, with the same account; no group is joined."""
     heard: list[Problem] = []
     servers = ", ".join(options.bootstrap_servers)

@@ -15,6 +15,7 @@ CAPABILITIES = Capabilities(
     several_hosts=True,
     delays=True,
     priorities=True,
+    partitions=True,
 )
 
 

@@ -256,13 +256,13 @@ class SqsStore:
         return Lease(leased, ended)
 
     def get(self, queue: str) -> tuple[Leased, int] | None:
-        """Take the next message of a queue."""
+        """Take a message of a queue, without waiting: Amazon may miss one, and gives it the next time."""
         there = self._place.expect(queue, refusals.BASIC_GET)
         self._acks.flush(_GOODBYE)
         if there.ttl is not None:
             return None
         try:
-            held = receive(self._place, there, 1, 1)
+            held = receive(self._place, there, 1, 0)
         except QueueGone:
             self._place.forget(queue)
             raise refusals.no_queue(queue, refusals.BASIC_GET) from None
@@ -289,8 +289,8 @@ class SqsStore:
         self, seen: Sequence[Hashable], unseen: Sequence[Hashable], consumers: Sequence[Hashable] = ()
     ) -> None:
         """Show messages to everybody again, and end consumers; SQS counts those unseen as well."""
-        self._end(consumers)
         self._hand.give_back([*_those(seen), *_those(unseen)])
+        self._end(consumers)  # afterwards: who has the claim next finds them there
 
     def _end(self, consumers: Sequence[Hashable]) -> None:
         for number in consumers:
@@ -317,9 +317,9 @@ class SqsStore:
         try:
             if self._failure is None:
                 self._acks.flush(_GOODBYE)
+            self._hand.close()
             self._end(list(self._consumers))
             self._claims.close()
-            self._hand.close()
         finally:
             self._ladder.leave()
             self._executor.shutdown(wait=False)

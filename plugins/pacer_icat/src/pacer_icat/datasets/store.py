@@ -58,24 +58,37 @@ def store(plan: Plan, icat: Shared) -> int:
 
 def _store(plan: Plan, icat: Shared) -> int:
     sample = find_sample(plan, icat)
+    there = target(plan, icat)
+    if isinstance(there, Found):
+        _complete(plan, there, sample, icat)
+        return there.id
+    return _create(plan, there, sample, icat)
+
+
+def target(plan: Plan, icat: Shared) -> Found | str:
+    """Give the dataset of ICAT that a plan completes, or the name of the one that it creates.
+
+    Raises
+    ------
+    Reject
+        Where both names belong to others, or the longer one does not fit.
+    """
     found = find(plan, icat)
     same = next((one for one in found if one.same), None)
     if same is not None:
-        _complete(plan, same, sample, icat)
-        return same.id
+        return same
     names = {fold(one.name): one for one in found}
     plain = names.get(fold(plan.name))
     if plain is None:
-        return _create(plan, plan.name, sample, icat)
+        return plan.name
     if plan.processed and plain.processed and plan.sequence is not None:
-        _complete(plan, plain, sample, icat)
-        return plain.id
+        return plain
     if fold(plan.suffixed) in names:
         raise Reject("other datasets have this name, with and without the date, at other locations")
     longest = icat.wire.schema.length("Dataset", "name")
     if longest is not None and len(plan.suffixed) > longest:
         raise Reject(f"another dataset has this name, and with its date it is longer than {longest}")
-    return _create(plan, plan.suffixed, sample, icat)
+    return plan.suffixed
 
 
 def find(plan: Plan, icat: Shared) -> list[Found]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pacer_core import ConsumerType, Context, task
+from pacer_icat.datasets.foresee import foresee_dataset
 from pacer_icat.datasets.message import Dataset, describe
 from pacer_icat.datasets.options import DatasetsOptions, warn
 from pacer_icat.datasets.plan import Plan, plan
@@ -15,7 +16,7 @@ from pacer_icat.signals import looking_again
 from pacer_icat.totals.store import keep_investigation
 
 
-@task(needs=[ICAT], counts=[UNKNOWN_PARAMETERS])
+@task(needs=[ICAT], counts=[UNKNOWN_PARAMETERS], plan=foresee_dataset)
 def store_dataset(dataset: Dataset, ctx: Context) -> None:
     """Write a dataset with its sample, parameters, files and instrument; the same one twice is one."""
     icat = ctx[ICAT].shared

@@ -6,15 +6,18 @@ added before what is too much is removed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import frozen
 
+from pacer_core import Planned
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.investigations.plan import Plan
 from pacer_icat.others import despite_others
 from pacer_icat.soap import Bean, Record, ref
+from pacer_icat.wording import number_of
 
 
 def store(plan: Plan, icat: Shared) -> int:
@@ -33,6 +36,31 @@ def store(plan: Plan, icat: Shared) -> int:
         also=("NO_SUCH_OBJECT_FOUND",),
         nested=True,
     )
+
+
+def foresee(plan: Plan, icat: Shared) -> Iterator[Planned]:
+    """Say what `store` would do, of members how many."""
+    there = find(plan, icat)
+    name = f"investigation {plan.name!r}, visit {plan.visit!r}"
+    if there is None:
+        members, parameters = len(plan.members), len(plan.parameters) + len(plan.counts)
+        yield Planned(name, "new", f"{number_of(members, 'member')}, {number_of(parameters, 'parameter')}")
+        return
+    changed = sorted(_changes(plan, there))
+    yield Planned(name, "changed" if changed else "there", ", ".join(changed))
+    for noun, difference in (("instrument", _instruments(plan, there)), ("member", _members(plan, there))):
+        if difference.added:
+            yield Planned(number_of(len(difference.added), noun), "new")
+        if difference.removed:
+            yield Planned(number_of(len(difference.removed), noun), "removed")
+
+
+def _changes(plan: Plan, there: Record) -> dict[str, Any]:
+    """Give the fields that differ, with their new values."""
+    changes: dict[str, Any] = {name: value for name, value in plan.values.items() if there[name] != value}
+    if there.related("type").id != plan.type:
+        changes["type"] = ref("InvestigationType", plan.type)
+    return changes
 
 
 def _store(plan: Plan, icat: Shared) -> int:
@@ -90,10 +118,7 @@ class _Difference:
 
 def _update(plan: Plan, there: Record, icat: Shared) -> None:
     wire = icat.wire
-    changes: dict[str, Any] = {name: value for name, value in plan.values.items() if there[name] != value}
-    if there.related("type").id != plan.type:
-        changes["type"] = ref("InvestigationType", plan.type)
-    if changes:
+    if changes := _changes(plan, there):
         wire.update(there, **changes)
     for difference in (_instruments(plan, there), _members(plan, there)):
         wire.create_many(difference.added)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from pacer_core import ConsumerType, Context, task
+from pacer_core import ConsumerType, Context, Planned, task
 from pacer_icat.integration import ICAT
 from pacer_icat.investigations.message import Investigation, describe
 from pacer_icat.investigations.options import InvestigationsOptions
 from pacer_icat.investigations.plan import plan
-from pacer_icat.investigations.store import store
+from pacer_icat.investigations.store import foresee, store
 from pacer_icat.keys import investigation_key
 from pacer_icat.signals import looking_again
 
 
-@task(needs=[ICAT])
+def foresee_investigation(investigation: Investigation, ctx: Context) -> list[Planned]:
+    """Say what `store_investigation` would do."""
+    if not investigation.icat_sync:
+        return []
+    icat = ctx[ICAT].shared
+    options: InvestigationsOptions = ctx.options
+    return looking_again(icat.catalogue, lambda: list(foresee(plan(investigation, options, icat), icat)))
+
+
+@task(needs=[ICAT], plan=foresee_investigation)
 def store_investigation(investigation: Investigation, ctx: Context) -> None:
     """Write a visit with its instrument, members and parameters, where the message wants it in ICAT."""
     if not investigation.icat_sync:

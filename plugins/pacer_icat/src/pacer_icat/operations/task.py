@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, task
+from pacer_core import BadField, ConsumerType, Context, NotYet, Planned, Reject, task
+from pacer_icat.catalogue import Investigation
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import investigation_key
 from pacer_icat.operations.checks import awaited, forbidden, read
@@ -12,13 +13,25 @@ from pacer_icat.signals import refusals_settled
 from pacer_icat.visits import find_visit
 
 
-@task(needs=[ICAT])
+def foresee_check(message: InvestigationOperations, ctx: Context) -> list[Planned]:
+    """Say whether the operations are possible; the check itself writes nothing."""
+    visit = _checked(message, ctx)
+    return [Planned(f"investigation {visit.id}", "there", f"fit for {', '.join(message.operations)}")]
+
+
+@task(needs=[ICAT], plan=foresee_check)
 def check_investigation(message: InvestigationOperations, ctx: Context) -> None:
     """Find the investigation and check that all operations are possible; writes nothing.
 
     Tasks that do an operation come after this one: ``after=["check_investigation"]``. It leaves
     ``investigation_id`` and ``visit_id`` in the facts.
     """
+    visit = _checked(message, ctx)
+    ctx.facts["investigation_id"] = visit.id
+    ctx.facts["visit_id"] = visit.visit_id
+
+
+def _checked(message: InvestigationOperations, ctx: Context) -> Investigation:
     options: OperationsOptions = ctx.options
     unknown = [
         BadField(f"operations[{place}]", f"is none of {', '.join(options.operations)}")
@@ -47,8 +60,7 @@ def check_investigation(message: InvestigationOperations, ctx: Context) -> None:
     ]
     if reasons:
         raise NotYet("; ".join(reasons))
-    ctx.facts["investigation_id"] = visit.id
-    ctx.facts["visit_id"] = visit.visit_id
+    return visit
 
 
 OPERATIONS = ConsumerType(

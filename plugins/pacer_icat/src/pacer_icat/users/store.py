@@ -6,9 +6,9 @@ Right with two writers: who comes second finds what the first has made.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from pacer_core import BadField, Reject
+from pacer_core import BadField, Planned, Reject
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.others import despite_others
@@ -16,6 +16,7 @@ from pacer_icat.soap import Bean, Record
 from pacer_icat.spellings import orcid, user_name, user_spellings
 from pacer_icat.users.options import UsersOptions
 from pacer_icat.users.plan import Plan
+from pacer_icat.wording import number_of
 
 log = logging.getLogger("pacer.icat.users")
 
@@ -38,6 +39,23 @@ def store(plan: Plan, options: UsersOptions, icat: Shared) -> None:
         "others are writing the same users, or PACER's account may not read them",
         also=("NO_SUCH_OBJECT_FOUND",),
     )
+
+
+def foresee(plan: Plan, options: UsersOptions, icat: Shared) -> Iterator[Planned]:
+    """Say what `store` would do, without a name: how many accounts, and which of their fields.
+
+    Raises
+    ------
+    Reject
+        As `store`.
+    """
+    missing, changes = _compare(plan, options, icat)
+    if missing:
+        yield Planned(number_of(len(missing), "account"), "new")
+    for record, values in changes:
+        yield Planned(f"user {record.id}", "changed", ", ".join(sorted(values)))
+    if same := len(plan.accounts) - len(missing) - len(changes):
+        yield Planned(number_of(same, "account"), "there")
 
 
 def _store(plan: Plan, options: UsersOptions, icat: Shared) -> None:

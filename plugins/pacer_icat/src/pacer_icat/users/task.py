@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from pacer_core import ConsumerType, Context, Key, task
+from pacer_core import ConsumerType, Context, Key, Planned, task
 from pacer_icat.integration import ICAT
 from pacer_icat.signals import refusals_settled
 from pacer_icat.users.message import User, describe
 from pacer_icat.users.options import UsersOptions
 from pacer_icat.users.plan import plan
-from pacer_icat.users.store import store
+from pacer_icat.users.store import foresee, store
 
 
-@task(needs=[ICAT])
+def foresee_user(user: User, ctx: Context) -> list[Planned]:
+    """Say what `store_user` would do."""
+    icat = ctx[ICAT].shared
+    options: UsersOptions = ctx.options
+    with refusals_settled():
+        return list(foresee(plan(user, options, icat), options, icat))
+
+
+@task(needs=[ICAT], plan=foresee_user)
 def store_user(user: User, ctx: Context) -> None:
     """Write a person's accounts into ICAT; the same message twice is one."""
     icat = ctx[ICAT].shared

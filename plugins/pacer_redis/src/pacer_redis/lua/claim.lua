@@ -36,7 +36,7 @@ local function claim(queue, top, room, owner, now)
         break
       end
       local bodies = redis.call('HMGET', of(queue, 'bodies'), unpack(ids))
-      local seen = redis.call('HMGET', of(queue, 'seen'), unpack(ids))
+      local seen, members = redis.call('HMGET', of(queue, 'seen'), unpack(ids)), {}
       for place, id in ipairs(ids) do
         if size >= MOST then -- the others are for the next step
           for last = #ids, place, -1 do
@@ -44,7 +44,7 @@ local function claim(queue, top, room, owner, now)
           end
           break
         end
-        redis.call('SADD', P .. ':held:' .. owner, queue .. ':' .. rank .. ':' .. id)
+        members[#members + 1] = queue .. ':' .. rank .. ':' .. id
         found[#found + 1] = tostring(rank)
         found[#found + 1] = id
         found[#found + 1] = seen[place] and '1' or '0'
@@ -52,6 +52,7 @@ local function claim(queue, top, room, owner, now)
         size = size + #bodies[place]
         count = count + 1
       end
+      redis.call('SADD', P .. ':held:' .. owner, unpack(members))
     end
   end
   if count > 0 then

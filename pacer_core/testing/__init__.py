@@ -20,6 +20,18 @@ from pacer_core.model.services import Publication, ServiceContext, ServiceType, 
 from pacer_core.parsing.plugin import pacer_parse_message
 from pacer_core.pipeline.processing import Pipeline
 from pacer_core.pipeline.task_order import in_order
+from pacer_core.testing.crashes import Crash, crash_everywhere
+
+__all__ = [
+    "Crash",
+    "FakeService",
+    "Integrations",
+    "context",
+    "crash_everywhere",
+    "deliver",
+    "run_task",
+    "settled_context",
+]
 
 Integrations = Mapping[IntegrationType[Any], Any]
 
@@ -35,6 +47,7 @@ def deliver(
     properties: Mapping[str, Any] | None = None,
     after: Delivery | None = None,
     twice: bool = False,
+    parse: Callable[[Envelope, ConsumerType], Any] | None = None,
 ) -> Delivery:
     """Send one message through a consumer type: parse it, run its tasks, and give what became of it.
 
@@ -58,6 +71,8 @@ def deliver(
         The delivery of an earlier copy: its tasks done and its facts are carried over, as a retry does.
     twice
         Run every task a second time, as a crash before the ack does: what the second run gives is returned.
+    parse
+        The plugin's own ``pacer_parse_message``, which is asked before the core's, as in production.
     """
     clients = {integration.name: client for integration, client in (integrations or {}).items()}
     envelope = Envelope(
@@ -74,7 +89,7 @@ def deliver(
     pipeline = Pipeline(
         consumer=consumer.name,
         type=consumer,
-        parse_message=lambda envelope, consumer: pacer_parse_message(envelope=envelope, consumer=consumer),
+        parse_message=lambda envelope, consumer: _parsed(parse, envelope, consumer),
         tasks=in_order(tuple(consumer.tasks), lambda one: one.name in clients),
         options=_defaults(consumer.options) if options is None else options,
         task_options=_task_options(consumer.tasks, task_options or {}),
@@ -82,6 +97,14 @@ def deliver(
     )
     first = pipeline.handle(envelope, Clients(clients))
     return pipeline.handle(envelope, Clients(clients)) if twice else first
+
+
+def _parsed(
+    own: Callable[[Envelope, ConsumerType], Any] | None, envelope: Envelope, consumer: ConsumerType
+) -> Any:
+    """Give what the plugin's parser makes of a body, or what the core's does where that has no opinion."""
+    message = None if own is None else own(envelope, consumer)
+    return pacer_parse_message(envelope=envelope, consumer=consumer) if message is None else message
 
 
 def _as_delivered(properties: Mapping[str, Any]) -> dict[str, Any]:

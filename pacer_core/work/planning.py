@@ -1,0 +1,80 @@
+"""What would become of a message: parsed as ever, and each task asked, which writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from attrs import evolve, field, frozen
+
+from pacer_core.config.model import ConsumerPlan
+from pacer_core.model.consumers import Task
+from pacer_core.model.messages import Context, Delivery, Envelope, Outcome, TaskFailure
+from pacer_core.model.planning import Planned
+from pacer_core.work.clients import OpenIntegrations
+
+
+@frozen
+class TaskForeseen:
+    """What one task would do: ``says`` is ``None`` where it has no way to tell beforehand."""
+
+    task: str
+    says: tuple[Planned, ...] | None = ()
+    failure: TaskFailure | None = None
+    waits_for: tuple[str, ...] = ()
+    """The tasks that it comes after and that would not be done."""
+
+
+@frozen
+class Foreseen:
+    """What would become of one message."""
+
+    consumer: str
+    outcome: Outcome
+    tasks: tuple[TaskForeseen, ...] = ()
+    description: dict[str, str] = field(factory=dict)
+    failure: TaskFailure | None = None
+    """Why it could not be read."""
+
+
+def foresee(plan: ConsumerPlan, body: bytes, content_type: str | None, opened: OpenIntegrations) -> Foreseen:
+    """Say what each task of a consumer would do with a message. No task runs, and nothing is published."""
+    envelope = Envelope(
+        body,
+        queue=plan.config.queues[0],
+        properties={} if content_type is None else {"content_type": content_type},
+        correlation_id=str(uuid4()),
+    )
+    said: dict[str, tuple[Planned, ...] | None] = {}
+    tasks = tuple(evolve(one, run=_asked(one, said)) for one in plan.pipeline.tasks)
+    pipeline = evolve(plan.pipeline, tasks=tasks, accepts=lambda _: False)
+    message = pipeline.parse(envelope)
+    if isinstance(message, Delivery):
+        failure = message.failures[0] if message.failures else None
+        return Foreseen(plan.name, message.outcome, failure=failure)
+    delivery = pipeline.process(envelope, message, opened.clients(plan))
+    failures, names = {one.task: one for one in delivery.failures}, {one.name for one in tasks}
+    return Foreseen(
+        plan.name,
+        delivery.outcome,
+        tuple(
+            TaskForeseen(
+                one.name,
+                said.get(one.name, ()),
+                failures.get(one.name),
+                tuple(name for name in one.after if name not in delivery.done and name in names),
+            )
+            for one in tasks
+        ),
+        dict(delivery.description),
+    )
+
+
+def _asked(task: Task, said: dict[str, tuple[Planned, ...] | None]) -> Callable[[Any, Context], None]:
+    """Give what stands in the place of a task: it asks the task's plan, and notes what that says."""
+
+    def ask(message: Any, ctx: Context) -> None:
+        said[task.name] = None if task.plan is None else tuple(task.plan(message, ctx))
+
+    return ask

@@ -1,0 +1,166 @@
+"""Pacifica's archive interface over HTTP: a file by its number.
+
+It answers 500 for a file that is not there, so that a HEAD with 500 says "not there", and takes the same PUT
+twice. What it has under a number is believed only once it has been read and hashed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from types import TracebackType
+
+from pacer_core import Retry
+from pacer_http import Away, HttpClient, Stream
+from pacer_pacifica.archive.base import Deposit, Note, Removal
+from pacer_pacifica.archive.options import ArchiveOptions
+from pacer_pacifica.archive.sources import check_named
+from pacer_pacifica.bundles.agreement import checked
+from pacer_pacifica.bundles.errors import ContentError
+from pacer_pacifica.bundles.names import shown
+
+_SMALL = 256 * 1024
+"""Bytes of a file that is sent from memory."""
+_AT_ONCE = 256
+"""Files that are handed to the threads before the next look whether the job is still wanted."""
+_NOT_THERE = (b"FileNotFoundError", b"No such file")
+_FOUND, _MISSING = (200, 204), (404, 500)
+
+
+class HttpArchive:
+    """The archive interface; threads share it, and it has threads of its own, which `close` ends."""
+
+    def __init__(self, http: HttpClient, options: ArchiveOptions) -> None:
+        self._http, self._options = http, options
+        self._pool = ThreadPoolExecutor(options.connections, thread_name_prefix="pacifica-archive")
+
+    def __enter__(self) -> HttpArchive:
+        """Give the archive."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End its threads."""
+        self.close()
+
+    def close(self) -> None:
+        """End its threads; what they do now is done."""
+        self._pool.shutdown()
+
+    def check(self) -> None:
+        """Ask for the archive's greeting."""
+        self._http.request("GET", "/").entries()
+
+    def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
+        """Send files; their hashes are all checked before the first one is."""
+        for deposit in deposits:
+            for _ in checked(deposit.file, _content(deposit)):
+                pass
+
+        def send(deposit: Deposit) -> None:
+            if not (again and self._has(deposit)):
+                self._put(deposit)
+
+        self._all(send, deposits, note)
+
+    def move(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
+        """Have the archive move files that it can reach, from the folders that the options name."""
+        for deposit in deposits:
+            check_named(_source(deposit), self._options.move_from)
+
+        def move(deposit: Deposit) -> None:
+            if not (again and self._length(deposit) is not None):
+                self._patch(deposit)
+            self._check_moved(deposit)
+
+        self._all(move, deposits, note)
+
+    def remove(self, job_id: int, deposits: Sequence[Deposit]) -> Removal:
+        """Delete files by their numbers."""
+        there = [deposit for deposit in deposits if self._length(deposit) is not None]
+        for deposit in there:
+            self._http.request("DELETE", f"/{deposit.id}", expect=(200, 204, *_MISSING))
+        left = sum(self._length(deposit) is not None for deposit in there)
+        return Removal(len(there) - left, left)
+
+    def folder_of(self, job_id: int) -> str:
+        """Give a folder that is only a name: the archive interface knows files by their numbers."""
+        return f"/pacifica/{job_id}"
+
+    def _all(self, work: Callable[[Deposit], None], deposits: Sequence[Deposit], note: Note) -> None:
+        """Do something with each file, several at once; after a failure nothing more is begun."""
+        for start in range(0, len(deposits), _AT_ONCE):
+            some = deposits[start : start + _AT_ONCE]
+            if len(some) == 1:
+                work(some[0])
+            else:
+                futures = [self._pool.submit(work, deposit) for deposit in some]
+                wait(futures, return_when=FIRST_EXCEPTION)
+                for future in futures:
+                    future.cancel()
+                wait(futures)
+                for future in futures:
+                    if not future.cancelled():
+                        future.result()
+            note(sum(deposit.size for deposit in some))
+
+    def _put(self, deposit: Deposit) -> None:
+        modified = deposit.file.modified or datetime.now(UTC)
+        body = b"".join(_content(deposit)) if deposit.size <= _SMALL else None
+        self._http.request(
+            "PUT",
+            f"/{deposit.id}",
+            body=Stream(lambda: _content(deposit), deposit.size) if body is None else body,
+            headers={"Last-Modified": modified.ctime()},
+        )
+
+    def _patch(self, deposit: Deposit) -> None:
+        answer = self._http.request(
+            "PATCH", f"/{deposit.id}", json={"path": deposit.file.source}, expect=(200, 201, 204, 500)
+        )
+        if answer.status != 500 or self._length(deposit) is not None:
+            return
+        if any(words in answer.body for words in _NOT_THERE):
+            raise ContentError(f"{shown(_source(deposit))} is not there, says the archive")
+        raise Away(f"{answer.what} was answered with 500: look into the archive's log", answer)
+
+    def _check_moved(self, deposit: Deposit) -> None:
+        length, declared = self._length(deposit), deposit.file.size
+        if length is None:
+            raise Retry(f"the archive has no file {deposit.id} that it says it has moved")
+        if declared is not None and length != declared:
+            raise ContentError(f"{shown(_source(deposit))} has {length} bytes, and {declared} are declared")
+        if self._options.verify_moves and not self._hash_fits(deposit):
+            raise ContentError(
+                f"{shown(_source(deposit))} has another {deposit.file.hash.type} than declared"
+            )
+
+    def _has(self, deposit: Deposit) -> bool:
+        """Tell whether the archive has this very file under its number."""
+        return self._length(deposit) == deposit.size and self._hash_fits(deposit)
+
+    def _length(self, deposit: Deposit) -> int | None:
+        """Give the length of what the archive has under a number, or ``None``; -1 where it does not say."""
+        answer = self._http.request("HEAD", f"/{deposit.id}", expect=(*_FOUND, *_MISSING))
+        if answer.status in _MISSING:
+            return None
+        said = answer.headers.get("x-content-length", "")
+        return int(said) if said.isdigit() else -1
+
+    def _hash_fits(self, deposit: Deposit) -> bool:
+        expected = deposit.file.hash
+        digest = expected.begun()
+        self._http.request("GET", f"/{deposit.id}", headers={"Accept": "*/*"}, into=digest.update)
+        return bool(digest.hexdigest() == expected.digest)
+
+
+def _content(deposit: Deposit) -> Iterable[bytes]:
+    assert deposit.read is not None, "only a move's files have no content here"  # noqa: S101
+    return deposit.read()
+
+
+def _source(deposit: Deposit) -> str:
+    assert deposit.file.source is not None, "only a bundle's files have no source"  # noqa: S101
+    return deposit.file.source

@@ -1,0 +1,1 @@
+"""Bundles of Pacifica's uploaders: read as a stream, refused before anything of them is stored."""

@@ -1,0 +1,167 @@
+"""The database that the jobs are in: SQLite or PostgreSQL, opened, migrated, and its transactions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from pacer_core import Secret, redact
+from pacer_pacifica.jobs.errors import DatabaseError
+from pacer_pacifica.jobs.tables import MIGRATIONS, VERSION, metadata, next_id, version
+
+_LOCK = 0x50414349  # "PACI"; two processes that start at once shall not make the same table
+_PATIENCE = 30.0  # seconds that SQLite waits for another writer
+
+
+class Database:
+    """A job database; threads share it. Close it at the end.
+
+    Parameters
+    ----------
+    address
+        A file's path, or ``postgresql://ACCOUNT@HOST:PORT/DATABASE``.
+    password
+        Of PostgreSQL's account.
+
+    Raises
+    ------
+    DatabaseError
+        Where it does not answer, or is of a later version than this one.
+    """
+
+    def __init__(self, address: str, password: Secret | None = None) -> None:
+        self._engine = _engine(address, password)
+        self.address = address
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that only reads.
+
+        Raises
+        ------
+        DatabaseError
+            Where the database does not answer.
+        """
+        with self._translated(), self._engine.connect().execution_options(pacer_reads=True) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, durable: bool = False) -> Iterator[Connection]:
+        """Give a connection in a transaction, committed at the end; ``durable`` ones outlive a power cut.
+
+        Raises
+        ------
+        DatabaseError
+            Where the database does not answer.
+        """
+        with self._translated(), self._engine.connect() as plain:
+            connection = plain.execution_options(pacer_durable=durable)
+            with connection.begin():
+                if connection.dialect.name == "postgresql" and not durable:
+                    connection.execute(text("SET LOCAL synchronous_commit = off"))
+                yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:  # its own text quotes the statement, with what people have sent
+            said = " ".join(str(error.orig).split())
+            raise DatabaseError(f"the job database {self.address}: {redact(said)}") from None
+        except SQLAlchemyError as error:
+            raise DatabaseError(f"the job database {self.address}: {redact(str(error))}") from None
+
+    def _migrate(self) -> None:
+        with self.writing(durable=True) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            if not inspect(connection).has_table(version.name):
+                metadata.create_all(connection)
+                connection.execute(insert(version).values(version=VERSION))
+                connection.execute(
+                    insert(next_id), [{"mode": one, "next": 1} for one in ("upload_job", "file")]
+                )
+                return
+            found = connection.execute(select(version.c.version)).scalar_one()
+            if found > VERSION:
+                raise DatabaseError(
+                    f"the job database {self.address} is of version {found}, and this PACER knows {VERSION}: "
+                    "update pacer-pacifica here as well"
+                )
+            for number in range(found + 1, VERSION + 1):
+                for statement in MIGRATIONS[number]:
+                    connection.execute(text(statement))
+            if found < VERSION:
+                connection.execute(update(version).values(version=VERSION))
+
+
+def _engine(address: str, password: Secret | None) -> Engine:
+    if Path(address).is_absolute():
+        _make_private(Path(address))
+        engine = create_engine(f"sqlite:///{address}", connect_args={"timeout": _PATIENCE}, pool_size=4)
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+        return engine
+    url = make_url(address).set(drivername="postgresql+psycopg")
+    if password is not None:
+        url = url.set(password=password.reveal())
+    try:
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=4,
+            connect_args={"connect_timeout": 10, "application_name": "pacer"},
+        )
+    except ModuleNotFoundError:
+        raise DatabaseError(
+            "PostgreSQL's client is not installed: pip install 'pacer-pacifica[postgresql]'"
+        ) from None
+
+
+def _make_private(path: Path) -> None:
+    """Make the file where it is not there: it names people, and SQLite would leave that to the umask."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise DatabaseError(f"the job database {path}: {error.strerror or error}") from None
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # transactions begin when `_on_begin` says so
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _on_begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("pacer_reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('pacer_durable') else 'NORMAL'}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,111 @@
+"""One stage of a job: begun, moved on, and ended in the job database, whatever happens in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from pacer_core import Context, NotYet, Reject, Retry
+from pacer_pacifica.bundles.errors import BundleError, CatalogueError, MetadataError
+from pacer_pacifica.integration import PACIFICA
+from pacer_pacifica.jobs import INGEST_METADATA, LOAD_METADATA, DatabaseError, Over
+from pacer_pacifica.work.places import Message, drop_plain
+
+if TYPE_CHECKING:
+    from pacer_pacifica.jobs import Jobs
+
+_MOMENT = 1.0  # seconds between two notes of progress
+_ALMOST = 99.9  # the end is told by `Jobs.finish` alone
+
+
+def of_a_job(function: Callable[[Any, Context], None]) -> Callable[[Any, Context], None]:
+    """Make the function of a task end quietly where its job has ended: the message has nothing to do."""
+
+    @wraps(function)
+    def quiet(message: Message, ctx: Context) -> None:
+        try:
+            function(message, ctx)
+        except Over as over:
+            ctx.log.info("%s: nothing is done for this message", over)
+
+    return quiet
+
+
+class Stage:
+    """A stage at work; ``moved`` is told of bytes, and raises `Over` where nobody wants them any more."""
+
+    def __init__(self, jobs: Jobs, message: Message, name: str) -> None:
+        self.name = name
+        self._jobs, self._message = jobs, message
+        self._total = self._done = 0
+        self._told = time.monotonic()
+
+    def expect(self, total: int) -> None:
+        """Say how many bytes there are to be moved."""
+        self._total, self._done = total, 0
+
+    def moved(self, number: int) -> None:
+        """Note that so many more bytes are done; once a second that is written down.
+
+        Raises
+        ------
+        Over
+            Where the job has been cancelled.
+        """
+        self._done += number
+        now = time.monotonic()
+        if now - self._told >= _MOMENT:
+            self._told = now
+            percent = min(_ALMOST, 100 * self._done / self._total) if self._total else 0.0
+            self._jobs.progress(self._message.job_id, self._message.attempt, self.name, percent)
+
+
+def run(
+    message: Message, ctx: Context, name: str, work: Callable[[Stage], None], *, last: bool = True
+) -> None:
+    """Do a stage's work, which may raise anything, and write its beginning and its end down.
+
+    With ``last`` the stage is over then; another task goes on with it otherwise.
+
+    Raises
+    ------
+    Over
+        Where the job is done, cancelled, gone, or in a later attempt.
+    Reject
+        Where it failed for good, which the job says now.
+    Exception
+        Whatever else ``work`` raises: the message comes again, and the job says what it waits for.
+    """
+    jobs, key = ctx[PACIFICA].jobs, (message.job_id, message.attempt)
+    try:
+        jobs.begin(*key, name)
+        work(Stage(jobs, message, name))
+        if last:
+            jobs.finish(*key, name)
+    except BundleError as error:
+        jobs.fail(*key, _stage_of(error, name), str(error))
+        drop_plain(message, ctx[PACIFICA].spool)
+        raise Reject(f"job {message.job_id}, {_stage_of(error, name)}: {error}") from None
+    except Reject as error:
+        jobs.fail(*key, name, str(error))
+        raise
+    except (Over, DatabaseError):
+        raise
+    except (Retry, NotYet) as error:
+        jobs.wait(*key, name, str(error))
+        raise
+    except OSError as error:
+        jobs.wait(*key, name, f"a file cannot be read or written: {error.strerror or error}")
+        raise Retry(f"job {message.job_id}, {name}: {error}") from error
+    except Exception as error:
+        jobs.wait(*key, name, f"an error of PACER itself, {type(error).__name__}: see its log")
+        raise
+
+
+def _stage_of(error: BundleError, name: str) -> str:
+    """Give the stage that an error belongs to: what is wrong is found before it would do harm."""
+    if isinstance(error, CatalogueError):
+        return INGEST_METADATA
+    return LOAD_METADATA if isinstance(error, MetadataError) else name

@@ -1,0 +1,107 @@
+"""What the tasks of both consumer types do: policy, archive, catalogue, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pacer_core import Context, Reject
+from pacer_pacifica.archive import PACIFICA_ARCHIVE, Deposit
+from pacer_pacifica.bundles.agreement import check_hashes, check_media_types
+from pacer_pacifica.bundles.errors import BundleError, ContentError
+from pacer_pacifica.bundles.metadata import Metadata
+from pacer_pacifica.ends.metadata import PACIFICA_METADATA
+from pacer_pacifica.ends.policy import PACIFICA_POLICY
+from pacer_pacifica.integration import PACIFICA
+from pacer_pacifica.jobs import FILE, INGEST_METADATA, Over
+from pacer_pacifica.work.places import Message, clear
+
+_NUMBERS = "files"
+"""The name under which a job keeps the numbers of its files."""
+
+
+class PolicyError(BundleError):
+    """The policy does not allow the upload: the task ``Policy Validation``."""
+
+
+def allow(message: Message, ctx: Context, metadata: Metadata) -> None:
+    """Ask the policy.
+
+    Raises
+    ------
+    PolicyError
+        Where it does not allow the upload.
+    """
+    refusal = ctx[PACIFICA_POLICY].refusal(metadata, message.user)
+    if refusal:
+        raise PolicyError(refusal)
+
+
+def check_declared(metadata: Metadata) -> None:
+    """Check what can be checked before a file is touched.
+
+    Raises
+    ------
+    ContentError, CatalogueError
+        Where a file could not be compared, or no catalogue would take it.
+    """
+    check_hashes(metadata.files)
+    check_media_types(metadata.files)
+
+
+def numbers(message: Message, ctx: Context, metadata: Metadata) -> tuple[int, bool]:
+    """Give the number of a job's first file, drawn once for all attempts, and whether it was drawn before."""
+    pacifica = ctx[PACIFICA]
+    count = len(metadata.files)
+    kept = pacifica.jobs.kept(message.job_id, _NUMBERS)
+    again = kept is not None
+    if not again:
+        first = pacifica.ids.take(FILE, count)
+        kept = pacifica.jobs.keep(message.job_id, _NUMBERS, {"first": first, "count": count})
+    if kept["count"] != count:
+        raise ContentError(f"{count} files are declared, and {kept['count']} were in an earlier attempt")
+    return int(kept["first"]), again
+
+
+def catalogue(message: Message, ctx: Context, metadata: Metadata, first: int) -> None:
+    """Store the transaction in Pacifica's metadata service."""
+    ctx[PACIFICA_METADATA].ingest(metadata, message.job_id, first)
+
+
+@contextmanager
+def cleaning(message: Message, ctx: Context, deposits: Sequence[Deposit], *, remove: bool) -> Iterator[None]:
+    """Take files that may be in the archive out again where what is done here fails for good, or report them.
+
+    Raises
+    ------
+    CatalogueError
+        What was raised in the block, with what became of the files.
+    """
+    try:
+        yield
+    except (BundleError, Reject) as error:
+        told = _remove(message, ctx, deposits) if remove else _report(deposits)
+        ctx.log.warning("job %d has failed, and %s", message.job_id, told)
+        raise type(error)(f"{error}; {told}") from None
+
+
+def _report(deposits: Sequence[Deposit]) -> str:
+    first, last = deposits[0].id, deposits[-1].id
+    return f"its files, with the numbers {first} to {last}, may be in the archive still"
+
+
+def _remove(message: Message, ctx: Context, deposits: Sequence[Deposit]) -> str:
+    removal = ctx[PACIFICA_ARCHIVE].remove(message.job_id, deposits)
+    left = f"; {removal.left} are left, which other jobs have" if removal.left else ""
+    return f"{removal.removed} of its files were taken out of the archive again{left}"
+
+
+def finish(message: Message, ctx: Context) -> None:
+    """End a job well, and take its upload out of the spool."""
+    pacifica = ctx[PACIFICA]
+    try:
+        pacifica.jobs.finish(message.job_id, message.attempt, INGEST_METADATA)
+    except Over:
+        if pacifica.jobs.get(message.job_id).status != "done":
+            raise
+    clear(message, pacifica.spool)

@@ -1,0 +1,134 @@
+"""The archive in a folder, and that over HTTP, by themselves."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pacer_core import Retry
+from pacer_pacifica.archive import ArchiveOptions, Deposit, FolderArchive
+from pacer_pacifica.archive.disk import exclusive
+from pacer_pacifica.bundles.errors import ContentError
+from pacer_pacifica.bundles.metadata import File
+from pacer_pacifica.testing import PacificaServices
+from plugins.pacer_pacifica.tests.work.site import Site
+from plugins.pacer_pacifica.tests.work.support import bundle
+
+
+def deposit(number: int, content: bytes, path: str = "data/x", declared: bytes | None = None) -> Deposit:
+    digest = hashlib.sha256(content if declared is None else declared).hexdigest()
+    file = File({}, path, len(content), "sha256", digest)
+    return Deposit(number, file, len(content), lambda: iter([content[:3], content[3:]]))
+
+
+def ignore(_: int) -> None:
+    pass
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> FolderArchive:
+    return FolderArchive(tmp_path)
+
+
+def store(archive: FolderArchive, job_id: int, *deposits: Deposit) -> None:
+    archive.store(job_id, deposits, again=False, note=ignore)
+
+
+def test_a_folder_of_another_job_database_is_not_taken_for_this_jobs(
+    archive: FolderArchive, tmp_path: Path
+) -> None:
+    store(archive, 1, deposit(1, b"of the first database"))
+    for other in (deposit(1, b"of the second"), deposit(1, b"of the first database", "data/y")):
+        with pytest.raises(ContentError, match="has another job database used this archive"):
+            store(archive, 1, other)
+    assert (tmp_path / "jobs/1/x").read_bytes() == b"of the first database"
+
+
+def test_one_file_that_is_not_what_is_declared_keeps_all_others_back(
+    archive: FolderArchive, tmp_path: Path
+) -> None:
+    with pytest.raises(ContentError, match="has the sha256"):
+        store(archive, 1, deposit(1, b"good", "data/a"), deposit(2, b"bad", "data/b", declared=b"other"))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_second_process_at_the_same_job_waits(archive: FolderArchive, tmp_path: Path) -> None:
+    with exclusive(tmp_path / "staging", 1), pytest.raises(Retry, match="another process archives"):
+        store(archive, 1, deposit(1, b"x"))
+    store(archive, 1, deposit(1, b"x"))
+    assert not list((tmp_path / "staging").iterdir())
+
+
+def test_an_archive_that_is_not_mounted_is_waited_for_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(Retry, match="mount it"):
+        store(FolderArchive(tmp_path / "away"), 1, deposit(1, b"x"))
+    assert not (tmp_path / "away").exists()
+
+
+def test_a_file_with_as_many_names_as_there_may_be_gets_content_of_its_own(
+    archive: FolderArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(archive, 1, deposit(1, b"x"))
+    link = Path.hardlink_to
+
+    def full(self: Path, target: Path) -> None:
+        if "objects" in Path(target).parts:
+            raise OSError(errno.EMLINK, "Too many links")
+        link(self, target)
+
+    monkeypatch.setattr(Path, "hardlink_to", full)
+    store(archive, 2, deposit(2, b"x"))
+    assert (tmp_path / "jobs/2/x").read_bytes() == b"x"
+    assert not (tmp_path / "jobs/2/x").samefile(tmp_path / "jobs/1/x")
+
+
+def test_a_full_disk_delays_a_job_and_leaves_nothing_behind_when_there_is_room(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.archive_on_disk()
+    job = site.upload(bundle())
+    with monkeypatch.context() as full:
+
+        def fsync(_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        full.setattr("pacer_pacifica.archive.disk.os.fsync", fsync)
+        delivery = site.work(job)
+    assert site.jobs.get(job.id).waits_for == "a file cannot be read or written: No space left on device"
+    site.work(job, after=delivery)
+    assert site.jobs.get(job.id).status == "done"
+    assert not list((site.archive / "staging").iterdir())
+
+
+@pytest.mark.parametrize("given", [{}, {"url": "http://a.example.org", "folder": "/archive"}])
+def test_there_is_one_archive(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="either 'url'"):
+        ArchiveOptions(**given)
+
+
+def test_what_is_under_a_number_already_is_believed_by_its_hash_alone(
+    site: Site, pacifica: PacificaServices
+) -> None:
+    pacifica.archive |= {1: b"good!", 2: b"wrong", 3: b"short"}
+    deposits = [deposit(1, b"good!"), deposit(2, b"right", "data/y"), deposit(3, b"longer", "data/z")]
+    site.archive_over_http(connections=2)
+    from pacer_pacifica.archive import PACIFICA_ARCHIVE
+
+    site.integrations[PACIFICA_ARCHIVE].store(7, deposits, again=True, note=ignore)
+    assert pacifica.archive == {1: b"good!", 2: b"right", 3: b"longer"}
+    assert pacifica.puts == {2: 1, 3: 1}
+
+
+def test_a_large_file_goes_up_in_pieces(site: Site, pacifica: PacificaServices) -> None:
+    from pacer_pacifica.archive import PACIFICA_ARCHIVE
+
+    content = bytes(range(256)) * 8192
+    site.integrations[PACIFICA_ARCHIVE].store(1, [deposit(5, content)], again=False, note=ignore)
+    assert pacifica.archive[5] == content
+    (put,) = (request for request in pacifica.requests if request.method == "PUT")
+    assert put.headers["content-length"] == str(len(content))
+    assert "transfer-encoding" not in put.headers
