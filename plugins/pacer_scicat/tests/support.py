@@ -62,7 +62,7 @@ schema:
 """
 
 
-def write_nexus(path: Path, **changes: Any) -> Path:
+def write_nexus(path: Path, /, **changes: Any) -> Path:
     """Write a file as a file-writer of the facility does; ``changes`` are values by path, or ``None``."""
     values: dict[str, Any] = {
         "/entry/entry_identifier_uuid": JOB,
@@ -109,7 +109,7 @@ class Facility:
         file.write_text(text)
         return file
 
-    def file(self, name: str = "coda/1/raw/run1.nxs", **changes: Any) -> Path:
+    def file(self, name: str = "coda/1/raw/run1.nxs", /, **changes: Any) -> Path:
         """Write a file."""
         return write_nexus(self.data / name, **changes)
 

@@ -84,8 +84,8 @@ def test_units_of_every_kind(make: Make, unit: Any, wanted: str | None) -> None:
     [
         (lambda file: file.create_group("x"), "is a group"),
         (lambda file: file.create_dataset("x", data=h5py.Empty("f8")), "is empty"),
-        (lambda file: file.create_dataset("x", shape=(0,)), "is empty"),
-        (lambda file: file.create_dataset("x", shape=(200_000,)), "200000 elements"),
+        (lambda file: file.create_dataset("x", shape=(0,), dtype="f4"), "is empty"),
+        (lambda file: file.create_dataset("x", shape=(200_000,), dtype="f4"), "200000 elements"),
         (lambda file: file.create_dataset("x", data=numpy.zeros(2, dtype=[("a", int), ("b", int)])), "table"),
         (lambda file: None, "nothing is at /x"),
         (lambda file: file.__setitem__("x", h5py.SoftLink("/nowhere")), "nothing is at /x"),

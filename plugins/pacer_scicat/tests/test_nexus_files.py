@@ -10,6 +10,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
@@ -322,13 +323,14 @@ def test_what_the_proposal_has_to_give_is_waited_for(facility: Facility) -> None
 
 
 def test_options_that_do_not_go_together_are_refused() -> None:
-    given = {"schemas": "/etc/schemas", "allowed_roots": ("/data",)}
-    for wrong in (
+    given: dict[str, Any] = {"schemas": "/etc/schemas", "allowed_roots": ("/data",)}
+    wrongs: list[dict[str, Any]] = [
         {"hash": "crc"},
         {"allowed_roots": ()},
         {"schemas": "here"},
         {"hash": None, "sidecars": Sidecars(hash=True)},
-    ):
+    ]
+    for wrong in wrongs:
         with pytest.raises(ValueError):  # noqa: PT011 - the words are the options' own
             NexusFilesOptions(**{**given, **wrong})
 

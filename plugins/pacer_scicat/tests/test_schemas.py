@@ -307,7 +307,7 @@ class Point:
 
 
 def test_plugins_add_operators_types_and_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known: Extensions = found.collect([Point(Plugin)])  # type: ignore[list-item] - the shape of an entry point
+    known: Extensions = found.collect([Point(Plugin)])  # type: ignore[list-item]  # the shape of an entry point
     monkeypatch.setattr("pacer_scicat.schemas.sources.extensions", lambda: known)
     text = SCHEMA.replace(
         "schema:",
@@ -330,9 +330,9 @@ def test_a_plugin_that_fails_or_takes_a_name_is_named() -> None:
             return [Operator("sum", lambda value, _: value)]
 
     with pytest.raises(PacerError, match="'sum' is given by"):
-        found.collect([Point(Thief)])  # type: ignore[list-item] - the shape of an entry point
+        found.collect([Point(Thief)])  # type: ignore[list-item]  # the shape of an entry point
     with pytest.raises(PacerError, match="the extension facility of pacer-scicat"):
-        found.collect([Point(ImportError("no such thing"))])  # type: ignore[list-item] - the shape of an entry point
+        found.collect([Point(ImportError("no such thing"))])  # type: ignore[list-item]  # the shape of an entry point
 
 
 def test_the_schema_of_the_reference_is_read(tmp_path: Path) -> None:

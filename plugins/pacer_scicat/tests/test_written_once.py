@@ -127,7 +127,7 @@ def test_eight_workers_on_one_file_leave_one_of_each(facility: Facility, policy:
 
 def _work(root: Path, url: str, file: Path, policy: Any) -> None:
     with client_of(url) as client:
-        facility = Facility(root, None, client)  # type: ignore[arg-type] - the stand-in is the parent's
+        facility = Facility(root, None, client)  # type: ignore[arg-type]  # the stand-in is the parent's
         facility.send(file, twice=False, options=facility.options(pid=PidOptions(policy)))
 
 

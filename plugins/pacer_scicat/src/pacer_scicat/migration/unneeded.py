@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-DEFAULT_EXPECTED = ("", None, [], False)
+from typing import Any
+
+DEFAULT_EXPECTED: tuple[Any, ...] = ("", None, [], False)
 """Values that ask for nothing."""
 _BY_COMMAND = "a command's own: `pacer scicat ingest FILE`"
 
