@@ -16,7 +16,15 @@ from pacer_core.cli.scaffold import Consumer, begin
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.model.errors import PacerError
-from pacer_core.model.migrations import SECRET, ConfigMigration, Foreign, Migrated, Note, yaml_text
+from pacer_core.model.migrations import (
+    SECRET,
+    ConfigMigration,
+    Foreign,
+    Migrated,
+    Note,
+    UnknownConsumer,
+    yaml_text,
+)
 from pacer_core.model.private_files import make_folder, private
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.suggestions import hint
@@ -79,11 +87,7 @@ def migrate(
         make_folder(path.parent)
         _write(path, made.secrets[name].reveal() + "\n")
     if made.unknown and (plugin is not None or output is not None):
-        where = plugin or folder / "facility-pacer"
-        begun = begin(where.absolute(), (), [Consumer(one.consumer_type, one.was) for one in made.unknown])
-        types = ", ".join(one.consumer_type for one in made.unknown)
-        told = f"begun for {types} ({counted(len(begun), 'file')}): write it, and `pip install` it"
-        notes.append(Note(0, f"{where}: {told}", "to-do"))
+        notes.append(_begun(plugin or folder / "facility-pacer", made.unknown))
     if output is None:
         echo(text.removesuffix("\n"))
     else:
@@ -95,6 +99,16 @@ def migrate(
     else:
         _tell(old, output, notes, files, problems)
     ctx.exit(1 if any(one.severity == "error" for one in problems) else 0)
+
+
+def _begun(folder: Path, unknown: Iterable[UnknownConsumer]) -> Note:
+    """Begin a plugin for consumers without a type; one that is there already stays as it is."""
+    types = ", ".join(one.consumer_type for one in unknown)
+    if folder.exists() and any(folder.iterdir()):
+        return Note(0, f"{folder} is there already: it has to bring {types}", "to-do")
+    begun = begin(folder.absolute(), (), [Consumer(one.consumer_type, one.was) for one in unknown])
+    told = f"begun for {types} ({counted(len(begun), 'file')}): write it, and `pip install` it"
+    return Note(0, f"{folder}: {told}", "to-do")
 
 
 def _text(path: Path) -> str:

@@ -207,6 +207,8 @@ def test_a_plugin_is_begun_for_the_classes_of_the_facility(site: Site) -> None:
     assert "facility-pacer: begun for parcel-tracking, alba-extras-users" in done.err
     text = (site.folder / "facility-pacer/src/facility_pacer/parcel_tracking.py").read_text()
     assert "It was ParcelTrackingConsumer of alba_extras.parcels" in text
+    again = site.pacer("config", "migrate", old, "-o", new, "--force")
+    assert "facility-pacer is there already: it has to bring parcel-tracking" in again.err
 
 
 def test_two_consumers_of_one_type_get_names() -> None:
