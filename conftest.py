@@ -41,3 +41,4 @@ def _secrets_of_one_test_alone() -> Iterator[None]:
     before = set(secrets.known)
     yield
     secrets.known.intersection_update(before)
+    secrets._patterns.clear()  # they are made anew when there are more secrets, which there need not be now
