@@ -163,8 +163,18 @@ def audit(session: nox.Session) -> None:
         str(session.virtualenv.location),
     )
     answer = Path(session.create_tmp()) / "audit.json"
-    session.run("pip-audit", "--skip-editable", "--progress-spinner", "off", "-f", "json", "-o", str(answer))
+    answer.unlink(missing_ok=True)
+    # 1 is both: something is known to be bad, and nobody could be asked.
+    session.run(
+        *("pip-audit", "--skip-editable", "--progress-spinner", "off", "-f", "json", "-o", str(answer)),
+        success_codes=[0, 1],
+    )
+    if not answer.is_file():
+        session.warn("nothing could be audited: PyPI does not answer")
+        return
     asked = json.loads(answer.read_text())["dependencies"]
+    if bad := [f"{one['name']} {one['version']}" for one in asked if one.get("vulns")]:
+        session.error(f"known to be vulnerable: {', '.join(bad)}")
     # pip-audit passes over what PyPI does not tell it about, as behind a mirror of packages alone.
     others = [one["name"] for one in asked if "skip_reason" in one and not one["name"].startswith("pacer")]
     if others:
