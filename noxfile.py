@@ -243,7 +243,7 @@ def format_(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types, strictly: the core, every plugin, and all tests."""
     install(session, "types", "test", "bench")
-    folders = ["pacer_core", "tests", "benchmarks", "conftest.py"]
+    folders = ["pacer_core", "tests", "benchmarks", "deploy/image", "conftest.py"]
     for folder in DISTRIBUTIONS[1:]:
         folders += [
             str(path.relative_to(ROOT)) for name in ("src", "tests") if (path := folder / name).is_dir()
