@@ -117,6 +117,13 @@ def rabbitmq4(session: nox.Session) -> None:
 
 
 @nox.session
+def image(session: nox.Session) -> None:
+    """Execute deploy/Dockerfile's steps without an engine, and run what they make (root; five minutes)."""
+    install(session, "test")
+    session.run("pytest", "-n0", "-rs", "--long", "tests/deploy/test_image.py", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on embedded parts: messages in, a catalogue filled."""
     session.warn(
