@@ -117,6 +117,13 @@ def rabbitmq4(session: nox.Session) -> None:
 
 
 @nox.session
+def image(session: nox.Session) -> None:
+    """Execute deploy/Dockerfile's steps without an engine, and run what they make (root; five minutes)."""
+    install(session, "test")
+    session.run("pytest", "-n0", "-rs", "--long", "tests/deploy/test_image.py", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """Run the main job on embedded parts: messages in, a catalogue filled."""
     session.warn(
@@ -243,7 +250,7 @@ def format_(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types, strictly: the core, every plugin, and all tests."""
     install(session, "types", "test", "bench")
-    folders = ["pacer_core", "tests", "benchmarks", "conftest.py"]
+    folders = ["pacer_core", "tests", "benchmarks", "deploy/image", "conftest.py"]
     for folder in DISTRIBUTIONS[1:]:
         folders += [
             str(path.relative_to(ROOT)) for name in ("src", "tests") if (path := folder / name).is_dir()

@@ -33,6 +33,10 @@ def main(version: str) -> None:
     module.write_text(
         re.sub(r'^__version__ = ".*"$', f'__version__ = "{version}"', module.read_text(), flags=re.M)
     )
+    chart = ROOT / "deploy/helm/pacer/Chart.yaml"  # its own version is Helm's kind: 0.2.0-rc1
+    own = ".".join(match.group(1, 2, 3)) + (f"-{match[4]}" if match[4] else "")
+    text = re.sub("^version: .*$", f"version: {own}", chart.read_text(), flags=re.M)
+    chart.write_text(re.sub("^appVersion: .*$", f'appVersion: "{version}"', text, flags=re.M))
     subprocess.run(
         [sys.executable, "-m", "towncrier", "build", "--yes", "--version", version], cwd=ROOT, check=True
     )

@@ -181,26 +181,42 @@ After=network-online.target
 
 [Service]
 ExecStart={pacer} run --config {config}
+ExecReload={pacer} config check --config {config}
 ExecReload=/bin/kill -HUP $MAINPID
 User=pacer
-Restart=on-failure
+UMask=0027
+Restart=always
 RestartSec=5
 # A configuration with errors does not mend itself.
 RestartPreventExitStatus=78
 # The supervisor alone is told to stop: it tells its workers, which finish what they have in hand.
 KillMode=mixed
-TimeoutStopSec=60
+TimeoutStopSec=90
+# These two are all that it may write; a consumer or service that writes elsewhere needs ReadWritePaths=.
 StateDirectory=pacer
 StateDirectoryMode=0700
+LogsDirectory=pacer
+LogsDirectoryMode=0750
 Environment=XDG_STATE_HOME=%S
+CapabilityBoundingSet=
+LockPersonality=yes
 NoNewPrivileges=yes
-ProtectSystem=strict
-ProtectHome=read-only
-PrivateTmp=yes
 PrivateDevices=yes
-ProtectKernelTunables=yes
+PrivateTmp=yes
+ProtectClock=yes
 ProtectControlGroups=yes
+ProtectHome=read-only
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectSystem=strict
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
 RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
 
 [Install]
 WantedBy=multi-user.target

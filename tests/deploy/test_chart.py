@@ -1,0 +1,247 @@
+"""The Helm chart: what it renders is what Kubernetes takes, and what the image and PACER need."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pacer_core.config import check
+from tests.deploy import dockerfile
+from tests.deploy.chart import CHART, ROOT, Documents, RefusedError, build, by_kind, loaded, render, values
+from tests.deploy.programs import program
+
+EVERYTHING: dict[str, Any] = {
+    "image": {"tag": "abc"},
+    "imagePullSecrets": [{"name": "registry"}],
+    "env": [
+        {"name": "RABBIT_HOST", "value": "rabbit"},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "pacer", "key": "token"}}},
+    ],
+    "secrets": [{"name": "one", "keys": ["broker-password"]}, {"name": "other", "keys": ["icat-password"]}],
+    "ports": [{"name": "bundles", "port": 8051}],
+    "volumes": [{"name": "data", "nfs": {"server": "nfs.example.org", "path": "/data"}}],
+    "volumeMounts": [{"name": "data", "mountPath": "/data", "readOnly": True}],
+    "podAnnotations": {"who": "data team"},
+    "podLabels": {"team": "data"},
+    "nodeSelector": {"disk": "fast"},
+    "tolerations": [{"key": "dedicated", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "supplementalGroups": [4000],
+    "networkPolicy": {
+        "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    },
+    "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+    "keda": {
+        "enabled": True,
+        "queues": [{"name": "mail", "messages": 1000}],
+        "secret": {"name": "rabbit"},
+    },
+}
+NOTHING: dict[str, Any] = {
+    "secrets": [],
+    "podDisruptionBudget": {"enabled": False},
+    "networkPolicy": {"enabled": False},
+}
+CASES = {"default": {}, "everything": EVERYTHING, "nothing": NOTHING}
+OWN = {"ServiceMonitor", "ScaledObject", "TriggerAuthentication"}
+"""Kinds that others bring into a cluster: their schemas are not Kubernetes' own."""
+
+
+@pytest.fixture(scope="module")
+def renderer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the program that renders the chart."""
+    return build(tmp_path_factory.mktemp("render"))
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return CASES[request.param]
+
+
+def container(documents: Documents) -> dict[str, Any]:
+    (found,) = documents["Deployment"]["spec"]["template"]["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
+
+
+def test_kubernetes_takes_what_it_renders(renderer: Path, case: dict[str, Any], tmp_path: Path) -> None:
+    documents, _ = render(renderer, case)
+    for kind in documents.keys() - OWN:
+        (tmp_path / f"{kind}.yaml").write_text(json.dumps(documents[kind]))
+    files = sorted(str(one) for one in tmp_path.glob("*.yaml"))
+    for version in ("1.27", "1.37"):  # the oldest that the chart takes, and the newest with schemas
+        command = [program("kubernetes-validate", "kubernetes-validate"), "-k", version, "--strict", *files]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_it_renders_by_default(renderer: Path) -> None:
+    documents, notes = render(renderer)
+    assert documents.keys() == {
+        *("ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"),
+    }
+    assert documents["Deployment"]["spec"]["replicas"] == 2
+    assert "deployment/test-pacer -- pacer doctor" in notes
+
+
+def test_all_that_can_be_switched_on_is(renderer: Path) -> None:
+    documents, _ = render(renderer, EVERYTHING)
+    assert documents.keys() >= OWN
+    pod = documents["Deployment"]["spec"]["template"]["spec"]
+    for key in ("imagePullSecrets", "nodeSelector", "tolerations", "affinity"):
+        assert pod[key] == EVERYTHING[key]
+    assert pod["securityContext"]["supplementalGroups"] == [4000]
+    assert pod["volumes"][-1] == EVERYTHING["volumes"][0]
+    assert container(documents)["volumeMounts"][-1] == EVERYTHING["volumeMounts"][0]
+    assert container(documents)["env"] == EVERYTHING["env"]
+    assert container(documents)["image"] == "pacer:abc"
+    policy = documents["NetworkPolicy"]["spec"]
+    assert policy["ingress"][0]["from"] == EVERYTHING["networkPolicy"]["from"]
+    assert [one["port"] for one in policy["ingress"][0]["ports"]] == [9807, 8051]
+    assert [one["name"] for one in documents["Service"]["spec"]["ports"]] == ["health", "bundles"]
+
+
+def test_all_that_can_be_switched_off_is(renderer: Path) -> None:
+    documents, _ = render(renderer, NOTHING)
+    assert documents.keys() == {"ConfigMap", "Deployment", "Service", "ServiceAccount"}
+
+
+def test_an_autoscaler_has_the_number_of_pods_for_itself(renderer: Path) -> None:
+    documents, _ = render(renderer, EVERYTHING)
+    assert "replicas" not in documents["Deployment"]["spec"]
+    scaled = documents["ScaledObject"]["spec"]
+    assert scaled["scaleTargetRef"]["name"] == documents["Deployment"]["metadata"]["name"]
+    (trigger,) = scaled["triggers"]
+    assert trigger["metadata"] == {
+        "protocol": "amqp", "queueName": "mail", "mode": "QueueLength", "value": "1000",
+    }  # fmt: skip
+    assert trigger["authenticationRef"]["name"] == documents["TriggerAuthentication"]["metadata"]["name"]
+    (secret,) = documents["TriggerAuthentication"]["spec"]["secretTargetRef"]
+    assert secret == {"parameter": "host", "name": "rabbit", "key": "amqp-url"}
+
+
+def test_prometheus_finds_the_port_of_the_service(renderer: Path) -> None:
+    documents, _ = render(renderer, EVERYTHING)
+    monitor = documents["ServiceMonitor"]
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    (endpoint,) = monitor["spec"]["endpoints"]
+    assert endpoint["port"] in [one["name"] for one in documents["Service"]["spec"]["ports"]]
+    labels = documents["Service"]["metadata"]["labels"]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_everything_that_selects_pods_finds_these(renderer: Path) -> None:
+    documents, _ = render(renderer, EVERYTHING)
+    labels = documents["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    assert labels["team"] == "data"
+    for selector in (
+        documents["Deployment"]["spec"]["selector"]["matchLabels"],
+        documents["Service"]["spec"]["selector"],
+        documents["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        documents["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+    ):
+        assert selector
+        assert selector.items() <= labels.items()
+
+
+def test_the_pod_is_that_of_the_image(renderer: Path) -> None:
+    documents, _ = render(renderer)
+    image = dockerfile.read(ROOT / "deploy" / "Dockerfile")[-1]
+    security = documents["Deployment"]["spec"]["template"]["spec"]["securityContext"]
+    assert f"{security['runAsUser']}:{security['runAsGroup']}" == image.says["USER"]
+    assert container(documents)["args"] == image.command("CMD")
+    mounts = {one["mountPath"] for one in container(documents)["volumeMounts"]}
+    assert {str(Path(image.env["PACER_CONFIG"]).parent), image.says["VOLUME"], "/tmp"} == mounts
+    assert container(documents)["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_its_configuration_with_its_secrets_is_one_that_pacer_takes(renderer: Path, tmp_path: Path) -> None:
+    documents, _ = render(renderer)
+    (volume,) = (
+        one["projected"]
+        for one in documents["Deployment"]["spec"]["template"]["spec"]["volumes"]
+        if one["name"] == "config"
+    )
+    (tmp_path / "pacer.yaml").write_text(documents["ConfigMap"]["data"]["pacer.yaml"])
+    for source in volume["sources"]:
+        for item in source.get("secret", {}).get("items", ()):
+            path = tmp_path / item["path"]
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("a-long-and-random-password")
+    config, problems = check(tmp_path / "pacer.yaml")
+    assert [one for one in problems if one.severity == "error"] == []
+    assert config is not None
+    (port,) = (one["containerPort"] for one in container(documents)["ports"])
+    assert (config.health.host, config.health.port) == ("0.0.0.0", port)
+    grace = documents["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert grace > config.processes.shutdown_grace.total_seconds()
+
+
+def test_another_configuration_means_other_pods(renderer: Path) -> None:
+    def annotations(config: str) -> dict[str, str]:
+        documents, _ = render(renderer, {"config": config})
+        found: dict[str, str] = documents["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+        return found
+
+    assert annotations("health: {port: 1}\n") != annotations("health: {port: 2}\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"config": "queues: []"}, "config has no `health: {host: 0.0.0.0, port: 9807}`"),
+        ({"keda": {"enabled": True, "secret": {"name": "x"}}}, "keda.queues names no queue"),
+        (
+            {"keda": {"enabled": True, "queues": [{"name": "q", "messages": 1}]}},
+            "keda.secret.name: the secret that holds RabbitMQ's address",
+        ),
+    ],
+)
+def test_what_could_not_work_is_refused(renderer: Path, changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        render(renderer, changes)
+    assert said in str(refused.value)
+
+
+def test_its_values_are_those_of_its_schema(case: dict[str, Any]) -> None:
+    schema = loaded((CHART / "values.schema.json").read_text())
+    jsonschema.Draft7Validator.check_schema(schema)
+    jsonschema.validate(values(case), schema, jsonschema.Draft7Validator)
+    assert schema["properties"].keys() - {"global"} == values().keys()
+
+
+@pytest.mark.parametrize(
+    "slip", [{"replica": 3}, {"keda": {"queue": []}}, {"secrets": ["pacer"]}, {"health": {"port": "x"}}]
+)
+def test_a_slip_in_the_values_is_refused(slip: dict[str, Any]) -> None:
+    schema = loaded((CHART / "values.schema.json").read_text())
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(values(slip), schema, jsonschema.Draft7Validator)
+
+
+def test_its_version_is_the_cores() -> None:
+    import pacer_core
+
+    chart = loaded((CHART / "Chart.yaml").read_text())
+    assert chart["version"].replace("-", "") == chart["appVersion"] == pacer_core.__version__
+
+
+def test_helm_says_the_same(renderer: Path, case: dict[str, Any], tmp_path: Path) -> None:
+    helm = shutil.which("helm")
+    if helm is None:
+        pytest.skip("helm is not installed: the chart was rendered by Go's templates alone")
+    (tmp_path / "values.json").write_text(json.dumps(case))
+    with_values = ["-f", str(tmp_path / "values.json")]
+    lint = subprocess.run(
+        [helm, "lint", "--strict", str(CHART), *with_values], capture_output=True, text=True
+    )
+    assert lint.returncode == 0, lint.stdout + lint.stderr
+    command = [helm, "template", "test", str(CHART), "-n", "facility", *with_values]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert by_kind(done.stdout) == render(renderer, case)[0]

@@ -1,0 +1,50 @@
+"""The unit of systemd: the one that `pacer init` writes, for the paths of the docs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pacer_core.cli.first_config import UNIT
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "deploy" / "systemd" / "pacer.service"
+PAGE = ROOT / "docs" / "how-to" / "set-up-a-facility.md"
+
+
+def test_it_is_what_pacer_init_writes_for_etc_and_opt() -> None:
+    told = UNIT.format(name="pacer.service", pacer="/opt/pacer/bin/pacer", config="/etc/pacer/pacer.yaml")
+    assert FILE.read_text() == told
+
+
+def test_the_docs_show_no_other_one() -> None:
+    assert "[Service]" not in PAGE.read_text()
+    assert "deploy/systemd/pacer.service" in PAGE.read_text()
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """Give the unit with a program that is there, as `systemd-analyze` wants it."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed (Debian: systemd)")
+    file = tmp_path / "pacer.service"
+    file.write_text(FILE.read_text().replace("/opt/pacer/bin/pacer", shutil.which("true") or sys.executable))
+    return file
+
+
+def test_systemd_takes_it(unit: Path) -> None:
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True)
+    assert [line for line in done.stderr.splitlines() if "pacer.service" in line] == []
+
+
+def test_it_is_shut_off_as_far_as_pacer_can_work(unit: Path) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    (exposure,) = re.findall(r"Overall exposure level for \S+: ([\d.]+) (\w+)", done.stdout)
+    # From 0 to 10; "OK" ends at 5. What is left is the network, which PACER is for.
+    assert float(exposure[0]) < 3, done.stdout
