@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from pacer_pacifica.jobs import tables
@@ -193,6 +193,19 @@ class Jobs:
             found = connection.execute(KEPT, {"of_job": job_id, "named": name}).scalar_one_or_none()
         return None if found is None else orjson.loads(found)
 
+    def forget(self, job_id: int, attempt: int, name: str) -> bool:
+        """Forget what is kept, unless the job is done or in a later attempt; say whether it is forgotten.
+
+        Only one caller is told that it was: whoever is may undo what was done under it.
+        """
+        ours = select(_job.c.id).where(
+            _job.c.id == job_id, _job.c.attempt == attempt, _job.c.complete.is_(False) | (_job.c.state != OK)
+        )
+        there = (_kept.c.job_id == job_id, _kept.c.name == name, ours.exists())
+        with self._database.writing(durable=True) as connection:
+            connection.execute(select(_job.c.id).where(_job.c.id == job_id).with_for_update())
+            return connection.execute(delete(_kept).where(*there)).rowcount > 0
+
     # --- people --------------------------------------------------------------------------------------
 
     def retry(self, job_id: int) -> Job:
@@ -263,7 +276,8 @@ class Jobs:
         """Change a job that the attempt is still for, and say what it is otherwise."""
         running = and_(_job.c.id == job_id, _job.c.attempt == attempt, _job.c.cancelled.is_(False))
         open_ = and_(running, (_job.c.complete.is_(False)) | (_job.c.state == FAILED))
-        changed = _changed({"waits_for": "", "exception": "", **values}, now)
+        goes_on = {"state": OK, "complete": False, "waits_for": "", "exception": ""}
+        changed = _changed({**goes_on, **values}, now)
         if not connection.execute(update(_job).where(open_).values(**changed)).rowcount:
             raise self._over(connection, job_id, attempt)
 

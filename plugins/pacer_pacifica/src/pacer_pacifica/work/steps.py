@@ -63,6 +63,11 @@ def numbers(message: Message, ctx: Context, metadata: Metadata) -> tuple[int, bo
     return int(kept["first"]), again
 
 
+def are_archived(message: Message, ctx: Context) -> bool:
+    """Tell whether the files of a job are in the archive still, once they have been stored."""
+    return ctx[PACIFICA].jobs.kept(message.job_id, _NUMBERS) is not None
+
+
 def catalogue(message: Message, ctx: Context, metadata: Metadata, first: int) -> None:
     """Store the transaction in Pacifica's metadata service."""
     ctx[PACIFICA_METADATA].ingest(metadata, message.job_id, first)
@@ -80,7 +85,7 @@ def cleaning(message: Message, ctx: Context, deposits: Sequence[Deposit], *, rem
     try:
         yield
     except (BundleError, Reject) as error:
-        told = _remove(message, ctx, deposits) if remove else _report(deposits)
+        told = take_out(message, ctx, deposits) if remove else _report(deposits)
         ctx.log.warning("job %d has failed, and %s", message.job_id, told)
         raise type(error)(f"{error}; {told}") from None
 
@@ -90,7 +95,13 @@ def _report(deposits: Sequence[Deposit]) -> str:
     return f"its files, with the numbers {first} to {last}, may be in the archive still"
 
 
-def _remove(message: Message, ctx: Context, deposits: Sequence[Deposit]) -> str:
+def take_out(message: Message, ctx: Context, deposits: Sequence[Deposit]) -> str:
+    """Take a job's files out of the archive, unless it is done or in a later attempt; say what became of them.
+
+    Their numbers are forgotten first: whoever goes on with the job archives its files anew, under others.
+    """
+    if not ctx[PACIFICA].jobs.forget(message.job_id, message.attempt, _NUMBERS):
+        return "its files stay in the archive, since the job goes on elsewhere"
     removal = ctx[PACIFICA_ARCHIVE].remove(message.job_id, deposits)
     left = f"; {removal.left} are left, which other jobs have" if removal.left else ""
     return f"{removal.removed} of its files were taken out of the archive again{left}"
