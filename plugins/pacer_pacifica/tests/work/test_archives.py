@@ -14,6 +14,7 @@ from pacer_pacifica.archive import ArchiveOptions, Deposit, FolderArchive
 from pacer_pacifica.archive.disk import exclusive
 from pacer_pacifica.bundles.errors import ContentError
 from pacer_pacifica.bundles.metadata import File
+from pacer_pacifica.jobs import Over
 from pacer_pacifica.testing import PacificaServices
 from plugins.pacer_pacifica.tests.work.site import Site
 from plugins.pacer_pacifica.tests.work.support import bundle
@@ -61,6 +62,42 @@ def test_a_second_process_at_the_same_job_waits(archive: FolderArchive, tmp_path
         store(archive, 1, deposit(1, b"x"))
     store(archive, 1, deposit(1, b"x"))
     assert not list((tmp_path / "staging").iterdir())
+
+
+def test_what_another_database_s_job_has_left_in_staging_is_not_taken_for_this_jobs(
+    archive: FolderArchive, tmp_path: Path
+) -> None:
+    def died() -> Any:
+        raise KeyboardInterrupt
+
+    first = deposit(1, b"of the first database")
+    with pytest.raises(KeyboardInterrupt):
+        store(archive, 1, first, Deposit(2, first.file, 1, died))
+    assert len(list((tmp_path / "staging/1").iterdir())) == 1
+    store(archive, 1, deposit(1, b"of the second"), deposit(2, b"y", "data/y"))
+    assert (tmp_path / "jobs/1/x").read_bytes() == b"of the second"
+
+
+def test_what_is_in_staging_is_taken_up_by_the_next_try(archive: FolderArchive, tmp_path: Path) -> None:
+    def away() -> Any:
+        raise OSError(errno.EIO, "away")
+
+    first, second = deposit(1, b"x"), deposit(2, b"y", "data/y")
+    with pytest.raises(OSError, match="away"):
+        store(archive, 1, first, Deposit(2, second.file, 1, away))
+    store(archive, 1, Deposit(1, first.file, 1, away), second)
+    assert (tmp_path / "jobs/1/x").read_bytes() == b"x"
+
+
+def test_a_job_that_nobody_wants_any_more_leaves_nothing_in_staging(
+    archive: FolderArchive, tmp_path: Path
+) -> None:
+    def cancelled(_: int) -> None:
+        raise Over("job 1 is cancelled")
+
+    with pytest.raises(Over):
+        archive.store(1, [deposit(1, b"x")], again=False, note=cancelled)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_an_archive_that_is_not_mounted_is_waited_for_and_not_made(tmp_path: Path) -> None:

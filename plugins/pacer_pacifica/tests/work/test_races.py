@@ -49,7 +49,9 @@ def work_slowly(site: Site, job: Job, meanwhile: Callable[[], object]) -> None:
 
 
 @pytest.fixture(params=[False, True], ids=["http", "folder"])
-def stored(request: pytest.FixtureRequest, site: Site, pacifica: PacificaServices) -> Callable[[], list[bytes]]:
+def stored(
+    request: pytest.FixtureRequest, site: Site, pacifica: PacificaServices
+) -> Callable[[], list[bytes]]:
     """Give what the archive has, which is one over HTTP or a folder."""
     if request.param:
         site.archive_on_disk()

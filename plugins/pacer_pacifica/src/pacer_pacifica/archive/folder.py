@@ -34,6 +34,7 @@ from pacer_pacifica.archive.sources import opened
 from pacer_pacifica.bundles.agreement import checked
 from pacer_pacifica.bundles.errors import ContentError
 from pacer_pacifica.bundles.names import shown
+from pacer_pacifica.jobs import Over
 
 
 class FolderArchive:
@@ -132,7 +133,7 @@ class FolderArchive:
             folder = make_folder(self._staging / str(job_id))
             try:
                 staged = self._stage(deposits, folder, stage, note)
-            except ContentError:
+            except (ContentError, Over):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             self._promote(job_id, deposits, folder, staged)
@@ -163,12 +164,13 @@ class FolderArchive:
         stage: Callable[[Deposit, Path], None],
         note: Note,
     ) -> dict[int, Path]:
-        """Bring every file into staging; those that an earlier try has brought are there with their hash."""
+        """Bring every file into staging; what an earlier try has brought is read, and stays if it is this."""
         staged = _staged(folder)
         for deposit in deposits:
-            if deposit.id in staged:
-                note(deposit.size)
-            else:
+            there = staged.get(deposit.id)
+            if there is None or not _is_whole(there, deposit, note):
+                if there is not None:
+                    there.unlink()
                 stage(deposit, folder)
         fsync_folder(folder)
         return _staged(folder)
@@ -242,6 +244,18 @@ class FolderArchive:
                     Path(source).unlink()
         except ContentError:
             return  # moved already
+
+
+def _is_whole(path: Path, deposit: Deposit, note: Note) -> bool:
+    """Tell whether a file in staging is what is declared: another database's job may have left it."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            for block in checked(deposit.file, _blocks(file.fileno()), note):
+                digest.update(block)
+    except ContentError:
+        return False
+    return digest.hexdigest() == path.name.partition(".")[2]
 
 
 def _staged(folder: Path) -> dict[int, Path]:

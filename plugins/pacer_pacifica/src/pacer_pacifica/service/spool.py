@@ -114,6 +114,18 @@ class Spool:
         with translated():
             return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
+    async def run_to_its_end(self, function: Callable[[], T]) -> T:
+        """Run something in a thread, and be there until it has ended, even where the request is cancelled.
+
+        For what uses a file that is closed then: its number would be that of another one.
+        """
+        running = asyncio.ensure_future(self.run(function))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
+
 
 class Writer:
     """Writes a body into an open file, in bounded memory: gathered, and then written in a thread."""
@@ -160,7 +172,7 @@ class Writer:
             write_all(file, chunks)
             os.fsync(file)
 
-        await asyncio.shield(self._spool.run(write))
+        await self._spool.run_to_its_end(write)
 
     async def close(self) -> None:
         """Wait for what is being written; whether that goes well is nobody's business any more."""

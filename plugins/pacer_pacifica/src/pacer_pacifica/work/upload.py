@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 from attrs import frozen
 
@@ -104,7 +105,7 @@ def _read(message: Message, path: Path, spool: Path, limits: Limits) -> Upload:
         if compression_of(file) is None:
             with opened(file, limits) as source:
                 return Upload(path, read_index(source))
-        part = plain.with_name(f"{plain.name}.part")
+        part = plain.with_name(f"{plain.name}.{uuid4().hex}.part")  # two workers may be at the same job
         try:
             with part.open("wb") as tee, opened(file, limits) as source:
                 index = read_index(source, tee)
