@@ -16,6 +16,7 @@ from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY, PolicyOptions, Rule, Rules
 from pacer_pacifica.jobs import FAILED, MOVE, OK
 from pacer_pacifica.testing import PacificaServices
+from pacer_pacifica.work import upload
 from pacer_pacifica.work.options import BundlesOptions
 from plugins.pacer_pacifica.tests.work.site import Site
 from plugins.pacer_pacifica.tests.work.support import CONTENTS, TERMS, bundle, file_row, member, rows
@@ -367,3 +368,12 @@ def test_a_compressed_bundle_that_failed_is_decompressed_again_when_it_is_tried_
     site.jobs.retry(job.id)
     site.work(job, options=options)
     assert site.end(job) == DONE
+
+
+def test_what_is_held_of_small_bundles_is_small(site: Site) -> None:
+    text = {"destinationTable": "TransactionKeyValue", "key": "k", "value": "x" * 600_000}
+    for data in (bundle(metadata=[*rows(), text]), bundle()):
+        site.work(site.upload(data))
+    held = [len(one.index.metadata or b"") for one in upload._UPLOADS._held.values()]
+    assert 0 < max(held) < 600_000
+    assert all(len(one) < 600_000 for one in upload._METADATA._held)

@@ -1,4 +1,4 @@
-"""Two who are at the same job: the one that goes on with it finds all of its files, whatever the other does."""
+"""Two who are at the same job: the one that goes on with it finds all of its files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DONE = (OK, INGEST_METADATA, 100.0)
 
 
 class Slow:
-    """An archive that stores, and then hears that nobody wants it any more; ``meanwhile`` is what happened."""
+    """An archive that stores, and then hears that nobody wants it; ``meanwhile`` is what happened."""
 
     def __init__(self, archive: Any, meanwhile: Callable[[], object]) -> None:
         self._archive, self._meanwhile = archive, meanwhile

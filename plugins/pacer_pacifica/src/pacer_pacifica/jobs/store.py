@@ -43,7 +43,7 @@ class Jobs:
             "exception": "",
             "waits_for": "",
             "cancelled": False,
-            "user": user,
+            "user": _text(user),
             "name": name,
             "size": size,
             "attempt": 1,
@@ -86,7 +86,7 @@ class Jobs:
             query = query.where(_STATUS[status])
         for column, wanted in ((_job.c.kind, kind), (_job.c.user, user)):
             if wanted is not None:
-                query = query.where(column == wanted)
+                query = query.where(column == _text(wanted))
         if before is not None:
             query = query.where(_job.c.id < before)
         with self._database.reading() as connection:
@@ -154,7 +154,9 @@ class Jobs:
         """
         with self._database.writing() as connection:
             self._move(connection, job_id, attempt, _now(), waits_for=what)
-            connection.execute(update(_stage).where(_is_stage(job_id, attempt, task)).values(exception=what))
+            connection.execute(
+                update(_stage).where(_is_stage(job_id, attempt, task)).values(exception=_text(what))
+            )
 
     def fail(self, job_id: int, attempt: int, task: str | None, exception: str) -> None:
         """Note that an attempt has failed for good, at a stage (``None``: the one it is at).
@@ -171,7 +173,7 @@ class Jobs:
                 connection, job_id, attempt, now, state=FAILED, exception=exception, complete=True, **at
             )
             where = and_(_stage.c.job_id == job_id, _stage.c.attempt == attempt, _stage.c.ended.is_(None))
-            connection.execute(update(_stage).where(where).values(ended=now, exception=exception))
+            connection.execute(update(_stage).where(where).values(ended=now, exception=_text(exception)))
 
     def keep(self, job_id: int, name: str, value: Any) -> Any:
         """Keep a JSON value for all attempts at a job, unless one is kept already; give what is kept.
@@ -302,7 +304,13 @@ _STATUS = {
 
 
 def _changed(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    return {**values, "updated": now, "revision": _job.c.revision + 1}
+    stored = {name: _text(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {**stored, "updated": now, "revision": _job.c.revision + 1}
+
+
+def _text(text: str) -> str:
+    """Give a text as every database takes it: PostgreSQL has no NUL, and UTF-8 no half of a character."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _is_stage(job_id: int, attempt: int, task: str) -> Any:

@@ -96,7 +96,7 @@ def _report(deposits: Sequence[Deposit]) -> str:
 
 
 def take_out(message: Message, ctx: Context, deposits: Sequence[Deposit]) -> str:
-    """Take a job's files out of the archive, unless it is done or in a later attempt; say what became of them.
+    """Take a job's files out of the archive, unless it is done or in a later attempt; say what was done.
 
     Their numbers are forgotten first: whoever goes on with the job archives its files anew, under others.
     """

@@ -55,8 +55,16 @@ class Upload:
             os.close(descriptor)
 
 
-_UPLOADS = Recent[Upload](64, lambda upload: len(upload.index.files) <= _SMALL)
-_METADATA = Recent[Metadata](64, lambda metadata: len(metadata.files) <= _SMALL)
+_SHORT = 512 * 1024
+"""Bytes of the metadata of such a bundle."""
+
+
+def _is_small(upload: Upload) -> bool:
+    return len(upload.index.files) <= _SMALL and len(upload.index.metadata or b"") <= _SHORT
+
+
+_UPLOADS = Recent[Upload](64, _is_small)
+_METADATA = Recent[Metadata](64, lambda _: True)
 
 
 def metadata_of(upload: Upload) -> Metadata:
@@ -67,6 +75,8 @@ def metadata_of(upload: Upload) -> Metadata:
     MetadataError
         Where it is missing, or not accepted.
     """
+    if not _is_small(upload):
+        return read_metadata(upload.index.metadata)
     return _METADATA.get(upload.index.metadata, lambda: read_metadata(upload.index.metadata))
 
 
