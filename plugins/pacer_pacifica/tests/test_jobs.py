@@ -239,6 +239,17 @@ def test_a_database_that_is_away_is_said_so_without_its_password() -> None:
     assert "a-very-secret-password" not in str(raised.value)
 
 
+def test_a_request_to_a_postgresql_whose_host_is_gone_ends(open_: Open) -> None:
+    database = open_()
+    if "://" not in database.address:
+        pytest.skip("of PostgreSQL alone")
+    with database.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        given = driver.info.get_parameters()
+    assert (given["tcp_user_timeout"], given["keepalives_idle"]) == ("30000", "30")
+
+
 def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "jobs.sqlite").write_bytes(b"no database, but long enough to be looked at" * 100)
     with pytest.raises(DatabaseError, match="not a database"):

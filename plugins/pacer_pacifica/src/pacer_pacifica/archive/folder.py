@@ -30,7 +30,7 @@ from pacer_pacifica.archive.disk import (
     make_folder,
     write_file,
 )
-from pacer_pacifica.archive.sources import opened
+from pacer_pacifica.archive.sources import drop, opened
 from pacer_pacifica.bundles.agreement import checked
 from pacer_pacifica.bundles.errors import ContentError
 from pacer_pacifica.bundles.names import shown
@@ -54,6 +54,10 @@ class FolderArchive:
         """
         if not self._folder.is_dir() or not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             raise Retry(f"the archive {self._folder} is not there, or cannot be written: make or mount it")
+
+    def has(self, number: int) -> bool:
+        """Tell nothing: a job's files are in a folder of its own."""
+        return False
 
     def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
         """Write files into staging, and promote them once all of them are what is declared."""
@@ -241,7 +245,7 @@ class FolderArchive:
                         digest.update(block)
                     same = digest.hexdigest() == hash_of(kept)
                 if same:
-                    Path(source).unlink()
+                    drop(source, status, self._move_from)
         except ContentError:
             return  # moved already
 

@@ -53,6 +53,11 @@ class HttpArchive:
         """Ask for the archive's greeting."""
         self._http.request("GET", "/").entries()
 
+    def has(self, number: int) -> bool:
+        """Tell whether there is a file under a number already."""
+        answer = self._http.request("HEAD", f"/{number}", expect=(*_FOUND, *_MISSING))
+        return answer.status not in _MISSING
+
     def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
         """Send files; their hashes are all checked before the first one is."""
         for deposit in deposits:

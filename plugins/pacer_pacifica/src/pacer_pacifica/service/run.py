@@ -122,7 +122,7 @@ def _database(ctx: ServiceContext) -> Database | None:
 
 @contextmanager
 def _serving(ctx: ServiceContext, site: Site, ending: threading.Event) -> Iterator[Callable[[], bool]]:
-    """Serve HTTP in a thread, since the process has PACER's signal handlers; give what says whether it does."""
+    """Serve HTTP in a thread, as signals are PACER's; give what says whether it does."""
     options: ServiceOptions = ctx.options
     listening = _listen(options, shared=ctx.instances > 1)
     config = uvicorn.Config(

@@ -11,6 +11,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ _HELD = 32 * 1024 * 1024  # bytes that all uploads of a process together hold in
 _BLOCK = 1024 * 1024  # bytes that one writes at once, where it is alone
 _PIECES = 512  # parts that one write takes at most
 _LOOK = 64 * 1024 * 1024  # bytes after which the disk's free room is looked at again
+_LOOKING = threading.Lock()
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -236,6 +238,20 @@ class Upload:
     def size(self) -> int:
         """The bytes that have come."""
         return self._writer.size
+
+    async def check(self, look: Callable[[bytes], object]) -> None:
+        """Have all that has come looked at, in a thread; what ``look`` raises is raised.
+
+        One is looked at after the other, so that only one at a time is in memory.
+        """
+        chunks, file, path = await self._writer.rest(), self._file, self._path
+
+        def read() -> None:
+            write_all(file, chunks)
+            with _LOOKING:
+                look(path.read_bytes())
+
+        await self._spool.run_to_its_end(read)
 
     async def become(self, make_job: Callable[[str, int], T]) -> T:
         """Make a job of it: ``make_job(name, size)``, when it is on the disk, in a thread.

@@ -74,8 +74,8 @@ def _archive(bundle: Bundle, ctx: Context) -> None:
         upload, metadata = opened(bundle, ctx)
         check_members(metadata, upload.index.files)
         check_declared(metadata)
-        first, again = numbers(bundle, ctx, metadata)
         archive, remove = ctx[PACIFICA_ARCHIVE], _options(ctx).failed_files == "remove"
+        first, again = numbers(bundle, ctx, metadata, archive)
         with upload.contents(metadata, first) as deposits:
             stage.expect(sum(deposit.size for deposit in deposits))
             try:

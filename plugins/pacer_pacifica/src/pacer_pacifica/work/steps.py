@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pacer_core import Context, Reject
-from pacer_pacifica.archive import PACIFICA_ARCHIVE, Deposit
+from pacer_pacifica.archive import PACIFICA_ARCHIVE, Archive, Deposit
 from pacer_pacifica.bundles.agreement import check_hashes, check_media_types
 from pacer_pacifica.bundles.errors import BundleError, ContentError
 from pacer_pacifica.bundles.metadata import Metadata
@@ -49,14 +49,27 @@ def check_declared(metadata: Metadata) -> None:
     check_media_types(metadata.files)
 
 
-def numbers(message: Message, ctx: Context, metadata: Metadata) -> tuple[int, bool]:
-    """Give the number of a job's first file, drawn once for all attempts, and whether it was drawn before."""
+def numbers(
+    message: Message, ctx: Context, metadata: Metadata, archive: Archive | None = None
+) -> tuple[int, bool]:
+    """Give the number of a job's first file, drawn once for all attempts, and whether it was drawn before.
+
+    Raises
+    ------
+    ContentError
+        Where the ``archive`` has a file under a number that was just drawn, or an earlier attempt had others.
+    """
     pacifica = ctx[PACIFICA]
     count = len(metadata.files)
     kept = pacifica.jobs.kept(message.job_id, _NUMBERS)
     again = kept is not None
     if not again:
         first = pacifica.ids.take(FILE, count)
+        if archive is not None and archive.has(first):
+            raise ContentError(
+                f"the archive has another file under the number {first}, which was drawn just now: has the "
+                "job database been made anew, or brought back from a copy? Set its numbers behind the last"
+            )
         kept = pacifica.jobs.keep(message.job_id, _NUMBERS, {"first": first, "count": count})
     if kept["count"] != count:
         raise ContentError(f"{count} files are declared, and {kept['count']} were in an earlier attempt")
