@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import threading
+from collections.abc import Iterator
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pacer_core import Retry
-from pacer_pacifica.archive import ArchiveOptions, Deposit, FolderArchive
+from pacer_pacifica.archive import PACIFICA_ARCHIVE, ArchiveOptions, Deposit, FolderArchive, http
 from pacer_pacifica.archive.disk import exclusive
 from pacer_pacifica.bundles.errors import ContentError
 from pacer_pacifica.bundles.metadata import File
@@ -153,19 +156,58 @@ def test_what_is_under_a_number_already_is_believed_by_its_hash_alone(
     pacifica.archive |= {1: b"good!", 2: b"wrong", 3: b"short"}
     deposits = [deposit(1, b"good!"), deposit(2, b"right", "data/y"), deposit(3, b"longer", "data/z")]
     site.archive_over_http(connections=2)
-    from pacer_pacifica.archive import PACIFICA_ARCHIVE
-
     site.integrations[PACIFICA_ARCHIVE].store(7, deposits, again=True, note=ignore)
     assert pacifica.archive == {1: b"good!", 2: b"right", 3: b"longer"}
     assert pacifica.puts == {2: 1, 3: 1}
 
 
 def test_a_large_file_goes_up_in_pieces(site: Site, pacifica: PacificaServices) -> None:
-    from pacer_pacifica.archive import PACIFICA_ARCHIVE
-
     content = bytes(range(256)) * 8192
     site.integrations[PACIFICA_ARCHIVE].store(1, [deposit(5, content)], again=False, note=ignore)
     assert pacifica.archive[5] == content
     (put,) = (request for request in pacifica.requests if request.method == "PUT")
     assert put.headers["content-length"] == str(len(content))
     assert "transfer-encoding" not in put.headers
+
+
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_large_file_says_on_its_way_how_far_it_is_and_is_given_up_where_nobody_wants_it(
+    is_wanted: bool, site: Site, pacifica: PacificaServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks, passes, told = [b"x" * 300_000] * 4, [0], [0]
+    heard, is_left = threading.Event(), threading.Event()
+
+    def read() -> Iterator[bytes]:
+        passes[0] += 1  # the first is for the hash
+        yield blocks[0]
+        if passes[0] == 2:
+            yield blocks[1]
+            assert (heard if is_wanted else is_left).wait(60)
+            yield blocks[2]
+        else:
+            yield from blocks[1:3]
+        yield blocks[3]
+
+    def note(number: int) -> None:
+        told[0] += number
+        if number:
+            heard.set()
+            if not is_wanted:
+                raise Over("job 1 is cancelled")
+
+    def waiting(futures: Any, *rest: Any) -> Any:
+        if not rest:
+            is_left.set()
+        return wait(futures, *rest)
+
+    monkeypatch.setattr(http, "_GLANCE", 0.01)
+    monkeypatch.setattr(http, "wait", waiting)
+    file = File({}, "data/x", 1_200_000, "sha256", hashlib.sha256(b"".join(blocks)).hexdigest())
+    archive = site.integrations[PACIFICA_ARCHIVE]
+    if is_wanted:
+        archive.store(1, [Deposit(5, file, 1_200_000, read)], again=False, note=note)
+        assert (told, pacifica.archive[5]) == ([1_200_000], b"".join(blocks))
+    else:
+        with pytest.raises(Over):
+            archive.store(1, [Deposit(5, file, 1_200_000, read)], again=False, note=note)
+        assert len(pacifica.archive.get(5, b"")) < 1_200_000
