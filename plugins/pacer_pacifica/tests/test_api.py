@@ -204,6 +204,26 @@ def test_events_do_not_keep_the_service_from_ending(door: Door) -> None:
     assert found[0] == "id: 1"
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/jobs/{'9' * 5000}", 404),
+        (f"/jobs/{'9' * 19}", 404),
+        (f"/jobs?limit={'9' * 5000}", 400),
+        (f"/jobs?before={'9' * 5000}", 400),
+        ("/jobs?kind=%00", 400),
+    ],
+)
+def test_numbers_and_words_that_no_database_has_are_refused(door: Door, path: str, status: int) -> None:
+    assert door.client.get(f"/api/v1{path}").status_code == status
+
+
+def test_an_event_of_a_number_that_is_none_is_none_that_was_seen(door: Door) -> None:
+    upload(door)
+    door.client.post("/api/v1/jobs/1/cancel")
+    assert len(events(door, {"Last-Event-ID": "9" * 5000})) == 1
+
+
 def test_the_description_names_every_path_and_method_and_no_other() -> None:
     described = {
         (path, method.upper())
@@ -212,7 +232,7 @@ def test_the_description_names_every_path_and_method_and_no_other() -> None:
         if method != "parameters"
     }
     served = {
-        (route.path.replace(":int", ""), method)
+        (route.path.replace(":job", ""), method)
         for route in (*pacifica.ROUTES, *api.ROUTES, *tus.ROUTES)
         for method in (route.methods or ())
         if method != "HEAD" or route.methods == {"HEAD"}

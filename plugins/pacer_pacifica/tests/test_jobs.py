@@ -63,6 +63,20 @@ def create(database: Database, count: int = 1) -> Jobs:
     return jobs
 
 
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_a_text_that_a_database_does_not_take_still_ends_a_job(open_: Open, text: str) -> None:
+    jobs = create(open_())
+    jobs.begin(1, 1, OPEN_TAR)
+    jobs.wait(1, 1, OPEN_TAR, text)
+    assert len(jobs.get(1).waits_for) == 3
+    jobs.fail(1, 1, OPEN_TAR, text)
+    assert (jobs.get(1).status, len(jobs.get(1).exception)) == ("failed", 3)
+    assert len(jobs.stages(1)[0].exception) == 3
+    jobs.retry(1)
+    assert len(jobs.cancel(1, text).exception) == len("cancelled by ") + 3
+    assert jobs.find(user=text) == []
+
+
 def test_a_job_goes_through_its_stages(open_: Open) -> None:
     jobs = create(open_())
     assert (jobs.get(1).status, jobs.get(1).created.utcoffset()) == (
@@ -223,6 +237,17 @@ def test_a_database_that_is_away_is_said_so_without_its_password() -> None:
     with pytest.raises(DatabaseError, match=re.escape(f"the job database {address}: ")) as raised:
         Database(address, Secret("a-very-secret-password"))
     assert "a-very-secret-password" not in str(raised.value)
+
+
+def test_a_request_to_a_postgresql_whose_host_is_gone_ends(open_: Open) -> None:
+    database = open_()
+    if "://" not in database.address:
+        pytest.skip("of PostgreSQL alone")
+    with database.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        given = driver.info.get_parameters()
+    assert (given["tcp_user_timeout"], given["keepalives_idle"]) == ("30000", "30")
 
 
 def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
 
 from pacer_pacifica.jobs import INGEST_METADATA, LOAD_METADATA, OPEN_TAR
+from pacer_pacifica.service import pacifica
 from plugins.pacer_pacifica.tests.door import Door, until
 
 Start = Callable[..., Door]
@@ -150,3 +154,20 @@ def test_a_body_without_a_length_is_refused(door: Door) -> None:
         connection.sendall(b"POST /upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alices-token\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 411 ")
     assert door.files() == []
+
+
+def test_lists_of_files_are_looked_at_one_after_another(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once, most = [0], [0]
+    loads = orjson.loads
+
+    def slowly(text: bytes) -> Any:
+        at_once[0] += 1
+        most[0] = max(most[0], at_once[0])
+        assert door.client.get("/").status_code == 200  # others are answered meanwhile
+        at_once[0] -= 1
+        return loads(text)
+
+    monkeypatch.setattr(pacifica, "orjson", SimpleNamespace(loads=slowly, JSONDecodeError=ValueError))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: door.client.post("/move", json=[]).status_code, range(8)))
+    assert (answers, most) == ([200] * 8, [1])

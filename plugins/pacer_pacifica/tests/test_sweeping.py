@@ -16,6 +16,7 @@ from uuid import uuid4
 import pytest
 from attrs import evolve, frozen
 
+from pacer_core import Retry
 from pacer_pacifica.jobs import OPEN_TAR, Database, Job, Jobs, Outbox, OwnIds
 from pacer_pacifica.service import ServiceOptions
 from pacer_pacifica.service.making import Making
@@ -154,6 +155,46 @@ def test_a_job_that_moves_is_not_disturbed(yard: Yard) -> None:
     yard.jobs.begin(job.id, 1, OPEN_TAR)
     assert not Outbox(yard.database).send_again(seen)
     assert Outbox(yard.database).unpublished() == []
+
+
+@pytest.mark.parametrize("ending", [".plain", f".plain.{'a' * 32}.part"])
+def test_what_was_made_of_a_bundle_goes_when_its_job_has_ended(yard: Yard, ending: str) -> None:
+    working, failed, gone = yard.job(), yard.job(), yard.bundle()
+    made = [yard.spool / f"{name}{ending}" for name in (working.name, failed.name, gone.name)]
+    for path in made:
+        path.write_bytes(b"x")
+    yard.jobs.fail(failed.id, 1, OPEN_TAR, "given up")
+    yard.sweep()
+    assert [path.exists() for path in made] == [True, False, False]
+    assert yard.has(failed)
+
+
+def test_halves_of_resumable_uploads_are_taken_away(yard: Yard) -> None:
+    tus = yard.spool / "tus"
+    tus.mkdir()
+    for name in ("1" * 32 + ".part", "2" * 32 + ".new", "3" * 32 + ".json"):
+        (tus / name).write_bytes(b"{}")
+    yard.sweep()
+    assert list(tus.iterdir()) == []
+
+
+def test_an_upload_that_cannot_become_a_job_just_now_does_not_keep_the_rest_from_being_swept(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> int:
+        raise Retry("the uniqueid service is away")
+
+    outbox = Outbox(yard.database)
+    making = Making(yard.jobs, OwnIds(yard.database), lambda _: None)
+    begun = Resumable(yard.spool, outbox, making, LATER).begin("alice", 1, "")
+    (yard.spool / "tus" / f"{begun.id}.part").write_bytes(b"x")
+    left = yard.bundle()
+    with monkeypatch.context() as patched:
+        patched.setattr(OwnIds, "take", away)
+        assert yard.sweep().removed == 1
+    assert (yard.jobs.find(), left.exists()) == ([], False)
+    yard.sweep()
+    assert [job.name for job in yard.jobs.find()] == [begun.name]
 
 
 def test_jobs_that_ended_long_ago_are_forgotten(yard: Yard) -> None:

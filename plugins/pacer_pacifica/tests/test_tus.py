@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import hashlib
 import io
 import json
@@ -10,6 +12,8 @@ from base64 import b64encode
 from collections.abc import Callable
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -17,9 +21,11 @@ import pytest
 from tusclient.client import TusClient
 
 from pacer_pacifica.jobs import Outbox, OwnIds
+from pacer_pacifica.service import resumable
 from pacer_pacifica.service.making import Making
 from pacer_pacifica.service.options import Limits
 from pacer_pacifica.service.resumable import Resumable
+from pacer_pacifica.service.spool import Room, Spool
 from plugins.pacer_pacifica.tests.door import Door, until
 
 Start = Callable[..., Door]
@@ -169,6 +175,69 @@ def test_two_requests_do_not_write_one_upload_at_once(door: Door) -> None:
         assert connection.recv(1000).startswith(b"HTTP/1.1 204 ")
     (job,) = door.jobs.find()
     assert (door.spool / job.name).read_bytes() == b"4567"
+
+
+def test_an_upload_that_is_being_sent_is_not_taken_away(door: Door) -> None:
+    place = begin(door, 4)
+    with (door.spool / "tus" / f"{place.rpartition('/')[2]}.part").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert door.client.delete(place, headers=TUS).status_code == 423
+    assert append(door, place, 0, b"0123").status_code == 204
+
+
+def test_uploads_that_are_jobs_do_not_count_as_begun(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resumable, "_MOST", 3)
+    for _ in range(7):
+        assert append(door, begin(door, 1), 0, b"x").status_code == 204
+    for _ in range(3):
+        begin(door, 4)
+    assert door.client.post(UPLOADS, headers={**TUS, "Upload-Length": "4"}).status_code == 429
+
+
+def test_one_user_does_not_take_the_places_of_all_others(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resumable, "_MOST_OF_ONE", 2)
+    for _ in range(2):
+        begin(door, 4)
+    given = {**TUS, "Upload-Length": "4"}
+    assert door.client.post(UPLOADS, headers=given).status_code == 429
+    bob = {**given, "Authorization": "Bearer bobs-token"}
+    assert door.client.post(UPLOADS, headers=bob).status_code == 201
+
+
+def test_a_part_that_the_disk_has_no_room_for_is_not_taken(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = [10_000]
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((1, 1, 0, 0, room[0], 0, 0, 0, 0, 255)))
+    door = start(limits=Limits(free="1KiB"))
+    place = begin(door, 4000)
+    room[0] = 3000
+    assert append(door, place, 0, b"x" * 4000).status_code == 507
+    assert offset(door, place) == 0
+    assert append(door, place, 0, b"x" * 1000).status_code == 204
+
+
+def test_a_cancelled_request_waits_for_the_thread_that_has_its_file(tmp_path: Path) -> None:
+    spool, began, goes_on, ended = Spool(tmp_path, Room(1, 0, 1)), Event(), Event(), []
+
+    def write() -> None:
+        began.set()
+        assert goes_on.wait(30)
+        ended.append(True)
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(spool.run_to_its_end(write))
+        while not began.is_set():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.05, goes_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended
+
+    asyncio.run(cancelled())
+    spool.close()
 
 
 def test_an_upload_says_when_it_expires_and_does(door: Door) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pacer_core import Secret
+from pacer_core import PacerError, Secret
 from pacer_pacifica.service import ServiceOptions
-from pacer_pacifica.service.options import Authentication, Proxy, Token
+from pacer_pacifica.service.options import Authentication, Proxy, Tls, Token
 from plugins.pacer_pacifica.tests.door import Door, until
 from tests.support import Site
 
@@ -77,8 +77,25 @@ def test_a_header_that_names_two_users_is_refused(start: Start) -> None:
 def test_nobody_is_somebody_on_this_host_where_the_options_say_so(start: Start) -> None:
     door = start(authentication=Authentication(anonymous="here"))
     assert user_of(door, {}) == "here"
-    for header in ("X-Forwarded-For", "Forwarded", "Via"):  # a proxy on this host, for anybody
+    # a proxy on this host, for anybody
+    for header in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host"):
         assert user_of(door, {header: "192.0.2.1"}) == 401
+    assert user_of(door, {"Host": f"LOCALHOST:{door.port}"}) == "here"
+    assert user_of(door, {"Host": f"[::1]:{door.port}"}) == "here"
+
+
+def test_pages_in_a_browser_of_this_host_and_names_of_other_hosts_are_nobody(start: Start) -> None:
+    door = start(authentication=Authentication(anonymous="here", administrators=("here",)))
+    assert user_of(door, {"Origin": "https://evil.example"}) == 401
+    assert user_of(door, {"Sec-Fetch-Site": "cross-site"}) == 401
+    for host in ("evil.example", "evil.example:8066", "ingest.example.org", "127.0.0.1.evil.example"):
+        assert user_of(door, {"Host": host}) == 401
+
+
+@pytest.mark.parametrize("token", ["", " ", "\n"])
+def test_a_token_that_is_empty_is_refused(token: str) -> None:
+    with pytest.raises(ValueError, match="is empty"):
+        Token("alice", Secret(token))
 
 
 def test_somebody_elses_job_looks_as_if_there_were_none(start: Start) -> None:
@@ -140,6 +157,11 @@ def test_options_that_are_wrong_are_said_with_their_place(
     assert ran.code == 1
     assert said in ran.out
     assert "pacer.yaml:5:" in ran.out
+
+
+def test_a_certificate_that_is_not_there_is_said_and_nobody_is_kept_waiting(start: Start) -> None:
+    with pytest.raises(PacerError, match="correct the option 'tls'"):
+        start(tls=Tls("/nowhere/cert.pem", "/nowhere/key.pem"))
 
 
 def test_options_hide_their_secrets() -> None:

@@ -247,3 +247,17 @@ def test_jobs_in_postgresql_are_seen_by_service_and_workers_alike(
         eventually(lambda: facility.spooled() == [])
         assert running.end() == 0
         facility.client.close()
+
+
+def test_a_command_does_not_make_a_job_database(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    text = f"""
+        brokers: {{main: {{host: localhost}}}}
+        queues: [{{name: bundles}}]
+        services:
+          - type: pacifica
+            options: {{spool: {tmp_path}/spool, bundles: bundles, authentication: {{anonymous: here}}}}
+    """
+    ran = site.pacer("pacifica", "list", "-c", site.write(text))
+    assert (ran.code, "there is no job database yet" in ran.err) == (70, True)
+    assert list((tmp_path / "spool").iterdir()) == []

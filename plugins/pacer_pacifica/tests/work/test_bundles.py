@@ -221,6 +221,13 @@ BAD_METADATA: dict[str, tuple[Any, str]] = {
     "nul": ([*rows(), file_row("data/x\0y", b"")], "control character"),
     "newline": ([*rows(), file_row("data/x\ny", b"")], "control character"),
     "half-a-character": ([*rows(), file_row("data/\ud800", b"")], "half a character"),
+    "half-a-character-in-a-value": (rows(key_values={"title": "\udc00"}), "half a character"),
+    "a-file-and-a-folder": (
+        [*rows(), file_row("data/x", b""), file_row("data/x/y", b"")], "a file and a folder of one name",
+    ),
+    "a-folder-and-a-file": (
+        [*rows(), file_row("data/x/y/z", b""), file_row("data/x", b"")], "a file and a folder of one name",
+    ),
     "no-name": ([*rows(), file_row("data/x", b"", name="")], "has no name"),
     "only-data": ([*rows(), file_row("data/x", b"", subdir="", name="data")], "no name but 'data'"),
     "a-negative-size": ([*rows(), file_row("data/x", b"", size=-1)], "no number of bytes"),
@@ -228,7 +235,7 @@ BAD_METADATA: dict[str, tuple[Any, str]] = {
     "a-truth-as-size": ([*rows(), file_row("data/x", b"", size=True)], "no number of bytes"),
     "a-list-as-name": ([*rows(), file_row("data/x", b"", name=["x"])], "no text"),
     "a-key-without-value": ([*rows(), {"destinationTable": "TransactionKeyValue", "value": {}}], "no key"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BAD_METADATA)
@@ -332,3 +339,10 @@ def test_random_bytes_are_no_bundle(tmp_path_factory: pytest.TempPathFactory, da
     path.write_bytes(data)
     with path.open("rb") as file, pytest.raises(TarError), opened(file, Limits()) as source:
         read_index(source)
+
+
+def test_folders_that_names_imply_are_counted(read: Any) -> None:
+    data = tar([(member(f"data/{number}/{'/'.join('abcdefgh')}", b"x"), b"x") for number in range(20)])
+    with pytest.raises(TarError, match="more than 100 files and folders"):
+        read(data, max_members=100)
+    assert len(read(data, max_members=200).files) == 20

@@ -14,8 +14,9 @@ from pacer_pacifica.archive import PACIFICA_ARCHIVE
 from pacer_pacifica.bundles.limits import Limits
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY, PolicyOptions, Rule, Rules
-from pacer_pacifica.jobs import FAILED, MOVE, OK
+from pacer_pacifica.jobs import FAILED, MOVE, OK, UPLOAD
 from pacer_pacifica.testing import PacificaServices
+from pacer_pacifica.work import upload
 from pacer_pacifica.work.options import BundlesOptions
 from plugins.pacer_pacifica.tests.work.site import Site
 from plugins.pacer_pacifica.tests.work.support import CONTENTS, TERMS, bundle, file_row, member, rows
@@ -367,3 +368,28 @@ def test_a_compressed_bundle_that_failed_is_decompressed_again_when_it_is_tried_
     site.jobs.retry(job.id)
     site.work(job, options=options)
     assert site.end(job) == DONE
+
+
+def test_what_is_held_of_small_bundles_is_small(site: Site) -> None:
+    text = {"destinationTable": "TransactionKeyValue", "key": "k", "value": "x" * 600_000}
+    for data in (bundle(metadata=[*rows(), text]), bundle()):
+        site.work(site.upload(data))
+    held = [len(one.index.metadata or b"") for one in upload._UPLOADS._held.values()]
+    assert 0 < max(held) < 600_000
+    assert all(len(one) < 600_000 for one in upload._METADATA._held)
+
+
+@pytest.mark.parametrize("kind", [UPLOAD, MOVE])
+def test_a_number_that_is_given_a_second_time_overwrites_nothing(
+    kind: str, site: Site, pacifica: PacificaServices, tmp_path: Path
+) -> None:
+    pacifica.archive[1] = b"of another job, before the numbers began anew"
+    site.archive_over_http(move_from=(str(tmp_path),))
+    job = site.upload(bundle() if kind == UPLOAD else moves(tmp_path), kind=kind)
+    site.work(job)
+    assert "another file under the number 1" in site.jobs.get(job.id).exception
+    assert pacifica.archive == {1: b"of another job, before the numbers began anew"}
+    site.jobs.retry(job.id)
+    site.work(job)
+    assert site.end(job) == DONE
+    assert pacifica.archive[1] == b"of another job, before the numbers began anew"

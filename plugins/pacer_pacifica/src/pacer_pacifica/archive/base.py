@@ -47,6 +47,10 @@ class Archive(Protocol):
         """Ask whether the archive is there and can be written to."""
         ...
 
+    def has(self, number: int) -> bool:
+        """Tell whether there is a file under a number already; ``False`` where numbers do not matter."""
+        ...
+
     def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
         """Store the files of a bundle: all hashes are checked before the first file can be seen.
 

@@ -50,13 +50,23 @@ def write_file(path: Path, content: Iterable[bytes], modified: datetime | None) 
 
 
 def linked(descriptor: int, path: Path) -> bool:
-    """Give an open file another name; ``False`` where it is on another disk, or is not ours to link."""
+    """Give an open file another name; ``False`` where it is on another disk, or is not ours to link.
+
+    Whoever owns a file, or has another name of it, could change what is in the archive later.
+    """
+    status = os.fstat(descriptor)
+    if status.st_uid != os.geteuid() or status.st_nlink != 1:
+        return False
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.link(f"/proc/self/fd/{descriptor}", path, follow_symlinks=True)
+        # The descriptor of the folder has Python call linkat(), which follows /proc's link; link() does not.
+        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder)
         path.chmod(READ_ONLY)
     except OSError:
         path.unlink(missing_ok=True)
         return False
+    finally:
+        os.close(folder)
     os.fsync(descriptor)
     return True
 

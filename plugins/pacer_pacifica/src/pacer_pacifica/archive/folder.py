@@ -30,10 +30,11 @@ from pacer_pacifica.archive.disk import (
     make_folder,
     write_file,
 )
-from pacer_pacifica.archive.sources import opened
+from pacer_pacifica.archive.sources import drop, opened
 from pacer_pacifica.bundles.agreement import checked
 from pacer_pacifica.bundles.errors import ContentError
 from pacer_pacifica.bundles.names import shown
+from pacer_pacifica.jobs import Over
 
 
 class FolderArchive:
@@ -53,6 +54,10 @@ class FolderArchive:
         """
         if not self._folder.is_dir() or not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             raise Retry(f"the archive {self._folder} is not there, or cannot be written: make or mount it")
+
+    def has(self, number: int) -> bool:
+        """Tell nothing: a job's files are in a folder of its own."""
+        return False
 
     def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
         """Write files into staging, and promote them once all of them are what is declared."""
@@ -132,7 +137,7 @@ class FolderArchive:
             folder = make_folder(self._staging / str(job_id))
             try:
                 staged = self._stage(deposits, folder, stage, note)
-            except ContentError:
+            except (ContentError, Over):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             self._promote(job_id, deposits, folder, staged)
@@ -163,12 +168,13 @@ class FolderArchive:
         stage: Callable[[Deposit, Path], None],
         note: Note,
     ) -> dict[int, Path]:
-        """Bring every file into staging; those that an earlier try has brought are there with their hash."""
+        """Bring every file into staging; what an earlier try has brought is read, and stays if it is this."""
         staged = _staged(folder)
         for deposit in deposits:
-            if deposit.id in staged:
-                note(deposit.size)
-            else:
+            there = staged.get(deposit.id)
+            if there is None or not _is_whole(there, deposit, note):
+                if there is not None:
+                    there.unlink()
                 stage(deposit, folder)
         fsync_folder(folder)
         return _staged(folder)
@@ -239,9 +245,21 @@ class FolderArchive:
                         digest.update(block)
                     same = digest.hexdigest() == hash_of(kept)
                 if same:
-                    Path(source).unlink()
+                    drop(source, status, self._move_from)
         except ContentError:
             return  # moved already
+
+
+def _is_whole(path: Path, deposit: Deposit, note: Note) -> bool:
+    """Tell whether a file in staging is what is declared: another database's job may have left it."""
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            for block in checked(deposit.file, _blocks(file.fileno()), note):
+                digest.update(block)
+    except ContentError:
+        return False
+    return digest.hexdigest() == path.name.partition(".")[2]
 
 
 def _staged(folder: Path) -> dict[int, Path]:

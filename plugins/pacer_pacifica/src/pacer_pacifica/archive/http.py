@@ -6,9 +6,10 @@ twice. What it has under a number is believed only once it has been read and has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from threading import Lock
 from types import TracebackType
 
 from pacer_core import Retry
@@ -22,8 +23,10 @@ from pacer_pacifica.bundles.names import shown
 
 _SMALL = 256 * 1024
 """Bytes of a file that is sent from memory."""
+_GLANCE = 1.0
+"""Seconds between two looks at how far that is, and whether the job is still wanted."""
 _AT_ONCE = 256
-"""Files that are handed to the threads before the next look whether the job is still wanted."""
+"""Files that are handed to the threads in one go."""
 _NOT_THERE = (b"FileNotFoundError", b"No such file")
 _FOUND, _MISSING = (200, 204), (404, 500)
 
@@ -53,15 +56,20 @@ class HttpArchive:
         """Ask for the archive's greeting."""
         self._http.request("GET", "/").entries()
 
+    def has(self, number: int) -> bool:
+        """Tell whether there is a file under a number already."""
+        answer = self._http.request("HEAD", f"/{number}", expect=(*_FOUND, *_MISSING))
+        return answer.status not in _MISSING
+
     def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
         """Send files; their hashes are all checked before the first one is."""
         for deposit in deposits:
-            for _ in checked(deposit.file, _content(deposit)):
+            for _ in checked(deposit.file, _content(deposit), lambda _: note(0)):
                 pass
 
-        def send(deposit: Deposit) -> None:
+        def send(deposit: Deposit, progress: _Progress) -> None:
             if not (again and self._has(deposit)):
-                self._put(deposit)
+                self._put(deposit, progress)
 
         self._all(send, deposits, note)
 
@@ -70,7 +78,7 @@ class HttpArchive:
         for deposit in deposits:
             check_named(_source(deposit), self._options.move_from)
 
-        def move(deposit: Deposit) -> None:
+        def move(deposit: Deposit, _: _Progress) -> None:
             if not (again and self._length(deposit) is not None):
                 self._patch(deposit)
             self._check_moved(deposit)
@@ -89,30 +97,51 @@ class HttpArchive:
         """Give a folder that is only a name: the archive interface knows files by their numbers."""
         return f"/pacifica/{job_id}"
 
-    def _all(self, work: Callable[[Deposit], None], deposits: Sequence[Deposit], note: Note) -> None:
+    def _all(
+        self, work: Callable[[Deposit, _Progress], None], deposits: Sequence[Deposit], note: Note
+    ) -> None:
         """Do something with each file, several at once; after a failure nothing more is begun."""
         for start in range(0, len(deposits), _AT_ONCE):
             some = deposits[start : start + _AT_ONCE]
-            if len(some) == 1:
-                work(some[0])
+            total, progress = sum(deposit.size for deposit in some), _Progress()
+            if len(some) == 1 and total <= _SMALL:
+                work(some[0], progress)
             else:
-                futures = [self._pool.submit(work, deposit) for deposit in some]
-                wait(futures, return_when=FIRST_EXCEPTION)
-                for future in futures:
-                    future.cancel()
-                wait(futures)
-                for future in futures:
-                    if not future.cancelled():
-                        future.result()
-            note(sum(deposit.size for deposit in some))
+                self._at_once(work, some, progress, note)
+            note(max(0, total - progress.told))
 
-    def _put(self, deposit: Deposit) -> None:
+    def _at_once(
+        self,
+        work: Callable[[Deposit, _Progress], None],
+        deposits: Sequence[Deposit],
+        progress: _Progress,
+        note: Note,
+    ) -> None:
+        """Do something with some files in the threads, and tell meanwhile how far that is."""
+        futures = [self._pool.submit(work, deposit, progress) for deposit in deposits]
+        try:
+            while wait(futures, _GLANCE, FIRST_EXCEPTION).not_done:
+                if any(future.done() and future.exception() for future in futures):
+                    break
+                note(progress.more())
+        except BaseException:
+            progress.is_wanted = False
+            raise
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+        for future in futures:
+            if not future.cancelled():
+                future.result()
+
+    def _put(self, deposit: Deposit, progress: _Progress) -> None:
         modified = deposit.file.modified or datetime.now(UTC)
         body = b"".join(_content(deposit)) if deposit.size <= _SMALL else None
         self._http.request(
             "PUT",
             f"/{deposit.id}",
-            body=Stream(lambda: _content(deposit), deposit.size) if body is None else body,
+            body=Stream(lambda: progress.of(_content(deposit)), deposit.size) if body is None else body,
             headers={"Last-Modified": modified.ctime()},
         )
 
@@ -154,6 +183,31 @@ class HttpArchive:
         digest = expected.begun()
         self._http.request("GET", f"/{deposit.id}", headers={"Accept": "*/*"}, into=digest.update)
         return bool(digest.hexdigest() == expected.digest)
+
+
+class _Progress:
+    """How much of some files the threads have sent; they end where nobody wants that any more."""
+
+    def __init__(self) -> None:
+        self.is_wanted = True
+        self.told = 0
+        self._sent = 0
+        self._lock = Lock()
+
+    def of(self, content: Iterable[bytes]) -> Iterator[bytes]:
+        """Give a content on, counted."""
+        for block in content:
+            if not self.is_wanted:
+                raise InterruptedError("nobody wants this file any more")
+            yield block
+            with self._lock:
+                self._sent += len(block)
+
+    def more(self) -> int:
+        """Give how much has been sent since this was asked last."""
+        with self._lock:
+            more, self.told = self._sent - self.told, self._sent
+        return more
 
 
 def _content(deposit: Deposit) -> Iterable[bytes]:

@@ -56,3 +56,11 @@ class ArchiveOptions:
         """Refuse two archives, or none."""
         if (self.url is None) == (self.folder is None):
             raise ValueError("needs either 'url', an archive interface, or 'folder', one of this machine")
+        if self.folder is not None:
+            kept = Path(self.folder)
+            for path in map(Path, self.move_from):
+                if kept.is_relative_to(path) or path.is_relative_to(kept):
+                    raise ValueError(
+                        f"would move files out of the archive itself: 'moveFrom' has {path}, and 'folder' is "
+                        f"{kept}; name folders that lie beside each other"
+                    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -56,6 +57,10 @@ def opened(path: str, roots: Sequence[str]) -> Iterator[tuple[int, os.stat_resul
         if away:
             raise Retry(f"{away[0]} is not there: mount it, or correct 'moveFrom'") from None
         raise ContentError(f"{shown(path)} is not there") from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+            raise ContentError(f"{shown(path)} is no path: {error.strerror}") from None
+        raise
     try:
         real = os.readlink(f"/proc/self/fd/{handle}")
         if not any(is_below(real, os.path.realpath(root)) for root in roots):
@@ -71,3 +76,21 @@ def opened(path: str, roots: Sequence[str]) -> Iterator[tuple[int, os.stat_resul
             os.close(readable)
     finally:
         os.close(handle)
+
+
+def drop(path: str, status: os.stat_result, roots: Sequence[str]) -> None:
+    """Remove the name of a file that was opened, where that, or a link, is still what has the name.
+
+    The folder is opened once and looked at: one that is exchanged meanwhile does not lead elsewhere.
+    """
+    above, _, name = path.rpartition("/")
+    folder = os.open(above or "/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        real = os.readlink(f"/proc/self/fd/{folder}")
+        if not any(is_below(f"{real}/", os.path.realpath(root)) for root in roots):
+            return
+        there = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISLNK(there.st_mode) or os.path.samestat(there, status):
+            os.unlink(name, dir_fd=folder)
+    finally:
+        os.close(folder)

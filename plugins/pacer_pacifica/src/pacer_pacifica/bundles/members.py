@@ -58,6 +58,8 @@ class Index:
         if any(one in self.files for one in above) or (is_file and name in self._folders):
             raise TarError(f"the bundle has a file and a folder of one name, at {shown(name)}")
         self._folders.update(above if is_file else (*above, name))
+        if len(self.files) + len(self._folders) > most:
+            raise TarError(f"the bundle has more than {most} files and folders")
         return name
 
 

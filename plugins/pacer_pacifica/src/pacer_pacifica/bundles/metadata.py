@@ -6,6 +6,7 @@ We read what we act on, and hand everything else on as it came.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +24,7 @@ FILES, KEY_VALUES = "Files", "TransactionKeyValue"
 SUBMITTER, PROJECT, INSTRUMENT = "submitter", "project", "instrument"
 _TERMS = (SUBMITTER, PROJECT, INSTRUMENT)
 _DEEPEST = 40
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # of characters, which JSON may name by themselves
 
 
 @frozen
@@ -142,14 +144,29 @@ def read_metadata(text: bytes | None, *, moving: bool = False) -> Metadata:
             raise MetadataError(f"{shown(file.path)} is declared twice")
     if not files:
         raise MetadataError(f"{what} declares no file")
+    for path in first:
+        if any(above in first for above in _above(path)):
+            raise MetadataError(f"{what} declares a file and a folder of one name, above {shown(path)}")
     return Metadata(tuple(rows), _terms(rows), tuple(_key_values(rows)), files)
+
+
+def _above(path: str) -> Iterator[str]:
+    """Give the folders that a path leads through."""
+    end = path.find("/")
+    while end >= 0:
+        yield path[:end]
+        end = path.find("/", end + 1)
 
 
 def _rows(text: bytes, what: str) -> list[Mapping[str, Any]]:
     try:
         found = json.loads(text.decode("utf-8-sig"), parse_constant=_no_constant)
+        if _HALVES.search(text):
+            json.dumps(found, ensure_ascii=False).encode()  # what it names by halves, nobody could be sent
     except UnicodeDecodeError:
         raise MetadataError(f"{what} is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise MetadataError(f"{what} holds half a character") from None
     except json.JSONDecodeError as error:
         raise MetadataError(f"{what} is no JSON: {error.msg} in line {error.lineno}") from None
     except RecursionError:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pacer_core import PacerError, config_option, service_options
-from pacer_pacifica.integration import database_of, ids_of
+from pacer_pacifica.integration import database_of, ids_of, is_there
 from pacer_pacifica.jobs import STATUSES, Job
 from pacer_pacifica.service import SERVICE, ServiceOptions
 
@@ -52,6 +52,8 @@ def _opened(ctx: click.Context, file: Path, service: str | None) -> Iterator[_Op
     if service is not None and service not in found:
         raise click.UsageError(f"there is no service {service!r} of type {SERVICE.name}: {', '.join(found)}")
     options: ServiceOptions = found[service or next(iter(found))]
+    if not is_there(options):  # it would be made, perhaps for another account than the service's
+        raise PacerError("there is no job database yet: the service makes it, or its path is another one")
     database = database_of(options)
     try:
         yield _Opened(options, database, Jobs(database))

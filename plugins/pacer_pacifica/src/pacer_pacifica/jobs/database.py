@@ -27,6 +27,10 @@ from pacer_pacifica.jobs.errors import DatabaseError
 from pacer_pacifica.jobs.tables import MIGRATIONS, VERSION, metadata, next_id, version
 
 _LOCK = 0x50414349  # "PACI"; two processes that start at once shall not make the same table
+_UNTIL_IT_IS_AWAY = {
+    "tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
+}  # fmt: skip
+"""Without these a request to a PostgreSQL whose host is gone waits for hours, and a thread with it."""
 _PATIENCE = 30.0  # seconds that SQLite waits for another writer
 
 
@@ -136,7 +140,7 @@ def _engine(address: str, password: Secret | None) -> Engine:
             url,
             pool_pre_ping=True,
             pool_size=4,
-            connect_args={"connect_timeout": 10, "application_name": "pacer"},
+            connect_args={"connect_timeout": 10, "application_name": "pacer", **_UNTIL_IT_IS_AWAY},
         )
     except ModuleNotFoundError:
         raise DatabaseError(

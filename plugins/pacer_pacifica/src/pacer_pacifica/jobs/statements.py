@@ -22,7 +22,7 @@ _MOVED = {
 }
 
 BEGIN_JOB = update(job).where(_OPEN).values(state=OK, percent=0.0, complete=False, **_MOVED)
-FINISH_JOB = update(job).where(_OPEN).values(percent=100.0, complete=bindparam("is_last"), **_MOVED)
+FINISH_JOB = update(job).where(_OPEN).values(state=OK, percent=100.0, complete=bindparam("is_last"), **_MOVED)
 
 # SQLite and PostgreSQL spell it the same.
 BEGIN_STAGE = text(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from pacer_pacifica.jobs import tables
@@ -43,7 +43,7 @@ class Jobs:
             "exception": "",
             "waits_for": "",
             "cancelled": False,
-            "user": user,
+            "user": _text(user),
             "name": name,
             "size": size,
             "attempt": 1,
@@ -86,7 +86,7 @@ class Jobs:
             query = query.where(_STATUS[status])
         for column, wanted in ((_job.c.kind, kind), (_job.c.user, user)):
             if wanted is not None:
-                query = query.where(column == wanted)
+                query = query.where(column == _text(wanted))
         if before is not None:
             query = query.where(_job.c.id < before)
         with self._database.reading() as connection:
@@ -154,7 +154,9 @@ class Jobs:
         """
         with self._database.writing() as connection:
             self._move(connection, job_id, attempt, _now(), waits_for=what)
-            connection.execute(update(_stage).where(_is_stage(job_id, attempt, task)).values(exception=what))
+            connection.execute(
+                update(_stage).where(_is_stage(job_id, attempt, task)).values(exception=_text(what))
+            )
 
     def fail(self, job_id: int, attempt: int, task: str | None, exception: str) -> None:
         """Note that an attempt has failed for good, at a stage (``None``: the one it is at).
@@ -171,7 +173,7 @@ class Jobs:
                 connection, job_id, attempt, now, state=FAILED, exception=exception, complete=True, **at
             )
             where = and_(_stage.c.job_id == job_id, _stage.c.attempt == attempt, _stage.c.ended.is_(None))
-            connection.execute(update(_stage).where(where).values(ended=now, exception=exception))
+            connection.execute(update(_stage).where(where).values(ended=now, exception=_text(exception)))
 
     def keep(self, job_id: int, name: str, value: Any) -> Any:
         """Keep a JSON value for all attempts at a job, unless one is kept already; give what is kept.
@@ -192,6 +194,19 @@ class Jobs:
         with self._database.reading() as connection:
             found = connection.execute(KEPT, {"of_job": job_id, "named": name}).scalar_one_or_none()
         return None if found is None else orjson.loads(found)
+
+    def forget(self, job_id: int, attempt: int, name: str) -> bool:
+        """Forget what is kept, unless the job is done or in a later attempt; say whether it is forgotten.
+
+        Only one caller is told that it was: whoever is may undo what was done under it.
+        """
+        ours = select(_job.c.id).where(
+            _job.c.id == job_id, _job.c.attempt == attempt, _job.c.complete.is_(False) | (_job.c.state != OK)
+        )
+        there = (_kept.c.job_id == job_id, _kept.c.name == name, ours.exists())
+        with self._database.writing(durable=True) as connection:
+            connection.execute(select(_job.c.id).where(_job.c.id == job_id).with_for_update())
+            return connection.execute(delete(_kept).where(*there)).rowcount > 0
 
     # --- people --------------------------------------------------------------------------------------
 
@@ -263,7 +278,8 @@ class Jobs:
         """Change a job that the attempt is still for, and say what it is otherwise."""
         running = and_(_job.c.id == job_id, _job.c.attempt == attempt, _job.c.cancelled.is_(False))
         open_ = and_(running, (_job.c.complete.is_(False)) | (_job.c.state == FAILED))
-        changed = _changed({"waits_for": "", "exception": "", **values}, now)
+        goes_on = {"state": OK, "complete": False, "waits_for": "", "exception": ""}
+        changed = _changed({**goes_on, **values}, now)
         if not connection.execute(update(_job).where(open_).values(**changed)).rowcount:
             raise self._over(connection, job_id, attempt)
 
@@ -288,7 +304,13 @@ _STATUS = {
 
 
 def _changed(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    return {**values, "updated": now, "revision": _job.c.revision + 1}
+    stored = {name: _text(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {**stored, "updated": now, "revision": _job.c.revision + 1}
+
+
+def _text(text: str) -> str:
+    """Give a text as every database takes it: PostgreSQL has no NUL, and UTF-8 no half of a character."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _is_stage(job_id: int, attempt: int, task: str) -> Any:

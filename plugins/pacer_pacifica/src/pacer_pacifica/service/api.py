@@ -7,11 +7,12 @@ from typing import Any
 import orjson
 from attrs import asdict
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pacer_pacifica.jobs import STATUSES, Job, NoSuchJob, Over, Stage
+from pacer_pacifica.jobs import MOVE, STATUSES, UPLOAD, Job, NoSuchJob, Over, Stage
 from pacer_pacifica.service.events import events
 from pacer_pacifica.service.openapi import description
 from pacer_pacifica.service.receiving import Refusal
@@ -36,6 +37,8 @@ async def jobs(request: Request) -> Response:
     limit = _number(query.get("limit"), "limit", 100, _MOST)
     before = _number(query.get("before"), "before", None, LARGEST_ID)
     kind = query.get("kind")
+    if kind not in (None, UPLOAD, MOVE):
+        raise Refused(400, f"kind should be {UPLOAD} or {MOVE}")
     found = await run_in_threadpool(
         lambda: site.jobs.find(status=status, kind=kind, user=owner, before=before, limit=limit or 1)
     )
@@ -71,6 +74,12 @@ async def openapi(_: Request) -> Response:
     return _json(description())
 
 
+class _JobNumber(IntegerConvertor):
+    """A number of a path as long as a job's may be."""
+
+    regex = "[0-9]{1,19}"
+
+
 def error(refused: Refused) -> Response:
     """Give an error as RFC 9457 has it."""
     problem = {
@@ -98,7 +107,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
 def _number(given: str | None, name: str, default: int | None, most: int) -> int | None:
     if given is None:
         return default
-    if not (given.isascii() and given.isdecimal() and 0 < int(given) <= most):
+    if not (given.isascii() and given.isdecimal() and len(given) < 20 and 0 < int(given) <= most):
         raise Refused(400, f"{name} should be a number from 1 to {most:,}")
     return int(given)
 
@@ -107,11 +116,12 @@ def _json(content: Any) -> Response:
     return Response(orjson.dumps(content), media_type="application/json")
 
 
+register_url_convertor("job", _JobNumber())
 ROUTES = [
     Route(f"{PREFIX}/jobs", jobs, methods=["GET"]),
-    Route(f"{PREFIX}/jobs/{{job_id:int}}", job, methods=["GET"]),
-    Route(f"{PREFIX}/jobs/{{job_id:int}}/events", events, methods=["GET"]),
-    Route(f"{PREFIX}/jobs/{{job_id:int}}/cancel", cancel, methods=["POST"]),
-    Route(f"{PREFIX}/jobs/{{job_id:int}}/retry", retry, methods=["POST"]),
+    Route(f"{PREFIX}/jobs/{{job_id:job}}", job, methods=["GET"]),
+    Route(f"{PREFIX}/jobs/{{job_id:job}}/events", events, methods=["GET"]),
+    Route(f"{PREFIX}/jobs/{{job_id:job}}/cancel", cancel, methods=["POST"]),
+    Route(f"{PREFIX}/jobs/{{job_id:job}}/retry", retry, methods=["POST"]),
     Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"]),
 ]

@@ -28,7 +28,7 @@ async def events(request: Request) -> Response:
     """
     site, job = site_of(request), await job_of(request)
     given = request.headers.get("last-event-id", "")
-    seen = int(given) if given.isascii() and given.isdecimal() else 0
+    seen = int(given) if given.isascii() and given.isdecimal() and len(given) < 20 else 0
     streams = request.app.state.streams
     if streams.locked():
         raise Refused(

@@ -30,6 +30,11 @@ def _is_name(_: Any, __: Any, name: Any) -> None:
         raise ValueError("should be a name")
 
 
+def _is_secret(_: Any, __: Any, secret: Secret) -> None:
+    if not secret.reveal().strip():
+        raise ValueError("is empty: whoever sends none would be let in")
+
+
 def is_loopback(host: str) -> bool:
     """Say whether an address is one that only this host reaches."""
     try:
@@ -74,7 +79,7 @@ class Token:
     """
 
     user: str = field(validator=_is_name)
-    token: Secret
+    token: Secret = field(validator=_is_secret)
 
 
 @frozen

@@ -43,14 +43,7 @@ async def move(request: Request) -> Response:
     with site.spool.slot():
         most = size(site.options.limits.move_size)
         async with site.spool.upload(MOVES, announced(request), most) as body:
-            parts: list[bytes] = []
-
-            async def write(chunk: bytes) -> None:
-                parts.append(chunk)
-                await body.write(chunk)
-
-            job = await site.take(request, body, MOVE, user.name, write, lambda: _check(parts))
-            return JSONResponse(as_pacifica(job))
+            return JSONResponse(as_pacifica(await site.take(request, body, MOVE, user.name, _check)))
 
 
 async def get_state(request: Request) -> Response:
@@ -99,9 +92,9 @@ def error(refused: Refused) -> Response:
     return Refusal(orjson.dumps(content), refused.status, refused.headers, "application/json")
 
 
-def _check(parts: list[bytes]) -> None:
+def _check(text: bytes) -> None:
     try:
-        orjson.loads(b"".join(parts))
+        orjson.loads(text)
     except orjson.JSONDecodeError:
         raise Refused(400, "Invalid JSON document") from None
 

@@ -7,7 +7,8 @@ that are there are what was taken: a process that dies loses none that it has an
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from uuid import uuid4
 import orjson
 from attrs import asdict, frozen
 
+from pacer_core import NotYet, Reject, Retry
 from pacer_pacifica.jobs import UPLOAD, Job, Outbox
 from pacer_pacifica.service.making import Making
 from pacer_pacifica.service.refusals import Refused
@@ -23,6 +25,8 @@ from pacer_pacifica.service.spool import BUNDLE, is_held, sync_folder
 
 FOLDER = "tus"
 _MOST = 10_000  # uploads that are begun, and not yet jobs
+_MOST_OF_ONE = 1_000  # of one user
+_YOUNG = 3600.0  # seconds for which half of an upload is left alone: it may just be begun
 
 
 @frozen
@@ -60,9 +64,10 @@ class Resumable:
         Raises
         ------
         Refused
-            429 where too many were begun and not finished.
+            429 where too many were begun and not finished, by all or by this user.
         """
-        if len(os.listdir(self._folder)) > 2 * _MOST:
+        open_ = [path.stem for path in self._folder.glob("*.part")]
+        if len(open_) >= _MOST or (len(open_) >= _MOST_OF_ONE and self._number(open_, user) >= _MOST_OF_ONE):
             raise Refused(429, "too many uploads were begun and not finished", retry_after=60)
         begun = Begun(uuid4().hex, user, length, metadata, datetime.now(UTC))
         self._bytes(begun).touch(0o600)
@@ -85,9 +90,11 @@ class Resumable:
         """
         try:
             found = orjson.loads(self._note(id_).read_bytes())
+            return Begun(**{**found, "created": datetime.fromisoformat(found["created"])})
         except FileNotFoundError:
             raise Refused(404, "this upload was never begun, or is over: begin another one") from None
-        return Begun(**{**found, "created": datetime.fromisoformat(found["created"])})
+        except (ValueError, TypeError, KeyError):
+            raise Refused(404, "what was known of this upload cannot be read: begin another one") from None
 
     def offset(self, begun: Begun) -> tuple[int, Job | None]:
         """Give how many bytes of an upload are there, and its job where it has one.
@@ -142,35 +149,71 @@ class Resumable:
         if (job := self._outbox.of([begun.name]).get(begun.name)) is not None:
             return job
         os.fsync(file)
-        with suppress(FileNotFoundError):  # an earlier process came as far as this
+        try:
             self._bytes(begun).rename(self._spool / begun.name)
+        except FileNotFoundError:  # an earlier process came as far as this
+            if not (self._spool / begun.name).exists():
+                raise Refused(404, "this upload was given up meanwhile") from None
         sync_folder(self._spool)
         return self._making.job(UPLOAD, begun.user, begun.name, begun.length)
 
     def remove(self, begun: Begun) -> None:
-        """Take an upload away; what is a job already stays one."""
+        """Take an upload away; what is a job already stays one.
+
+        Raises
+        ------
+        Refused
+            423 where another request is writing it.
+        """
+        with suppress(FileNotFoundError):
+            file = os.open(self._bytes(begun), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                if is_held(file):
+                    raise Refused(423, "another request is sending this upload just now", retry_after=5)
+                self._bytes(begun).unlink(missing_ok=True)
+            finally:
+                os.close(file)
         self._note(begun.id).unlink(missing_ok=True)
-        self._bytes(begun).unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Finish what a process that died has left all there, and take away what has expired."""
-        now = datetime.now(UTC)
-        for begun in self._all():
-            if self.expires(begun) < now:
-                self.remove(begun)
-                continue
-            with suppress(Refused):
-                self.offset(begun)
+        """Finish what a process that died has left all there, and take away what has expired.
+
+        What cannot be made a job of now, since the uniqueid service is away, is left to the next sweep.
+        """
+        now, every = datetime.now(UTC), self._all()
+        jobs = self._outbox.of([begun.name for begun in every])
+        for begun in every:
+            with suppress(Refused, Retry, NotYet, Reject):
+                if self.expires(begun) < now:
+                    self.remove(begun)
+                elif begun.name not in jobs:
+                    self.offset(begun)
+        self._sweep_halves({begun.id for begun in every})
 
     def names(self) -> set[str]:
         """Give the names in the spool that uploads have, or will have."""
         return {begun.name for begun in self._all()}
 
+    def _sweep_halves(self, known: Collection[str]) -> None:
+        """Take away what a process that died has left of an upload that it began, or took away."""
+        young = time.time() - _YOUNG
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stem not in known and path.stat().st_mtime < young:
+                    path.unlink()
+
+    def _number(self, ids: Sequence[str], user: str) -> int:
+        """Give how many of some uploads are a user's."""
+        return sum(begun.user == user for begun in self._read(ids))
+
     def _all(self) -> Sequence[Begun]:
+        return self._read([path.stem for path in self._folder.glob("*.json")])
+
+    def _read(self, ids: Sequence[str]) -> Sequence[Begun]:
         found: list[Begun] = []
-        for path in self._folder.glob("*.json"):
+        for id_ in ids:
             with suppress(Refused):
-                found.append(self.find(path.stem))
+                found.append(self.find(id_))
         return found
 
     def _note(self, id_: str) -> Path:

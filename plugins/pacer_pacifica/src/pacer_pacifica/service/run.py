@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -57,26 +58,35 @@ def serve(ctx: ServiceContext) -> None:
             resumable = Resumable(Path(options.spool), outbox, making, limits.resume)
             door = Door(options.authentication)
             site = Site(ctx, jobs, making, spool, resumable, door, sender.wake, ending.is_set)
-            with _serving(ctx, site, ending):
+            with _serving(ctx, site, ending) as is_serving:
                 ctx.ready()
-                _work(ctx, sender, Sweeper(ctx.log, options, jobs, outbox, resumable))
+                _work(ctx, is_serving, sender, Sweeper(ctx.log, options, jobs, outbox, resumable))
     finally:
         database.close()
 
 
-def _work(ctx: ServiceContext, sender: Sender, sweeper: Sweeper) -> None:
-    """Send and sweep; one instance does it for all."""
+def _work(ctx: ServiceContext, is_serving: Callable[[], bool], sender: Sender, sweeper: Sweeper) -> None:
+    """Send and sweep; one instance does it for all.
+
+    Raises
+    ------
+    PacerError
+        Where HTTP is not served any more.
+    """
     options: ServiceOptions = ctx.options
     swept = -_SWEEP
     while not ctx.stopping.is_set():
+        if not is_serving():
+            raise PacerError("HTTP is not served any more: the log says why")
         if ctx.instance != 1:
-            ctx.stopping.wait()
-            return
+            ctx.stopping.wait(_LOOK)
+            continue
         try:
             sender.send()
             if time.monotonic() - swept >= _SWEEP:
                 swept = time.monotonic()
                 sweeper.sweep()
+            full = _full(options)
         except DatabaseError as error:
             ctx.trouble(trouble(error))
             ctx.stopping.wait(_AGAIN)
@@ -84,7 +94,7 @@ def _work(ctx: ServiceContext, sender: Sender, sweeper: Sweeper) -> None:
         except OSError as error:
             ctx.trouble(f"the spool cannot be swept: {error}")
         else:
-            ctx.trouble(_full(options))
+            ctx.trouble(full)
         sender.wait(_LOOK)
 
 
@@ -111,8 +121,8 @@ def _database(ctx: ServiceContext) -> Database | None:
 
 
 @contextmanager
-def _serving(ctx: ServiceContext, site: Site, ending: threading.Event) -> Iterator[None]:
-    """Serve HTTP in a thread: PACER's signal handlers stay those of the process."""
+def _serving(ctx: ServiceContext, site: Site, ending: threading.Event) -> Iterator[Callable[[], bool]]:
+    """Serve HTTP in a thread, as signals are PACER's; give what says whether it does."""
     options: ServiceOptions = ctx.options
     listening = _listen(options, shared=ctx.instances > 1)
     config = uvicorn.Config(
@@ -126,13 +136,20 @@ def _serving(ctx: ServiceContext, site: Site, ending: threading.Event) -> Iterat
         ssl_certfile=options.tls.certificate if options.tls else None,
         ssl_keyfile=options.tls.key if options.tls else None,
     )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        listening.close()
+        raise PacerError(
+            f"the certificate or its key cannot be read: {error}; correct the option 'tls'"
+        ) from None
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="http", daemon=True)
     thread.start()
     scheme = "http" if options.tls is None else "https"
     ctx.log.info("listening on %s://%s:%d", scheme, options.host, options.port)
     try:
-        yield
+        yield thread.is_alive
     finally:
         ending.set()
         server.should_exit = True

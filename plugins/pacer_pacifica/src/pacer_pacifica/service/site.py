@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from attrs import frozen
 from starlette.requests import HTTPConnection, Request
@@ -47,14 +47,14 @@ class Site:
         upload: Upload,
         kind: str,
         user: str,
-        write: Callable[[bytes], Awaitable[None]] | None = None,
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[bytes], object] | None = None,
     ) -> Job:
-        """Read a request's body into an upload (by ``write``), ``check`` it, and make a job of it."""
-        await receive(request, self.options.limits, write or upload.write)
+        """Read a request's body into an upload, ``check`` it, and make a job of it."""
+        await receive(request, self.options.limits, upload.write)
         if not upload.size:
             raise Refused(400, "the body is empty")
-        check()
+        if check is not None:
+            await upload.check(check)
         return await upload.become(lambda name, size: self.making.job(kind, user, name, size))
 
 

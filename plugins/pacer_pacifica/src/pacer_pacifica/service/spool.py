@@ -11,6 +11,7 @@ import asyncio
 import errno
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ _HELD = 32 * 1024 * 1024  # bytes that all uploads of a process together hold in
 _BLOCK = 1024 * 1024  # bytes that one writes at once, where it is alone
 _PIECES = 512  # parts that one write takes at most
 _LOOK = 64 * 1024 * 1024  # bytes after which the disk's free room is looked at again
+_LOOKING = threading.Lock()
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -114,6 +116,18 @@ class Spool:
         with translated():
             return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
+    async def run_to_its_end(self, function: Callable[[], T]) -> T:
+        """Run something in a thread, and be there until it has ended, even where the request is cancelled.
+
+        For what uses a file that is closed then: its number would be that of another one.
+        """
+        running = asyncio.ensure_future(self.run(function))
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
+
 
 class Writer:
     """Writes a body into an open file, in bounded memory: gathered, and then written in a thread."""
@@ -160,7 +174,7 @@ class Writer:
             write_all(file, chunks)
             os.fsync(file)
 
-        await asyncio.shield(self._spool.run(write))
+        await self._spool.run_to_its_end(write)
 
     async def close(self) -> None:
         """Wait for what is being written; whether that goes well is nobody's business any more."""
@@ -224,6 +238,20 @@ class Upload:
     def size(self) -> int:
         """The bytes that have come."""
         return self._writer.size
+
+    async def check(self, look: Callable[[bytes], object]) -> None:
+        """Have all that has come looked at, in a thread; what ``look`` raises is raised.
+
+        One is looked at after the other, so that only one at a time is in memory.
+        """
+        chunks, file, path = await self._writer.rest(), self._file, self._path
+
+        def read() -> None:
+            write_all(file, chunks)
+            with _LOOKING:
+                look(path.read_bytes())
+
+        await self._spool.run_to_its_end(read)
 
     async def become(self, make_job: Callable[[str, int], T]) -> T:
         """Make a job of it: ``make_job(name, size)``, when it is on the disk, in a thread.

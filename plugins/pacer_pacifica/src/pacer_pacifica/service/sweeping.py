@@ -23,6 +23,8 @@ from pacer_pacifica.service.resumable import Resumable
 from pacer_pacifica.service.spool import BUNDLE, INCOMING, MOVES, is_held
 
 _OURS = re.compile(rf"[0-9a-f]{{32}}({re.escape(BUNDLE)}|{re.escape(MOVES)})")
+_MADE_OF_IT = re.compile(r"(?P<name>.+\.bundle)\.plain(\.[0-9a-f]{32}\.part)?")
+"""What the consumers make of a compressed bundle, beside it: whoever needs it makes it again."""
 _YOUNG = 60.0  # seconds for which a file is left alone: it may just be opened, and not locked yet
 
 
@@ -91,14 +93,29 @@ class Sweeper:
         paths = [path for path in _old(self._spool) if _OURS.fullmatch(path.name)]
         begun = self._resumable.names()  # what is there of these may still become a job
         jobs = self._outbox.of([path.name for path in paths])
+        self._made_of_others(done)
         for path in paths:
             job = jobs.get(path.name)
             if _is_unneeded(job, failed) and not (job is None and path.name in begun):
                 done.removed += _remove(path, partial(self._is_still_unneeded, path.name, failed))
 
+    def _made_of_others(self, done: Swept) -> None:
+        """Take away what was made of bundles whose jobs have ended, or are not there any more."""
+        found = {path: match["name"] for path in _old(self._spool) if (match := _made_of(path))}
+        jobs = self._outbox.of(set(found.values()))
+        for path, name in found.items():
+            job = jobs.get(name)
+            if job is None or job.complete:
+                done.removed += _remove(path, lambda: True)
+
     def _is_still_unneeded(self, name: str, failed: datetime) -> bool:
         """Look again, when nobody who may just be making a job of a file has it any more."""
         return _is_unneeded(self._outbox.of([name]).get(name), failed)
+
+
+def _made_of(path: Path) -> re.Match[str] | None:
+    match = _MADE_OF_IT.fullmatch(path.name)
+    return match if match and _OURS.fullmatch(match["name"]) else None
 
 
 def _is_unneeded(job: Job | None, failed: datetime) -> bool:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from pacer_pacifica.jobs import Job
 from pacer_pacifica.service.api import PREFIX
-from pacer_pacifica.service.receiving import receive
+from pacer_pacifica.service.receiving import announced, receive
 from pacer_pacifica.service.refusals import Refused
 from pacer_pacifica.service.resumable import Begun
 from pacer_pacifica.service.site import Site, site_of, user_of
@@ -91,7 +91,7 @@ async def patch(request: Request) -> Response:
         there = os.fstat(file).st_size
         job = None
         if there == begun.length:
-            job = await site.spool.run(lambda: site.resumable.complete(begun, file))
+            job = await site.spool.run_to_its_end(lambda: site.resumable.complete(begun, file))
         return _answer(
             204, {"Upload-Offset": str(there), **_job(job), **({} if job else _expires(site, begun))}
         )
@@ -107,7 +107,9 @@ async def delete(request: Request) -> Response:
 
 async def _write(site: Site, request: Request, file: int, most: int, checksum: _Checksum) -> None:
     """Write a request's body; what has come of one that breaks off is written as well."""
-    writer = Writer(site.spool, file, None, most)
+    length = announced(request)
+    site.spool.look(length or 0)
+    writer = Writer(site.spool, file, length, most)
 
     async def write(chunk: bytes) -> None:
         checksum.update(chunk)

@@ -8,10 +8,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from attrs import frozen
 from starlette.requests import HTTPConnection
 
-from pacer_pacifica.service.options import Authentication
+from pacer_pacifica.service.options import Authentication, is_loopback
 from pacer_pacifica.service.refusals import Refused
 
-_FORWARDED = ("forwarded", "x-forwarded-for", "via")  # through a proxy on this host, from anywhere
+_FORWARDED = (
+    "forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip",
+)  # fmt: skip
+"""Through a proxy on this host, from anywhere."""
+_OF_A_BROWSER = ("origin", "sec-fetch-site")
+"""From a page that this host's browser shows, whoever has written it."""
 
 
 @frozen
@@ -69,10 +74,17 @@ class Door:
         return named[0] if named and named[0] else None
 
     def _by_address(self, request: HTTPConnection) -> str | None:
-        peer = _peer(request)
-        if peer is None or not peer.is_loopback or any(one in request.headers for one in _FORWARDED):
+        peer, headers = _peer(request), request.headers
+        if peer is None or not peer.is_loopback or not is_loopback(_host(headers.get("host", ""))):
+            return None
+        if any(one in headers for one in (*_FORWARDED, *_OF_A_BROWSER)):
             return None
         return self._options.anonymous
+
+
+def _host(given: str) -> str:
+    """Give the name or address in a ``Host`` header, without its port."""
+    return given[1:].partition("]")[0] if given.startswith("[") else given.partition(":")[0].lower()
 
 
 def _peer(request: HTTPConnection) -> IPv4Address | IPv6Address | None:

@@ -20,7 +20,16 @@ from pacer_pacifica.jobs import (
 from pacer_pacifica.messages import Bundle
 from pacer_pacifica.work.options import BundlesOptions
 from pacer_pacifica.work.stages import Stage, of_a_job, run
-from pacer_pacifica.work.steps import allow, catalogue, check_declared, cleaning, finish, numbers
+from pacer_pacifica.work.steps import (
+    allow,
+    are_archived,
+    catalogue,
+    check_declared,
+    cleaning,
+    finish,
+    numbers,
+    take_out,
+)
 from pacer_pacifica.work.upload import Upload, metadata_of, open_upload
 
 
@@ -57,13 +66,16 @@ def check_bundle_policy(bundle: Bundle, ctx: Context) -> None:
 @of_a_job
 def archive_bundle(bundle: Bundle, ctx: Context) -> None:
     """Check the files against what is declared of them, number and archive them: ``ingest files``."""
+    _archive(bundle, ctx)
 
+
+def _archive(bundle: Bundle, ctx: Context) -> None:
     def work(stage: Stage) -> None:
         upload, metadata = opened(bundle, ctx)
         check_members(metadata, upload.index.files)
         check_declared(metadata)
-        first, again = numbers(bundle, ctx, metadata)
         archive, remove = ctx[PACIFICA_ARCHIVE], _options(ctx).failed_files == "remove"
+        first, again = numbers(bundle, ctx, metadata, archive)
         with upload.contents(metadata, first) as deposits:
             stage.expect(sum(deposit.size for deposit in deposits))
             try:
@@ -73,7 +85,8 @@ def archive_bundle(bundle: Bundle, ctx: Context) -> None:
                     raise
             except Over:
                 if remove:
-                    archive.remove(bundle.job_id, deposits)
+                    told = take_out(bundle, ctx, deposits)
+                    ctx.log.info("job %d is not wanted any more, and %s", bundle.job_id, told)
                 raise
 
     run(bundle, ctx, INGEST_FILES, work)
@@ -93,6 +106,8 @@ def ingest_bundle_metadata(bundle: Bundle, ctx: Context) -> None:
         ):
             catalogue(bundle, ctx, metadata, first)
 
+    if not are_archived(bundle, ctx):  # they were, and were taken out when an earlier try here failed
+        _archive(bundle, ctx)
     run(bundle, ctx, INGEST_METADATA, work, last=False)
 
 

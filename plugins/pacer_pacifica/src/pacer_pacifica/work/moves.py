@@ -53,7 +53,7 @@ def archive_move(move: Move, ctx: Context) -> None:
     def work(stage: Stage) -> None:
         metadata = document(move, ctx)
         check_declared(metadata)
-        first, again = numbers(move, ctx, metadata)
+        first, again = numbers(move, ctx, metadata, ctx[PACIFICA_ARCHIVE])
         deposits = deposits_of(metadata, first)
         stage.expect(sum(deposit.size for deposit in deposits))
         ctx[PACIFICA_ARCHIVE].move(move.job_id, deposits, again=again, note=stage.moved)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from pacer_core import Context, Reject
-from pacer_pacifica.archive import PACIFICA_ARCHIVE, Deposit
+from pacer_pacifica.archive import PACIFICA_ARCHIVE, Archive, Deposit
 from pacer_pacifica.bundles.agreement import check_hashes, check_media_types
 from pacer_pacifica.bundles.errors import BundleError, ContentError
 from pacer_pacifica.bundles.metadata import Metadata
@@ -49,18 +49,36 @@ def check_declared(metadata: Metadata) -> None:
     check_media_types(metadata.files)
 
 
-def numbers(message: Message, ctx: Context, metadata: Metadata) -> tuple[int, bool]:
-    """Give the number of a job's first file, drawn once for all attempts, and whether it was drawn before."""
+def numbers(
+    message: Message, ctx: Context, metadata: Metadata, archive: Archive | None = None
+) -> tuple[int, bool]:
+    """Give the number of a job's first file, drawn once for all attempts, and whether it was drawn before.
+
+    Raises
+    ------
+    ContentError
+        Where the ``archive`` has a file under a number that was just drawn, or an earlier attempt had others.
+    """
     pacifica = ctx[PACIFICA]
     count = len(metadata.files)
     kept = pacifica.jobs.kept(message.job_id, _NUMBERS)
     again = kept is not None
     if not again:
         first = pacifica.ids.take(FILE, count)
+        if archive is not None and archive.has(first):
+            raise ContentError(
+                f"the archive has another file under the number {first}, which was drawn just now: has the "
+                "job database been made anew, or brought back from a copy? Set its numbers behind the last"
+            )
         kept = pacifica.jobs.keep(message.job_id, _NUMBERS, {"first": first, "count": count})
     if kept["count"] != count:
         raise ContentError(f"{count} files are declared, and {kept['count']} were in an earlier attempt")
     return int(kept["first"]), again
+
+
+def are_archived(message: Message, ctx: Context) -> bool:
+    """Tell whether the files of a job are in the archive still, once they have been stored."""
+    return ctx[PACIFICA].jobs.kept(message.job_id, _NUMBERS) is not None
 
 
 def catalogue(message: Message, ctx: Context, metadata: Metadata, first: int) -> None:
@@ -80,7 +98,7 @@ def cleaning(message: Message, ctx: Context, deposits: Sequence[Deposit], *, rem
     try:
         yield
     except (BundleError, Reject) as error:
-        told = _remove(message, ctx, deposits) if remove else _report(deposits)
+        told = take_out(message, ctx, deposits) if remove else _report(deposits)
         ctx.log.warning("job %d has failed, and %s", message.job_id, told)
         raise type(error)(f"{error}; {told}") from None
 
@@ -90,7 +108,13 @@ def _report(deposits: Sequence[Deposit]) -> str:
     return f"its files, with the numbers {first} to {last}, may be in the archive still"
 
 
-def _remove(message: Message, ctx: Context, deposits: Sequence[Deposit]) -> str:
+def take_out(message: Message, ctx: Context, deposits: Sequence[Deposit]) -> str:
+    """Take a job's files out of the archive, unless it is done or in a later attempt; say what was done.
+
+    Their numbers are forgotten first: whoever goes on with the job archives its files anew, under others.
+    """
+    if not ctx[PACIFICA].jobs.forget(message.job_id, message.attempt, _NUMBERS):
+        return "its files stay in the archive, since the job goes on elsewhere"
     removal = ctx[PACIFICA_ARCHIVE].remove(message.job_id, deposits)
     left = f"; {removal.left} are left, which other jobs have" if removal.left else ""
     return f"{removal.removed} of its files were taken out of the archive again{left}"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
 from attrs import frozen
 
@@ -54,8 +55,16 @@ class Upload:
             os.close(descriptor)
 
 
-_UPLOADS = Recent[Upload](64, lambda upload: len(upload.index.files) <= _SMALL)
-_METADATA = Recent[Metadata](64, lambda metadata: len(metadata.files) <= _SMALL)
+_SHORT = 512 * 1024
+"""Bytes of the metadata of such a bundle."""
+
+
+def _is_small(upload: Upload) -> bool:
+    return len(upload.index.files) <= _SMALL and len(upload.index.metadata or b"") <= _SHORT
+
+
+_UPLOADS = Recent[Upload](64, _is_small)
+_METADATA = Recent[Metadata](64, lambda _: True)
 
 
 def metadata_of(upload: Upload) -> Metadata:
@@ -66,6 +75,8 @@ def metadata_of(upload: Upload) -> Metadata:
     MetadataError
         Where it is missing, or not accepted.
     """
+    if not _is_small(upload):
+        return read_metadata(upload.index.metadata)
     return _METADATA.get(upload.index.metadata, lambda: read_metadata(upload.index.metadata))
 
 
@@ -104,7 +115,7 @@ def _read(message: Message, path: Path, spool: Path, limits: Limits) -> Upload:
         if compression_of(file) is None:
             with opened(file, limits) as source:
                 return Upload(path, read_index(source))
-        part = plain.with_name(f"{plain.name}.part")
+        part = plain.with_name(f"{plain.name}.{uuid4().hex}.part")  # two workers may be at the same job
         try:
             with part.open("wb") as tee, opened(file, limits) as source:
                 index = read_index(source, tee)
