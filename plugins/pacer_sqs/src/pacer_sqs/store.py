@@ -84,6 +84,7 @@ class SqsStore:
     def check(self) -> None:
         """Raise where this connection may no longer hand out what it has."""
         self._hand.check()
+        self._claims.check()
         failure = self._failure
         if failure is None:
             return
