@@ -129,6 +129,14 @@ def test_nothing_is_handed_out_by_an_owner_that_may_have_lost_its_lease(
     assert got == []
 
 
+def test_whose_lease_is_over_does_not_say_that_it_holds_anything(
+    connection: Connection, memory: Memory
+) -> None:
+    assert connection.holds()
+    memory.lost = True
+    assert not connection.holds()
+
+
 def test_an_error_of_the_channel_gives_all_back_in_one_step(connection: Connection, memory: Memory) -> None:
     channel = connection.channel()
     channel.basic_qos(0, 2, False)
