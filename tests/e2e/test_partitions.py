@@ -247,6 +247,26 @@ def test_what_a_host_takes_in_that_is_started_while_the_number_is_changed_is_not
         eventually(lambda: host.default_channel.basic_get("pacer.keys.path.4") is not None, 30)
 
 
+def test_a_question_who_has_a_partition_waits_for_its_reader_and_is_not_repeated_meanwhile(
+    configure: Configure,
+) -> None:
+    from pacer_core.config import load
+    from pacer_core.transport.connection import connect, contents
+    from pacer_core.transport.roll_call import holders
+    from pacer_core.transport.topology import declare
+
+    config = load(configure(2))
+    with closing(connect(config.broker, "test")) as connection:
+        declare(connection, config)
+        for _ in range(2):
+            assert holders(connection, config, config.key_spaces["path"].queues) == {}
+        for queue in config.key_spaces["path"].queues:
+            question = contents(connection.default_channel.basic_get(queue))
+            assert question.properties["type"] == "pacer.roll-call"
+            assert "expiration" not in question.properties  # it would be dead with that, in the dead queue
+            assert connection.default_channel.basic_get(queue) is None
+
+
 def test_status_says_who_has_which_partition_and_a_change_is_refused_while_somebody_reads(
     site: Site, configure: Configure
 ) -> None:
