@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,9 @@ from attrs import evolve
 from pacer_contract import Broker
 from pacer_contract.broker import Inbox, declare, eventually, get, send
 from pacer_sqs import SQS, LargeBodies, SqsOptions
+from pacer_sqs.hand import Hand, Held
+from pacer_sqs.place import SqsQueue
+from pacer_sqs.wire import Read
 from plugins.pacer_sqs.tests.conftest import BUCKET
 
 LIMIT = 1 << 20
@@ -131,6 +135,27 @@ def test_an_object_that_is_no_text_stays_in_its_bucket(
         channel.connection.close()
 
     assert objects.get_object(Bucket=BUCKET, Key="binary")["Body"].read() == b"\xff\xfe\x00"
+
+
+def test_a_full_hand_is_kept_by_several_requests_at_once() -> None:
+    together = threading.Barrier(3, timeout=30)
+
+    class Place:
+        visibility, client = 8, None
+
+    class Client:
+        def hide(self, url: str, handles: list[str], seconds: int) -> dict[int, tuple[bool, str]]:
+            together.wait()
+            return {0: (True, "InvalidParameterValue")} if "10" in handles else {}
+
+    place: Any = Place()
+    place.client = Client()
+    queue = SqsQueue("q", url="http://sqs/q")
+    held = [Held(queue, str(number), Read("", "q", {}, b""), False, 0.0) for number in range(30)]
+    with ThreadPoolExecutor(3) as executor:
+        lost = Hand(place, executor, lambda error: None)._hide(held, 8)
+
+    assert lost == [held[10]]
 
 
 def test_who_was_not_heard_for_as_long_as_its_claim_lasts_hands_out_nothing_more(broker: Broker) -> None:
