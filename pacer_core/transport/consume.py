@@ -224,7 +224,7 @@ class Subscription:
 
     def holds(self) -> bool:
         """Say whether what it has handed out is still its own, as far as the broker need not be asked."""
-        return self.open and getattr(self._amqp, "holds", _always)()
+        return self.open and bool(getattr(self._amqp, "holds", _always)())
 
     def heartbeat(self) -> None:
         """Send a heartbeat where one is due, and notice a broker that sends none."""

@@ -267,6 +267,19 @@ def test_a_question_who_has_a_partition_waits_for_its_reader_and_is_not_repeated
             assert connection.default_channel.basic_get(queue) is None
 
 
+def test_partitions_whose_consumers_are_all_switched_off_are_not_drained(
+    site: Site, configure: Configure
+) -> None:
+    config = configure(2)
+    send(site, config, {"key": "a", "does": "3600"})
+    assert site.pacer("run", "--once", "-c", config).code == 2
+    config.write_text(config.read_text().replace("queues: [steps]", "enabled: false, queues: [steps]"))
+    config.write_text(config.read_text().replace("queues: [leaps]", "enabled: false, queues: [leaps]"))
+    drained = site.pacer("partitions", "drain", "path", "-c", config)
+    assert drained.code == 1
+    assert "'enabled: false'" in drained.err
+
+
 def test_status_says_who_has_which_partition_and_a_change_is_refused_while_somebody_reads(
     site: Site, configure: Configure
 ) -> None:
