@@ -106,8 +106,13 @@ def drain(ctx: click.Context, file: Path, space: str) -> None:
     if found.reading:
         echo(f"{space}: {found.hindrances[0]}", err=True)
         ctx.exit(1)
-    logs.set_up_run(config.logging, config.log_handlers)
     plans = [plan for plan in config.consumers if plan.key_space == space]
+    if not plans:
+        echo(
+            f"{space}: all of its consumers have 'enabled: false', and nobody else can handle this", err=True
+        )
+        ctx.exit(1)
+    logs.set_up_run(config.logging, config.log_handlers)
     worker = Worker(as_there(config, found), plans, queues=[one.queue for one in found.partitions])
     with signals(worker.stop):
         outcomes = worker.run(once=True)

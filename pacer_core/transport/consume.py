@@ -110,7 +110,8 @@ class Subscription:
         self._connection, self._believe, self._priorities = connection, believe, priorities
         self._on_message = on_message
         self._channel = connection.channel()
-        self._socket: socket.socket = connection.connection.sock
+        self._amqp = connection.connection
+        self._socket: socket.socket = self._amqp.sock
         # Not select: it takes no descriptor above 1023, and clients open one for each thread.
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
@@ -221,6 +222,10 @@ class Subscription:
             self._channel.basic_reject(tag, requeue=False)
             self._early.add(tag)  # nothing unfinished before later ones
 
+    def holds(self) -> bool:
+        """Say whether what it has handed out is still its own, as far as the broker need not be asked."""
+        return self.open and bool(getattr(self._amqp, "holds", _always)())
+
     def heartbeat(self) -> None:
         """Send a heartbeat where one is due, and notice a broker that sends none."""
         if self._connection.supports_heartbeats:
@@ -250,6 +255,11 @@ class Subscription:
     def abandon(self) -> None:
         """Take no further acknowledgement; the connection is lost, and the broker has its messages back."""
         self.open = False
+
+
+def _always() -> bool:
+    """Hold it: an AMQP broker closes the connection of who is silent for too long."""
+    return True
 
 
 def _ignore(_: object) -> None:

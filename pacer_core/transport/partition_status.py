@@ -116,7 +116,8 @@ def change(connection: Any, config: Config, found: Spread) -> None:
     """Give a key space the number of partitions that the configuration has.
 
     What says the number goes first, and all is looked at once more then: a host that was started meanwhile is
-    seen, or declares the old number, and the new one is refused.
+    seen, or has declared the old number, and the new one is refused, which is said before any queue goes. No
+    partitions at all cannot be said: each queue is looked at once more then before it goes.
 
     Raises
     ------
@@ -130,13 +131,26 @@ def change(connection: Any, config: Config, found: Spread) -> None:
             Declarer(connection).key_space(as_there(config, found), found.name)
             raise BrokerError(f"nothing was changed: {'; '.join(again.hindrances)}")
         wanted = config.key_spaces.get(found.name)
+        if wanted is not None:
+            Declarer(connection).key_space(config, found.name)
         for one in found.partitions:
             if wanted is None or one.queue not in wanted.queues:
+                _expect_unused(connection, found.prefix, one.queue, said=wanted is not None)
                 _delete(connection, one.queue)
         if wanted is None:
             _delete(connection, hosts_queue(found.prefix))
     plans = [plan for plan in (*config.consumers, *config.disabled) if plan.key_space == found.name]
     declare(connection, config, plans)
+
+
+def _expect_unused(connection: Any, prefix: str, queue: str, *, said: bool) -> None:
+    """See that no host has been started meanwhile: RabbitMQ deletes a quorum queue whatever is in it."""
+    ready, readers = counts(connection, queue) or (0, 0)
+    if ready or readers or (not said and counts(connection, prefix) is not None):
+        raise BrokerError(
+            f"{queue} is in use again, and stays, as somebody has started `pacer run` meanwhile: stop it "
+            "on every host, and change the number once more"
+        )
 
 
 def _delete(connection: Any, queue: str) -> None:

@@ -60,22 +60,32 @@ class Publisher:
             if error is not None:
                 raise error
 
-    def publish_each(self, messages: Sequence[Outgoing]) -> list[BrokerError | None]:
+    def publish_each(
+        self, messages: Sequence[Outgoing], holds: Callable[[], bool] | None = None
+    ) -> list[BrokerError | None]:
         """Publish messages, and say of each why it is not confirmed; ``None`` where it is.
 
         One that is not taken (a `NotTakenError`) keeps no other from being published. A connection that was
         lost is opened anew once; what it had confirmed is not sent again.
+
+        ``holds`` says whether what they are made of is still ours. With it nothing is sent twice: who has
+        lost one connection may have lost the other: a copy of ours would come behind those of who is next.
         """
         waiting = dict(enumerate(messages))
         refused: dict[int, BrokerError] = {}
         with self._lock:
             began = time.monotonic()
-            lost = self._publish(waiting, refused)
+            lost = self._publish(waiting, refused, holds)
             if lost is None:
                 self._confirmed(time.monotonic() - began)
         return [refused.get(number, lost if number in waiting else None) for number in range(len(messages))]
 
-    def _publish(self, waiting: dict[int, Outgoing], refused: dict[int, BrokerError]) -> BrokerError | None:
+    def _publish(
+        self,
+        waiting: dict[int, Outgoing],
+        refused: dict[int, BrokerError],
+        holds: Callable[[], bool] | None,
+    ) -> BrokerError | None:
         """Publish what waits, and say what keeps the rest of it from being confirmed."""
         if self._closed:
             return BrokerError("the publisher is closed: the message goes back to its queue")
@@ -86,6 +96,10 @@ class Publisher:
             try:
                 if self._link is None:
                     self._link = Link(self._broker)
+                if holds is not None and not holds():
+                    return BrokerError(
+                        "what was to be published is no longer in hand: the broker has it back"
+                    )
                 group = self._link.together(waiting, apart.numbers)
                 self._link.publish(group, waiting, refused)
             except BrokerError as error:
@@ -95,11 +109,11 @@ class Publisher:
                 # AttributeError: py-amqp raises it where its connection went away underneath it.
                 self._drop()
                 if not apart.looks([number for number in group if number in waiting], waiting, error):
-                    again, lost = (
-                        lost is not None,
+                    once, lost = (
+                        lost is not None or holds is not None,
                         BrokerError(f"lost {self._broker} while publishing: {error}"),
                     )
-                    if again:
+                    if once:
                         return lost
             except BaseException:
                 self._drop()  # or what was numbered already would take the confirms of what comes next

@@ -1,7 +1,9 @@
 """Which host has which partition: those that have them say so, now and then and when they are asked.
 
 AMQP tells nobody who reads a queue, and who reads it not whether it is active. But only the active reader
-gets messages: it says so in a queue that keeps this for a minute, and answers a message that asks.
+gets messages: it says so in a queue that keeps this for a minute, and answers a message that asks. Such a
+question waits until it is read, as one that expired would be a dead letter; so nobody asks where something
+waits already: whoever handles that has said so by itself, or will not answer soon.
 """
 
 from __future__ import annotations
@@ -23,11 +25,10 @@ from pacer_core.model.queue_names import hosts_queue
 from pacer_core.transport.connection import contents
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
-from pacer_core.transport.queue_status import losses
+from pacer_core.transport.queue_status import depth, losses
 
 _TYPE = "pacer.roll-call"
 _PATIENCE = 2.5  # seconds for an answer: who has much to do before gives none
-_OVER = "3000"  # milliseconds after which a question that nobody has read is gone
 
 
 @frozen
@@ -63,15 +64,16 @@ def holders(connection: Any, config: Config, queues: Sequence[str]) -> Mapping[s
     if not queues:
         return {}
     call = uuid4().hex
-    about = {"type": _TYPE, "correlation_id": call, "expiration": _OVER, "delivery_mode": 1}
+    about = {"type": _TYPE, "correlation_id": call, "delivery_mode": 1}
+    idle = [queue for queue in queues if depth(connection, queue) == 0]
     with closing(Publisher(config.broker)) as publisher:
-        publisher.publish_each([Outgoing("", queue, b"", {}, about) for queue in queues])
+        publisher.publish_each([Outgoing("", queue, b"", {}, about) for queue in idle])
     prefixes = [space.prefix for space in config.key_spaces.values()]
     until = time.monotonic() + _PATIENCE
     while True:
         said = [one for prefix in prefixes for one in _said(connection, hosts_queue(prefix))]
         answers = {one["queue"]: _holder(one) for one in said if one["call"] == call}
-        if answers.keys() >= set(queues) or time.monotonic() > until:
+        if answers.keys() >= set(idle) or time.monotonic() > until:
             return {one["queue"]: _holder(one) for one in said if one["queue"] in queues} | answers
         time.sleep(0.1)
 

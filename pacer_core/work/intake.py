@@ -4,7 +4,8 @@ It is one process, and goes by rounds. A round has one message of a key at
 most: all of it is published, confirmed, and acknowledged before the next one begins. So the later of two
 messages of a key is published when the earlier one is acknowledged, and an intake that dies leaves of each
 key one message at most that is in its partition already. The next intake publishes it again, directly behind
-its first copy: it is handled twice, as any message may be, and none is out of order.
+its first copy: it is handled twice, as any message may be, and none is out of order. One that may have lost
+its messages to the next intake publishes nothing more: its copies would come behind later ones of their keys.
 """
 
 from __future__ import annotations
@@ -161,7 +162,8 @@ class Intake:
             jobs = [job for job in current.jobs if job.received.subscription.open]
             said: Sequence[BrokerError | None]
             try:
-                said = self._publisher.publish_each([self._copy(job) for job in jobs])
+                holds = jobs[0].received.subscription.holds if jobs else None  # all are of one subscription
+                said = self._publisher.publish_each([self._copy(job) for job in jobs], holds)
             except Exception as error:  # whatever it was, each of them is still the broker's
                 log.exception("a round of the intake failed")
                 said = [BrokerError(type(error).__name__)] * len(jobs)

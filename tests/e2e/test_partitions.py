@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pacer_core import BrokerError
 from tests.lab import Lab
 from tests.services import RabbitMQ, Redis
 from tests.support import Site, eventually
@@ -210,6 +213,71 @@ def test_the_number_of_partitions_is_changed_when_nothing_waits_in_them(
     assert "are deleted" in changed.out
     send(site, config, {"key": "z"})
     assert site.pacer("run", "--once", "-c", config).out.startswith("1 done")
+
+
+@pytest.mark.parametrize("wanted", [3, None])
+def test_what_a_host_takes_in_that_is_started_while_the_number_is_changed_is_not_deleted(
+    site: Site, configure: Configure, monkeypatch: pytest.MonkeyPatch, wanted: int | None
+) -> None:
+    from pacer_core.config import load
+    from pacer_core.transport import partition_status
+    from pacer_core.transport.connection import connect
+    from pacer_core.transport.topology import declare
+
+    old = load(configure(4))
+    new = load(configure(wanted, name="new.yaml"))
+    look = partition_status.spread
+
+    with closing(connect(old.broker, "test")) as connection, closing(connect(old.broker, "host")) as host:
+        declare(host, old)
+        found = look(connection, new, "path")
+
+        def spread(*arguments: Any) -> partition_status.Spread:
+            seen = look(*arguments)
+            declare(host, old)  # a host is started just after the look
+            host.default_channel.basic_publish(
+                host.default_channel.prepare_message(b"a message"), routing_key="pacer.keys.path.4"
+            )
+            return seen
+
+        monkeypatch.setattr(partition_status, "spread", spread)
+        with pytest.raises(BrokerError):
+            partition_status.change(connection, new, found)
+
+        eventually(lambda: host.default_channel.basic_get("pacer.keys.path.4") is not None, 30)
+
+
+def test_a_question_who_has_a_partition_waits_for_its_reader_and_is_not_repeated_meanwhile(
+    configure: Configure,
+) -> None:
+    from pacer_core.config import load
+    from pacer_core.transport.connection import connect, contents
+    from pacer_core.transport.roll_call import holders
+    from pacer_core.transport.topology import declare
+
+    config = load(configure(2))
+    with closing(connect(config.broker, "test")) as connection:
+        declare(connection, config)
+        for _ in range(2):
+            assert holders(connection, config, config.key_spaces["path"].queues) == {}
+        for queue in config.key_spaces["path"].queues:
+            question = contents(connection.default_channel.basic_get(queue))
+            assert question.properties["type"] == "pacer.roll-call"
+            assert "expiration" not in question.properties  # it would be dead with that, in the dead queue
+            assert connection.default_channel.basic_get(queue) is None
+
+
+def test_partitions_whose_consumers_are_all_switched_off_are_not_drained(
+    site: Site, configure: Configure
+) -> None:
+    config = configure(2)
+    send(site, config, {"key": "a", "does": "3600"})
+    assert site.pacer("run", "--once", "-c", config).code == 2
+    config.write_text(config.read_text().replace("queues: [steps]", "enabled: false, queues: [steps]"))
+    config.write_text(config.read_text().replace("queues: [leaps]", "enabled: false, queues: [leaps]"))
+    drained = site.pacer("partitions", "drain", "path", "-c", config)
+    assert drained.code == 1
+    assert "'enabled: false'" in drained.err
 
 
 def test_status_says_who_has_which_partition_and_a_change_is_refused_while_somebody_reads(

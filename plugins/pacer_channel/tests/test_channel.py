@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 from amqp import Message
-from amqp.exceptions import PreconditionFailed, RecoverableConnectionError
+from amqp.exceptions import ChannelError, NotFound, PreconditionFailed, RecoverableConnectionError
 
-from pacer_channel import Connection, Lease, Leased, LocalWaker, Looked, Store, Wish, Written
+from pacer_channel import Connection, Lease, Leased, LocalWaker, Looked, Store, Wish, Written, refusals
 from pacer_channel import Outgoing as Sent
 
 
@@ -24,6 +24,7 @@ class Memory:
         self.there = 0
         self.wishes: list[tuple[Sequence[Wish], Sequence[int]]] = []
         self.lost = False
+        self.refusal: ChannelError | None = None
         self.during_lease: Callable[[], None] = lambda: None
 
     @property
@@ -52,7 +53,7 @@ class Memory:
 
     def publish(self, messages: Sequence[Sent]) -> Written:
         self.said.append(("publish", [bytes(message.body) for message in messages]))
-        return Written([1] * len(messages))
+        return Written([] if self.refusal else [1] * len(messages), self.refusal)
 
     def acknowledge(self, entries: Sequence[Hashable]) -> None:
         self.said.append(("acknowledge", list(entries)))
@@ -129,6 +130,14 @@ def test_nothing_is_handed_out_by_an_owner_that_may_have_lost_its_lease(
     assert got == []
 
 
+def test_whose_lease_is_over_does_not_say_that_it_holds_anything(
+    connection: Connection, memory: Memory
+) -> None:
+    assert connection.holds()
+    memory.lost = True
+    assert not connection.holds()
+
+
 def test_an_error_of_the_channel_gives_all_back_in_one_step(connection: Connection, memory: Memory) -> None:
     channel = connection.channel()
     channel.basic_qos(0, 2, False)
@@ -156,6 +165,47 @@ def test_a_window_is_one_step_before_whatever_comes_after_it(connection: Connect
     assert memory.said == [("publish", [b"one", b"two"])]
     connection.drain_ready(1)
     assert confirmed == [(2, True)]
+
+
+def test_large_messages_are_not_all_gathered(connection: Connection, memory: Memory) -> None:
+    channel = connection.channel()
+    channel.confirm_select()
+    for _ in range(5):
+        channel.basic_publish(Message(bytes(1 << 23)), routing_key="q")
+
+    assert [len(bodies) for _, bodies in memory.said] == [2, 2]
+
+
+def test_what_was_acknowledged_before_an_unknown_tag_is_ended(connection: Connection, memory: Memory) -> None:
+    channel = connection.channel()
+    channel.basic_consume("q", callback=lambda message: None)
+    memory.there = 2
+    connection.drain_ready(2)
+
+    with pytest.raises(PreconditionFailed, match="unknown delivery tag 9"):
+        channel.ack_all([(1, False), (9, False)])
+
+    assert memory.said == [
+        ("acknowledge", [("entry", 1)]),
+        ("give back", [("entry", 0)], [], ["q/0"]),
+    ]
+
+
+def test_a_channel_that_closes_on_a_refusal_gives_back_what_it_holds(
+    connection: Connection, memory: Memory
+) -> None:
+    channel = connection.channel()
+    channel.confirm_select()
+    channel.basic_consume("q", callback=lambda message: None)
+    memory.there = 1
+    connection.drain_ready(1)
+    channel.basic_publish(Message(b"one"), routing_key="q")
+    memory.refusal = refusals.no_queue("q", refusals.BASIC_PUBLISH)
+
+    with pytest.raises(NotFound):
+        channel.close()
+
+    assert memory.said[-1] == ("give back", [("entry", 0)], [], ["q/0"])
 
 
 def test_a_waker_wakes_once_for_many_calls() -> None:

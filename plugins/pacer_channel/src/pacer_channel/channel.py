@@ -232,7 +232,12 @@ class Channel(DeclaringChannel):
     def ack_all(self, acks: Iterable[tuple[int, bool]]) -> None:
         """End messages in one step: tags, each with whether it means all before it as well."""
         with self._operation() as store:
-            store.acknowledge([entry for tag, multiple in acks for entry in self._settle(tag, multiple)])
+            entries: list[Hashable] = []
+            try:
+                for tag, multiple in acks:
+                    entries += self._settle(tag, multiple)
+            finally:  # those before one that is unknown as well: nobody else would end them
+                store.acknowledge(entries)
         self._connected().room_again()
 
     def basic_reject(self, delivery_tag: int, requeue: bool) -> None:
@@ -275,8 +280,10 @@ class Channel(DeclaringChannel):
         if connection is None:
             return
         try:
-            self._outbox.flush()
-            self._give_all_back(connection)
+            try:
+                self._outbox.flush()
+            finally:  # what is refused there is no reason to keep what is leased
+                self._give_all_back(connection)
         finally:
             connection.channels.pop(self.channel_id, None)
             self.connection = None

@@ -87,6 +87,14 @@ class Connection:
             count += 1
         return count
 
+    def holds(self) -> bool:
+        """Tell whether what was handed out is this owner's still, as far as nobody has to be asked."""
+        try:
+            self.store.check()
+        except Exception:  # whatever it is
+            return False
+        return self.connected
+
     def _check_open(self) -> None:
         if not self.connected:
             raise RecoverableConnectionError(f"the connection to {self.store.broker} is closed")

@@ -14,6 +14,7 @@ from pacer_channel.refusals import no_route
 from pacer_channel.store import Store
 
 WINDOW = 100  # publishes gathered at most
+_BYTES = 1 << 24  # of their bodies: Redis hangs up on who has a gigabyte on its way
 
 Events = defaultdict[str, set[Callable[..., object]]]
 
@@ -45,6 +46,7 @@ class Outbox:
     events: Events
     windowed: bool = False
     _window: list[tuple[Outgoing, bool]] = field(factory=list)
+    _gathered: int = 0  # bytes
     _written: int = 0
     _news: deque[Outgoing | int] = field(factory=deque)  # what came back, and up to which tag all is written
 
@@ -59,14 +61,15 @@ class Outbox:
             312, where it is mandatory, unroutable, and nobody listens to ``basic_return``; without a window.
         """
         self._window.append((message, mandatory))
+        self._gathered += len(message.body)
         if not self.windowed:
             self.dispatch()
-        elif len(self._window) >= WINDOW:
+        elif len(self._window) >= WINDOW or self._gathered >= _BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Write what was gathered; where one is refused, those before it stand, those after it are gone."""
-        window, self._window = self._window, []
+        window, self._window, self._gathered = self._window, [], 0
         if not window:
             return
         written = self.store.publish([message for message, _ in window])

@@ -123,6 +123,12 @@ class Claims:
         claim = self._claims.get(queue)
         return claim is not None and claim.held
 
+    def check(self) -> None:
+        """Raise where a claim that was ours has ended; its thread may still be waiting for an answer."""
+        for queue, claim in list(self._claims.items()):
+            if claim.expired:
+                raise RecoverableConnectionError(f"the claim on {queue} has ended: nothing was heard of us")
+
     def want(self, queue: SqsQueue) -> None:
         """Ask for the claim on a queue, until it is ours; at once where those before it are."""
         claim = Claim(self._place, queue)
@@ -181,11 +187,10 @@ class Claims:
 
     def _advance(self) -> bool:
         """Ask for the first claim that is not ours; tell whether there was one to ask for."""
+        self.check()
         for queue, claim in list(self._claims.items()):
             if claim.held:
                 continue
-            if claim.expired:
-                raise RecoverableConnectionError(f"the claim on {queue} has ended: nothing was heard of us")
             wait = max(1, min(self._place.poll, self._place.visibility // 3))
             try:
                 mine = claim.take(wait)

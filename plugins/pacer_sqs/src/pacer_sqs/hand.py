@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from itertools import groupby
 
 from amqp.exceptions import RecoverableConnectionError
@@ -51,8 +52,8 @@ class Held:
 class Hand:
     """All that one connection holds."""
 
-    def __init__(self, place: Place, failed: Callable[[Exception], None]) -> None:
-        self._place, self._failed = place, failed
+    def __init__(self, place: Place, executor: Executor, failed: Callable[[Exception], None]) -> None:
+        self._place, self._executor, self._failed = place, executor, failed
         self._held: dict[int, Held] = {}
         self._lock = threading.Lock()
         self._alive = time.monotonic()
@@ -113,6 +114,8 @@ class Hand:
                 lost = self._hide(due, self._place.visibility)
             except Exception as error:
                 # Whatever it is: without this thread everything would be others' in a moment.
+                if self._ended.is_set():
+                    return
                 log.warning("what is in hand cannot be kept: %s", error)
                 if time.monotonic() - self._alive > self._place.visibility:
                     self._failed(error)
@@ -129,17 +132,26 @@ class Hand:
                 )
 
     def _hide(self, held: Sequence[Held], seconds: int) -> list[Held]:
-        """Hide messages for so long; give those that are not ours any more."""
-        lost: list[Held] = []
-        for url, those in groupby(sorted(held, key=_url), key=_url):
-            for some in batches(list(those)):
-                try:
-                    failed = self._place.client.hide(url, [one.handle for one in some], seconds)
-                except QueueGone:
-                    lost.extend(some)
-                    continue
-                lost.extend(some[place] for place, (ours, _) in failed.items() if ours)
-        return lost
+        """Hide messages for so long; give those that are not ours any more.
+
+        Several requests go at once: thousands of messages, one request after another, would take longer than
+        they are hidden.
+        """
+        requests = [
+            some for _, those in groupby(sorted(held, key=_url), key=_url) for some in batches(list(those))
+        ]
+        if len(requests) == 1:
+            return self._hide_some(requests[0], seconds)
+        answers = self._executor.map(lambda some: self._hide_some(some, seconds), requests)
+        return [one for answer in answers for one in answer]
+
+    def _hide_some(self, some: Sequence[Held], seconds: int) -> list[Held]:
+        """Hide at most ten messages of one queue."""
+        try:
+            failed = self._place.client.hide(some[0].queue.url, [one.handle for one in some], seconds)
+        except QueueGone:
+            return list(some)
+        return [some[place] for place, (ours, _) in failed.items() if ours]
 
 
 def _url(held: Held) -> str:

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from amqp.exceptions import AMQPError
+from amqp.exceptions import AMQPError, PreconditionFailed
 
 from pacer_channel import DEFAULT, EXPIRED, Outgoing, encode_properties, note_death
 from pacer_sqs.client import BATCH, QueueGone
@@ -70,6 +70,19 @@ class Ladder:
         )
         self._threads[queue.name].start()
 
+    def _gone(self, queue: SqsQueue) -> None:
+        """Make room for another thread: whoever publishes there next declares the queue anew."""
+        with self._lock:
+            if self._threads.get(queue.name) is not threading.current_thread():
+                return
+            del self._threads[queue.name]
+            with self._place.lock:
+                there = self._place.topology.queues.get(queue.name)
+                if there is queue:
+                    self._place.forget(queue.name)
+                elif there is not None:  # declared anew already, while this thread had the name
+                    self._start(there)
+
     def _run(self, queue: SqsQueue, ended: threading.Event) -> None:
         trouble = ""
         while not ended.is_set():
@@ -79,6 +92,7 @@ class Ladder:
                     move(self._place, queue, held)
                 trouble = ""
             except QueueGone:
+                self._gone(queue)
                 return
             except Exception as error:
                 # SQS is away, or refuses: without this thread no retry would ever fall due.
@@ -122,7 +136,7 @@ def bury(place: Place, queue: SqsQueue, held: Sequence[Held], reason: str) -> tu
         found = dead_letter(queue, one, reason)
         try:
             targets = place.targets(found)
-            parcels.extend(parcel(place, number, found, target) for target in targets)
+            parcels.extend([_parcel(place, number, one, found, target) for target in targets])
         except AMQPError as error:
             log.warning("a dead letter of %s finds no way: %s", queue.name, error)
             targets = ()
@@ -136,6 +150,25 @@ def bury(place: Place, queue: SqsQueue, held: Sequence[Held], reason: str) -> tu
         [one for number, one in enumerate(held) if number not in kept],
         [one for number, one in enumerate(held) if number in kept],
     )
+
+
+def _parcel(place: Place, number: int, held: Held, letter: Outgoing, target: SqsQueue) -> Parcel:
+    """Make a dead letter ready; where what it tells of its death is too much for SQS, as it came.
+
+    The attribute of ours may be too much for a message of another program: that goes without any then.
+    """
+    came = held.message
+    try:
+        return parcel(place, number, letter, target)
+    except PreconditionFailed as error:
+        log.warning("a dead letter for %s says nothing of its death: %s", target.name, error)
+    as_it_came = Outgoing(
+        came.exchange, came.routing_key, came.properties, encode_properties(came.properties), came.body
+    )
+    try:
+        return parcel(place, number, as_it_came, target)
+    except PreconditionFailed:
+        return parcel(place, number, as_it_came, target, bare=True)
 
 
 def dead_letter(queue: SqsQueue, held: Held, reason: str) -> Outgoing:

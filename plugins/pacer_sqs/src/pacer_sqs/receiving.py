@@ -51,9 +51,10 @@ def _held(place: Place, queue: SqsQueue, message: dict[str, Any], began: float) 
     body, key = str(message["Body"]), None
     if place.bodies is not None:
         try:
-            key = place.bodies.key(message)
-            if key is not None:
-                body = place.bodies.fetch(key)
+            where = place.bodies.key(message)
+            if where is not None:
+                # Only what was read goes with its message: the other object may be all that is left of it.
+                body, key = place.bodies.fetch(where), where
         except BodyGone as error:
             log.warning(
                 "the body of message %s in %s cannot be had: %s", message["MessageId"], queue.name, error
@@ -153,7 +154,7 @@ class Receiver:
             except Exception as error:
                 self._failed(error)
                 return
-            self._poll = _FIRST_POLL if came else self._poll * 2
+            self._poll = _FIRST_POLL if came else min(self._poll * 2, self._place.poll)
             if came == number:
                 self._call_helpers()
 

@@ -47,8 +47,8 @@ class Parcel:
         }
 
 
-def parcel(place: Place, number: int, message: Outgoing, queue: SqsQueue) -> Parcel:
-    """Make a message ready for a queue.
+def parcel(place: Place, number: int, message: Outgoing, queue: SqsQueue, *, bare: bool = False) -> Parcel:
+    """Make a message ready for a queue; a bare one has no attributes.
 
     Raises
     ------
@@ -60,6 +60,8 @@ def parcel(place: Place, number: int, message: Outgoing, queue: SqsQueue) -> Par
     written = wire.write(
         message.exchange, message.routing_key, message.properties, message.encoded, message.body, due
     )
+    if bare:
+        written = Written(written.body, {})
     if written.size > wire.LIMIT:
         if place.bodies is None:
             raise refusals.precondition(

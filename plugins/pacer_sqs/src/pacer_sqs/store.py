@@ -60,7 +60,7 @@ class SqsStore:
         self._failure: Exception | None = None
         self._closed = False
         self._executor = ThreadPoolExecutor(_THREADS, "pacer SQS")
-        self._hand = Hand(place, self._fail)
+        self._hand = Hand(place, self._executor, self._fail)
         self._acks = Acks(place, self._hand, self._executor, self._fail)
         self._claims = Claims(place, self._claimed, self._fail)
         self._receivers: dict[str, Receiver] = {}
@@ -84,6 +84,7 @@ class SqsStore:
     def check(self) -> None:
         """Raise where this connection may no longer hand out what it has."""
         self._hand.check()
+        self._claims.check()
         failure = self._failure
         if failure is None:
             return
