@@ -58,7 +58,7 @@ def _flat(data: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
 
 
 def cut(payload: bytes) -> Iterator[bytes]:
-    """Give a message with less and less of its texts: one that is larger than datagrams hold has to be cut."""
+    """Give a message with less and less of its texts, as one has to be that datagrams cannot hold."""
     fields = json.loads(payload)
     for count, length in _CUTS:
         kept = {name: _shortened(value, length) for name, value in list(fields.items())[:count]}
