@@ -82,9 +82,7 @@ class NexusFile:
             if not any(_is_pattern(one) for one in segments):
                 return self._one(segments, _Budget(path))
             if not several:
-                raise VariableError(
-                    f"{path} has a wildcard: its type has to be a list, string[] for instance"
-                )
+                raise VariableError(f"{path} has a wildcard: its type has to be a list, such as string[]")
             budget = _Budget(path)
             found = [self._one(one, budget) for one in self._fitting(segments, budget)]
             if not found:
