@@ -89,6 +89,17 @@ def test_a_datagram_that_is_large_enough_is_no_chunk() -> None:
 def test_what_would_be_too_many_chunks_is_none_and_can_be_cut() -> None:
     assert len(datagrams(b"x" * 88 * MOST_CHUNKS, 100)) == MOST_CHUNKS
     assert datagrams(b"x" * (88 * MOST_CHUNKS + 1), 100) == []
-    shorter = json.loads(cut(message({"message": "x" * 500_000}, created=1.0, host="h", more={})))
+    shorter = json.loads(next(cut(message({"message": "x" * 500_000}, created=1.0, host="h", more={}))))
     assert shorter["_pacer_cut"] == 1
     assert len(shorter["full_message"]) == 8000
+
+
+def test_the_last_cut_fits_into_the_smallest_datagrams_whatever_a_record_holds() -> None:
+    record = {"message": "ü" * 500_000, **{f"{number}{'n' * 5000}": "ü" * 9000 for number in range(200)}}
+    *_, last = cut(message(record, created=1.0, host="h", more={}))
+    assert datagrams(last, 100)
+    assert json.loads(last)["short_message"] == "ü" * 250
+
+
+def test_the_short_message_is_the_first_line_that_says_something() -> None:
+    assert gelf({"message": "\n \nhello\nyou"})["short_message"] == "hello"

@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pacer_graylog import GraylogHandler, GraylogOptions, handler
+from pacer_graylog import GraylogHandler, GraylogOptions, handler, ways
 from plugins.pacer_graylog.tests.test_gelf import together
 from tests.services.base import free_port
 from tests.support import Site, eventually
@@ -97,6 +98,26 @@ def test_a_record_that_no_datagrams_can_hold_is_cut_and_says_so(datagrams: socke
     assert json.loads(datagrams.recv(65_000))["short_message"] == "next"
 
 
+def test_a_record_of_too_many_fields_for_any_datagrams_arrives_as_its_first_line(
+    datagrams: socket.socket, make: Make
+) -> None:
+    sender = make(url_of(datagrams), chunk_size=100, compress=False)
+    sender.setFormatter(Wide())
+    say(sender, "hello")
+    first = datagrams.recv(65_000)
+    parts = [first, *(datagrams.recv(65_000) for _ in range(first[11] - 1))]
+    found = json.loads(together(parts))
+    assert (found["_pacer_cut"], found["short_message"]) == (1, "hello")
+
+
+class Wide(logging.Formatter):
+    """Records of many long fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        more = {f"{number}{'n' * 900}": "x" * 9000 for number in range(50)}
+        return json.dumps({"message": record.getMessage(), **more})
+
+
 class Listener:
     """A GELF input over TCP: messages end with a zero byte."""
 
@@ -166,6 +187,32 @@ def test_a_connection_that_graylog_has_closed_is_opened_anew_before_anything_is_
         listener.hang_up()
     assert listener.got == ["record 0", "record 1", "record 2"]
     listener.close()
+
+
+def test_tls_records_go_through_one_connection_whatever_tickets_graylog_sends(
+    make: Make, tmp_path: Path
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    listener = Listener(context=context)
+    sender = make(f"tls://127.0.0.1:{listener.port}", ca_file=str(certificate))
+    for number in range(5):
+        say(sender, f"record {number}")
+        eventually(partial(has, listener, number + 1))
+    assert len(listener.connections) == 1
+    listener.close()
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate for this host and its key."""
+    certificate, key = folder / "server.crt", folder / "server.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return certificate, key
 
 
 def has(listener: Listener, count: int) -> bool:
@@ -272,6 +319,34 @@ def test_records_are_posted_and_tried_again_where_graylog_does_not_take_them(
     eventually(lambda: len(http.got) == 2)
     assert http.got == [("/gelf", "one", None), ("/gelf", "two", None)]
     assert capsys.readouterr().err.count("the log does not reach Graylog; it tries on: ") == 1
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_record_that_graylog_refuses_holds_up_no_other_and_is_told(
+    make: Make, http: Http, capsys: pytest.CaptureFixture[str], status: int
+) -> None:
+    http.statuses = [status]
+    say(make(http.url), "bad", "good")
+    eventually(lambda: len(http.got) == 2)
+    assert [text for _, text, _ in http.got] == ["good", http.got[1][1]]
+    assert http.got[1][1].startswith("1 records of the log were dropped")
+    assert "Graylog does not take a record of the log" in capsys.readouterr().err
+
+
+def test_an_error_that_nobody_expects_does_not_end_the_log(
+    make: Make, http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = make(http.url)
+    send, failures = ways.Http.send, [ValueError("odd")]
+
+    def odd(self: ways.Http, payload: bytes) -> None:
+        if failures:
+            raise failures.pop()
+        send(self, payload)
+
+    monkeypatch.setattr(ways.Http, "send", odd)
+    say(sender, "one", "two")
+    eventually(lambda: len(http.got) == 2)
 
 
 @pytest.mark.parametrize(

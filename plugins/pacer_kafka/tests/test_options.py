@@ -57,6 +57,7 @@ def test_a_topic_is_read_for_written_files_where_nothing_else_is_said(site: Site
         "ssl.key.password",
         "ssl.keystore.password",
         "ssl.key.pem",
+        "sasl.oauthbearer.assertion.private.key.passphrase",
         "sasl.oauthbearer.client.secret",
         "sasl.oauthbearer.config",
     ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import h5py
 import numpy
 import pytest
 
-from pacer_core import Outcome
+from pacer_core import Outcome, Retry
 from pacer_scicat.files.nexus import NexusFile, open_nexus
 from pacer_scicat.schemas.extensions import VariableError
 from plugins.pacer_scicat.tests.support import SCHEMA, Facility
@@ -111,6 +113,98 @@ def test_links_to_links_into_other_files_are_not_followed_either(make: Make, tmp
 
     with pytest.raises(VariableError, match="another file"):
         value(make(write))
+
+
+READ = """
+import os, sys
+from pacer_scicat.files.nexus import open_nexus
+from pacer_scicat.schemas.extensions import VariableError
+with open_nexus(os.open(sys.argv[1], os.O_RDONLY), "file") as file:
+    for path in ("/x", "/y/title", "/*/x", "/in/*"):
+        try:
+            print(file.read(path, several=True))
+        except VariableError as error:
+            print(error)
+"""
+
+
+def test_no_link_makes_hdf5_open_what_it_names(tmp_path: Path) -> None:
+    """A pipe that nobody writes to holds up whoever opens it, with all threads of the process."""
+    os.mkfifo(tmp_path / "pipe")
+    with h5py.File(tmp_path / "file.nxs", "w") as file:
+        file["out"] = h5py.ExternalLink(str(tmp_path / "pipe"), "/")
+        file["x"] = h5py.SoftLink("/out/title")
+        file["y"] = h5py.SoftLink("out")
+        file["/in/x"] = h5py.ExternalLink(str(tmp_path / "pipe"), "/x")
+    command = [sys.executable, "-c", READ, str(tmp_path / "file.nxs")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.splitlines() == [
+        "/x leads into another file: such links are not followed",
+        "/y/title leads into another file: such links are not followed",
+        "/in/x leads into another file: such links are not followed",
+        "/in/x leads into another file: such links are not followed",
+    ]
+
+
+def test_links_that_lead_round_in_circles_are_no_value(make: Make) -> None:
+    def write(file: h5py.File) -> None:
+        file["x"] = h5py.SoftLink("y")
+        file["y"] = h5py.SoftLink("/x")
+
+    with pytest.raises(VariableError, match="circles"):
+        value(make(write))
+
+
+def test_a_value_of_few_elements_that_are_vast_is_not_read(make: Make) -> None:
+    many = h5py.File.create_dataset
+    with pytest.raises(VariableError, match="more memory"):
+        value(make(lambda file: many(file, "x", shape=(4,), dtype="S900000000")))
+
+
+def test_a_value_whose_chunk_is_vast_is_not_read(make: Make) -> None:
+    def write(file: h5py.File) -> None:
+        file.create_dataset("x", shape=(4,), maxshape=(None,), chunks=(400_000_000,), dtype="u1")
+
+    with pytest.raises(VariableError, match="more memory"):
+        value(make(write))
+
+
+def test_a_unit_that_is_vast_is_none(make: Make) -> None:
+    def write(file: h5py.File) -> None:
+        file["x"] = 1.5
+        file["x"].attrs.create("units", data=numpy.full(60_000, b"m", dtype="S1"))
+
+    assert make(write).read("/x", several=False) == (1.5, None)
+
+
+def test_wildcards_over_groups_that_hold_themselves_come_to_an_end(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pacer_scicat.files.nexus._NAME", 100)
+
+    def write(file: h5py.File) -> None:
+        for number in range(300):
+            file[f"g{number}"] = file["/"]
+        file["x"] = 1
+
+    with pytest.raises(VariableError, match="be more precise"):
+        value(make(write), "/*/*/*/*/*/x", several=True)
+
+
+def test_what_hdf5_stumbles_over_is_no_value_and_a_disk_in_trouble_is_no_word_about_the_file(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = make(lambda file: file.create_dataset("x", data=1))
+    raised: list[Exception] = [RuntimeError("Unspecified error"), OSError(5, "Input/output error")]
+
+    def broken(*_: object) -> None:
+        raise raised.pop(0)
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", broken)
+    with pytest.raises(VariableError, match="RuntimeError"):
+        value(file)
+    with pytest.raises(Retry, match="Input/output error"):
+        value(file)
 
 
 def test_soft_links_within_the_file_are_followed(make: Make) -> None:

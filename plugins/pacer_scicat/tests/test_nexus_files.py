@@ -16,6 +16,7 @@ import h5py
 import pytest
 
 from pacer_core import Outcome
+from pacer_scicat.files.listing import hash_of
 from pacer_scicat.files.options import Defaults, NexusFilesOptions, PidOptions, Sidecars
 from plugins.pacer_scicat.tests.support import JOB, PID, SCHEMA, Facility
 
@@ -77,6 +78,38 @@ def test_sidecars_are_written_in_a_folder_that_is_made(facility: Facility) -> No
     assert json.loads((folder / "run1.message.json").read_text())["job_id"] == JOB
     assert [one["path"] for one in facility.files] == ["run1.nxs", str(folder / "run1.b2b")]
     assert facility.is_whole()
+
+
+def test_a_pipe_and_a_link_in_the_place_of_a_sidecar_hold_nobody_up_and_lead_nowhere(
+    facility: Facility, tmp_path: Path
+) -> None:
+    file = facility.file()
+    folder = file.parent.parent / "ingestor"
+    folder.mkdir()
+    os.mkfifo(folder / "run1.b2b")
+    (tmp_path / "elsewhere").write_text("as it was")
+    (folder / "run1.message.json").symlink_to(tmp_path / "elsewhere")
+    options = facility.options(sidecars=Sidecars(hash=True, message=True))
+    assert facility.send(file, options=options).outcome is Outcome.ACKED
+    assert (folder / "run1.b2b").is_file()
+    assert (tmp_path / "elsewhere").read_text() == "as it was"
+
+
+def test_a_file_that_changes_while_it_is_hashed_comes_again(
+    facility: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = facility.file()
+
+    def slow(descriptor: int, size: int, algorithm: str) -> str:
+        with file.open("ab") as still:
+            still.write(b"more")
+        return hash_of(descriptor, size, algorithm)
+
+    monkeypatch.setattr("pacer_scicat.files.record.hash_of", slow)
+    delivery = facility.send(file, twice=False)
+    assert delivery.outcome is Outcome.RETRIED
+    assert "written to still" in str(delivery.error)
+    assert facility.scicat.store.datasets == {}
 
 
 def test_sidecars_stay_below_the_roots(facility: Facility) -> None:

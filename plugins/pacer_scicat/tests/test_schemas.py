@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from pacer_core import PacerError
+from pacer_core import Outcome, PacerError
 from pacer_scicat import Converter, Operator, Source, VariableError, hookimpl
 from pacer_scicat.schemas import extensions as found
 from pacer_scicat.schemas.extensions import Extensions, extensions
@@ -345,3 +346,64 @@ def test_the_schema_of_the_reference_is_read(tmp_path: Path) -> None:
 def test_hyphens_and_underscores_of_operators_are_one() -> None:
     assert canonical("str_replace") == "str-replace"
     assert canonical("of-a-plugin") == "of-a-plugin"
+
+
+BOMB = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SCHEMA.replace("variables:", "variables: &v\n  self: *v", 1),
+        SCHEMA + BOMB,
+        SCHEMA + "day: 2026-13-45\n",
+        "[" * 5000,
+        SCHEMA + "sample_attachment: {sample_name_path: 5}\n",
+    ],
+)
+def test_a_schema_that_runs_away_is_reported_and_stops_no_other(tmp_path: Path, text: str) -> None:
+    write(tmp_path, SCHEMA, "good.imsc.yml")
+    write(tmp_path, text, "bad.imsc.yml")
+    (tmp_path / "nowhere.imsc.yml").symlink_to(tmp_path / "gone")
+    folder = SchemaFolder(tmp_path)
+    assert [schema.file.name for schema in folder.schemas()] == ["good.imsc.yml"]
+    assert {one.file.name for one in folder.problems() if one.serious} == {"bad.imsc.yml", "nowhere.imsc.yml"}
+
+
+def test_what_a_plugin_or_a_value_raises_fails_its_variable_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = json.dumps("[" * 900 + "]" * 900)
+    odd = Operator("odd", lambda value, keys: value / 0)
+    known = extensions()
+    more = Extensions(known.sources, {**known.operators, "odd": odd}, known.converters)
+    monkeypatch.setattr("pacer_scicat.schemas.sources.extensions", lambda: more)
+    monkeypatch.setattr(f"{__name__}.extensions", lambda: more)
+    filled = variables(
+        tmp_path,
+        f"a: {{source: VALUE, value: {deep}, value_type: 'string[]'}}\n"
+        "b: {source: VALUE, value: 5, operator: odd, value_type: integer}\n"
+        "c: {source: VALUE, value: {k: v}, operator: getitem, field: [1], value_type: string}\n"
+        "d: {source: VALUE, value: fine}\n",
+    )
+    assert filled.failed.keys() == {"a", "b", "c"}
+    assert filled.values["d"].value == "fine"
+
+
+def test_an_address_that_would_be_looked_at_for_ever_is_none(tmp_path: Path) -> None:
+    text = "a@" + "." * 200_000 + "@"
+    with pytest.raises(VariableError, match="is no address"):
+        extensions().converters["email"].convert(text)
+
+
+def test_a_field_that_json_has_no_word_for_is_left_out_and_told(facility: Facility) -> None:
+    """Else the whole message would be refused for it."""
+    field = "  odd: {field_type: scientific_metadata, machine_name: odd, value: <odd>, type: list}\n"
+    variable = "variables:\n  odd: {source: NXS, path: /odd, value_type: list}\n"
+    facility.schema(SCHEMA.replace("variables:\n", variable) + field)
+    delivery = facility.send(facility.file(**{"/odd": [1.0, float("nan")]}), twice=False)
+    assert delivery.outcome is Outcome.ACKED, delivery.error
+    assert "odd" not in facility.dataset["scientificMetadata"]
+    assert "JSON has no word" in delivery.facts["scicat"]["failed"]["scientificMetadata.odd"]

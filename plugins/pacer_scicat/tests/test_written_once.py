@@ -198,6 +198,39 @@ def test_a_500_from_a_backend_that_is_well_is_counted(facility: Facility) -> Non
     assert "by a backend that is well" in str(delivery.error)
 
 
+def test_a_500_about_a_dataset_that_is_whole_adds_no_second_block(facility: Facility) -> None:
+    file = facility.file()
+    assert facility.send(file, twice=False).outcome is Outcome.ACKED
+    facility.scicat.misbehaviour.fail("status", method="POST", path="/datasets", status=500)
+    assert until_done(facility, file).outcome is Outcome.ACKED
+    assert facility.is_whole()
+
+
+def test_a_dataset_that_somebody_has_deleted_meanwhile_is_created_again(facility: Facility) -> None:
+    file = facility.file()
+    facility.scicat.misbehaviour.fail("status", method="POST", path="/origdatablocks", status=500)
+    delivery = facility.send(file, twice=False)
+    assert delivery.outcome is Outcome.RETRIED
+    facility.scicat.store.datasets.clear()
+    assert until_done(facility, file, after=delivery).outcome is Outcome.ACKED
+    assert facility.is_whole()
+
+
+def test_files_of_blocks_that_came_before_the_right_to_read_are_not_added_again(
+    scicat: ScicatStandIn, tmp_path: Path
+) -> None:
+    """A block keeps the groups that its dataset had; so a list leaves it out, and it is there."""
+    with client_of(scicat.url, ingestor_group="") as blind:
+        facility = Facility(tmp_path, scicat, blind)
+        facility.data.mkdir()
+        facility.schema()
+        file = facility.file()
+        assert facility.send(file, twice=False).outcome is Outcome.ACKED
+        facility.dataset["accessGroups"] = ["datasetingestor"]
+        assert facility.send(file, twice=False).outcome is Outcome.ACKED
+    assert facility.is_whole()
+
+
 def test_the_sums_are_right_when_files_come_in_two_blocks(
     facility: Facility, monkeypatch: pytest.MonkeyPatch
 ) -> None:

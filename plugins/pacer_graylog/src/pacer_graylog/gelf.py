@@ -19,8 +19,9 @@ _HEADER = 12  # the magic bytes, eight of an id, a number and a count
 MOST_CHUNKS = 128
 _SHORT = 250
 """Characters of a first line that Graylog's list of records shows."""
-_CUT = 8000
-"""Characters that stay of a text in a record that would not fit into a datagram."""
+_CUTS = ((100, 8000), (50, 500), (20, 60))
+"""Fields, and characters of each, that stay of a record that would not fit into datagrams."""
+_NEEDED = ("version", "host", "short_message", "timestamp", "level")
 
 
 def message(record: Mapping[str, Any], *, created: float, host: str, more: Mapping[str, Any]) -> bytes:
@@ -31,7 +32,7 @@ def message(record: Mapping[str, Any], *, created: float, host: str, more: Mappi
     said = str(record.get("message", ""))
     error = record.get("error") or {}
     trace = str(error.get("stack_trace", ""))
-    short = said.splitlines()[0] if said.strip() else "-"
+    short = next((line for line in said.splitlines() if line.strip()), "-")  # an empty one is refused
     fields: dict[str, Any] = {
         "version": "1.1",
         "host": host,
@@ -56,13 +57,21 @@ def _flat(data: Mapping[str, Any], before: str) -> Iterator[tuple[str, Any]]:
             yield ("__id" if name == "_id" else name), value if is_number else str(value)
 
 
-def cut(payload: bytes) -> bytes:
-    """Give a message with its long texts cut, as one that is larger than datagrams can be has to be."""
+def cut(payload: bytes) -> Iterator[bytes]:
+    """Give a message with less and less of its texts, as one has to be that datagrams cannot hold."""
     fields = json.loads(payload)
-    short = {
-        name: value[:_CUT] if isinstance(value, str) else value for name, value in list(fields.items())[:100]
-    }
-    return json.dumps({**short, "_pacer_cut": 1}, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    for count, length in _CUTS:
+        kept = {name: _shortened(value, length) for name, value in list(fields.items())[:count]}
+        yield _cut_to(kept)
+    yield _cut_to({name: _shortened(fields[name], _SHORT) for name in _NEEDED})
+
+
+def _cut_to(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps({**fields, "_pacer_cut": 1}, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _shortened(value: Any, length: int) -> Any:
+    return value[:length] if isinstance(value, str) else value
 
 
 def datagrams(payload: bytes, size: int) -> list[bytes]:

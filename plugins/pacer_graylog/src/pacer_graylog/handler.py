@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 
-from pacer_core import LogHandlerType, PacerError
+from pacer_core import LogHandlerType, Reject
 from pacer_graylog.gelf import message
 from pacer_graylog.options import GraylogOptions
 from pacer_graylog.ways import way_to
@@ -91,7 +91,11 @@ class GraylogHandler(logging.Handler):
         while (payload := self._next()) is not None:
             try:
                 self._way.send(payload)
-            except (OSError, PacerError) as error:
+            except Reject as error:  # this record and no other: it must not hold up those behind it
+                _complain(f"Graylog does not take a record of the log: {_why(error)}")
+                self._sent(payload, dropped=True)
+                continue
+            except Exception as error:  # whatever it is: without this thread there is no log any more
                 if not failures:
                     _complain(f"the log does not reach Graylog; it tries on: {_why(error)}")
                 wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
@@ -112,18 +116,19 @@ class GraylogHandler(logging.Handler):
             self._some.wait_for(lambda: self._waiting or self._ending.is_set())
             return self._waiting[0] if self._waiting else None
 
-    def _sent(self, payload: bytes) -> None:
+    def _sent(self, payload: bytes, *, dropped: bool = False) -> None:
         with self._some:
             if self._waiting and self._waiting[0] is payload:  # else the process ends, and has counted it
                 self._waiting.popleft()
                 self._bytes -= len(payload)
+                self.dropped += dropped
 
     def _report(self) -> None:
         """Say in the log how many records were dropped since that was said last."""
         with self._some:
             since, self._told = self.dropped - self._told, self.dropped
             if since:
-                said = f"{since} records of the log were dropped: Graylog was away or too slow"
+                said = f"{since} records of the log were dropped: Graylog was away, too slow or refused them"
                 fields = {"message": said, "log.level": "warning", "pacer": {"dropped": since}}
                 told = message(fields, created=time.time(), host=self._host, more=self._more)
                 self._waiting.append(told)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import select
 import socket
 import ssl
 from typing import Protocol
@@ -51,11 +50,10 @@ class Udp:
         """Send one message; one that would be too many chunks has its long texts cut."""
         if self._socket is None:
             self._socket = self._open()
-        parts = datagrams(self._packed(payload), self._options.chunk_size) or datagrams(
-            self._packed(cut(payload)), self._options.chunk_size
-        )
+        size = self._options.chunk_size
+        attempts = (datagrams(self._packed(one), size) for one in (payload, *cut(payload)))
         try:
-            for one in parts:
+            for one in next(parts for parts in attempts if parts):
                 self._socket.send(one)
         except OSError:
             self.close()  # the host may have another address by now
@@ -123,8 +121,23 @@ class Tcp:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    """Say whether the other side has closed: it never says anything else, and what is sent then is lost."""
-    return bool(select.select([connection], [], [], 0)[0])
+    """Say whether the other side has closed: what is sent then is lost.
+
+    What it may say of itself, such as TLS 1.3's tickets, is read: left unread, it would reset the connection
+    when that is closed.
+    """
+    patience = connection.gettimeout()
+    connection.settimeout(0)
+    try:
+        while connection.recv(4096):
+            pass
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except OSError:
+        pass
+    finally:
+        connection.settimeout(patience)
+    return True
 
 
 class Http:

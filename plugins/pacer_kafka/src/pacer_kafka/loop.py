@@ -112,6 +112,9 @@ class Reading:
         self._on_lost(partitions)
 
     def _on_lost(self, partitions: list[Partition]) -> None:
+        if paused := self._paused.intersection(partitions):
+            # librdkafka keeps a pause over a rebalance: a partition that comes back would stay silent.
+            self._member.resume(paused)
         self._offsets.gone(partitions)
         self._held = [
             (holding, one)

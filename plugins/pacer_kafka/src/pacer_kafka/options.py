@@ -19,7 +19,7 @@ _OWN = {
     "enable.auto.commit": "PACER commits what its broker has confirmed, and nothing else",
     "enable.auto.offset.store": "PACER commits what its broker has confirmed, and nothing else",
 }
-_SECRET = re.compile(r"password|secret|\.pem$|\.key$|token|sasl\.oauthbearer\.config")
+_SECRET = re.compile(r"password|passphrase|secret|\.pem$|\.key$|token|sasl\.oauthbearer\.config")
 
 
 def _is_topic(_: Any, __: Any, name: str) -> None:

@@ -128,7 +128,9 @@ class Sending:
             counted["refused"] += 1
             self.ctx.log.error("the broker does not take %s: %s", record.place, why)
             letter = reader.refused(record, publication, str(why))
-            self.ctx.publish_each([letter])
+            (refused,) = self.ctx.publish_each([letter])
+            if refused is not None:
+                self.ctx.log.error("nor does its dead queue; read it from Kafka by hand: %s", refused)
 
     def _look(self) -> None:
         """Look how long the queues are that messages go to, where that may have changed.

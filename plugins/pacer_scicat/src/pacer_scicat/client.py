@@ -63,6 +63,9 @@ class Scicat:
     def create_dataset(self, fields: Mapping[str, Any]) -> str | None:
         """Create a dataset, given by version 3's names; give its pid, ``None`` where that is taken.
 
+        After a 500 a dataset that is there may be this one (A8, 18) or an older one with its files: that is
+        ``None`` as well.
+
         Raises
         ------
         Refused, NotAllowed, Upset, Away, Forbidden
@@ -73,7 +76,7 @@ class Scicat:
         if answer.status == 409:
             return None
         if answer.status == 500 and "pid" in body and self.held(str(body["pid"])).state != "absent":
-            return str(body["pid"])  # written all the same (A8, 18)
+            return None
         self._check(answer, "the dataset")
         pid = answer.entries().get("pid")
         if not isinstance(pid, str):
@@ -99,8 +102,15 @@ class Scicat:
         return [str(one["pid"]) for one in found if isinstance(one, dict) and "pid" in one]
 
     def files_of(self, pid: str) -> list[str]:
-        """Give the paths of the files in a dataset's blocks; nothing, too, where they are not to be seen."""
-        blocks = self._list("/origdatablocks", {"where": {"datasetId": pid}})
+        """Give the paths of the files in a dataset's blocks.
+
+        Version 3 is asked through the dataset: who may read that is told of all of its blocks, while a list
+        silently leaves out those whose groups are still what the dataset's were when they were added.
+        """
+        if self.version == "v3":
+            blocks = self._listed(self._send("GET", f"/datasets/{segment(pid)}/origdatablocks"))
+        else:
+            blocks = self._list("/origdatablocks", {"where": {"datasetId": pid}})
         return [str(file.get("path")) for block in blocks for file in block.get("dataFileList") or ()]
 
     def create_block(self, pid: str, files: Sequence[Mapping[str, Any]], algorithm: str | None) -> None:
@@ -247,7 +257,10 @@ class Scicat:
     # --- requests ---------------------------------------------------------------------------------------
 
     def _list(self, path: str, wanted: Mapping[str, Any]) -> list[dict[str, Any]]:
-        answer = self._send("GET", path, params={"filter": json.dumps(wanted)})
+        return self._listed(self._send("GET", path, params={"filter": json.dumps(wanted)}))
+
+    @staticmethod
+    def _listed(answer: Answer) -> list[dict[str, Any]]:
         found = answer.json()
         if not isinstance(found, list):
             raise Away(f"{answer.what} was answered with {answer.status} and no list", answer)

@@ -87,7 +87,7 @@ def store(
             facts.remember(pid, created=created)
         files = list(record.files)
         if not created:
-            files = _missing(record, pid, scicat, patience, ours=facts.is_ours)
+            files = _missing(record, pid, scicat, facts, patience)
         for block in _blocks(files):
             try:
                 scicat.create_block(pid, block, record.algorithm)
@@ -112,6 +112,10 @@ class Facts(Protocol):
 
     def remember(self, pid: str, *, created: bool) -> None:
         """Note a pid."""
+        ...
+
+    def forget(self) -> None:
+        """Know of no pid any more."""
         ...
 
 
@@ -140,6 +144,10 @@ class MessageFacts:
     def remember(self, pid: str, *, created: bool) -> None:
         """Note a pid."""
         self.facts[self.key] = {**self._held, "pid": pid, "created": created}
+
+    def forget(self) -> None:
+        """Know of no pid any more."""
+        self.facts.pop(self.key, None)
 
 
 def _found(record: Record, scicat: Scicat) -> str | None:
@@ -170,7 +178,7 @@ def _later(problem: Away, patience: timedelta) -> Away:
     return Away(problem.reason, problem.answer, after=after, counted=problem.counted)
 
 
-def _missing(record: Record, pid: str, scicat: Scicat, patience: timedelta, *, ours: bool) -> list[File]:
+def _missing(record: Record, pid: str, scicat: Scicat, facts: Facts, patience: timedelta) -> list[File]:
     """Give the files that a dataset lacks."""
     there = scicat.held(pid)
     if there.state == "hidden":
@@ -179,12 +187,13 @@ def _missing(record: Record, pid: str, scicat: Scicat, patience: timedelta, *, o
             "whether its files are: add the account's group to its accessGroups, then replay the message"
         )
     if there.state == "absent":
+        facts.forget()  # somebody has deleted it: it is created again
         raise Retry(f"the dataset {pid} was in SciCat a moment ago, and is not now")
     folder = str(there.dataset.get("sourceFolder") or "")
     known = {_whole(folder, path) for path in scicat.files_of(pid)}
     own = str(record.fields.get("sourceFolder") or "")
     missing = [file for file in record.files if _whole(own, str(file["path"])) not in known]
-    if missing and not ours:
+    if missing and not facts.is_ours:
         left = patience.total_seconds() - max(0.0, _age(there))
         if left > 0:
             raise Retry(

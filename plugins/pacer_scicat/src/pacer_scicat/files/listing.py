@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import posixpath
+import stat
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,19 +89,17 @@ def write_sidecars(
     stem = posixpath.splitext(posixpath.basename(file.path))[0]
     written: list[DataFile] = []
     try:
-        folder = roots.resolved(sidecar_folder(file.path, sidecars))
-        os.makedirs(folder, exist_ok=True)
-        roots.resolved(folder)
-        if sidecars.message:
-            text = json.dumps(message, ensure_ascii=False, indent=1)
-            _write(Path(folder, f"{stem}.{sidecars.message_extension}"), text)
-        if sidecars.hash and file.hash is not None and options.hash is not None:
-            place = Path(folder, f"{stem}.{sidecars.hash_extension}")
-            _write(place, file.hash)
-            with opened(str(place), roots) as (descriptor, status):
-                own = hash_of(descriptor, status.st_size, options.hash)
+        with _folder(sidecar_folder(file.path, sidecars), roots) as folder:
+            if sidecars.message:
+                text = json.dumps(message, ensure_ascii=False, indent=1)
+                _write(folder / f"{stem}.{sidecars.message_extension}", text)
+            if sidecars.hash and file.hash is not None and options.hash is not None:
+                place = folder / f"{stem}.{sidecars.hash_extension}"
+                _write(place, file.hash)
                 named = posixpath.join(sidecar_folder(file.path, sidecars), place.name)
-                written.append(DataFile(named, status, own))
+                with opened(named, roots) as (descriptor, status):
+                    own = hash_of(descriptor, status.st_size, options.hash)
+                    written.append(DataFile(named, status, own))
     except FileRefusedError as error:
         raise Reject(f"the folder for sidecars of the file: {error}; correct sidecars.folder") from None
     except OSError as error:
@@ -108,14 +107,28 @@ def write_sidecars(
     return written
 
 
+@contextmanager
+def _folder(path: str, roots: Roots) -> Iterator[Path]:
+    """Make a folder, and give it by its open descriptor: a link that takes its place leads nowhere."""
+    real = roots.resolved(path)
+    os.makedirs(real, exist_ok=True)
+    descriptor = os.open(real, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        by_descriptor = f"/proc/self/fd/{descriptor}"
+        if not roots.permit(os.readlink(by_descriptor)):
+            raise FileRefusedError("outside the allowed roots")
+        yield Path(by_descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _write(place: Path, text: str) -> None:
     """Write a file whole or not at all; the same text again leaves it as it is."""
-    with suppress(OSError):
-        if place.read_text() == text:
-            return
+    if _text_of(place, len(text.encode())) == text:
+        return
     descriptor, name = tempfile.mkstemp(dir=place.parent, prefix=".pacer-")
     try:
-        with os.fdopen(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -125,6 +138,16 @@ def _write(place: Path, text: str) -> None:
         with suppress(OSError):
             os.unlink(name)
         raise
+
+
+def _text_of(place: Path, length: int) -> str | None:
+    """Give what a regular file of a length holds; a pipe in its place holds nobody up."""
+    with suppress(OSError, ValueError):
+        descriptor = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            status = os.fstat(descriptor)
+            return file.read() if stat.S_ISREG(status.st_mode) and status.st_size == length else None
+    return None
 
 
 def _stamp(seconds: float) -> str:

@@ -7,19 +7,26 @@ and storage that lead out of the file are not followed.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from math import prod
 from typing import Any
 
 import h5py
 import numpy
+from attrs import define
 
 from pacer_core import Retry
 from pacer_scicat.schemas.extensions import VariableError
 
 LARGEST = 100_000
-"""Elements of an array that become metadata at most."""
+"""Elements that become one variable at most."""
+LARGEST_BYTES, LARGEST_CHUNK = 16 * 1024 * 1024, 256 * 1024 * 1024
+"""Bytes of a value at most, and of the piece of the file that has to be unpacked for it."""
+_LONGEST_UNIT = 4096
+_HOPS, _KEPT, _NAME = 32, 256, 10
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 
 
@@ -56,6 +63,7 @@ class NexusFile:
 
     def __init__(self, file: h5py.File) -> None:
         self._file = file
+        self._groups: dict[tuple[str, ...], h5py.Group] = {}
 
     def read(self, path: str, *, several: bool) -> tuple[Any, str | None]:
         """Give what stands at a path, and its unit.
@@ -66,66 +74,80 @@ class NexusFile:
         ------
         VariableError
             Where nothing is there, or nothing that JSON could hold.
+        Retry
+            Where the disk does not give it.
         """
-        segments = [one for one in path.split("/") if one]
-        if not any(_is_pattern(one) for one in segments):
-            return self._one(segments, path)
-        if not several:
-            raise VariableError(f"{path} has a wildcard: its type has to be a list, string[] for instance")
-        found = [self._one(one, "/".join(one)) for one in self._fitting(segments)]
-        if not found:
-            raise VariableError(f"nothing fits {path}")
-        return [value for value, _ in found], found[0][1]
+        segments = _segments(path)
+        with _reading(path):
+            if not any(_is_pattern(one) for one in segments):
+                return self._one(segments, _Budget(path))
+            if not several:
+                raise VariableError(f"{path} has a wildcard: its type has to be a list, such as string[]")
+            budget = _Budget(path)
+            found = [self._one(one, budget) for one in self._fitting(segments, budget)]
+            if not found:
+                raise VariableError(f"nothing fits {path}")
+            return [value for value, _ in found], found[0][1]
 
-    def _fitting(self, segments: list[str], so_far: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    def _fitting(
+        self, segments: list[str], budget: _Budget, so_far: tuple[str, ...] = ()
+    ) -> Iterator[list[str]]:
         """Give the paths that fit, in the order of their names."""
         if not segments:
             yield list(so_far)
             return
         first, rest = segments[0], segments[1:]
         if not _is_pattern(first):
-            yield from self._fitting(rest, (*so_far, first))
+            yield from self._fitting(rest, budget, (*so_far, first))
             return
         try:
             group = self._walk(so_far)
         except VariableError:
             return
         if isinstance(group, h5py.Group):
+            budget.spend(_NAME * len(group))
             for name in sorted(group):
-                if fnmatchcase(name, first) and self._leads(group, name, rest):
-                    yield from self._fitting(rest, (*so_far, name))
+                if fnmatchcase(name, first) and self._leads((*so_far, name), rest):
+                    yield from self._fitting(rest, budget, (*so_far, name))
 
-    @staticmethod
-    def _leads(group: h5py.Group, name: str, rest: list[str]) -> bool:
+    def _leads(self, so_far: tuple[str, ...], rest: list[str]) -> bool:
         """Tell whether there is something behind a name that fits: other things fit by accident."""
         if not rest:
             return True
-        if NexusFile._is_external(group, name):
+        try:
+            inner = self._walk(so_far)
+        except VariableError:
             return False
-        inner = group.get(name)
-        return isinstance(inner, h5py.Group) and (_is_pattern(rest[0]) or rest[0] in inner)
+        return isinstance(inner, h5py.Group) and (_is_pattern(rest[0]) or _link(inner, rest[0]) is not None)
 
-    @staticmethod
-    def _is_external(group: h5py.Group, name: str) -> bool:
-        return group.get(name, getclass=True, getlink=True) is h5py.ExternalLink
-
-    def _walk(self, segments: tuple[str, ...] | list[str]) -> Any:
-        at: Any = self._file
-        for name in segments:
-            if not isinstance(at, h5py.Group):
-                raise VariableError(f"nothing is at /{'/'.join(segments)}")
-            place = f"/{'/'.join(segments)}"
-            found = None if self._is_external(at, name) else at.get(name)
-            if found is None:
-                if self._is_external(at, name):
-                    raise VariableError(f"{place} leads into another file: such links are not followed")
+    def _walk(self, segments: Sequence[str]) -> Any:
+        """Give what is at a path. HDF5 follows no link itself: it would open whatever one names."""
+        above = tuple(segments[:-1])
+        at: Any = self._groups.get(above, self._file)
+        todo = list(reversed(segments if at is self._file else segments[-1:]))
+        place, hops = f"/{'/'.join(segments)}", 0
+        while todo:
+            name = todo.pop()
+            kind = _link(at, name) if isinstance(at, h5py.Group) else None
+            if kind is None:
                 raise VariableError(f"nothing is at {place}")
-            if found.file.filename != self._file.filename:  # by a link of this file's to such a link
+            if kind == h5py.h5l.TYPE_HARD:
+                if len(todo) == 0 and not hops and isinstance(at, h5py.Group) and len(self._groups) < _KEPT:
+                    self._groups[above] = at
+                at = at[name]
+            elif kind == h5py.h5l.TYPE_SOFT:
+                hops += 1
+                if hops > _HOPS:
+                    raise VariableError(f"{place} leads round in circles")
+                target = at.id.links.get_val(_name(name)).decode("utf-8", "surrogateescape")
+                at = self._file if target.startswith("/") else at
+                todo.extend(reversed(_segments(target)))
+            else:
                 raise VariableError(f"{place} leads into another file: such links are not followed")
-            at = found
         return at
 
-    def _one(self, segments: list[str], path: str) -> tuple[Any, str | None]:
+    def _one(self, segments: Sequence[str], budget: _Budget) -> tuple[Any, str | None]:
+        path = f"/{'/'.join(segments)}"
         dataset = self._walk(segments)
         if not isinstance(dataset, h5py.Dataset):
             raise VariableError(f"{path} is a group, and no value")
@@ -135,10 +157,58 @@ class NexusFile:
             raise VariableError(f"{path} is empty")
         if dataset.size > LARGEST:
             raise VariableError(f"{path} has {dataset.size} elements: {LARGEST} are read at most")
-        try:
-            return _plain(dataset[()], path), _unit(dataset)
-        except (OSError, TypeError, ValueError) as error:
-            raise VariableError(f"{path} cannot be read: {type(error).__name__}") from None
+        budget.spend(dataset.size)
+        width = dataset.dtype.itemsize
+        if dataset.size * width > LARGEST_BYTES or prod(dataset.chunks or (0,)) * width > LARGEST_CHUNK:
+            raise VariableError(f"{path} takes more memory than a value may")
+        return _plain(dataset[()], path), _unit(dataset)
+
+
+@define
+class _Budget:
+    """How much may be looked at for one path: elements, and names of groups, of which each costs more."""
+
+    path: str
+    left: int = LARGEST
+
+    def spend(self, much: int) -> None:
+        """Take from what is left.
+
+        Raises
+        ------
+        VariableError
+            Where that is not enough.
+        """
+        self.left -= much
+        if self.left < 0:
+            raise VariableError(f"{self.path} fits too much of this file: be more precise")
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Say of what HDF5 cannot read that this variable has no value; of a disk's trouble that it may pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno:
+            raise Retry(f"{path} cannot be read now: {os.strerror(error.errno)}") from None
+        raise VariableError(f"{path} cannot be read: {type(error).__name__}") from None
+    except (RuntimeError, LookupError, TypeError, ValueError, ArithmeticError, MemoryError) as error:
+        raise VariableError(f"{path} cannot be read: {type(error).__name__}") from None
+
+
+def _segments(path: str) -> list[str]:
+    return [one for one in path.split("/") if one not in ("", ".")]
+
+
+def _name(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _link(group: h5py.Group, name: str) -> int | None:
+    """Give the kind of a link, which is not followed; ``None`` where there is none."""
+    links = group.id.links
+    return int(links.get_info(_name(name)).type) if links.exists(_name(name)) else None
 
 
 def _is_pattern(segment: str) -> bool:
@@ -167,7 +237,9 @@ def _plain(value: Any, path: str) -> Any:
 
 
 def _unit(dataset: h5py.Dataset) -> str | None:
-    unit = dataset.attrs.get("units")
+    if "units" not in dataset.attrs or dataset.attrs.get_id("units").get_storage_size() > _LONGEST_UNIT:
+        return None
+    unit = dataset.attrs["units"]
     if isinstance(unit, numpy.ndarray):
         unit = unit.flat[0] if unit.size else None
     if isinstance(unit, bytes):

@@ -227,6 +227,8 @@ def _hash(
     if isinstance(known, list) and known[0] == version:
         return str(known[1])
     digest = hash_of(descriptor, status.st_size, options.hash)
+    if version_of(os.fstat(descriptor)) != version_of(status):
+        raise Retry("the file was changed while it was hashed: it is written to still")
     if facts is not None:
         facts["scicat_hash"] = [version, digest]
     return digest

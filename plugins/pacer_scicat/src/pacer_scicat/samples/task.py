@@ -80,7 +80,7 @@ def store_sample(message: RunStart, ctx: Context) -> None:
 def _tree(message: RunStart) -> Any:
     try:
         return json.loads(message.nexus_structure or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Reject(f"nexus_structure is no JSON: {error}") from None
 
 

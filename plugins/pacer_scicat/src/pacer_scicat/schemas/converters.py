@@ -13,6 +13,8 @@ from typing import Any
 from pacer_scicat.schemas.extensions import Converter, VariableError
 
 _EMAIL = re.compile(r"[^@\s;,]+@[^@\s;,]+\.[^@\s;,]+")
+_ADDRESS = 320
+"""Characters of an address at most (RFC 5321): what is longer is not looked at."""
 _LINK = re.compile(r"[a-z][a-z0-9+.-]*:\S+", re.IGNORECASE)
 _LATEST = 253402300799
 """The last second of the year 9999."""
@@ -123,7 +125,7 @@ def _stamp(time: datetime) -> str:
 def _email(value: Any) -> str:
     """Give one address or several; what others write between them becomes a semicolon (A8, 16)."""
     addresses = [one for one in re.split(r"[;,\s]+", _text(value)) if one]
-    if not addresses or not all(_EMAIL.fullmatch(one) for one in addresses):
+    if not addresses or not all(len(one) <= _ADDRESS and _EMAIL.fullmatch(one) for one in addresses):
         raise VariableError("is no address")
     return ";".join(addresses)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,7 +59,13 @@ def build(schema: Schema, variables: Filled, known: Extensions, defaults: Mappin
 
 def _value(one: Field, given: Given, known: Extensions) -> Value:
     value, unit = filled(one.value, given.find)
-    return Value(converted(value, one.type, known), one.type, one.unit or unit)
+    found = converted(value, one.type, known)
+    if not isinstance(found, str):
+        try:
+            json.dumps(found, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            raise VariableError(f"holds what JSON has no word for (type {one.type})") from None
+    return Value(found, one.type, one.unit or unit)
 
 
 def _held(name: str, value: Any) -> Any:

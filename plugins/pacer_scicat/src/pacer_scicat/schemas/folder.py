@@ -53,21 +53,24 @@ class SchemaFolder:
     def _look(self) -> dict[Path, _Read]:
         with self._lock:
             stamps = dict(self._stamps())
-            for file, stamp in stamps.items():
-                if file not in self._read or self._read[file].stamp != stamp:
-                    self._read[file] = self._one(file, stamp)
-            self._read = {file: one for file, one in self._read.items() if file in stamps}
+            if {file: one.stamp for file, one in self._read.items()} != stamps:
+                # A new mapping: another thread may be reading the one that it was given.
+                self._read = {file: self._known(file, stamp) for file, stamp in stamps.items()}
             return self._read
+
+    def _known(self, file: Path, stamp: Stamp) -> _Read:
+        known = self._read.get(file)
+        return known if known is not None and known.stamp == stamp else self._one(file, stamp)
 
     def _stamps(self) -> Sequence[tuple[Path, Stamp]]:
         try:
             with os.scandir(self.folder) as entries:
-                found = [(Path(one.path), one.stat()) for one in entries if is_schema_file(one.name)]
+                found = [(Path(one.path), _stamp(one)) for one in entries if is_schema_file(one.name)]
         except OSError as error:
             raise PacerError(
                 f"the schemas in {self.folder} cannot be read: {error.strerror}; correct 'schemas'"
             ) from None
-        return sorted((file, (stat.st_mtime_ns, stat.st_size)) for file, stat in found)
+        return sorted(found)
 
     @staticmethod
     def _one(file: Path, stamp: Stamp) -> _Read:
@@ -75,6 +78,15 @@ class SchemaFolder:
         for problem in problems:
             (log.error if problem.serious else log.warning)("%s", problem)
         return _Read(stamp, schema, tuple(problems))
+
+
+def _stamp(entry: os.DirEntry[str]) -> Stamp:
+    """Give what changes when a file does; a link to nothing is told by who reads it."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
 
 
 def _order(schema: Schema) -> tuple[float, str, str]:

@@ -231,6 +231,8 @@ class _Reader:
         for key in given:
             if key == "query_sample_name" and not isinstance(given[key], bool):
                 self.problem(given, key, "wrong-type", f"{key!r} is true or false")
+            elif key in _SAMPLE_KEYS and key != "query_sample_name" and not isinstance(given[key], str):
+                self.problem(given, key, "wrong-type", f"{key!r} is a path")
             if key not in _SAMPLE_KEYS:
                 self.problem(given, key, "unknown-key", f"sample_attachment knows no {key!r}", serious=False)
         return SampleAttachment(**{ours: given[key] for key, ours in _SAMPLE_KEYS.items() if key in given})

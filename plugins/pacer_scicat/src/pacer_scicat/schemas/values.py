@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import define, field, frozen
 
+from pacer_core import PacerError
 from pacer_scicat.schemas.extensions import Extensions, VariableError
 from pacer_scicat.schemas.templates import Value
 
@@ -86,6 +87,10 @@ def fill(
             given.values[recipe.name] = _value(recipe, known, given)
         except VariableError as error:
             given.failed[recipe.name] = error
+        except PacerError:
+            raise
+        except Exception as error:  # of a value, or of a plugin's source or operator: of this variable alone
+            given.failed[recipe.name] = VariableError(f"cannot be had: {type(error).__name__}")
     return Filled(given.values, given.failed)
 
 
@@ -115,3 +120,5 @@ def converted(value: Any, kind: str, known: Extensions) -> Any:
         return converter.convert(value)
     except VariableError as error:
         raise VariableError(f"{error} (type {kind})") from None
+    except Exception as error:
+        raise VariableError(f"is no such value: {type(error).__name__} (type {kind})") from None
