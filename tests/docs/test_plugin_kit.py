@@ -10,9 +10,12 @@ import pytest
 from tests.docs.pages import PAGES, Block, blocks, installed
 from tests.support import Site
 
+OURS = "run-the-tests.md"
+"""Is about the tests of this repository, which have more fixtures."""
 SHOWN = [
     block
     for page in PAGES
+    if page.name != OURS
     for block in blocks(page)
     if block.language == "python" and block.file is None and "\ndef test_" in f"\n{block.text}"
 ]
