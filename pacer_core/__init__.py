@@ -12,6 +12,7 @@ from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.fields import structure as structured
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
+from pacer_core.model.routes import Route
 from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer, yaml_text
 from pacer_core.model.planning import Planned
 from pacer_core.model.notification import SettledContext
@@ -41,6 +42,7 @@ __all__ = [
     "RefusedError",
     "Reject",
     "Retry",
+    "Route",
     "Scalar",
     "Secret",
     "Seen",

@@ -6,26 +6,16 @@ import json
 import re
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from pacer_core.model.messages import Delivery
-    from pacer_core.testing import Body, Configuration
+    from pacer_core.testing import Body, Configuration, Run
 
 BROKER = "pacer_broker"
 """The fixture that gives the options of a broker: of a plugin that has one for tests, or of one's own."""
-
-
-class Run(Protocol):
-    """What the fixture ``pacer_run`` gives: `pacer_core.testing.run`; ``brokers`` may be missing."""
-
-    def __call__(
-        self, config: Configuration, *bodies: Body, wait: bool = False, check: bool = True
-    ) -> tuple[Delivery, ...]:
-        """Send messages through a configuration, and give what became of them."""
-        ...
 
 
 @pytest.fixture

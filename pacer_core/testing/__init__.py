@@ -21,7 +21,7 @@ from pacer_core.parsing.plugin import pacer_parse_message
 from pacer_core.pipeline.processing import Pipeline
 from pacer_core.pipeline.task_order import in_order
 from pacer_core.testing.crashes import Crash, crash_everywhere
-from pacer_core.testing.running import Body, Configuration, MessagesFailed, run
+from pacer_core.testing.running import Body, Configuration, MessagesFailed, Run, run
 
 __all__ = [
     "Body",
@@ -30,6 +30,7 @@ __all__ = [
     "FakeService",
     "Integrations",
     "MessagesFailed",
+    "Run",
     "context",
     "crash_everywhere",
     "deliver",

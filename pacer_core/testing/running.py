@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 from attrs import evolve
@@ -30,6 +30,16 @@ Configuration = Path | str | Mapping[str, Any]
 """The file of a configuration, or its YAML, or the same as a mapping."""
 Body = bytes | str | Publication
 """What is sent: a body to the only consumer, or a publication to the consumer or queue that it names."""
+
+
+class Run(Protocol):
+    """What the fixture ``pacer_run`` gives: `run`, for whose configuration ``brokers`` may be missing."""
+
+    def __call__(
+        self, config: Configuration, *bodies: Body, wait: bool = False, check: bool = True
+    ) -> tuple[Delivery, ...]:
+        """Send messages through a configuration, and give what became of them."""
+        ...
 
 
 class MessagesFailed(AssertionError):

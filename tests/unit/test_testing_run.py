@@ -11,8 +11,7 @@ import pytest
 
 from pacer_core import BrokerError, Outcome, PacerError, Publication
 from pacer_core.config import ConfigError
-from pacer_core.fixtures import Run
-from pacer_core.testing import MessagesFailed, run
+from pacer_core.testing import MessagesFailed, Run, run
 from tests.support import Site
 
 PLUGIN = """

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from attrs import define, field
 
-from pacer_http.fixtures import Starts
-from pacer_http.testing import Reply, Request, StandIn
+from pacer_http.testing import Reply, Request, StandIn, Starts
 
 
 @define

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pacer_core import Envelope, Publication
-from pacer_core.fixtures import Run
+from pacer_core import Envelope, Publication, Route
+from pacer_core.testing import Run
 from shipments_pacer.plugin import pacer_route_message
 from shipments_pacer.shipments import Shipment
 
@@ -24,6 +24,7 @@ QUEUES = {
 }
 CONSUMER = {"type": "shipments", "queues": ["shipments"], "integrations": ["courier"]}
 SHIPMENT: dict[str, Any] = {"reference": "S7", "proposal": "2025-0042", "parcels": 3}
+ROUTES = [Route("another-facility", "user-office")]
 DATASET = {
     "investigation": "20250330096",
     "instrument": "bl06",
@@ -68,8 +69,8 @@ def test_the_courier_hears_of_a_dataset_that_icat_has_stored(
 def test_dangerous_goods_stay_here() -> None:
     envelope = Envelope(b"", queue="shipments", correlation_id="1")
     harmless = Shipment(**SHIPMENT)
-    assert pacer_route_message(Shipment(**SHIPMENT, dangerous=True), envelope, ["there"]) == ()
-    assert pacer_route_message(harmless, envelope, ["there"]) is None
+    assert pacer_route_message(Shipment(**SHIPMENT, dangerous=True), envelope, ROUTES) == ()
+    assert pacer_route_message(harmless, envelope, ROUTES) is None
 
 
 def pacer(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pacer_core import ConsumerType, Envelope, IntegrationType, ServiceType, Task, hookimpl
+from pacer_core import ConsumerType, Envelope, IntegrationType, Route, ServiceType, Task, hookimpl
 from shipments_pacer.counter import COUNTER
 from shipments_pacer.courier import COURIER
 from shipments_pacer.csv_bodies import read_csv
@@ -48,7 +48,7 @@ def pacer_parse_message(envelope: Envelope, consumer: ConsumerType) -> Any:
 
 
 @hookimpl
-def pacer_route_message(message: Any, envelope: Envelope, routes: Sequence[Any]) -> Sequence[Any] | None:
+def pacer_route_message(message: Any, envelope: Envelope, routes: Sequence[Route]) -> Sequence[Route] | None:
     """Pick the routes of a message, or have no opinion."""
     return keep_dangerous_goods(message, envelope, routes)
 

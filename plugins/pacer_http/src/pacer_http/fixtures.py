@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from pacer_http.testing import Reply, Request, StandIn
-
-
-class Starts(Protocol):
-    """What the fixture ``http_stand_in`` gives."""
-
-    def __call__(
-        self, answer: Callable[[Request], Reply], *, certificate: tuple[Path, Path] | None = None
-    ) -> StandIn:
-        """Start a stand-in, as `pacer_http.testing.StandIn` is made."""
-        ...
+    from pacer_http.testing import Reply, Request, StandIn, Starts
 
 
 @pytest.fixture
