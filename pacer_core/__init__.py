@@ -6,7 +6,7 @@ from pacer_core.model.consumers import ConsumerType, Key, Task, task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
 from pacer_core.model.errors import BadField, BrokerError, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
-from pacer_core.commands import config_option, consumer_by_hand, service_options
+from pacer_core.commands import config_option, consumer_by_hand, publish, service_options
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
@@ -61,6 +61,7 @@ __all__ = [
     "consumer_by_hand",
     "element",
     "hookimpl",
+    "publish",
     "read_integer",
     "read_number",
     "read_truth",

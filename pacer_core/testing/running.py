@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
-from uuid import uuid4
 
 from attrs import evolve
 
@@ -19,11 +18,7 @@ from pacer_core.model.consumers import Task
 from pacer_core.model.errors import PacerError
 from pacer_core.model.messages import Delivery, Outcome
 from pacer_core.model.services import Publication
-from pacer_core.model.suggestions import did_you_mean
-from pacer_core.transport.connection import connect
-from pacer_core.transport.outgoing import Outgoing
-from pacer_core.transport.publish import Publisher
-from pacer_core.transport.topology import declare
+from pacer_core.transport.sending import send
 from pacer_core.work.worker import Worker
 
 Configuration = Path | str | Mapping[str, Any]
@@ -95,7 +90,7 @@ def run(config: Configuration, *bodies: Body, wait: bool = False, check: bool = 
     with _loaded(config) as loaded:
         plans = tuple(_watched(plan, raised) for plan in loaded.consumers)
         watched = evolve(loaded, consumers=plans)
-        sent = _send(watched, bodies)
+        sent = set(send(watched, [_publication(watched, one) for one in bodies]))
         unsettled = len(sent)
 
         def note(delivery: Delivery) -> None:
@@ -156,28 +151,8 @@ def _noting(function: Callable[..., Any], raised: list[Exception]) -> Callable[.
     return noting
 
 
-def _send(config: Config, bodies: Sequence[Body]) -> set[str]:
-    """Publish, and give the correlation ids once the broker has confirmed all."""
-    messages = [_message(config, one) for one in bodies]
-    with closing(connect(config.broker, "test")) as connection:
-        declare(connection, config)
-    with closing(Publisher(config.broker)) as publisher:
-        publisher.publish(messages)
-    return {message.properties["correlation_id"] for message in messages}
-
-
-def _message(config: Config, body: Body) -> Outgoing:
-    given = body if isinstance(body, Publication) else Publication(_only_consumer(config), _bytes(body))
-    queues = {queue.name: queue.name for queue in config.queues} | {
-        plan.name: plan.config.queues[0] for plan in config.consumers
-    }
-    if given.to not in queues:
-        raise PacerError(f"no consumer or queue is called {given.to!r}{did_you_mean(given.to, queues)}")
-    exchange, routing_key = config.queue(queues[given.to]).address
-    properties = {"delivery_mode": 2, "correlation_id": given.message_id or str(uuid4())}
-    if given.content_type is not None:
-        properties["content_type"] = given.content_type
-    return Outgoing(exchange, routing_key, given.body, given.headers, properties)
+def _publication(config: Config, body: Body) -> Publication:
+    return body if isinstance(body, Publication) else Publication(_only_consumer(config), _bytes(body))
 
 
 def _only_consumer(config: Config) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pacer_core import Envelope, Publication, Route
-from pacer_core.testing import Run
+from pacer_core.testing import Run, run
 from shipments_pacer.plugin import pacer_route_message
 from shipments_pacer.shipments import Shipment
 
@@ -90,6 +90,16 @@ def test_the_command_shows_what_the_courier_knows(
     missing = pacer("shipments", "show", "S8", "-c", file)
     assert (missing.returncode, missing.stdout) == (1, "")
     assert missing.stderr == "the courier knows no shipment 'S8'\n"
+
+
+def test_the_command_announces_a_shipment(courier: Any, tmp_path: Path, pacer_broker: dict[str, str]) -> None:
+    file = tmp_path / "pacer.yaml"
+    file.write_text(json.dumps(configuration(courier, brokers={"main": pacer_broker})))
+    announced = pacer("shipments", "announce", "2025-0042", "S9", "--parcels", "2", "-c", file)
+    assert announced.returncode == 0, announced.stderr
+    (delivery,) = run(file)
+    assert announced.stdout == f"confirmed, correlation id {delivery.envelope.correlation_id}\n"
+    assert list(courier.held) == ["/shipments/S9"]
 
 
 def test_the_configuration_of_the_example_is_right(monkeypatch: pytest.MonkeyPatch) -> None:

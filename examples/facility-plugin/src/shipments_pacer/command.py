@@ -1,4 +1,4 @@
-"""``pacer shipments show``: what the courier knows, asked with the options of a configuration."""
+"""``pacer shipments``: what the courier knows, and announcements by hand, as a configuration has them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pacer_core import config_option, consumer_by_hand
+from pacer_core import Publication, config_option, consumer_by_hand, publish
 from shipments_pacer.courier import COURIER
 from shipments_pacer.shipments import SHIPMENTS
 
@@ -29,3 +29,16 @@ def show(ctx: click.Context, reference: str, file: Path) -> None:
         click.echo(f"the courier knows no shipment {reference!r}", err=True)
         ctx.exit(1)
     click.echo(json.dumps(held, indent=2))
+
+
+@shipments.command()
+@click.argument("proposal")
+@click.argument("reference")
+@click.option("--parcels", type=int, default=1, show_default=True, help="How many parcels there are.")
+@config_option
+@click.pass_context
+def announce(ctx: click.Context, proposal: str, reference: str, parcels: int, file: Path) -> None:
+    """Announce the shipment REFERENCE of PROPOSAL, as the user office does."""
+    message = {"reference": reference, "proposal": proposal, "parcels": parcels}
+    (correlation_id,) = publish(ctx, file, [Publication(SHIPMENTS.name, json.dumps(message).encode())])
+    click.echo(f"confirmed, correlation id {correlation_id}")
