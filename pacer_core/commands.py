@@ -109,7 +109,7 @@ def publish(ctx: click.Context, file: Path, publications: Sequence[Publication])
     Returns
     -------
     list
-        The correlation id of each, by which `pacer trace` and the log tell what becomes of it.
+        The correlation id of each, by which ``pacer trace`` and the log tell what becomes of it.
 
     Raises
     ------

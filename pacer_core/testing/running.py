@@ -28,7 +28,7 @@ Body = bytes | str | Publication
 
 
 class Run(Protocol):
-    """What the fixture ``pacer_run`` gives: `run`, for whose configuration ``brokers`` may be missing."""
+    """What the fixture ``pacer_run`` gives: ``run``, for whose configuration ``brokers`` may be missing."""
 
     def __call__(
         self, config: Configuration, *bodies: Body, wait: bool = False, check: bool = True
@@ -43,7 +43,7 @@ class MessagesFailed(AssertionError):
     Attributes
     ----------
     deliveries
-        What became of every message, as `run` gives it.
+        What became of every message, as ``run`` gives it.
     """
 
     def __init__(self, text: str, deliveries: tuple[Delivery, ...]) -> None:
@@ -80,9 +80,9 @@ def run(config: Configuration, *bodies: Body, wait: bool = False, check: bool = 
     ------
     MessagesFailed
         Where a message is dead or waits to be tried again, or was read by nobody.
-    ConfigError
-        With every problem of the configuration.
-    BrokerError
+    pacer_core.PacerError
+        With every problem of the configuration, or where nobody of a name is there to read a message.
+    pacer_core.BrokerError
         Where the broker cannot be reached, or does not take a message.
     """
     raised: list[Exception] = []
@@ -91,12 +91,13 @@ def run(config: Configuration, *bodies: Body, wait: bool = False, check: bool = 
         plans = tuple(_watched(plan, raised) for plan in loaded.consumers)
         watched = evolve(loaded, consumers=plans)
         sent = set(send(watched, [_publication(watched, one) for one in bodies]))
-        unsettled = len(sent)
+        unsettled = len(bodies)
 
         def note(delivery: Delivery) -> None:
             nonlocal unsettled
             deliveries.append(delivery)
-            unsettled += (len(delivery.follow_ups) - 1) if delivery.envelope.attempt == 1 else 0
+            if delivery.envelope.correlation_id in sent and delivery.envelope.attempt == 1:
+                unsettled += len(delivery.follow_ups) - 1  # they have the same correlation id
             if unsettled == 0 and not wait:  # else what is tried again after a second might still come
                 worker.stop()
 
