@@ -6,12 +6,13 @@ from pacer_core.model.consumers import ConsumerType, Key, Task, task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
 from pacer_core.model.errors import BadField, BrokerError, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
-from pacer_core.commands import config_option, consumer_by_hand, service_options
+from pacer_core.commands import config_option, consumer_by_hand, publish, service_options
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
 from pacer_core.parsing.fields import structure as structured
 from pacer_core.parsing.field_types import Scalar, Text, Texts, element
+from pacer_core.model.routes import Route
 from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer, yaml_text
 from pacer_core.model.planning import Planned
 from pacer_core.model.notification import SettledContext
@@ -41,6 +42,7 @@ __all__ = [
     "RefusedError",
     "Reject",
     "Retry",
+    "Route",
     "Scalar",
     "Secret",
     "Seen",
@@ -59,6 +61,7 @@ __all__ = [
     "consumer_by_hand",
     "element",
     "hookimpl",
+    "publish",
     "read_integer",
     "read_number",
     "read_truth",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     import click
 
     from pacer_core.model.messages import Context
+    from pacer_core.model.services import Publication
 
 DEFAULT = Path("pacer.yaml")
 """The configuration of a command that says nothing else."""
 _FILE = "pacer.file"
 BY_HAND = "pacer.by-hand"
 """Where the command line leaves what opens a consumer."""
+PUBLISH = "pacer.publish"
+"""Where the command line leaves what publishes."""
 LOAD = "pacer.load"
 """Where the command line keeps what reads a configuration."""
 
@@ -95,3 +98,27 @@ def consumer_by_hand(
     """
     opened: AbstractContextManager[Context] = ctx.find_root().meta[BY_HAND](file, consumer_type, name)
     return opened
+
+
+def publish(ctx: click.Context, file: Path, publications: Sequence[Publication]) -> list[str]:
+    """Publish messages for consumers or queues of a configuration; return when the broker has confirmed all.
+
+    For a plugin's command, which runs as a command of ``pacer``. What a publication says of ``dead`` is for
+    services alone.
+
+    Returns
+    -------
+    list
+        The correlation id of each, by which ``pacer trace`` and the log tell what becomes of it.
+
+    Raises
+    ------
+    click.UsageError
+        Where there is no consumer or queue of a name; nothing is sent then.
+    BrokerError
+        Where the broker cannot be reached, or does not take a message: the others have been published.
+    PacerError
+        Where the configuration is wrong.
+    """
+    confirmed: list[str] = ctx.find_root().meta[PUBLISH](file, publications)
+    return confirmed

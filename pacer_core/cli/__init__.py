@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pacer_core.cli.by_hand import by_hand
+from pacer_core.cli.by_hand import by_hand, publish
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.config import config
 from pacer_core.cli.console import complaints, echo
@@ -22,7 +22,7 @@ from pacer_core.cli.send import send
 from pacer_core.cli.status import status
 from pacer_core.cli.trace import trace
 from pacer_core.cli.waiting import waiting
-from pacer_core.commands import BY_HAND, LOAD
+from pacer_core.commands import BY_HAND, LOAD, PUBLISH
 from pacer_core.config import ConfigError
 from pacer_core.config import load as load_config
 from pacer_core.model.errors import BrokerError, PacerError
@@ -113,6 +113,7 @@ def _complain(error: PacerError) -> None:
 def main(ctx: click.Context) -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
     ctx.meta[BY_HAND] = by_hand
+    ctx.meta[PUBLISH] = publish
 
 
 for _command in (

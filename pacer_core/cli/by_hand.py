@@ -1,16 +1,21 @@
-"""A consumer of a configuration, opened for a command that does its work by hand."""
+"""What commands of plugins do with a configuration: a consumer's work by hand, and publishing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import click
+
+from pacer_core.cli.letter_places import refuse_unseen
 from pacer_core.config import load
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.errors import PacerError
 from pacer_core.model.messages import Context, Envelope
+from pacer_core.model.services import Publication
+from pacer_core.transport.sending import UnknownDestinationError, send
 from pacer_core.work.clients import OpenIntegrations
 
 
@@ -36,6 +41,16 @@ def by_hand(file: Path, consumer_type: str, name: str | None) -> Iterator[Contex
     finally:
         opened.close_thread()
         opened.close()
+
+
+def publish(file: Path, publications: Sequence[Publication]) -> list[str]:
+    """Publish, and give the correlation ids; see `pacer_core.commands.publish`."""
+    config = load(file)
+    refuse_unseen(config, "configure another one to send to it")
+    try:
+        return send(config, publications)
+    except UnknownDestinationError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _plan(plans: tuple[ConsumerPlan, ...], file: Path, consumer_type: str, name: str | None) -> ConsumerPlan:

@@ -208,7 +208,4 @@ def _target(config: Config, consumer: str | None) -> tuple[str, str]:
         raise click.UsageError(f"no consumer {consumer!r} in {config.file}{meant}; there are: {names}")
     if len(plans) > 1:
         raise click.UsageError(f"which consumer is it for? Say --consumer with one of: {names}")
-    queue = config.queue(plans[0].config.queues[0])
-    if queue.exchange is None:
-        return "", queue.name
-    return queue.exchange, queue.routing_key if queue.routing_key is not None else queue.name
+    return config.queue(plans[0].config.queues[0]).address

@@ -1,4 +1,4 @@
-"""What a plugin author tests with: a message through a consumer type, or a service, without a broker."""
+"""What a plugin author tests with: a message through a consumer type, a service, or a configuration."""
 
 from __future__ import annotations
 
@@ -21,14 +21,20 @@ from pacer_core.parsing.plugin import pacer_parse_message
 from pacer_core.pipeline.processing import Pipeline
 from pacer_core.pipeline.task_order import in_order
 from pacer_core.testing.crashes import Crash, crash_everywhere
+from pacer_core.testing.running import Body, Configuration, MessagesFailed, Run, run
 
 __all__ = [
+    "Body",
+    "Configuration",
     "Crash",
     "FakeService",
     "Integrations",
+    "MessagesFailed",
+    "Run",
     "context",
     "crash_everywhere",
     "deliver",
+    "run",
     "run_task",
     "settled_context",
 ]

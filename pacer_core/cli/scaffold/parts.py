@@ -229,20 +229,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pacer_core import Envelope
+from pacer_core import Envelope, Route
 
 PRIVATE = "x-private"
 """The header by which a publisher says that a message stays here."""
 
 
-def stay_private(message: Any, envelope: Envelope, routes: Sequence[Any]) -> Sequence[Any] | None:
+def stay_private(message: Any, envelope: Envelope, routes: Sequence[Route]) -> Sequence[Route] | None:
     """Give no route to a private message, and have no opinion about others."""
     return () if envelope.headers.get(PRIVATE) else None
 ''',
     (
         "from collections.abc import Sequence",
         "from typing import Any",
-        "from pacer_core import Envelope",
+        "from pacer_core import Envelope, Route",
         "from $package.router import stay_private",
     ),
     "route: stay_private",
@@ -251,13 +251,14 @@ def stay_private(message: Any, envelope: Envelope, routes: Sequence[Any]) -> Seq
 from __future__ import annotations
 
 from $package.router import PRIVATE, stay_private
-from pacer_core import Envelope
+from pacer_core import Envelope, Route
 
 
 def test_a_private_message_takes_no_route_and_others_are_left_to_the_rules() -> None:
     private = Envelope(b"", queue="q", correlation_id="1", headers={PRIVATE: True})
-    assert stay_private(None, private, ["there"]) == ()
-    assert stay_private(None, Envelope(b"", queue="q", correlation_id="2"), ["there"]) is None
+    routes = [Route("there", "user-office")]
+    assert stay_private(None, private, routes) == ()
+    assert stay_private(None, Envelope(b"", queue="q", correlation_id="2"), routes) is None
 ''',
     "which messages go to other brokers",
 )

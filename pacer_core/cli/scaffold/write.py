@@ -79,7 +79,7 @@ $$ pytest && ruff check && ruff format --check && mypy
 $$ pacer plugins list
 ```
 $yaml"""
-_ROUTED = "message: Any, envelope: Envelope, routes: Sequence[Any]"
+_ROUTED = "message: Any, envelope: Envelope, routes: Sequence[Route]"
 _HOOKS = {
     "consumers": (
         "pacer_consumers() -> list[ConsumerType]",
@@ -97,7 +97,7 @@ _HOOKS = {
         "return $items(envelope, consumer)",
     ),
     "route": (
-        f"pacer_route_message({_ROUTED}) -> Sequence[Any] | None",
+        f"pacer_route_message({_ROUTED}) -> Sequence[Route] | None",
         "Pick the routes of a message, or have no opinion.",
         "return $items(message, envelope, routes)",
     ),

@@ -77,3 +77,10 @@ class Queue:
     type: Literal["quorum", "classic"] = "quorum"
     declare: Literal["active", "passive"] = "active"
     policy: QueuePolicy | None = None
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """The exchange and the routing key by which a message comes into it."""
+        if self.exchange is None:
+            return "", self.name
+        return self.exchange, self.name if self.routing_key is None else self.routing_key

@@ -41,7 +41,7 @@ def test_one_command_has_all_datasets_handled_once_more(
 def test_a_consumer_that_is_not_configured_is_named(site: Site, file: Path) -> None:
     done = site.pacer("icat", "reingest", "20250330096", "-n", "again", "-c", file)
     assert done.code == 2
-    assert "no consumer 'again'" in done.both
+    assert "no consumer or queue 'again'" in done.both
     assert "there are: datasets, reingest; add a consumer of type reingest" in done.both
 
 

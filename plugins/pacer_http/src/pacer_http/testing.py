@@ -25,7 +25,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from attrs import field, frozen
@@ -212,6 +212,16 @@ class StandIn:
                 del self._faults[index]
                 return fault
         return _PASS
+
+
+class Starts(Protocol):
+    """What the fixture ``http_stand_in`` gives: it starts a `StandIn`, which the end of the test closes."""
+
+    def __call__(
+        self, answer: Callable[[Request], Reply], *, certificate: tuple[Path, Path] | None = None
+    ) -> StandIn:
+        """Start a stand-in."""
+        ...
 
 
 _PASS = Fault("all")

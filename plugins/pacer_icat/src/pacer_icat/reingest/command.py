@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
-from pacer_core import config_option
+from pacer_core import Publication, config_option, publish
 
 
 @click.group()
@@ -29,17 +28,12 @@ def reingest(ctx: click.Context, investigation: str, visit: str | None, file: Pa
 
     Sends one message to the consumer of type `reingest`; running workers do the rest.
     """
-    root = ctx.find_root()
-    send = root.command.get_command(root, "send") if isinstance(root.command, click.Group) else None
-    if send is None:
-        raise click.UsageError("this command is one of pacer's: run it as `pacer icat reingest`")
     message = {"investigation": investigation} | ({} if visit is None else {"visit_id": visit})
-    with TemporaryDirectory() as folder:
-        body = Path(folder, "reingest.json")
-        body.write_text(json.dumps(message))
-        try:
-            ctx.invoke(send, file=file, consumer=consumer, files=(body,))
-        except click.UsageError as error:
-            raise click.UsageError(
-                f"{error.message}; add a consumer of type reingest, or name yours with --consumer"
-            ) from None
+    body = json.dumps(message).encode()
+    try:
+        (correlation_id,) = publish(ctx, file, [Publication(consumer, body, content_type="application/json")])
+    except click.UsageError as error:
+        raise click.UsageError(
+            f"{error.message}; add a consumer of type reingest, or name yours with --consumer"
+        ) from None
+    click.echo(f"confirmed, correlation id {correlation_id}")

@@ -1,0 +1,1 @@
+"""Parcels of samples, between the user office, a courier and ICAT."""
