@@ -30,9 +30,9 @@ HEALTHY = DEPLOY / "image" / "healthy.py"
 
 CONFIG = """
 brokers: {{main: {{protocol: sqlite, path: /var/lib/pacer/broker.db}}}}
-queues: [{{name: mail}}, {{name: copies}}]
+queues: [{{name: mail}}]
 consumers:
-  - {{type: forward, queues: [mail], recipients: [{{queue: copies}}]}}
+  - {{type: forward, queues: [mail]}}
 health: {{port: {port}}}
 """
 
@@ -146,8 +146,8 @@ def nest(tmp_path: Path) -> Iterator[Path]:
     try:
         yield tmp_path
     finally:
-        for name in os.listdir(tmp_path):
-            shutil.rmtree(tmp_path / name)
+        for layer in [one for one in tmp_path.iterdir() if one.is_dir()]:
+            shutil.rmtree(layer)
 
 
 def runs(image: engine.Layer, stage: dockerfile.Stage, folder: Path) -> None:
@@ -173,7 +173,8 @@ def runs(image: engine.Layer, stage: dockerfile.Stage, folder: Path) -> None:
             command(*stage.command("ENTRYPOINT"), *stage.command("CMD")), stdout=log, stderr=log
         )
     try:
-        eventually(lambda: ready(port), 120)
+        eventually(lambda: pacer.poll() is not None or ready(port), 120)
+        assert pacer.poll() is None, (folder / "log").read_text()
         healthy = subprocess.run(command(*stage.command("HEALTHCHECK")), capture_output=True, text=True)
         assert (healthy.returncode, healthy.stdout + healthy.stderr) == (0, "")
         subprocess.run(["kill", "-TERM", first_of(pacer.pid)], check=True)
