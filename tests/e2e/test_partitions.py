@@ -222,6 +222,7 @@ def test_what_a_host_takes_in_that_is_started_while_the_number_is_changed_is_not
     from pacer_core.config import load
     from pacer_core.transport import partition_status
     from pacer_core.transport.connection import connect
+    from pacer_core.transport.queue_status import depth
     from pacer_core.transport.topology import declare
 
     old = load(configure(4))
@@ -244,27 +245,36 @@ def test_what_a_host_takes_in_that_is_started_while_the_number_is_changed_is_not
         with pytest.raises(BrokerError):
             partition_status.change(connection, new, found)
 
-        eventually(lambda: host.default_channel.basic_get("pacer.keys.path.4") is not None, 30)
+        eventually(lambda: depth(host, "pacer.keys.path.4") == 1, 30)
 
 
 def test_a_question_who_has_a_partition_waits_for_its_reader_and_is_not_repeated_meanwhile(
-    configure: Configure,
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pacer_core.config import load
-    from pacer_core.transport.connection import connect, contents
+    from pacer_core.transport.connection import connect
+    from pacer_core.transport.publish import Publisher
+    from pacer_core.transport.queue_status import depth
     from pacer_core.transport.roll_call import holders
     from pacer_core.transport.topology import declare
 
+    asked: list[Any] = []
+    publish_each = Publisher.publish_each
+
+    def publish(publisher: Publisher, messages: Any) -> Any:
+        asked.extend(messages)
+        return publish_each(publisher, messages)
+
+    monkeypatch.setattr(Publisher, "publish_each", publish)
     config = load(configure(2))
+    queues = config.key_spaces["path"].queues
     with closing(connect(config.broker, "test")) as connection:
         declare(connection, config)
-        for _ in range(2):
-            assert holders(connection, config, config.key_spaces["path"].queues) == {}
-        for queue in config.key_spaces["path"].queues:
-            question = contents(connection.default_channel.basic_get(queue))
-            assert question.properties["type"] == "pacer.roll-call"
-            assert "expiration" not in question.properties  # it would be dead with that, in the dead queue
-            assert connection.default_channel.basic_get(queue) is None
+        assert holders(connection, config, queues) == {}
+        eventually(lambda: [depth(connection, queue) for queue in queues] == [1, 1])
+        assert holders(connection, config, queues) == {}
+    assert [one.routing_key for one in asked] == list(queues)
+    assert all("expiration" not in one.properties for one in asked)  # it would be a dead letter with that
 
 
 def test_partitions_whose_consumers_are_all_switched_off_are_not_drained(
