@@ -144,7 +144,7 @@ def test_without_a_broker_of_any_plugin_one_is_told_what_to_do(tmp_path: Path) -
     file = tmp_path / "test_it.py"
     file.write_text("def test_it(pacer_run):\n    pacer_run({'queues': [{'name': 'a'}], 'consumers': []})\n")
     without = ("-p", "no:pacer_embedded", "-p", "no:pyicat_plus", "-p", "no:cacheprovider")
-    command = [sys.executable, "-m", "pytest", *without, str(file)]
+    command: list[str] = [sys.executable, "-m", "pytest", *without, str(file)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert "nothing here has the fixture 'pacer_broker': install a broker" in done.stdout
