@@ -16,7 +16,7 @@ class Route:
     recipient: str
     exchange: str
     routing_key: str = "#"
-    """A topic pattern (AMQP 0-9-1, 3.1.3.3): ``*`` stands for one word, ``#`` for any number of them."""
+    """A topic pattern (AMQP 0-9-1, 3.1.3.3), where ``*`` stands for one word, ``#`` for any number."""
 
     def takes(self, envelope: Envelope) -> bool:
         """Say whether a message goes this way, by the exchange and routing key of its first sight."""

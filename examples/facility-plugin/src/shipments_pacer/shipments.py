@@ -44,8 +44,10 @@ def foresee_shipment(shipment: Shipment, ctx: Context) -> list[Planned]:
     if bad := list(wrong_with(shipment, ctx.options)):
         raise Reject("the message has bad fields", fields=bad)
     held = ctx[COURIER].shipment(shipment.reference)
-    change = "new" if held is None else "there" if held == asdict(shipment) else "changed"
-    return [Planned(f"shipment {shipment.reference!r}", change, f"{shipment.parcels} parcels")]
+    what, detail = f"shipment {shipment.reference!r}", f"{shipment.parcels} parcels"
+    if held is None:
+        return [Planned(what, "new", detail)]
+    return [Planned(what, "there" if held == asdict(shipment) else "changed", detail)]
 
 
 @task(needs=[COURIER], plan=foresee_shipment)
