@@ -75,7 +75,8 @@ def _keys(
             cluster = Need((*entry.path, key), "several_hosts", "'hosts' asks for a cluster")
             cluster.check(document, entry.protocol, transport.capabilities)
             continue
-        owners = " and ".join(sorted(name for name, one in transports.items() if key in keys_of(one)))
+        *others, last = sorted(name for name, one in transports.items() if key in keys_of(one))
+        owners = f"{', '.join(others)} and {last}" if others else last
         _pointless(document, (*entry.path, key), f"it is a key of {owners}, not of {entry.protocol}")
 
 

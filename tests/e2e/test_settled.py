@@ -257,7 +257,7 @@ def test_where_nobody_listens_there_is_no_thread(site: Site, tmp_path: Path) -> 
         brokers: {{main: {{protocol: memory}}}}
         queues: [{{name: {tmp_path.name}}}]
         consumers: [{{type: jobs, queues: [{tmp_path.name}]}}]
-        plugins: {{block: [dashboard_log]}}
+        plugins: {{block: [dashboard_log, pacifica]}}
         """
     )
     file = site.folder / "pacer.yaml"
