@@ -109,11 +109,9 @@ class Publisher:
                 # AttributeError: py-amqp raises it where its connection went away underneath it.
                 self._drop()
                 if not apart.looks([number for number in group if number in waiting], waiting, error):
-                    once, lost = (
-                        lost is not None or holds is not None,
-                        BrokerError(f"lost {self._broker} while publishing: {error}"),
-                    )
-                    if once:
+                    again = lost is None and holds is None
+                    lost = BrokerError(f"lost {self._broker} while publishing: {error}")
+                    if not again:
                         return lost
             except BaseException:
                 self._drop()  # or what was numbered already would take the confirms of what comes next

@@ -72,10 +72,10 @@ class Settler:
         # Declared with it, and refused where it is there without.
         ours = (queue for queue in config.queues if queue.declare == "active")
         self._dead_lettering = {queue.name for queue in (*ours, *config.partition_queues)}
-        self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in config.consumers}
-        self._levels = {
-            plan.name: logging.INFO if plan.logs_messages else logging.DEBUG for plan in config.consumers
-        }
+        # Of those that are switched off there may be messages in partitions.
+        plans = (*config.disabled, *config.consumers)
+        self._consumers: Mapping[str, Consumer] = {plan.name: plan.config for plan in plans}
+        self._levels = {plan.name: logging.INFO if plan.logs_messages else logging.DEBUG for plan in plans}
         self._targets = _targets(config)
 
     def dead_lettering(self, queues: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from attrs import define, evolve
 
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.consumers import Task
-from pacer_core.model.errors import Reject
+from pacer_core.model.errors import Reject, Retry
 from pacer_core.model.messages import Context, Delivery, Outcome
 from pacer_core.observe.logs import correlation_id
 from pacer_core.pipeline.spans import Traces
@@ -32,6 +32,8 @@ _NO_INTAKE = (
     "it is in the queue of a partition, and not from a queue whose consumer has that key space: publish to "
     "the queue of its consumer instead"
 )
+_OFF = 60.0
+"""Seconds until it is looked again whether a consumer that was switched off handles its messages."""
 _NOBODY: Mapping[str, ConsumerPlan] = MappingProxyType({})
 _ACKED = 1.0  # seconds that a suspect waits for acknowledgements at most: those of others, and its own
 
@@ -69,8 +71,10 @@ class Handler:
         counts: Counts | None = None,
         traces: Traces | None = None,
         partitions: Mapping[str, ConsumerPlan] = _NOBODY,
+        switched_off: Mapping[str, ConsumerPlan] = _NOBODY,
     ) -> None:
         self._by_queue, self._partitions = {**by_queue, **partitions}, partitions
+        self._switched_off = switched_off
         self._settler = settler
         self._breakers = breakers
         self._forwarder = forwarder
@@ -95,7 +99,8 @@ class Handler:
     def _take(self, received: Received, arrived: float) -> Job:
         plan = self._by_queue.get(received.envelope.queue)
         if plan is None or received.envelope.queue in self._partitions:
-            return self._stranger(received, arrived)
+            off = self._switched_off.get(received.envelope.queue)
+            return self._stranger(received, arrived) if off is None else self._off(received, arrived, off)
         job = Job(received, plan, arrived=arrived)
         if self._forwarder.comes_back(received.envelope):
             loop = Reject(
@@ -120,6 +125,14 @@ class Handler:
             self._read(job, slot)
         finally:
             self._notes.leave(slot)
+        return job
+
+    def _off(self, received: Received, arrived: float, plan: ConsumerPlan) -> Job:
+        """Have a message of a partition wait whose consumer has been switched off since it was taken in."""
+        job = Job(received, plan, arrived=arrived)
+        waits = Retry(f"consumer {plan.name!r} is switched off", after=_OFF, counted=False)
+        job.failed = plan.pipeline.failed(received.envelope, None, "consumer", waits)
+        job.settled_as_is = True
         return job
 
     def _stranger(self, received: Received, arrived: float) -> Job:

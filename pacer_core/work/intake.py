@@ -1,11 +1,13 @@
 """The intake of a key space with partitions: each message goes into the partition of its key, in order.
 
-It is one process, and goes by rounds. A round has one message of a key at
-most: all of it is published, confirmed, and acknowledged before the next one begins. So the later of two
-messages of a key is published when the earlier one is acknowledged, and an intake that dies leaves of each
-key one message at most that is in its partition already. The next intake publishes it again, directly behind
-its first copy: it is handled twice, as any message may be, and none is out of order. One that may have lost
-its messages to the next intake publishes nothing more: its copies would come behind later ones of their keys.
+It is one process, and goes by rounds. A round has one message of a key at most: all of it is published,
+confirmed, and acknowledged before the next one begins. So the later of two messages of a key is published
+when the earlier one is acknowledged, and an intake that dies leaves of each key one message at most that is
+in its partition already. The next intake publishes it again, directly behind its first copy: it is handled
+twice, as any message may be, and none is out of order. Nobody confirms acknowledgements, though: where those
+of several rounds are lost with their connection, the messages of a key are all repeated, in their order.
+One that may have lost its messages to the next intake publishes nothing more: its copies would come behind
+later ones of their keys.
 """
 
 from __future__ import annotations

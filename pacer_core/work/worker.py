@@ -116,6 +116,7 @@ class Worker:
             Counts(crash_files.counts) if crash_files is not None else None,
             self._traces,
             partitions,
+            {queue: plan for plan in config.disabled for queue in plan.config.queues},
         )
         self._supervised = crash_files is not None
         self._stopped = Stopped()

@@ -171,6 +171,27 @@ def test_what_an_intake_with_another_key_has_signed_is_handled_as_new(
     assert sorted(effects(site)) == [("a", 1, 1, "steps"), ("b", 2, 1, "steps")]
 
 
+def test_what_is_in_partitions_waits_while_its_consumer_is_switched_off(
+    site: Site, configure: Configure
+) -> None:
+    config = configure()
+    send(site, config, {"key": "a", "number": 1})
+    send(site, config, {"key": "a", "number": 2}, to="leaps")
+    from pacer_core.config import load
+    from pacer_core.work.worker import Worker
+
+    both = load(config)
+    Worker(both, both.consumers, queues=["steps", "leaps"]).run(once=True)
+    on = config.read_text()
+    config.write_text(on.replace("{type: leaps,", "{type: leaps, enabled: false,"))
+    assert site.pacer("run", "--once", "-c", config).out.startswith("1 done, 0 dead, 1 waiting")
+    assert "consumer 'leaps' is switched off" in site.pacer("waiting", "list", "-c", config).out
+    config.write_text(on)
+    assert site.pacer("waiting", "now", "--all", "--yes", "-c", config).code == 0
+    assert site.pacer("run", "--once", "-c", config).out.startswith("1 done, 0 dead, 0 waiting")
+    assert effects(site) == [("a", 1, 1, "steps"), ("a", 2, 2, "leaps")]
+
+
 def test_another_number_than_the_brokers_is_an_error_that_says_what_to_do(
     site: Site, configure: Configure
 ) -> None:
