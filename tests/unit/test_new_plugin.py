@@ -21,8 +21,6 @@ def run(folder: Path, *command: str) -> str:
 
 
 def test_a_plugin_with_everything_passes_its_own_tests_style_and_types(tmp_path: Path) -> None:
-    pytest.importorskip("ruff")
-    pytest.importorskip("mypy")
     folder = tmp_path / "facility-pacer"
     begin(folder, list(PARTS))
     run(folder, "ruff", "check", "--no-cache")
@@ -34,7 +32,6 @@ def test_a_plugin_with_everything_passes_its_own_tests_style_and_types(tmp_path:
 @pytest.mark.parametrize("part", list(PARTS))
 @pytest.mark.parametrize("name", ["zz-extras", "acme"])
 def test_each_part_alone_passes_its_tests_and_style(part: str, name: str, tmp_path: Path) -> None:
-    pytest.importorskip("ruff")
     begin(tmp_path / name, [part])
     run(tmp_path / name, "ruff", "check", "--no-cache")
     run(tmp_path / name, "ruff", "format", "--check", "--no-cache")
