@@ -1,4 +1,4 @@
-"""For tests and demonstrations: a database of one's own, and messages of all kinds. Nobody in them is real."""
+"""For tests and demonstrations: a database of one's own, and messages of all kinds, of nobody who is real."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from pacer_dashboard.place import Place
 from pacer_dashboard.records import Record, read
 
 TYPES = (
-    "user-sync", "proposal-sync", "investigation-ops", "dataset-ingestion", "internal-dataset-ingestion",
-    "internal-dataset-links", "internal-statistics",
-)  # fmt: skip
+    "user-sync",
+    "proposal-sync",
+    "investigation-ops",
+    "dataset-ingestion",
+    "internal-dataset-ingestion",
+    "internal-dataset-links",
+    "internal-statistics",
+)
 INSTRUMENTS = ("BL01", "BL04", "BL09", "BL13", "BL22")
 START = datetime(2026, 9, 20, 6, tzinfo=UTC)
 """When the first message of `lives` arrives."""
@@ -90,9 +95,11 @@ def _life(chance: random.Random, number: int, arrived: datetime) -> Iterable[Rec
         "proposal-sync": {"investigation": proposal, "instrument": instrument},
         "investigation-ops": {"investigation": proposal, "operations": "mint-proposal"},
         "dataset-ingestion": {
-            "investigation": proposal, "instrument": instrument, "dataset": f"scan_{number:05d}",
+            "investigation": proposal,
+            "instrument": instrument,
+            "dataset": f"scan_{number:05d}",
         },
-    }[type_]  # fmt: skip
+    }[type_]
     payload = json.dumps(
         {**identifiers, "sample": chance.choice(("quartz", "lysozyme", "nickel")), "n": number}
     )
@@ -109,10 +116,17 @@ def _life(chance: random.Random, number: int, arrived: datetime) -> Iterable[Rec
         fails = failure is not None and not (last and kind == "retried")
         outcome = "acked" if not fails else "dead" if last and kind == "dead" else "retried"
         record = _record(
-            chance, said, time, arrived, attempt, outcome, failure if fails else None,
+            chance,
+            said,
+            time,
+            arrived,
+            attempt,
+            outcome,
+            failure if fails else None,
             ("internal-dataset-links", "internal-statistics")
-            if outcome == "acked" and type_ == "dataset-ingestion" else (),
-        )  # fmt: skip
+            if outcome == "acked" and type_ == "dataset-ingestion"
+            else (),
+        )
         yield record
         time = record.finished + timedelta(seconds=60 * attempt)
     for follow_up in record.follow_ups:
