@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from django.urls import URLPattern, URLResolver, path
 
 from pacer_dashboard.live.views import live
 
 urlpatterns: list[URLPattern | URLResolver] = [path("live", live, name="live")]
 """One address; a server of WSGI alone answers it with 501."""
-=======
-from django.urls import URLPattern, URLResolver
-
-urlpatterns: list[URLPattern | URLResolver] = []
->>>>>>> b22-dash1
