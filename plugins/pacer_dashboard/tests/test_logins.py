@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client, override_settings
+from pacer_dashboard.models.audit import Audit
 
 from pacer_dashboard.models.access import Role, RoleRule
-from pacer_dashboard.models.audit import Audit
 from pacer_dashboard.models.tokens import Token
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("empty")
 
 PASSWORD = "a long pass phrase"
 

@@ -15,7 +15,7 @@ from pacer_dashboard.access.viewers import viewer_of
 from pacer_dashboard.models.access import Role, RoleRule, SignedIn
 from plugins.pacer_dashboard.tests.openid import CLIENT, MISBEHAVIOURS, SECRET, Provider
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = pytest.mark.usefixtures("empty")
 
 
 @pytest.fixture(scope="module")

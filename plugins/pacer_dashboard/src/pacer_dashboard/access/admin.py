@@ -81,7 +81,7 @@ class RuleForm(forms.ModelForm):
         help_text=f"key = value, value; each line has to hold. {EVERY} alone for any. Empty gives nothing.",
     )
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         model = RoleRule
         fields = ("types", "identifiers", "view", "act", "reingest", "personal")
 

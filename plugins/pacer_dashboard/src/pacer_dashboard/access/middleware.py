@@ -7,11 +7,11 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
-from pacer_dashboard.query.viewer import Viewer
 
 from pacer_dashboard.access.loopback import is_loopback
 from pacer_dashboard.access.tokens import BadTokenError, bearer_of, token_of
 from pacer_dashboard.access.viewers import EVERYBODY, NOBODY, viewer_of, viewer_of_token
+from pacer_dashboard.query.viewer import Viewer
 
 Answer = Callable[[HttpRequest], HttpResponse]
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
-from pacer_dashboard.query.viewer import Right, Rule, Viewer
 
 from pacer_dashboard.access.grammar import EVERY
 from pacer_dashboard.models.access import Role, RoleGroup, RoleRule, SignedIn
 from pacer_dashboard.models.tokens import Token
+from pacer_dashboard.query.viewer import Right, Rule, Viewer
 
 NOBODY = Viewer(name="")
 """Who has not said who they are: sees nothing."""

@@ -20,7 +20,7 @@ class Role(models.Model):
         settings.AUTH_USER_MODEL, blank=True, related_name="dashboard_roles", verbose_name="accounts"
     )
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         app_label = "pacer_dashboard"
         ordering = ("name",)
 
@@ -41,7 +41,7 @@ class RoleRule(models.Model):
     reingest = models.BooleanField("send again", default=False)
     personal = models.BooleanField("payloads", default=False)
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         app_label = "pacer_dashboard"
         ordering = ("pk",)
 
@@ -56,7 +56,7 @@ class RoleGroup(models.Model):
     role = models.ForeignKey(Role, on_delete=models.CASCADE, related_name="groups")
     name = models.CharField("group", max_length=255)
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         app_label = "pacer_dashboard"
         ordering = ("name",)
         constraints = (models.UniqueConstraint(fields=("role", "name"), name="pacer_dashboard_role_group"),)
@@ -78,7 +78,7 @@ class SignedIn(models.Model):
     """Names of groups as the latest login said them."""
     at = models.DateTimeField(auto_now=True)
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         app_label = "pacer_dashboard"
         verbose_name_plural = "signed in"
         constraints = (models.UniqueConstraint(fields=("issuer", "subject"), name="pacer_dashboard_subject"),)

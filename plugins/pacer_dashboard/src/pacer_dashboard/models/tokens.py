@@ -25,7 +25,7 @@ class Token(models.Model):
     last_used = models.DateTimeField(null=True, blank=True, editable=False)
     """To the minute."""
 
-    class Meta:  # noqa: D106 - Django's
+    class Meta:
         app_label = "pacer_dashboard"
         ordering = ("-created",)
 
