@@ -1,14 +1,15 @@
 """What a role hides cannot be told from what is not there: by hand, way by way, and by hypothesis.
 
-The strongest test has two databases: one with the messages of everybody, and one with only those that a viewer
-may see. Whatever is asked, both give the same answer; so what is hidden changes nothing that can be observed.
+The strongest test has two databases: one with the messages of everybody, and one with only those that
+somebody may see. Whatever is asked, both give the same answer; so what is hidden changes nothing that can be
+observed.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from urllib.parse import urlencode
 import pytest
 from attrs import frozen
 from django.contrib.auth.models import User
-from django.test import Client, override_settings
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,8 @@ from pacer_dashboard.start import prepare
 
 RULE = {"types": ["dataset-ingestion"], "identifiers": {"instrument": ["BL01", "BL04"]}}
 API = "/api/v1"
+
+pytestmark = pytest.mark.usefixtures("testserver")
 
 
 @frozen
@@ -68,18 +71,17 @@ def all_rows() -> dict[str, Row]:
 
 
 @pytest.fixture
-def lab(stored: Place) -> Iterator[Lab]:
+def lab(stored: Place, testserver: None) -> Lab:
     rows = all_rows()
     seen = next(row for row in rows.values() if is_seen(row) and row.failed)
     hidden = next(row for row in rows.values() if row.instrument == "BL09" and row.failed)
     store.store([sent_again(seen, "hidden-again", "BL09"), sent_again(hidden, "seen-again", "BL01")])
     rows = all_rows()
-    with override_settings(ALLOWED_HOSTS=["testserver"]):
-        yield Lab(
-            viewer_client(),
-            {key: row for key, row in rows.items() if is_seen(row)},
-            {key: row for key, row in rows.items() if not is_seen(row)},
-        )
+    return Lab(
+        viewer_client(),
+        {key: row for key, row in rows.items() if is_seen(row)},
+        {key: row for key, row in rows.items() if not is_seen(row)},
+    )
 
 
 def sent_again(row: Row, correlation_id: str, instrument: str) -> Any:
@@ -87,9 +89,10 @@ def sent_again(row: Row, correlation_id: str, instrument: str) -> Any:
     at = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     made = {
         "format": "pacer.delivery/1", "id": f"record-{correlation_id}", "correlation_id": correlation_id,
-        "type": "dataset-ingestion", "consumer": "datasets", "queue": "q", "exchange": "e", "routing_key": "k",
-        "outcome": "acked", "attempt": 1, "redelivered": False, "first_seen": at, "started": at, "finished": at,
-        "identifiers": {"instrument": instrument, "dataset": f"of-{correlation_id}"}, "timings": {"store": 0.1},
+        "type": "dataset-ingestion", "consumer": "datasets", "queue": "q", "exchange": "e",
+        "routing_key": "k", "outcome": "acked", "attempt": 1, "redelivered": False,
+        "first_seen": at, "started": at, "finished": at, "timings": {"store": 0.1},
+        "identifiers": {"instrument": instrument, "dataset": f"of-{correlation_id}"},
         "done": ["store"], "pending": [], "rejected": {}, "failures": [], "follow_ups": [],
         "payload": '{"word": "unspeakable"}', "payload_size": 23, "content_type": "application/json",
         "origin": row.correlation_id,
@@ -153,7 +156,8 @@ def test_a_search_for_what_only_hidden_messages_have_finds_nothing(lab: Lab) -> 
     nothing = lab.get("/messages", q="surely-nowhere").json()
     hidden = next(row for row in lab.hidden.values() if row.dataset)
     for query in (
-        {"q": hidden.dataset}, {"q": "unspeakable"}, {"q": hidden.correlation_id}, {"dataset": hidden.dataset},
+        {"q": hidden.dataset}, {"q": "unspeakable"}, {"q": hidden.correlation_id},
+        {"dataset": hidden.dataset},
         {"id": f"dataset={hidden.dataset}"}, {"instrument": "BL09"}, {"type": "user-sync"},
     ):  # fmt: skip
         assert lab.get("/messages", **query).json() == nothing, query
@@ -362,8 +366,7 @@ def test_what_is_hidden_changes_no_answer(
         whole = path + ("&" if "?" in path else "?") + urlencode(query)
         assert ask(twins["whole"], whole, client) == ask(tmp_path, whole, client)
 
-    with override_settings(ALLOWED_HOSTS=["testserver"]):
-        attack()
+    attack()
 
 
 def make_twin(

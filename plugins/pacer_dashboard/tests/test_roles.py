@@ -19,7 +19,7 @@ from pacer_dashboard.models.access import Role, RoleRule, SignedIn
 from pacer_dashboard.models.tokens import Token
 from pacer_dashboard.query.viewer import Right
 
-pytestmark = pytest.mark.usefixtures("empty")
+pytestmark = pytest.mark.usefixtures("empty", "testserver")
 
 
 def message(type_: str, **identifiers: str) -> Any:

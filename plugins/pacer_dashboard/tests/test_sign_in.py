@@ -15,7 +15,7 @@ from pacer_dashboard.access.viewers import viewer_of
 from pacer_dashboard.models.access import Role, RoleRule, SignedIn
 from plugins.pacer_dashboard.tests.openid import CLIENT, MISBEHAVIOURS, SECRET, Provider
 
-pytestmark = pytest.mark.usefixtures("empty")
+pytestmark = pytest.mark.usefixtures("empty", "testserver")
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,7 @@ def _provider() -> Iterator[Provider]:
 @pytest.fixture
 def provider(_provider: Provider) -> Iterator[Provider]:
     _provider.behave()
-    with override_settings(
-        PACER_SIGN_IN=SignIn(_provider.issuer, CLIENT, SECRET), ALLOWED_HOSTS=["testserver"]
-    ):
+    with override_settings(PACER_SIGN_IN=SignIn(_provider.issuer, CLIENT, SECRET)):
         yield _provider
 
 

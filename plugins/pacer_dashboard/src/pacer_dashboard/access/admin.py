@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -41,7 +42,7 @@ class Administration(admin.AdminSite):
             return HttpResponse(
                 "You do not administer this dashboard.", status=403, content_type="text/plain"
             )
-        return redirect(f"{reverse('login')}?next={request.get_full_path()}")
+        return redirect(f"{reverse('login')}?{urlencode({'next': request.GET.get('next', '')})}")
 
 
 site = Administration(name="admin")
