@@ -6,7 +6,8 @@ from pacer_core.model.consumers import ConsumerType, Key, Task, task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
 from pacer_core.model.errors import BadField, BrokerError, NotYet, PacerError, RefusedError, Reject, Retry
 from pacer_core.hookspecs import hookimpl
-from pacer_core.commands import config_option, consumer_by_hand, publish, service_options
+from pacer_core.commands import broker_by_hand, config_option, consumer_by_hand, publish, service_options
+from pacer_core.model.by_hand import BrokerAddress, BrokerByHand, LetterChoice, LettersLeft, Posting
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
@@ -21,6 +22,8 @@ from pacer_core.model.services import Publication, ServiceContext, ServiceType, 
 
 __all__ = [
     "BadField",
+    "BrokerAddress",
+    "BrokerByHand",
     "BrokerError",
     "Capabilities",
     "ConfigMigration",
@@ -31,6 +34,8 @@ __all__ = [
     "Foreign",
     "IntegrationType",
     "Key",
+    "LetterChoice",
+    "LettersLeft",
     "LogHandlerType",
     "Migrated",
     "NotYet",
@@ -38,6 +43,7 @@ __all__ = [
     "Outcome",
     "PacerError",
     "Planned",
+    "Posting",
     "Publication",
     "RefusedError",
     "Reject",
@@ -57,6 +63,7 @@ __all__ = [
     "TransportType",
     "UnknownConsumer",
     "Use",
+    "broker_by_hand",
     "config_option",
     "consumer_by_hand",
     "element",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import click
 
+    from pacer_core.model.by_hand import BrokerAddress, BrokerByHand
     from pacer_core.model.messages import Context
     from pacer_core.model.services import Publication
 
@@ -97,6 +99,22 @@ def consumer_by_hand(
         Where the configuration is wrong, or there is no such consumer, or more than one.
     """
     opened: AbstractContextManager[Context] = ctx.find_root().meta[BY_HAND](file, consumer_type, name)
+    return opened
+
+
+def broker_by_hand(where: Path | BrokerAddress) -> BrokerByHand:
+    """Give the broker of a configuration, or at an address, to a program in which people act: a web page.
+
+    For processes that no command of ``pacer`` has started as well.
+
+    Raises
+    ------
+    PacerError
+        With every problem of the configuration, where one of them is an error; and where its broker is seen
+        by one process only.
+    """
+    # By its name: the room that speaks with brokers is above this one, which no import may look up to.
+    opened: BrokerByHand = import_module("pacer_core.transport.by_hand").opened(where)
     return opened
 
 

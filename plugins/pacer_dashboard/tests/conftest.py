@@ -11,11 +11,15 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-os.environ.setdefault("SECRET_KEY", "for-tests-alone")
+os.environ.setdefault("SECRET_KEY", "for-tests-alone-and-of-no-use-to-anybody-who-reads-it-anywhere")
 
 from pacer_dashboard import testing
 from pacer_dashboard.place import FILE, Place
+from pacer_dashboard.start import prepare
 from tests.services import PostgreSQL
+
+prepare()  # what tests import at their top are models
+
 
 COUNT = 200
 """How many messages a filled database was asked for; a few more are made from them."""
@@ -96,3 +100,12 @@ def each_stored(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Plac
 def each_empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """As `empty`, once on SQLite and once on PostgreSQL."""
     yield from _open(_place(request, tmp_path, request.param, "empty"))
+
+
+@pytest.fixture
+def testserver() -> Iterator[None]:
+    """Let Django's own client in, which calls us by this name."""
+    from django.test import override_settings
+
+    with override_settings(ALLOWED_HOSTS=["testserver", "127.0.0.1", "localhost"]):
+        yield

@@ -2,8 +2,9 @@
 
 from pacer_dashboard.commands.group import dashboard
 from pacer_dashboard.commands.serving import migrate_command, serve
+from pacer_dashboard.commands.user import user
 
-for _command in (serve, migrate_command):
+for _command in (serve, migrate_command, user):
     dashboard.add_command(_command)
 
 __all__ = ["dashboard"]
