@@ -17,6 +17,8 @@ from pacer_dashboard.query.viewer import Viewer
 
 MOST = 5
 """Types that have a line of their own; the others are one together."""
+CELLS = 48
+"""Cells that a line of the heat map has at most; a longer time has some steps in one."""
 STEPS = {Step.HOUR: timedelta(hours=1), Step.DAY: timedelta(days=1), Step.MONTH: timedelta(days=30)}
 
 
@@ -101,10 +103,19 @@ def by_type(asked: Asked, answer: Series) -> Chart:
 def failures(asked: Asked, answer: Series) -> Heat:
     """Map the share of deliveries that failed, by type and time."""
     begins = [label(one, STEPS[answer.step]) for one in _begins(answer)]
+    together = -(-len(begins) // CELLS) or 1
+    starts = range(0, len(begins), together)
     counts = {
-        name: [(one.numbers.errors, one.numbers.sights) for one in points]
+        name: [
+            (
+                sum(one.numbers.errors for one in points[at : at + together]),
+                sum(one.numbers.sights for one in points[at : at + together]),
+            )
+            for at in starts
+        ]
         for name, points in answer.lines.items()
     }
+    begins = [begins[at] for at in starts]
     return heat(gettext("Share of deliveries that failed"), begins, counts)
 
 

@@ -15,7 +15,9 @@ from pacer_dashboard.pages.links import message_url
 from pacer_dashboard.pages.text import visible
 from pacer_dashboard.query.rows import Row
 
-_IDENTIFIERS, _CHARACTERS = 8, 60
+_IDENTIFIERS, _CHARACTERS = 6, 60
+_FIRST = ("instrument", "proposal", "investigation", "dataset")
+"""Identifiers that come first and need no name beside them."""
 
 
 @frozen
@@ -51,11 +53,15 @@ USUAL = ("state", "arrived", "type", "what", "stages", "error", "took")
 
 @frozen
 class Step:
-    """A stage in short: its consumer, its latest outcome, and both as a sentence."""
+    """A stage in short: its consumer, its latest outcome, and both as a sentence.
+
+    ``seen`` is the class of its name: that of a stage after the first one is seen where it is not done.
+    """
 
     name: str
     state: str
     said: str
+    seen: str
 
 
 @define(slots=False)
@@ -83,10 +89,16 @@ class ListRow:
         return (self.row.finished - self.row.arrived).total_seconds()
 
     @property
-    def what(self) -> list[tuple[str, str]]:
-        """What it is about, a few identifiers of it."""
-        found = list(self.row.identifiers.items())[:_IDENTIFIERS]
-        return [(visible(key, 24), visible(value, _CHARACTERS)) for key, value in found]
+    def what(self) -> list[tuple[str, str, bool]]:
+        """What it is about: identifiers, each value once, and whether its name is shown beside it."""
+        identifiers = self.row.identifiers
+        found: dict[str, str] = {}
+        for key in (*_FIRST, *identifiers):
+            if (value := identifiers.get(key)) and value not in found and len(found) < _IDENTIFIERS:
+                found[value] = key
+        return [
+            (visible(key, 24), visible(value, _CHARACTERS), key not in _FIRST) for value, key in found.items()
+        ]
 
     @property
     def steps(self) -> list[Step]:
@@ -96,8 +108,9 @@ class ListRow:
                 name := visible(stage["consumer"], 40),
                 stage["outcome"],
                 f"{name}: {stage['outcome']}" + (f" ({stage['attempt']})" if stage["attempt"] > 1 else ""),
+                "cut" if at == 0 or stage["outcome"] != "acked" else "unseen",
             )
-            for stage in self.row.stages
+            for at, stage in enumerate(self.row.stages)
         ]
 
     @cached_property
