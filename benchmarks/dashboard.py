@@ -316,9 +316,11 @@ def bodies(count: int) -> list[bytes]:
 
 UPSTREAM = """
 CREATE TABLE upstream (id bigserial, created_at timestamptz NOT NULL DEFAULT now(),
-    processing_start timestamptz, processing_end timestamptz, processing_time float, hash varchar(255), message_type varchar(255) NOT NULL,
+    processing_start timestamptz, processing_end timestamptz, processing_time float, hash varchar(255),
+    message_type varchar(255) NOT NULL,
     object_identifiers jsonb, payload_format varchar(255) NOT NULL, payload jsonb NOT NULL,
-    errored bool NOT NULL, error_message text, acknowledged bool NOT NULL DEFAULT false, exchange_name varchar(255),
+    errored bool NOT NULL, error_message text, acknowledged bool NOT NULL DEFAULT false,
+    exchange_name varchar(255),
     routing_key varchar(255), PRIMARY KEY (id, created_at));
 CREATE INDEX ON upstream (message_type);
 CREATE INDEX ON upstream USING gin (object_identifiers)

@@ -165,22 +165,16 @@ def _within(
     walk_: Walk, span: Span, older_than: Cursor | None, newer_than: Cursor | None
 ) -> QuerySet[Message]:
     """Give the part of a walk within a span and beyond a place, in its order."""
-    messages = walk_.messages
+    condition = Q()
     for arrived in {walk_.arrived, "arrived"}:  # said of both tables, so that months are left out of both
-        messages = messages.filter(**{f"{arrived}__gte": span[0], f"{arrived}__lt": span[1]})
+        condition &= Q(**{f"{arrived}__gte": span[0], f"{arrived}__lt": span[1]})
     sign, cursor = ("-", older_than) if newer_than is None else ("", newer_than)
     if cursor is not None:
         comparison = "lt" if newer_than is None else "gt"
-        messages = messages.filter(
-            Q(**{f"{walk_.arrived}__{comparison}": cursor.arrived})
-            | Q(
-                **{
-                    walk_.arrived: cursor.arrived,
-                    f"{walk_.correlation_id}__{comparison}": cursor.correlation_id,
-                }
-            )
+        condition &= Q(**{f"{walk_.arrived}__{comparison}": cursor.arrived}) | Q(
+            **{walk_.arrived: cursor.arrived, f"{walk_.correlation_id}__{comparison}": cursor.correlation_id}
         )
-    return messages.order_by(sign + walk_.arrived, sign + walk_.correlation_id)
+    return walk_.messages(condition).order_by(sign + walk_.arrived, sign + walk_.correlation_id)
 
 
 def _spans(streams: list[Stream], older_than: Cursor | None, newer_than: Cursor | None) -> Iterator[Span]:

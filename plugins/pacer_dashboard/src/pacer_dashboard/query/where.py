@@ -26,11 +26,15 @@ _WALKS = 12
 
 @frozen
 class Walk:
-    """Messages in the order of one index: ``arrived`` and ``correlation_id`` are the names of its columns."""
+    """Messages along one index: ``arrived`` and ``correlation_id`` are the names of its columns."""
 
-    messages: QuerySet[Message]
-    arrived: str
-    correlation_id: str
+    condition: Q
+    arrived: str = "arrived"
+    correlation_id: str = "correlation_id"
+
+    def messages(self, more: Q) -> QuerySet[Message]:
+        """Give those that meet another condition as well, on either of the tables."""
+        return Message.objects.filter(self.condition & more)  # in one go: on one and the same identifier
 
 
 @frozen
@@ -51,14 +55,13 @@ class Stream:
         """Give the messages as walks through indexes: through those of identifiers, where it has such."""
         driver = min(self.having, key=lambda one: len(one[1]), default=None)
         if driver is None or len(driver[1]) > _WALKS:
-            yield Walk(Message.objects.filter(self.condition()), "arrived", "correlation_id")
+            yield Walk(self.condition())
             return
         key, values = driver
         condition = self._without(driver) & self._found()
         for value in values:
-            # One filter(), as it is one posting that has both.
-            messages = Message.objects.filter(condition, postings__key=key, postings__value=value)
-            yield Walk(messages, "postings__arrived", "postings__correlation_id")
+            walk = condition & Q(postings__key=key, postings__value=value)
+            yield Walk(walk, "postings__arrived", "postings__correlation_id")
 
     def _without(self, driver: Having | None) -> Q:
         condition = self.plain
