@@ -165,8 +165,8 @@ def test_the_database_is_where_the_environment_says() -> None:
         from_environment({"PACER_DASHBOARD_DATABASE": "/srv"}).settings()["NAME"] == "/srv/dashboard.sqlite"
     )
     upstream = {
-        "POSTGRES_DB": "pacer", "POSTGRES_USER": "me", "POSTGRES_PASSWORD": "p@ss/word", "POSTGRES_HOST": "db",
-        "POSTGRES_PORT": "5433",
+        "POSTGRES_DB": "pacer", "POSTGRES_USER": "me", "POSTGRES_PASSWORD": "p@ss/word",
+        "POSTGRES_HOST": "db", "POSTGRES_PORT": "5433",
     }  # fmt: skip
     settings = from_environment(upstream).settings()
     assert [settings[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
