@@ -104,7 +104,8 @@ def take_over(
 
 def _columns(connection: psycopg.Connection[Any]) -> list[str]:
     rows = connection.execute(
-        "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+        "SELECT attname FROM pg_attribute "
+        "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
         [TABLE],
     )
     there = {name for (name,) in rows}
