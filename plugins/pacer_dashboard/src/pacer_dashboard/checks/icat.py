@@ -79,7 +79,7 @@ def public_datasets(
     begin: datetime | None,
     end: datetime | None,
 ) -> Iterator[int]:
-    """Give the ids of datasets whose investigation was released from ``begin`` on and before ``end``, each once.
+    """Give the ids of datasets, each once, whose investigation was released from ``begin`` to before ``end``.
 
     They come in the order of their ids, a page at a time: what is added meanwhile repeats none (W20). Without
     ``end``, what is under embargo or has no release date is among them.

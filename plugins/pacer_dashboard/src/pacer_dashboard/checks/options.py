@@ -21,8 +21,8 @@ _NEEDED = ("ICAT_SERVER_URL", "ICAT_USERNAME", "ICAT_PASSWORD")
 class CheckOptions:
     """ICAT, PaNOSC's scoring service, and how investigations are checked.
 
-    ``days`` is how long after its end an investigation is looked after; ``again`` how long the operations that
-    were sent for it may take before they are sent anew.
+    ``days`` is how long after its end an investigation is looked after; ``again`` how long the operations
+    that were sent for it may take before they are sent anew.
     """
 
     icat: IcatOptions

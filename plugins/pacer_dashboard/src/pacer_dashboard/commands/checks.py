@@ -16,8 +16,8 @@ from pacer_dashboard.place import from_environment
 def checks(ctx: click.Context, dry_run: bool, investigation: str | None, visit_id: str | None) -> None:
     """Look after investigations that have ended: whether each has a DOI, and an item at PaNOSC.
 
-    For what is missing, operations are sent to PACER. What could not be found out is not missing: the exit code
-    is 1 then, and where something was not taken by the broker.
+    For what is missing, operations are sent to PACER. What could not be found out is not missing: the exit
+    code is 1 then, and where something was not taken by the broker.
     """
     from pacer_dashboard.checks import run as checking
     from pacer_dashboard.checks.options import check_options

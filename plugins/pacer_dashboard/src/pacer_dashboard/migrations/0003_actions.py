@@ -32,7 +32,7 @@ _SQLITE_BACK = tuple(f"DROP TRIGGER audit_not_{one}" for one in ("changed", "del
 
 
 class Migration(migrations.Migration):
-    dependencies = [("pacer_dashboard", "0001_messages")]
+    dependencies = [("pacer_dashboard", "0002_access")]
 
     operations = [
         migrations.CreateModel(

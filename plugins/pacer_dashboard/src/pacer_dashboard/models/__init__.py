@@ -1,5 +1,6 @@
 """The tables. Rows are written by `store` and `upkeep` alone, and read through `query`."""
 
+from pacer_dashboard.models.access import Role, RoleGroup, RoleRule, SignedIn
 from pacer_dashboard.models.actions import Batch, Item
 from pacer_dashboard.models.alerts import AlertEvent, AlertRule
 from pacer_dashboard.models.audit import Audit
@@ -8,6 +9,8 @@ from pacer_dashboard.models.errors import ErrorDay, ErrorGroup
 from pacer_dashboard.models.messages import Identifier, Imported, Life, Lineage, Message, Payload, Sight
 from pacer_dashboard.models.rollup import Clock, Rollup
 from pacer_dashboard.models.system import Watched
+from pacer_dashboard.models.tokens import Token
+from pacer_dashboard.models.views import SavedView
 
 __all__ = [
     "AlertEvent",
@@ -27,7 +30,13 @@ __all__ = [
     "Lineage",
     "Message",
     "Payload",
+    "Role",
+    "RoleGroup",
+    "RoleRule",
     "Rollup",
+    "SavedView",
     "Sight",
+    "SignedIn",
+    "Token",
     "Watched",
 ]
