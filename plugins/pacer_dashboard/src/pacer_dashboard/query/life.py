@@ -55,8 +55,9 @@ def life(viewer: Viewer, correlation_id: str) -> Life:
     sights = [SightView.of(one) for one in _sights(message)[:_MOST]]
     if not viewer.may(Right.PERSONAL, message):
         sights = [evolve(one, digest="") for one in sights]
-    allowed = where.any_of(where.streams(viewer, Filter()))
-    again = models.Message.objects.filter(allowed & Q(origin=correlation_id)).order_by("arrived")[:_MOST]
+    allowed = where.visible(viewer, Filter())
+    later = Q(origin=correlation_id, arrived__gte=message.arrived)
+    again = models.Message.objects.filter(allowed & later).order_by("arrived")[:_MOST]
     return Life(
         message=message,
         sights=tuple(sights),
@@ -79,7 +80,10 @@ def payload(viewer: Viewer, correlation_id: str, sight_id: str) -> bytes:
     if sight is not None and sight.digest:
         body = (
             models.Payload.objects.filter(
-                arrived=message.arrived, correlation_id=correlation_id, digest=sight.digest
+                arrived=message.arrived,
+                correlation_id=correlation_id,
+                troubled=message.troubled,
+                digest=sight.digest,
             )
             .values_list("body", flat=True)
             .first()
@@ -93,7 +97,7 @@ def _find(viewer: Viewer, correlation_id: str, right: Right) -> Row | None:
     place = models.Life.objects.filter(correlation_id=correlation_id).first()
     if place is None:
         return None
-    allowed = where.any_of(where.streams(viewer, Filter(), right))
+    allowed = where.visible(viewer, Filter(), right)
     found = models.Message.objects.filter(
         allowed, arrived=place.arrived, correlation_id=correlation_id, troubled=place.troubled
     ).first()
