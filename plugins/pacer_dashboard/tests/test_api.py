@@ -23,7 +23,8 @@ SCHEMA = schema()
 OPERATIONS = [(path, method) for path, methods in SCHEMA["paths"].items() for method in methods]
 ODD = st.sampled_from([
     "", "0", "-1", "\0", "a\0b", "%", "'", '"', "\\", "*", "a=b", "=", "é", "\ud800", "x" * 300,
-    "9" * 30, "1e9", "nan", "2026-02-30", "2026-01-01", "0001-01-01", "9999-12-31", "type=users", "2026-01-01T00:00:00+99:00",
+    "9" * 30, "1e9", "nan", "2026-02-30", "2026-01-01", "0001-01-01", "9999-12-31",
+    "type=users", "2026-01-01T00:00:00+99:00",
     "2026-01-01T00:00:00Z", "yes", "../..", "\r\nX: y",
 ])  # fmt: skip
 

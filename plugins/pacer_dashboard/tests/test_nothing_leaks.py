@@ -110,8 +110,9 @@ def words_of(rows: Mapping[str, Row]) -> set[str]:
 
 
 def says_nothing_of(lab: Lab, text: str) -> None:
-    told = sorted(word for word in words_of(lab.hidden) - words_of(lab.seen) if word in text)
-    assert not told
+    """Look for words of hidden messages, but for ids that a message which is seen names as its origin."""
+    known = words_of(lab.seen) | {row.origin for row in lab.seen.values()}
+    assert not sorted(word for word in words_of(lab.hidden) - known if word in text)
 
 
 # --- the eight ways, one by one ------------------------------------------------------------------------
@@ -316,7 +317,10 @@ def plain(answer: Any) -> Any:
 def ask(place: Path, path: str, client: Client) -> tuple[int, Any]:
     prepare(Place(folder=place))
     answer = client.get(f"{API}{path}")
-    return answer.status_code, plain(answer.json())
+    said = plain(answer.json())
+    if path.startswith("/changes"):  # within one batch, in whatever order the writer had them
+        said["rows"].sort(key=lambda row: row["correlation_id"])
+    return answer.status_code, said
 
 
 @pytest.mark.parametrize(
@@ -349,7 +353,7 @@ def test_what_is_hidden_changes_no_answer(
     client = make_twin(twins["whole"], tmp_path, seen, rows, rule, may)
     cursors = [None, *(str(listing.Cursor(row.arrived, row.correlation_id)) for row in rows.values())]
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         path=st.sampled_from(PATHS),
         filter_=chosen(rows),

@@ -1,7 +1,4 @@
-"""The environment variables of access: their names, what they mean, and how each is read.
-
-The reference page is written from :data:`VARIABLES`.
-"""
+"""The environment variables: their names and what they mean; the reference page is written from them."""
 
 from __future__ import annotations
 
@@ -23,6 +20,30 @@ class Variable:
     secret: bool = False
 
 
+DATABASE = (
+    Variable(
+        "PACER_DASHBOARD_DATABASE", "`postgresql://ACCOUNT@HOST:PORT/DATABASE`, or a folder for SQLite."
+    ),
+    Variable(
+        "POSTGRES_DB", "The database, where `PACER_DASHBOARD_DATABASE` is not set; without both, SQLite."
+    ),
+    Variable("POSTGRES_USER", "Its account."),
+    Variable("POSTGRES_PASSWORD", "Its password.", secret=True),
+    Variable("POSTGRES_HOST", "Its server.", "localhost"),
+    Variable("POSTGRES_PORT", "Its port.", "5432"),
+    Variable("PACER_DASHBOARD_FOLDER", "The folder of SQLite's file.", "dashboard"),
+)
+"""Where the database is."""
+PAGES = (
+    Variable("TIME_ZONE", "The time zone of the pages: `Europe/Madrid`.", "UTC"),
+    Variable(
+        "PACER_DASHBOARD_STATIC", "The folder into which `collectstatic` writes, for a proxy that serves it."
+    ),
+    Variable(
+        "PACER_DASHBOARD_DEBUG", "`true` shows errors with their settings; refused with PostgreSQL.", "false"
+    ),
+)
+"""How the pages look."""
 VARIABLES = (
     Variable(
         "SECRET_KEY",
@@ -76,6 +97,9 @@ VARIABLES = (
         "12",
     ),
 )
+"""Who may come in, and how."""
+SECTIONS = {"Access": VARIABLES, "Database": DATABASE, "Pages": PAGES}
+"""All variables, by what they are about."""
 _DEFAULTS = {one.name: one.default for one in VARIABLES}
 
 
