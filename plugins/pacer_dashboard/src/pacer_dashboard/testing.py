@@ -1,4 +1,4 @@
-"""For tests and demonstrations: a database of one's own, and messages of all kinds. Nobody in them is real."""
+"""For tests and demonstrations: a database of one's own, and messages of all kinds, of nobody who is real."""
 
 from __future__ import annotations
 
@@ -15,12 +15,18 @@ from pacer_dashboard.place import Place
 from pacer_dashboard.records import Record, read
 
 TYPES = (
-    "user-sync", "proposal-sync", "investigation-ops", "dataset-ingestion", "internal-dataset-ingestion",
-    "internal-dataset-links", "internal-statistics",
-)  # fmt: skip
+    "user-sync",
+    "proposal-sync",
+    "investigation-ops",
+    "dataset-ingestion",
+    "internal-dataset-ingestion",
+    "internal-dataset-links",
+    "internal-statistics",
+)
 INSTRUMENTS = ("BL01", "BL04", "BL09", "BL13", "BL22")
 START = datetime(2026, 9, 20, 6, tzinfo=UTC)
 """When the first message of `lives` arrives."""
+_Made = tuple[bytes, Record]
 _REASONS = (
     ("store_dataset", "error", "ICAT: duplicate key 'dataset {dataset}' in investigation {proposal}"),
     ("store_dataset", "not-yet", "investigation {proposal} is not there yet"),
@@ -66,6 +72,11 @@ def fill(count: int = 200, *, seed: int = 1, start: datetime = START, people: bo
     return records
 
 
+def bodies(count: int, *, seed: int = 1, start: datetime = START) -> list[bytes]:
+    """Give the same records as `lives`, as they come from a broker."""
+    return [body for body, _ in _made(count, seed, start)]
+
+
 def lives(count: int, *, seed: int = 1, start: datetime = START) -> Iterator[Record]:
     """Give the records of so many messages, in the order in which they were made.
 
@@ -73,15 +84,19 @@ def lives(count: int, *, seed: int = 1, start: datetime = START) -> Iterator[Rec
     to links and statistics, that were dead and sent again as another message; two in ten are told in
     ICAT-PACER's format, and the others in PACER's.
     """
+    return (record for _, record in _made(count, seed, start))
+
+
+def _made(count: int, seed: int, start: datetime) -> list[_Made]:
     chance = random.Random(seed)  # noqa: S311 - to be the same each time
-    found: list[Record] = []
+    found: list[_Made] = []
     for number in range(count):
         arrived = start + timedelta(minutes=7 * number, seconds=chance.random() * 300)
         found += _life(chance, number, arrived)
-    return iter(sorted(found, key=lambda one: (one.finished, one.id)))
+    return sorted(found, key=lambda one: (one[1].finished, one[1].id))
 
 
-def _life(chance: random.Random, number: int, arrived: datetime) -> Iterable[Record]:
+def _life(chance: random.Random, number: int, arrived: datetime) -> Iterable[_Made]:
     correlation_id = str(UUID(int=chance.getrandbits(128), version=4))
     type_ = chance.choice(TYPES[:4])
     proposal, instrument = f"HG-{chance.randrange(100, 130)}", chance.choice(INSTRUMENTS)
@@ -90,9 +105,11 @@ def _life(chance: random.Random, number: int, arrived: datetime) -> Iterable[Rec
         "proposal-sync": {"investigation": proposal, "instrument": instrument},
         "investigation-ops": {"investigation": proposal, "operations": "mint-proposal"},
         "dataset-ingestion": {
-            "investigation": proposal, "instrument": instrument, "dataset": f"scan_{number:05d}",
+            "investigation": proposal,
+            "instrument": instrument,
+            "dataset": f"scan_{number:05d}",
         },
-    }[type_]  # fmt: skip
+    }[type_]
     payload = json.dumps(
         {**identifiers, "sample": chance.choice(("quartz", "lysozyme", "nickel")), "n": number}
     )
@@ -108,12 +125,20 @@ def _life(chance: random.Random, number: int, arrived: datetime) -> Iterable[Rec
         last = attempt == attempts
         fails = failure is not None and not (last and kind == "retried")
         outcome = "acked" if not fails else "dead" if last and kind == "dead" else "retried"
-        record = _record(
-            chance, said, time, arrived, attempt, outcome, failure if fails else None,
+        made = _record(
+            chance,
+            said,
+            time,
+            arrived,
+            attempt,
+            outcome,
+            failure if fails else None,
             ("internal-dataset-links", "internal-statistics")
-            if outcome == "acked" and type_ == "dataset-ingestion" else (),
-        )  # fmt: skip
-        yield record
+            if outcome == "acked" and type_ == "dataset-ingestion"
+            else (),
+        )
+        yield made
+        record = made[1]
         time = record.finished + timedelta(seconds=60 * attempt)
     for follow_up in record.follow_ups:
         yield _record(chance, {**said, "type": follow_up}, record.finished, record.finished, 1, "acked", None)
@@ -139,7 +164,7 @@ def _record(
     outcome: str,
     failure: dict[str, Any] | None,
     follow_ups: Sequence[str] = (),
-) -> Record:
+) -> _Made:
     started = at + timedelta(seconds=chance.expovariate(2))
     seconds = chance.expovariate(3)
     task = "store" if failure is None else failure["task"]
@@ -167,12 +192,13 @@ def _record(
         "content_type": "application/json",
         **said,
     }
-    return read(json.dumps(record).encode())
+    body = json.dumps(record).encode()
+    return body, read(body)
 
 
 def _celery(
     chance: random.Random, number: int, type_: str, identifiers: dict[str, str], payload: str, at: datetime
-) -> Record:
+) -> _Made:
     failed = chance.random() < 0.2
     record = {
         "object_identifiers": identifiers,
@@ -194,4 +220,5 @@ def _celery(
         "kwargs": record,
         "retries": 0,
     }
-    return read(json.dumps(message).encode())
+    body = json.dumps(message).encode()
+    return body, read(body)

@@ -11,8 +11,9 @@ from pacer_dashboard.operations import CreatePartitioned, VendorSQL
 _TRIGRAMS = (
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
     'CREATE INDEX message_text ON pacer_dashboard_message USING gin ("text" gin_trgm_ops)',
-    "CREATE INDEX payload_words ON pacer_dashboard_payload "
-    "USING gin (to_tsvector('simple', left(body, 65536)))",
+    # Without punctuation, which PostgreSQL would read as parts of numbers, paths and hosts.
+    "CREATE INDEX payload_words ON pacer_dashboard_payload USING gin (to_tsvector('simple', "
+    "translate(left(body, 65536), '-_/.:,;@=+*#~&?!|', '                 ')))",
 )
 # FTS5 keeps a copy of what it finds; rows are those of the lives, whose number no VACUUM changes.
 _FTS = (

@@ -38,14 +38,14 @@ def since(viewer: Viewer, filter_: Filter, revision: int, limit: int = 200) -> C
     """
     last = newest()
     changed = Message.objects.filter(revision__gt=revision, revision__lte=last)
-    seen = changed.filter(where.any_of(where.streams(viewer, Filter()))).order_by("revision")
+    seen = changed.filter(where.visible(viewer, Filter())).order_by("revision")
     known = [*seen.values_list("revision", "correlation_id")[: limit + 1]]
     more = len(known) > limit
     known = known[:limit]
     if not known:
         return Changes((), (), last, more=False)
     until = known[-1][0] if more else last
-    asked = changed.filter(where.any_of(where.streams(viewer, filter_)), revision__lte=until)
+    asked = changed.filter(where.visible(viewer, filter_), revision__lte=until)
     rows = tuple(map(Row.of, asked.order_by("revision")))
     found = {one.correlation_id for one in rows}
     gone = tuple(one for _, one in known if one not in found)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from attrs import frozen
-from django.db.models import Count, Max, Min, Sum
+from django.db.models import Count, Max, Min
 from django.db.models.functions import TruncDate
 
 from pacer_dashboard.models import ErrorDay, ErrorGroup, Message
@@ -118,7 +118,7 @@ def group(viewer: Viewer, id_: int) -> Group:
 
 def touched(viewer: Viewer, id_: int, most: int = 20) -> Touched:
     """Give whom a group has touched, by its latest messages that a viewer sees (10 000 at most)."""
-    condition = where.any_of(where.streams(viewer, Filter(group=id_)))
+    condition = where.visible(viewer, Filter(group=id_))
     rows = Message.objects.filter(condition).order_by("-arrived", "-correlation_id")
     proposals: Counter[str] = Counter()
     instruments: Counter[str] = Counter()
@@ -146,7 +146,7 @@ def _most(counts: Counter[str], most: int) -> tuple[tuple[str, int], ...]:
 
 def _seen(viewer: Viewer, filter_: Filter) -> dict[int, _Seen]:
     """Give by group what a viewer sees of it, merged groups as part of the one that stands for them."""
-    condition = where.any_of(where.streams(viewer, filter_))
+    condition = where.visible(viewer, filter_)
     rows = (
         Message.objects.filter(condition, group__isnull=False)
         .order_by()
@@ -169,7 +169,8 @@ def _seen(viewer: Viewer, filter_: Filter) -> dict[int, _Seen]:
 def _groups(viewer: Viewer, rows: Sequence[ErrorGroup], seen: dict[int, _Seen] | None) -> Iterable[Group]:
     parts: dict[int, list[ErrorGroup]] = {one.id: [one] for one in rows}
     for part in ErrorGroup.objects.filter(merged_into__in=[*parts]):
-        parts[part.merged_into_id].append(part)
+        if part.merged_into_id is not None:
+            parts[part.merged_into_id].append(part)
     today = datetime.now(UTC).date()
     begin = today - timedelta(days=DAYS - 1)
     days = _days(viewer, parts, begin, seen is None)
@@ -207,21 +208,18 @@ def _days(
 ) -> Counter[tuple[int, date]]:
     """Give by group and day how much there was."""
     root = {part.id: id_ for id_, all_ in parts.items() for part in all_}
-    if all_failures:
-        rows = (
-            ErrorDay.objects.filter(group__in=[*root], day__gte=begin)
-            .values_list("group", "day")
-            .annotate(number=Sum("count"))
-        )
-    else:
-        condition = where.any_of(where.streams(viewer, Filter()))
-        rows = (
-            Message.objects.filter(condition, group__in=[*root], failed_at__date__gte=begin)
-            .order_by()
-            .values_list("group", TruncDate("failed_at", tzinfo=UTC))
-            .annotate(number=Count("*"))
-        )
     found: Counter[tuple[int, date]] = Counter()
+    if all_failures:
+        for one in ErrorDay.objects.filter(group__in=[*root], day__gte=begin):
+            found[root[one.group_id], one.day] += one.count
+        return found
+    condition = where.visible(viewer, Filter())
+    rows = (
+        Message.objects.filter(condition, group__in=[*root], failed_at__date__gte=begin)
+        .order_by()
+        .values_list("group", TruncDate("failed_at", tzinfo=UTC))
+        .annotate(number=Count("*"))
+    )
     for id_, day, number in rows:
         found[root[id_], day] += number
     return found

@@ -55,7 +55,7 @@ def life(viewer: Viewer, correlation_id: str) -> Life:
     sights = [SightView.of(one) for one in _sights(message)[:_MOST]]
     if not viewer.may(Right.PERSONAL, message):
         sights = [evolve(one, digest="") for one in sights]
-    allowed = where.any_of(where.streams(viewer, Filter()))
+    allowed = where.visible(viewer, Filter())
     again = models.Message.objects.filter(allowed & Q(origin=correlation_id)).order_by("arrived")[:_MOST]
     return Life(
         message=message,
@@ -93,7 +93,7 @@ def _find(viewer: Viewer, correlation_id: str, right: Right) -> Row | None:
     place = models.Life.objects.filter(correlation_id=correlation_id).first()
     if place is None:
         return None
-    allowed = where.any_of(where.streams(viewer, Filter(), right))
+    allowed = where.visible(viewer, Filter(), right)
     found = models.Message.objects.filter(
         allowed, arrived=place.arrived, correlation_id=correlation_id, troubled=place.troubled
     ).first()

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
-from django.db.models import Q
+from django.db import connection
+from django.db.models import Max, Min, Q, QuerySet
 
+from pacer_dashboard import models
 from pacer_dashboard.models import Message
 from pacer_dashboard.query import where
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
 from pacer_dashboard.query.rows import Row
 from pacer_dashboard.query.viewer import Right, Viewer
+from pacer_dashboard.query.where import Stream, Walk
 
 LARGEST = 500
 """Rows of a page."""
-COUNTED = 10_000
+COUNTED = 1000
 """How many messages are counted; of more than that, an estimate is given."""
 _CHUNK = 500
+_INSTANT = timedelta(microseconds=1)
+_LISTED, _SEARCHED, _EVER = timedelta(days=31), timedelta(hours=6), timedelta(days=36_500)
+Span = tuple[datetime, datetime]
+"""From a time on, and before another one."""
 
 
 @frozen
@@ -76,15 +84,15 @@ def page(
         Where a cursor is none.
     """
     size = min(max(size, 1), LARGEST)
-    conditions = where.streams(viewer, filter_)
+    found = where.streams(viewer, filter_)
     if before is not None:
         cursor = Cursor.read("before", before)
-        rows = _merged(conditions, size + 1, newer_than=cursor)
+        rows = _merged(found, size + 1, newer_than=cursor)
         more, rows = len(rows) > size, rows[:size][::-1]
         older = str(_place(rows[-1])) if rows else before
         return Page(tuple(rows), older, str(_place(rows[0])) if more else None)
     start = None if after is None else Cursor.read("after", after)
-    rows = _merged(conditions, size + 1, older_than=start)
+    rows = _merged(found, size + 1, older_than=start)
     more, rows = len(rows) > size, rows[:size]
     newer = str(_place(rows[0])) if rows and start is not None else None
     return Page(tuple(rows), str(_place(rows[-1])) if more else None, newer)
@@ -92,9 +100,9 @@ def page(
 
 def walk(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> Iterator[Row]:
     """Give all messages of a list on which a viewer has a right, newest first, a few hundred at a time."""
-    conditions = where.streams(viewer, filter_, right)
+    streams = where.streams(viewer, filter_, right)
     cursor: Cursor | None = None
-    while rows := _merged(conditions, _CHUNK, older_than=cursor):
+    while rows := _merged(streams, _CHUNK, older_than=cursor):
         yield from rows
         cursor = _place(rows[-1])
 
@@ -107,40 +115,90 @@ def ids(viewer: Viewer, filter_: Filter, right: Right) -> Iterator[str]:
 
 def estimate(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> Estimate:
     """Give how many messages a list has: exactly up to `COUNTED`, and about so many beyond."""
-    conditions = where.streams(viewer, filter_, right)
-    if not conditions:
-        return Estimate(0, exact=True)
-    asked = Message.objects.filter(where.any_of(conditions))
-    counted = asked.order_by()[: COUNTED + 1].count()
+    counted = len(_merged_places(where.streams(viewer, filter_, right), COUNTED + 1))
     if counted <= COUNTED:
         return Estimate(counted, exact=True)
-    return Estimate(counted, exact=False)
+    return Estimate(max(about(where.visible(viewer, filter_, right)), counted), exact=False)
+
+
+def about(condition: Q) -> int:
+    """Give how many messages meet a condition, as PostgreSQL's planner has it; 0 where nobody knows."""
+    if connection.vendor != "postgresql":
+        return 0
+    plan = Message.objects.filter(condition).order_by().values("correlation_id").explain(format="json")
+    return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
 
 
 def _merged(
-    conditions: list[Q], size: int, *, older_than: Cursor | None = None, newer_than: Cursor | None = None
+    streams: list[Stream], size: int, *, older_than: Cursor | None = None, newer_than: Cursor | None = None
 ) -> list[Row]:
-    """Give the first messages of all streams together, each once."""
-    order = ("arrived", "correlation_id") if newer_than is not None else ("-arrived", "-correlation_id")
+    """Give the first messages of all streams together, each once; the newest first, or the oldest one."""
     found: dict[Cursor, Row] = {}
-    for condition in conditions:
-        if older_than is not None:
-            condition &= _beyond("lt", older_than)
-        if newer_than is not None:
-            condition &= _beyond("gt", newer_than)
-        for message in Message.objects.filter(condition).order_by(*order)[:size]:
-            row = Row.of(message)
-            found[_place(row)] = row
+    walks = [one for stream in streams for one in stream.walks()]
+    for span in _spans(streams, older_than, newer_than):
+        for walk_ in walks:
+            for message in _within(walk_, span, older_than, newer_than)[:size]:
+                row = Row.of(message)
+                found[_place(row)] = row
+        if len(found) >= size:
+            break
     places = sorted(found, reverse=newer_than is None)
     return [found[one] for one in places[:size]]
 
 
-def _beyond(comparison: str, cursor: Cursor) -> Q:
-    """Give: beyond a place; said so that an index on both columns begins there."""
-    return Q(**{f"arrived__{comparison}e": cursor.arrived}) & (
-        Q(**{f"arrived__{comparison}": cursor.arrived})
-        | Q(**{f"correlation_id__{comparison}": cursor.correlation_id})
-    )
+def _merged_places(streams: list[Stream], size: int) -> set[Cursor]:
+    """Give the places of the first messages of all streams together."""
+    found: set[Cursor] = set()
+    walks = [one for stream in streams for one in stream.walks()]
+    for span in _spans(streams, None, None):
+        for walk_ in walks:
+            messages = _within(walk_, span, None, None)
+            found.update(
+                Cursor(*place) for place in messages.values_list(walk_.arrived, walk_.correlation_id)[:size]
+            )
+            if len(found) >= size:
+                return found
+    return found
+
+
+def _within(
+    walk_: Walk, span: Span, older_than: Cursor | None, newer_than: Cursor | None
+) -> QuerySet[Message]:
+    """Give the part of a walk within a span and beyond a place, in its order."""
+    condition = Q()
+    for arrived in {walk_.arrived, "arrived"}:  # said of both tables, so that months are left out of both
+        condition &= Q(**{f"{arrived}__gte": span[0], f"{arrived}__lt": span[1]})
+    sign, cursor = ("-", older_than) if newer_than is None else ("", newer_than)
+    if cursor is not None:
+        comparison = "lt" if newer_than is None else "gt"
+        condition &= Q(**{f"{walk_.arrived}__{comparison}": cursor.arrived}) | Q(
+            **{walk_.arrived: cursor.arrived, f"{walk_.correlation_id}__{comparison}": cursor.correlation_id}
+        )
+    return walk_.messages(condition).order_by(sign + walk_.arrived, sign + walk_.correlation_id)
+
+
+def _spans(streams: list[Stream], older_than: Cursor | None, newer_than: Cursor | None) -> Iterator[Span]:
+    """Give the time that messages have arrived in, piece by piece from where a list begins, each longer.
+
+    What many messages have is found in the first one, and the database sorts no more than that; what few have
+    costs some questions.
+    """
+    times = models.Life.objects.aggregate(first=Min("arrived"), last=Max("arrived"))
+    if times["first"] is None:
+        return
+    first, end = times["first"], times["last"] + _INSTANT
+    width, growth = (_SEARCHED, 8) if any(one.words for one in streams) else (_LISTED, 12)
+    if newer_than is not None:
+        begin = max(newer_than.arrived, first)
+        while begin < end:
+            yield begin, min(begin + width, end)
+            begin, width = begin + width, min(width * growth, _EVER)
+        return
+    if older_than is not None:
+        end = min(older_than.arrived + _INSTANT, end)
+    while end > first:
+        yield max(end - width, first), end
+        end, width = end - width, min(width * growth, _EVER)
 
 
 def _place(row: Row) -> Cursor:

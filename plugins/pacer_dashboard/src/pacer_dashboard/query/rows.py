@@ -14,11 +14,35 @@ if TYPE_CHECKING:
     from pacer_dashboard.models import Message, Sight
 
 PLAIN = (
-    "correlation_id", "arrived", "troubled", "revision", "type", "consumer", "queue", "exchange",
-    "routing_key", "state", "finished", "attempts", "sights", "stages", "identifiers", "instrument", "proposal", "dataset",
-    "group", "kind", "task", "reason", "failed_at", "origin", "text", "acknowledged_at", "acknowledged_by",
+    "correlation_id",
+    "arrived",
+    "troubled",
+    "revision",
+    "type",
+    "consumer",
+    "queue",
+    "exchange",
+    "routing_key",
+    "state",
+    "finished",
+    "attempts",
+    "sights",
+    "stages",
+    "identifiers",
+    "instrument",
+    "proposal",
+    "dataset",
+    "group",
+    "kind",
+    "task",
+    "reason",
+    "failed_at",
+    "origin",
+    "text",
+    "acknowledged_at",
+    "acknowledged_by",
     "acknowledged_note",
-)  # fmt: skip
+)
 """What a row has of a message, as it is."""
 
 
@@ -104,10 +128,24 @@ class SightView:
         """Give the view of a sight."""
         detail = sight.detail
         plain = (
-            "id", "correlation_id", "consumer", "type", "queue", "exchange", "routing_key", "outcome",
-            "attempt", "redelivered", "first_seen", "started", "finished", "identifiers", "digest", "payload_size",
+            "id",
+            "correlation_id",
+            "consumer",
+            "type",
+            "queue",
+            "exchange",
+            "routing_key",
+            "outcome",
+            "attempt",
+            "redelivered",
+            "first_seen",
+            "started",
+            "finished",
+            "identifiers",
+            "digest",
+            "payload_size",
             "content_type",
-        )  # fmt: skip
+        )
         return cls(
             **{name: getattr(sight, name) for name in plain},
             timings=detail["timings"],

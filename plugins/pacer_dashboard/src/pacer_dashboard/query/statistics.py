@@ -259,7 +259,7 @@ def _one_by_one(
     viewer: Viewer, filter_: Filter, begin: datetime, until: datetime, step: Step, by: By | None
 ) -> tuple[dict[tuple[datetime, str], _Sum], bool]:
     """Add up what a viewer sees, message by message: those that arrived in the span, the latest first."""
-    condition = where.any_of(where.streams(viewer, filter_)) & Q(arrived__gte=begin, arrived__lt=until)
+    condition = where.visible(viewer, filter_) & Q(arrived__gte=begin, arrived__lt=until)
     sums: dict[tuple[datetime, str], _Sum] = {}
     looked = 0
     rows = Message.objects.filter(condition).order_by("-arrived", "-correlation_id")

@@ -7,49 +7,105 @@ another in one question reads all there is.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from django.db import connection
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.expressions import RawSQL
+from attrs import evolve, frozen
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from pacer_dashboard.models import ErrorGroup, Identifier, Life, Payload
+from pacer_dashboard.models import ErrorGroup, Identifier, Message
+from pacer_dashboard.query import search
 from pacer_dashboard.query.filters import Filter
 from pacer_dashboard.query.viewer import Right, Rule, Viewer
 
 NOTHING = Q(pk__in=[])
-_WORD = re.compile(r"\w+")
+Having = tuple[str, tuple[str, ...]]
+"""An identifier's key, and the values of which a message has to have one."""
+_WALKS = 12
+"""Values of an identifier up to which each is a walk of its own."""
 
 
-def streams(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> list[Q]:
-    """Give the conditions of which a message has to meet one, for a viewer to have a right on it."""
+@frozen
+class Walk:
+    """Messages along one index: ``arrived`` and ``correlation_id`` are the names of its columns."""
+
+    condition: Q
+    arrived: str = "arrived"
+    correlation_id: str = "correlation_id"
+
+    def messages(self, more: Q) -> QuerySet[Message]:
+        """Give those that meet another condition as well, on either of the tables."""
+        return Message.objects.filter(self.condition & more)  # in one go: on one and the same identifier
+
+
+@frozen
+class Stream:
+    """Conditions that a message has to meet, all of them."""
+
+    plain: Q
+    """On the columns of messages."""
+    having: tuple[Having, ...] = ()
+    words: tuple[str, ...] = ()
+    in_payload: bool = False
+
+    def condition(self) -> Q:
+        """Give all of it as one condition, for questions in which order plays no part."""
+        return self._without(None) & self._found()
+
+    def walks(self) -> Iterator[Walk]:
+        """Give the messages as walks through indexes: through those of identifiers, where it has such."""
+        driver = min(self.having, key=lambda one: len(one[1]), default=None)
+        if driver is None or len(driver[1]) > _WALKS:
+            yield Walk(self.condition())
+            return
+        key, values = driver
+        condition = self._without(driver) & self._found()
+        for value in values:
+            walk = condition & Q(postings__key=key, postings__value=value)
+            yield Walk(walk, "postings__arrived", "postings__correlation_id")
+
+    def _without(self, driver: Having | None) -> Q:
+        condition = self.plain
+        for one in self.having:
+            if one is not driver:
+                condition &= _has(*one)
+        return condition
+
+    def _found(self) -> Q:
+        if not self.words:
+            return Q()
+        return search.in_payload(self.words) if self.in_payload else search.in_text(self.words)
+
+
+def streams(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> list[Stream]:
+    """Give what together is all that a filter asks for, and on which a viewer has a right."""
     asked = _asked(filter_)
-    found: list[Q] = []
+    found: list[Stream] = []
     for rule in rules(viewer, right):
-        allowed = asked if rule is None else asked & _covered(rule)
+        allowed = asked if rule is None else _and(asked, rule)
         if not filter_.words:
             found.append(allowed)
             continue
-        found.append(allowed & _in_text(filter_.words))
-        if rule is None:
-            found.append(allowed & _in_payload(filter_.words))
-    if filter_.words and not viewer.everything:
-        # Who may look into a payload: by a rule of its own, beside the one that gives the right.
-        for rule in rules(viewer, right):
-            for personal in rules(viewer, Right.PERSONAL):
-                if rule is not None and personal is not None:
-                    both = asked & _covered(rule) & _covered(personal)
-                    found.append(both & _in_payload(filter_.words))
+        found.append(evolve(allowed, words=filter_.words))
+        # Whoever searches in a payload has to have that right as well, by this rule or by another one.
+        for personal in rules(viewer, Right.PERSONAL):
+            both = allowed if personal is None else _and(allowed, personal)
+            found.append(evolve(both, words=filter_.words, in_payload=True))
     return found
+
+
+def visible(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> Q:
+    """Give the same as one condition."""
+    return any_of(one.condition() for one in streams(viewer, filter_, right))
 
 
 def any_of(conditions: Iterable[Q]) -> Q:
     """Give one condition of several; of none, that which nothing meets."""
-    found = NOTHING
-    for number, one in enumerate(conditions):
-        found = one if number == 0 else found | one
-    return found
+    found: Q | None = None
+    for one in conditions:
+        if not one:  # meets everything
+            return one
+        found = one if found is None else found | one
+    return NOTHING if found is None else found
 
 
 def rules(viewer: Viewer, right: Right) -> list[Rule | None]:
@@ -69,7 +125,7 @@ def with_merged(group: int) -> list[int]:
     return [root, *ErrorGroup.objects.filter(merged_into=root).values_list("id", flat=True)]
 
 
-def has(key: str, values: Iterable[str]) -> Q:
+def _has(key: str, values: tuple[str, ...]) -> Q:
     """Have an identifier, with one of some values."""
     return Q(
         Exists(
@@ -77,20 +133,20 @@ def has(key: str, values: Iterable[str]) -> Q:
                 arrived=OuterRef("arrived"),
                 correlation_id=OuterRef("correlation_id"),
                 key=key,
-                value__in=sorted(values),
+                value__in=values,
             )
         )
     )
 
 
-def _covered(rule: Rule) -> Q:
-    condition = Q() if rule.types is None else Q(type__in=sorted(rule.types))
-    for key, values in rule.identifiers.items():
-        condition &= has(key, values)
-    return condition
+def _and(stream: Stream, rule: Rule) -> Stream:
+    """Give what of a stream a rule is about."""
+    plain = stream.plain if rule.types is None else stream.plain & Q(type__in=sorted(rule.types))
+    having = tuple((key, tuple(sorted(values))) for key, values in sorted(rule.identifiers.items()))
+    return evolve(stream, plain=plain, having=(*stream.having, *having))
 
 
-def _asked(filter_: Filter) -> Q:
+def _asked(filter_: Filter) -> Stream:
     """Give what a filter asks for, but for what it searches."""
     condition = Q()
     for name, values in (
@@ -100,15 +156,6 @@ def _asked(filter_: Filter) -> Q:
     ):
         if values:
             condition &= Q(**{f"{name}__in": values})
-    for name, values in (
-        ("instrument", filter_.instruments),
-        ("proposal", filter_.proposals),
-        ("dataset", filter_.datasets),
-    ):
-        if values:
-            condition &= has(name, values)
-    for key, value in filter_.identifiers:
-        condition &= has(key, [value])
     if filter_.group is not None:
         condition &= Q(group__in=with_merged(filter_.group))
     if filter_.begin is not None:
@@ -123,44 +170,20 @@ def _asked(filter_: Filter) -> Q:
         condition &= Q(acknowledged_at__isnull=not filter_.acknowledged)
     for name, value in filter_.excluded:
         condition &= _not(name, value)
-    return condition
+    having: list[Having] = [
+        (name, values)
+        for name, values in (
+            ("instrument", filter_.instruments),
+            ("proposal", filter_.proposals),
+            ("dataset", filter_.datasets),
+        )
+        if values
+    ]
+    having += ((key, (value,)) for key, value in filter_.identifiers)
+    return Stream(condition, tuple(having))
 
 
 def _not(name: str, value: str) -> Q:
     if name == "group":
         return Q(group__isnull=True) | ~Q(group__in=with_merged(int(value)))
     return ~Q(**{name: value})
-
-
-def _in_text(words: Iterable[str]) -> Q:
-    """Give: each word stands in the identifiers or errors."""
-    condition = Q()
-    for word in words:
-        condition &= Q(text__contains=word)
-        if connection.vendor == "sqlite" and len(word) >= 3:
-            condition &= Q(correlation_id__in=_found("pacer_dashboard_text", _quoted(word)))
-    return condition
-
-
-def _in_payload(words: Iterable[str]) -> Q:
-    """Give: each word is the beginning of one in a payload, as far as that is searched."""
-    parts = [part for word in words for part in _WORD.findall(word)]
-    if not parts:
-        return NOTHING
-    if connection.vendor == "sqlite":
-        asked = " AND ".join(f"{_quoted(part)} *" for part in parts)
-        return Q(correlation_id__in=_found("pacer_dashboard_words", asked))
-    query = " & ".join(f"'{part}':*" for part in parts)
-    searched = RawSQL("to_tsvector('simple', left(body, 65536)) @@ to_tsquery('simple', %s)", [query])
-    found = Payload.objects.annotate(found=searched).filter(found=True)
-    return Q(correlation_id__in=found.values("correlation_id"))
-
-
-def _found(table: str, query: str) -> object:
-    """Give the correlation ids of what SQLite's index finds."""
-    rows = RawSQL(f'SELECT rowid FROM "{table}" WHERE "{table}" MATCH %s', [query])  # noqa: S608, S611
-    return Life.objects.filter(id__in=rows).values("correlation_id")
-
-
-def _quoted(word: str) -> str:
-    return '"' + word.replace('"', '""') + '"'

@@ -8,6 +8,8 @@ from typing import Any
 
 from pacer_core import BadField, Reject
 
+_FIRST, _LAST = 1970, 2200  # years
+
 
 def wrong(path: str, message: str) -> Reject:
     """Give the error of a field."""
@@ -42,9 +44,12 @@ def time(data: Mapping[str, Any], name: str, zone: tzinfo = UTC) -> datetime | N
         raise wrong(name, "should be a time in ISO 8601")
     try:
         found = datetime.fromisoformat(value)
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        found = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise wrong(name, "should be a time in ISO 8601") from None
+    if not _FIRST <= found.year <= _LAST:
+        raise wrong(name, f"should be between {_FIRST} and {_LAST}")
+    return found
 
 
 def whole(data: Mapping[str, Any], name: str, default: int) -> int:
