@@ -1,10 +1,11 @@
 """The commands ``pacer dashboard ...``."""
 
+from pacer_dashboard.commands.demo import demo
 from pacer_dashboard.commands.group import dashboard
 from pacer_dashboard.commands.serving import migrate_command, serve
 from pacer_dashboard.commands.user import user
 
-for _command in (serve, migrate_command, user):
+for _command in (serve, migrate_command, user, demo):
     dashboard.add_command(_command)
 
 __all__ = ["dashboard"]

@@ -10,6 +10,7 @@ from pacer_dashboard.models.messages import Identifier, Life, Lineage, Message, 
 from pacer_dashboard.models.rollup import Clock, Rollup
 from pacer_dashboard.models.system import Watched
 from pacer_dashboard.models.tokens import Token
+from pacer_dashboard.models.views import SavedView
 
 __all__ = [
     "AlertEvent",
@@ -32,6 +33,7 @@ __all__ = [
     "RoleGroup",
     "RoleRule",
     "Rollup",
+    "SavedView",
     "Sight",
     "SignedIn",
     "Token",

@@ -6,7 +6,7 @@ const AGAIN = [1000, 2000, 5000, 10000]; // milliseconds until a connection that
 
 export function list() {
   const body = document.querySelector("[data-live]");
-  if (body && "EventSource" in window) new Live(body).open();
+  if (body?.dataset.live && "EventSource" in window) new Live(body).open();
   selection();
 }
 
@@ -51,7 +51,14 @@ class Live {
       if (this.paused && !this.shown(row)) this.waiting.set(row.id, row);
       else this.place(row);
     }
+    for (const gone of holder.content.querySelectorAll("tr[data-gone]")) this.remove(gone.dataset.gone);
     this.show();
+  }
+
+  remove(id) { // it has changed, and is not what the filter asks for any more
+    this.waiting.delete(id);
+    const row = document.getElementById(id);
+    if (row && !row.contains(document.activeElement)) row.remove();
   }
 
   shown(row) {
