@@ -10,6 +10,7 @@ from ninja import Query, Router
 from pacer_dashboard.api.filters import FilterIn, filter_of, only
 from pacer_dashboard.api.schemas import ChangesOut, EstimateOut, LifeOut, MeOut, PageOut
 from pacer_dashboard.api.signed_in import viewer_of
+from pacer_dashboard.pages.export import export_list
 from pacer_dashboard.query import changes, life, listing
 
 router = Router(tags=["messages"])
@@ -41,8 +42,6 @@ def export(
     request: HttpRequest, filter_: Query[FilterIn], form: Literal["csv", "jsonl"] = FORM
 ) -> HttpResponseBase:
     """Stream a file of all messages that a filter finds."""
-    from pacer_dashboard.pages.export import export_list
-
     filter_of(request, "format")
     return export_list(request, form)
 
