@@ -132,7 +132,9 @@ def test_who_may_not_see_it_any_more_is_told_to_go_before_anything_new_is_sent()
 
     async def main() -> None:
         hub = Hub(changes.newest, changes.judge, lambda: None)
-        narrowed, ended, stays = (hub.listen("all", changes.source, 0, at, "all") for at in ("n", "ended", "s"))
+        narrowed, ended, stays = (
+            hub.listen("all", changes.source, 0, at, "all") for at in ("n", "ended", "s")
+        )
         for one in (narrowed, ended, stays):
             await anext(one)
         changes.seen["n"] = Sees("less")
