@@ -21,7 +21,7 @@ from asgiref.sync import sync_to_async
 from attrs import frozen
 from django.contrib.auth.models import User
 from django.db import connections
-from django.test import AsyncClient, Client
+from django.test import AsyncClient, Client, override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -241,6 +241,18 @@ def test_nobody_and_a_role_without_rules_see_nothing_at_all(lab: Lab) -> None:
         text = lab.client.get(f"{API}{path}").content.decode()
         assert not [word for word in words_of({**lab.seen, **lab.hidden}) if word in text]
     assert lab.get("/messages/estimate").json() == {"number": 0, "exact": True}
+
+
+def test_everybody_sees_two_counts_at_most_and_only_where_that_is_switched_on(lab: Lab) -> None:
+    """W12: upstream, hashes, types, routes, times and statistics are public."""
+    assert Client().get(f"{API}/counts").status_code == 404
+    assert "The last day" not in Client().get("/login").content.decode()
+    with override_settings(PACER_PUBLIC_COUNTS=True):
+        assert Client().get(f"{API}/counts").json() == {"messages": 2, "errors": 0}
+        page = Client().get("/login").content.decode()
+        assert "The last day" in page
+        says_nothing_of(lab, page)
+        assert Client().get(f"{API}/messages").status_code == 401
 
 
 # --- the same by the pages -----------------------------------------------------------------------------

@@ -7,12 +7,13 @@ from typing import Any, Literal
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router
 
+from pacer_dashboard.access.counts import public_counts
 from pacer_dashboard.api.filters import FilterIn, filter_of, only
-from pacer_dashboard.api.schemas import ChangesOut, EstimateOut, LifeOut, MeOut, PageOut
+from pacer_dashboard.api.schemas import ChangesOut, CountsOut, EstimateOut, LifeOut, MeOut, PageOut
 from pacer_dashboard.api.signed_in import viewer_of
 from pacer_dashboard.pages.export import export_list
 from pacer_dashboard.query import changes, life, listing
-from pacer_dashboard.query.errors import BadFilter
+from pacer_dashboard.query.errors import BadFilter, NotVisible
 
 router = Router(tags=["messages"])
 LARGEST_REVISION = 2**63 - 1
@@ -76,6 +77,18 @@ def changed(
     """Ask again with the answer's ``revision``, and no change is missed."""
     asked = filter_of(request, "revision", "limit")
     return changes.since(viewer_of(request), asked, revision, limit)
+
+
+@router.get(
+    "/counts", response=CountsOut, summary="Counts that everybody may see", auth=None, tags=["access"]
+)
+def counts(request: HttpRequest) -> Any:
+    """Give counts of the last day, without a login; where that is not switched on, there is nothing here."""
+    only(request, ())
+    found = public_counts()
+    if found is None:
+        raise NotVisible("count for everybody")
+    return found
 
 
 @router.get("/me", response=MeOut, summary="Who you are, and what you may", tags=["access"])
