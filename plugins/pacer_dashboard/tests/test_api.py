@@ -140,6 +140,9 @@ def test_a_parameter_that_is_not_known_is_a_mistake_and_not_more_than_was_asked_
 def test_what_is_not_there_is_a_problem_as_well(client: Client) -> None:
     answer = client.get("/api/v1/nothing")
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+    answer = client.delete("/api/v1/messages")
+    assert (answer.status_code, answer["Allow"]) == (405, "GET")
+    assert answer.json()["title"] == "Method not allowed"
 
 
 def test_what_changes_something_needs_the_page_it_comes_from_unless_a_token_is_shown(client: Client) -> None:
