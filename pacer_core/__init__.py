@@ -4,7 +4,16 @@ from pacer_core import early_signals as _starting  # noqa: F401, I001 - first: u
 
 from pacer_core.model.consumers import ConsumerType, Key, Task, task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
-from pacer_core.model.errors import BadField, BrokerError, NotYet, PacerError, RefusedError, Reject, Retry
+from pacer_core.model.errors import (
+    BadField,
+    BrokerError,
+    NotTakenError,
+    NotYet,
+    PacerError,
+    RefusedError,
+    Reject,
+    Retry,
+)
 from pacer_core.hookspecs import hookimpl
 from pacer_core.commands import broker_by_hand, config_option, consumer_by_hand, publish, service_options
 from pacer_core.model.by_hand import BrokerAddress, BrokerByHand, LetterChoice, LettersLeft, Posting
@@ -38,6 +47,7 @@ __all__ = [
     "LettersLeft",
     "LogHandlerType",
     "Migrated",
+    "NotTakenError",
     "NotYet",
     "Note",
     "Outcome",

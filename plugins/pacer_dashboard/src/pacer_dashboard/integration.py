@@ -60,9 +60,9 @@ def open_store(options: DashboardStoreOptions) -> Iterator[DashboardStore]:
 
 
 def _is_away(error: BaseException) -> bool:
-    from django.db import InterfaceError, OperationalError
+    from pacer_dashboard.store.away import is_away
 
-    return isinstance(error, OperationalError | InterfaceError)
+    return is_away(error)
 
 
 DASHBOARD_STORE: IntegrationType[DashboardStore] = IntegrationType(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from attrs import frozen
@@ -76,6 +76,7 @@ def _variables(folder: Path, stack: ExitStack) -> dict[str, str]:
     return {
         "DEMO_ICAT_URL": sandbox.url,
         "DEMO_ICAT_PASSWORD": "secret",
+        "DEMO_BROKER": str(folder / "broker.db"),
         "DEMO_DATABASE": str(folder / "dashboard"),
         "DEMO_STATE": str(folder / "state"),
         "PACER_DASHBOARD_DATABASE": str(folder / "dashboard"),
@@ -116,8 +117,10 @@ def _await(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
     until = time.monotonic() + STARTED
     while time.monotonic() < until and process.poll() is None:
         try:
-            with urlopen(f"{url}status", timeout=2):  # noqa: S310 - our own
+            with urlopen(f"{url}theme", timeout=5):  # noqa: S310 - our own
                 return
+        except HTTPError:  # it takes POST alone, and says so: it answers
+            return
         except (URLError, OSError):
             time.sleep(0.1)
     said = (folder / "dashboard.out").read_text(errors="replace")[-2000:]

@@ -211,6 +211,16 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Imported",
+            fields=[
+                (
+                    "source",
+                    pacer_dashboard.models.fields.Name(max_length=255, primary_key=True, serialize=False),
+                ),
+                ("last", models.BigIntegerField()),
+            ],
+        ),
+        migrations.CreateModel(
             name="Life",
             fields=[
                 (

@@ -9,11 +9,10 @@ from django.db import migrations, models
 import pacer_dashboard.models.fields
 from pacer_dashboard.operations import VendorSQL
 
-_WORDS = "the audit log is only added to"
 _POSTGRESQL = (
-    f"""CREATE FUNCTION pacer_dashboard_audit_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    """CREATE FUNCTION pacer_dashboard_audit_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         IF TG_OP = 'TRUNCATE' AND NOT EXISTS (SELECT FROM pacer_dashboard_audit) THEN RETURN NULL; END IF;
-        RAISE EXCEPTION '{_WORDS}'; END $$""",
+        RAISE EXCEPTION 'the audit log is only added to'; END $$""",
     "CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON pacer_dashboard_audit "
     "FOR EACH STATEMENT EXECUTE FUNCTION pacer_dashboard_audit_kept()",
 )
@@ -22,12 +21,12 @@ _POSTGRESQL_BACK = ("DROP FUNCTION pacer_dashboard_audit_kept() CASCADE",)
 # https://www.sqlite.org/lang_conflict.html
 _SQLITE = (
     "CREATE TRIGGER audit_not_changed BEFORE UPDATE ON pacer_dashboard_audit "
-    f"BEGIN SELECT RAISE(ABORT, '{_WORDS}'); END",
+    "BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END",
     "CREATE TRIGGER audit_not_deleted BEFORE DELETE ON pacer_dashboard_audit "
-    f"BEGIN SELECT RAISE(ABORT, '{_WORDS}'); END",
+    "BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END",
     "CREATE TRIGGER audit_not_replaced BEFORE INSERT ON pacer_dashboard_audit "
     "WHEN EXISTS (SELECT 1 FROM pacer_dashboard_audit WHERE id = new.id) "
-    f"BEGIN SELECT RAISE(ABORT, '{_WORDS}'); END",
+    "BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END",
 )
 _SQLITE_BACK = tuple(f"DROP TRIGGER audit_not_{one}" for one in ("changed", "deleted", "replaced"))
 

@@ -6,7 +6,7 @@ from pacer_dashboard.models.alerts import AlertEvent, AlertRule
 from pacer_dashboard.models.audit import Audit
 from pacer_dashboard.models.checks import CheckRun, InvestigationCheck, InvestigationLook
 from pacer_dashboard.models.errors import ErrorDay, ErrorGroup
-from pacer_dashboard.models.messages import Identifier, Life, Lineage, Message, Payload, Sight
+from pacer_dashboard.models.messages import Identifier, Imported, Life, Lineage, Message, Payload, Sight
 from pacer_dashboard.models.rollup import Clock, Rollup
 from pacer_dashboard.models.system import Watched
 from pacer_dashboard.models.tokens import Token
@@ -22,6 +22,7 @@ __all__ = [
     "ErrorDay",
     "ErrorGroup",
     "Identifier",
+    "Imported",
     "InvestigationCheck",
     "InvestigationLook",
     "Item",

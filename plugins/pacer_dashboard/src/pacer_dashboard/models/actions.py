@@ -57,8 +57,8 @@ class Batch(models.Model):
 class Item(models.Model):
     """One message of a batch; ``sent_as`` is the correlation id of its new life.
 
-    It is ``sending`` from before it is published until the broker's word is written down: whoever finds one in
-    this state after a crash cannot know whether it went out, sends it, and counts that in ``sent_before``.
+    It is ``sending`` from before it is published until the broker's word is written down: whoever finds one
+    in this state after a crash cannot know whether it went out, sends it, and counts that in ``sent_before``.
     """
 
     class State(models.TextChoices):

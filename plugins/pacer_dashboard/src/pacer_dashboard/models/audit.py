@@ -1,4 +1,4 @@
-"""What people have done. Rows are added and never changed: triggers of the database refuse everything else."""
+"""What people have done. Rows are added, and never changed: triggers of the database refuse that."""
 
 from __future__ import annotations
 

@@ -37,6 +37,13 @@ class Lineage(models.Model):
         indexes = (models.Index(fields=("origin",), name="lineage_origin"),)
 
 
+class Imported(models.Model):
+    """How far the messages of another dashboard have been taken over."""
+
+    source = Name(primary_key=True)
+    last = models.BigIntegerField()
+
+
 class Message(models.Model):
     """A message, with all its sights folded into one row.
 

@@ -56,7 +56,8 @@ def life(viewer: Viewer, correlation_id: str) -> Life:
     if not viewer.may(Right.PERSONAL, message):
         sights = [evolve(one, digest="") for one in sights]
     allowed = where.visible(viewer, Filter())
-    again = models.Message.objects.filter(allowed & Q(origin=correlation_id)).order_by("arrived")[:_MOST]
+    later = Q(origin=correlation_id, arrived__gte=message.arrived)
+    again = models.Message.objects.filter(allowed & later).order_by("arrived")[:_MOST]
     return Life(
         message=message,
         sights=tuple(sights),
@@ -79,7 +80,10 @@ def payload(viewer: Viewer, correlation_id: str, sight_id: str) -> bytes:
     if sight is not None and sight.digest:
         body = (
             models.Payload.objects.filter(
-                arrived=message.arrived, correlation_id=correlation_id, digest=sight.digest
+                arrived=message.arrived,
+                correlation_id=correlation_id,
+                troubled=message.troubled,
+                digest=sight.digest,
             )
             .values_list("body", flat=True)
             .first()

@@ -166,15 +166,13 @@ def _within(
 ) -> QuerySet[Message]:
     """Give the part of a walk within a span and beyond a place, in its order."""
     condition = Q()
-    for arrived in {walk_.arrived, "arrived"}:  # said of both tables, so that months are left out of both
-        condition &= Q(**{f"{arrived}__gte": span[0], f"{arrived}__lt": span[1]})
     sign, cursor = ("-", older_than) if newer_than is None else ("", newer_than)
     if cursor is not None:
         comparison = "lt" if newer_than is None else "gt"
-        condition &= Q(**{f"{walk_.arrived}__{comparison}": cursor.arrived}) | Q(
+        condition = Q(**{f"{walk_.arrived}__{comparison}": cursor.arrived}) | Q(
             **{walk_.arrived: cursor.arrived, f"{walk_.correlation_id}__{comparison}": cursor.correlation_id}
         )
-    return walk_.messages(condition).order_by(sign + walk_.arrived, sign + walk_.correlation_id)
+    return walk_.messages(condition, *span).order_by(sign + walk_.arrived, sign + walk_.correlation_id)
 
 
 def _spans(streams: list[Stream], older_than: Cursor | None, newer_than: Cursor | None) -> Iterator[Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import Q
@@ -30,8 +31,11 @@ def in_text(words: Iterable[str]) -> Q:
     return condition
 
 
-def in_payload(words: Iterable[str]) -> Q:
-    """Give: each word is the beginning of one in a payload, as far as that is searched."""
+def in_payload(words: Iterable[str], begin: datetime | None, end: datetime | None) -> Q:
+    """Give: each word is the beginning of one in a payload, as far as that is searched.
+
+    Messages that did not arrive between ``begin`` and ``end`` need not be found.
+    """
     parts = [part for word in words for part in _WORD.findall(word)]
     if not parts:
         return _NOTHING
@@ -43,6 +47,10 @@ def in_payload(words: Iterable[str]) -> Q:
         [" & ".join(f"'{part}':*" for part in parts)],
     )
     found = Payload.objects.annotate(found=searched).filter(found=True)
+    if begin is not None:
+        found = found.filter(arrived__gte=begin)
+    if end is not None:
+        found = found.filter(arrived__lt=end)
     return Q(correlation_id__in=found.values("correlation_id"))
 
 

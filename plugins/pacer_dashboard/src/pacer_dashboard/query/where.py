@@ -8,6 +8,7 @@ another in one question reads all there is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from attrs import evolve, frozen
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -31,10 +32,20 @@ class Walk:
     condition: Q
     arrived: str = "arrived"
     correlation_id: str = "correlation_id"
+    in_payload: tuple[str, ...] = ()
+    """Words that a payload has to have."""
 
-    def messages(self, more: Q) -> QuerySet[Message]:
-        """Give those that meet another condition as well, on either of the tables."""
-        return Message.objects.filter(self.condition & more)  # in one go: on one and the same identifier
+    def messages(self, more: Q, begin: datetime, end: datetime) -> QuerySet[Message]:
+        """Give those of a span of time that meet another condition as well.
+
+        The span is said of every table, so that their other months are not looked at.
+        """
+        condition = self.condition & more
+        for arrived in {self.arrived, "arrived"}:
+            condition &= Q(**{f"{arrived}__gte": begin, f"{arrived}__lt": end})
+        if self.in_payload:
+            condition &= search.in_payload(self.in_payload, begin, end)
+        return Message.objects.filter(condition)  # in one go: of one and the same identifier
 
 
 @frozen
@@ -46,22 +57,27 @@ class Stream:
     having: tuple[Having, ...] = ()
     words: tuple[str, ...] = ()
     in_payload: bool = False
+    begin: datetime | None = None
+    end: datetime | None = None
 
     def condition(self) -> Q:
         """Give all of it as one condition, for questions in which order plays no part."""
-        return self._without(None) & self._found()
+        condition = self._without(None)
+        if self.words and self.in_payload:
+            return condition & search.in_payload(self.words, self.begin, self.end)
+        return condition & self._in_text()
 
     def walks(self) -> Iterator[Walk]:
         """Give the messages as walks through indexes: through those of identifiers, where it has such."""
         driver = min(self.having, key=lambda one: len(one[1]), default=None)
         if driver is None or len(driver[1]) > _WALKS:
-            yield Walk(self.condition())
+            yield Walk(self._without(None) & self._in_text(), in_payload=self._payload_words)
             return
         key, values = driver
-        condition = self._without(driver) & self._found()
+        condition = self._without(driver) & self._in_text()
         for value in values:
             walk = condition & Q(postings__key=key, postings__value=value)
-            yield Walk(walk, "postings__arrived", "postings__correlation_id")
+            yield Walk(walk, "postings__arrived", "postings__correlation_id", self._payload_words)
 
     def _without(self, driver: Having | None) -> Q:
         condition = self.plain
@@ -70,10 +86,12 @@ class Stream:
                 condition &= _has(*one)
         return condition
 
-    def _found(self) -> Q:
-        if not self.words:
-            return Q()
-        return search.in_payload(self.words) if self.in_payload else search.in_text(self.words)
+    def _in_text(self) -> Q:
+        return search.in_text(self.words) if self.words and not self.in_payload else Q()
+
+    @property
+    def _payload_words(self) -> tuple[str, ...]:
+        return self.words if self.in_payload else ()
 
 
 def streams(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> list[Stream]:
@@ -180,7 +198,7 @@ def _asked(filter_: Filter) -> Stream:
         if values
     ]
     having += ((key, (value,)) for key, value in filter_.identifiers)
-    return Stream(condition, tuple(having))
+    return Stream(condition, tuple(having), begin=filter_.begin, end=filter_.end)
 
 
 def _not(name: str, value: str) -> Q:

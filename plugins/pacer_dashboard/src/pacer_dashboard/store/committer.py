@@ -7,9 +7,10 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from django.db import Error, connection
+from django.db import connection
 
 from pacer_dashboard.records import Record
+from pacer_dashboard.store.away import is_away
 from pacer_dashboard.store.writer import store
 
 _Item = tuple[Record, "Future[bool]"]
@@ -72,7 +73,7 @@ class Committer:
         try:
             new = store([record for record, _ in batch]).fresh
         except Exception as error:
-            if len(batch) > 1 and isinstance(error, Error) and connection.is_usable():
+            if len(batch) > 1 and not is_away(error):
                 for item in batch:
                     self._commit([item])
                 return

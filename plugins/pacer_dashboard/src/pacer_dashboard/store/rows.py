@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from django.db import connection, models
 
-from pacer_dashboard.models import Sight
+from pacer_dashboard.models import Life, Payload, Sight
 from pacer_dashboard.records import Failure, Record
 
+M = TypeVar("M", bound=models.Model)
 _MANY = 500  # rows that SQLite takes in one statement
 
 
@@ -73,6 +74,48 @@ def record_of(sight: Sight) -> Record:
         content_type=sight.content_type or None,
         origin=detail.get("origin", ""),
     )
+
+
+def of_lives(model: type[M], correlation_ids: Sequence[str]) -> Iterable[M]:
+    """Give the rows of lives, each from the partition that its life is in."""
+    if not correlation_ids:
+        return ()
+    return model._default_manager.extra(where=[_of_lives(correlation_ids)], params=[*correlation_ids])  # noqa: S610 - placeholders
+
+
+def delete(model: type[models.Model], correlation_ids: Sequence[str]) -> None:
+    """Delete the rows of lives."""
+    if correlation_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'DELETE FROM "{model._meta.db_table}" WHERE {_of_lives(correlation_ids)}',  # noqa: S608
+                correlation_ids,
+            )
+
+
+def move(correlation_ids: Sequence[str]) -> None:
+    """Move what stays of lives to those in trouble."""
+    if not correlation_ids:
+        return
+    with connection.cursor() as cursor:
+        for model in (Sight, Payload):
+            cursor.execute(
+                f'UPDATE "{model._meta.db_table}" SET troubled = %s '  # noqa: S608
+                f"WHERE {_of_lives(correlation_ids)}",
+                [True, *correlation_ids],
+            )
+    Life.objects.filter(correlation_id__in=correlation_ids).update(troubled=True)
+
+
+def _of_lives(correlation_ids: Sequence[str]) -> str:
+    return (
+        "(arrived, correlation_id, troubled) IN (SELECT arrived, correlation_id, troubled "  # noqa: S608
+        f"FROM pacer_dashboard_life WHERE correlation_id IN ({_marks(correlation_ids)}))"
+    )
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join(["%s"] * len(values))
 
 
 def insert(model: type[models.Model], rows: Sequence[models.Model]) -> None:

@@ -13,7 +13,7 @@ from pacer_dashboard.records import Record
 from pacer_dashboard.store import clock, errors
 from pacer_dashboard.store.fold import Folded, fold
 from pacer_dashboard.store.rollups import Rollups
-from pacer_dashboard.store.rows import insert, record_of, sight_row
+from pacer_dashboard.store.rows import delete, insert, move, of_lives, record_of, sight_row
 
 
 @frozen
@@ -70,16 +70,11 @@ def _lives(records: Iterable[Record]) -> list[_Life]:
     for life in lives.values():
         if life.row is None:
             life.arrived = min(one.first_seen for one in life.new)
-    if known:
-        where = {
-            "arrived__in": sorted({one.arrived for one in known.values()}),
-            "correlation_id__in": [*known],
-        }
-        for sight in Sight.objects.filter(**where):
-            known[sight.correlation_id].old.append(record_of(sight))
-            known[sight.correlation_id].digests.add(sight.digest)
-        for message in Message.objects.filter(**where):
-            known[message.correlation_id].before = message
+    for sight in of_lives(Sight, [*known]):
+        known[sight.correlation_id].old.append(record_of(sight))
+        known[sight.correlation_id].digests.add(sight.digest)
+    for message in of_lives(Message, [*known]):
+        known[message.correlation_id].before = message
     for life in known.values():
         seen = {one.id for one in life.old}
         life.new = [one for one in life.new if one.id not in seen]
@@ -139,19 +134,8 @@ class _Rows:
     def write(self) -> None:
         """Write them, those first that others are found by."""
         for model in (Message, Identifier):
-            if self.gone:
-                model._default_manager.filter(
-                    arrived__in=sorted({one.arrived for one in self.gone}),
-                    correlation_id__in=[one.correlation_id for one in self.gone],
-                ).delete()
-        for moved in (Sight, Payload):
-            if self.moved:
-                moved._default_manager.filter(
-                    arrived__in=sorted({one.arrived for one in self.moved}),
-                    correlation_id__in=[one.correlation_id for one in self.moved],
-                ).update(troubled=True)
-        if self.moved:
-            Life.objects.filter(id__in=[one.row.id for one in self.moved if one.row]).update(troubled=True)
+            delete(model, [one.correlation_id for one in self.gone])
+        move([one.correlation_id for one in self.moved])
         insert(Life, self.lives)
         insert(Message, self.messages)
         insert(Sight, self.sights)

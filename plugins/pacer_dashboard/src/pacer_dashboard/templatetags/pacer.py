@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, gettext_lazy
 
-from pacer_dashboard.pages import text
+from pacer_dashboard.pages import links, text
 from pacer_dashboard.pages.icons import ICONS
 
 register = template.Library()
@@ -147,3 +147,9 @@ def version() -> str:
         return version("pacer-dashboard")
     except PackageNotFoundError:
         return gettext("unknown")
+
+
+@register.simple_tag
+def message_url(correlation_id: str) -> str:
+    """Give the permalink of a message."""
+    return links.message_url(correlation_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -80,7 +81,7 @@ def _make(table: str, half: str, month: date) -> int:
     name, rest = partitions.part_name(table, half, month), partitions.part_name(table, half, None)
     begin, end = (partitions.begins(one) for one in (month, partitions.following(month)))
     with transaction.atomic(), connection.cursor() as cursor:
-        clock.take(0)
+        _wait_no_longer(cursor)
         cursor.execute(f'CREATE TABLE "{name}" (LIKE "{table}" INCLUDING DEFAULTS INCLUDING CONSTRAINTS)')
         cursor.execute(
             f'WITH moved AS (DELETE FROM "{rest}" WHERE arrived >= %s AND arrived < %s RETURNING *) '  # noqa: S608
@@ -93,6 +94,12 @@ def _make(table: str, half: str, month: date) -> int:
             f"FOR VALUES FROM ('{begin.isoformat()}') TO ('{end.isoformat()}')"
         )
     return moved
+
+
+def _wait_no_longer(cursor: Any) -> None:
+    """Keep others from writing; and give up soon where somebody reads, as all that come wait behind us."""
+    cursor.execute("SET LOCAL lock_timeout = '5s'")
+    clock.take(0)
 
 
 def forget(
@@ -122,7 +129,7 @@ def _drop(table: str, half: str, last: datetime) -> int:
     ]
     for name in old:
         with transaction.atomic(), connection.cursor() as cursor:
-            clock.take(0)
+            _wait_no_longer(cursor)
             cursor.execute(f'DROP TABLE "{name}"')
     return len(old)
 
