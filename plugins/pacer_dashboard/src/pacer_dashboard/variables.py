@@ -44,6 +44,38 @@ PAGES = (
     ),
 )
 """How the pages look."""
+BROKER = (
+    Variable("PACER_CONFIG", "PACER's configuration, whose broker sends messages again; or else `RMQ_HOST`."),
+    Variable("RMQ_HOST", "The broker's host."),
+    Variable("RMQ_PORT", "Its port; that of the protocol, where it is left out."),
+    Variable("RMQ_PROTOCOL", "`amqp` or `amqps`.", "amqp"),
+    Variable("RMQ_USERNAME", "Its account."),
+    Variable("RMQ_PASSWORD", "Its password.", secret=True),
+    Variable("RMQ_VHOST", "Its virtual host.", "/"),
+)
+"""Where messages are sent again."""
+CHECKS = (
+    Variable("ICAT_SERVER_URL", "ICAT, which is asked for investigations."),
+    Variable("ICAT_AUTH_PLUGIN", "How one logs in there.", "db"),
+    Variable("ICAT_USERNAME", "The account there."),
+    Variable("ICAT_PASSWORD", "Its password.", secret=True),
+    Variable("PANOSC_API_URL", "PaNOSC's scoring service; without it, its items are not checked."),
+    Variable("PANOSC_API_USERNAME", "The account there, where it needs one."),
+    Variable("PANOSC_API_PASSWORD", "Its password.", secret=True),
+    Variable(
+        "INVESTIGATION_CHECK_DAYS", "For how many days after its end an investigation is checked.", "30"
+    ),
+    Variable(
+        "INVESTIGATION_OPS_EXCHANGE",
+        "Where operations are sent that are lacking.",
+        "investigation-ops-exchange",
+    ),
+    Variable("INVESTIGATION_OPS_ROUTING_KEY", "With which routing key.", "investigation.ops"),
+    Variable("ES_PUBLIC_DATASET_INDEX", "The index of public datasets."),
+    Variable("PACER_INTERNAL_DATASET_EXCHANGE", "Where messages about public datasets are sent."),
+    Variable("PACER_DATASET_INDEXING_ROUTING_KEY", "With which routing key."),
+)
+"""What investigation checks and the index of public datasets ask and send."""
 VARIABLES = (
     Variable(
         "SECRET_KEY",
@@ -98,7 +130,13 @@ VARIABLES = (
     ),
 )
 """Who may come in, and how."""
-SECTIONS = {"Access": VARIABLES, "Database": DATABASE, "Pages": PAGES}
+SECTIONS = {
+    "Access": VARIABLES,
+    "Database": DATABASE,
+    "Pages": PAGES,
+    "Sending again": BROKER,
+    "Checks": CHECKS,
+}
 """All variables, by what they are about."""
 _DEFAULTS = {one.name: one.default for one in VARIABLES}
 
