@@ -30,7 +30,7 @@ from pacer_http import (
     segment,
 )
 from pacer_http.client import seconds_of
-from pacer_http.testing import CUT, DRIPS, HTML, LATE, LOST, RESET, Reply, Request, StandIn, refusal
+from pacer_http.testing import CUT, DRIPS, HTML, LATE, LOST, RESET, Reply, Request, StandIn, Starts, refusal
 from tests.services.base import program
 from tests.services.fixtures import skip_without_program
 
@@ -308,6 +308,34 @@ def test_a_request_may_have_headers_of_its_own(http: HttpClient, service: StandI
         "Bearer of-the-moment",
         None,
     ]
+
+
+def test_a_header_of_a_request_takes_the_place_of_the_clients_however_it_is_spelled(
+    http: HttpClient, service: StandIn
+) -> None:
+    http.request("GET", "/", headers={"ACCEPT": "text/plain"})
+    assert service.requests[0].headers["accept"] == "text/plain"
+
+
+def test_a_proxy_that_the_environment_names_is_used_but_for_what_is_excepted(
+    service: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", service.url.replace("//", "//me:own@"))
+    with HttpClient("far", "http://far.example.org/api", timeout=SOON, delays=()) as http:
+        assert http.request("GET", "/x").entries()["path"] == "/api/x"
+    assert service.requests[0].headers["host"] == "far.example.org"
+    assert "proxy-authorization" in service.requests[0].headers
+    monkeypatch.setenv("no_proxy", "example.org")
+    with HttpClient("far", "http://far.example.org", timeout=SOON, delays=()) as http, pytest.raises(Away):
+        http.request("GET", "/x")
+
+
+def test_no_cookie_is_kept(http_stand_in: Starts) -> None:
+    service = http_stand_in(lambda _: Reply({}, headers={"Set-Cookie": "session=1"}))
+    with HttpClient("echo", service.url, timeout=SOON) as http:
+        http.request("GET", "/")
+        http.request("GET", "/")
+    assert "cookie" not in service.requests[1].headers
 
 
 def test_a_secret_that_no_header_may_hold_shows_nowhere(service: StandIn) -> None:

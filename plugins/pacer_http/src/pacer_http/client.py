@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,6 +13,8 @@ from functools import cache
 from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from attrs import frozen
 
@@ -50,7 +53,8 @@ class Stream:
 class HttpClient:
     """Speaks with one service; safe to use from many threads, closed by the ``with`` that opened it.
 
-    Certificates are always verified and redirections never followed. A service that names a time with 429 or
+    Certificates are always verified, redirections never followed and cookies not kept; a proxy is taken from
+    ``HTTPS_PROXY`` and its like. A service that names a time with 429 or
     503 (``Retry-After``) is left alone until then, by all threads: requests meanwhile raise `Away` with what
     is left of it.
 
@@ -103,15 +107,18 @@ class HttpClient:
         self._not_before = 0.0
         agent = f"pacer/{version('pacer-core')}" + (f" (mailto:{contact})" if contact else "")
         ours = {"User-Agent": agent, "Accept": "application/json", **(headers or {})}
-        if authorization is not None:
-            scheme, secret = authorization
-            ours["Authorization"] = f"{scheme} {secret.reveal()}"
-        self._client = httpx.Client(
-            auth=None if account is None else httpx.BasicAuth(account[0], account[1].reveal()),
-            headers=ours,
+        self._headers = {"Accept-Encoding": "gzip, deflate", **ours}
+        if account is not None:
+            authorization = ("Basic", _basic(*account))
+        self._authorization = authorization
+        timeouts = httpx.Timeout(self._seconds, connect=min(CONNECT, self._seconds))
+        self._extensions = {"timeout": timeouts.as_dict()}
+        # A transport and no `httpx.Client`: cookies, redirections and hooks are not wanted, and cost every
+        # request a part of its time under the lock that all threads share.
+        self._transport = httpx.HTTPTransport(
             verify=_trust(name, ca_file),
-            timeout=httpx.Timeout(self._seconds, connect=min(CONNECT, self._seconds)),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30),
+            proxy=_proxy(self._base),
         )
 
     def __enter__(self) -> HttpClient:
@@ -126,7 +133,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._transport.close()
 
     def request(
         self,
@@ -170,23 +177,27 @@ class HttpClient:
         Away, Forbidden, Missing, Conflict, Refused
             For every other status, and where there is no answer.
         """
-        ours = dict(headers or {})
+        import httpx
+
+        of_body = {}
         if content_type is not None or body is not None:
-            ours["Content-Type"] = content_type or "application/octet-stream"
+            of_body["Content-Type"] = content_type or "application/octet-stream"
         if isinstance(body, Stream):
-            ours["Content-Length"] = str(body.length)
+            of_body["Content-Length"] = str(body.length)
+        ours = _merged(self._headers, self._signed(), headers or {}, of_body)
 
         def build() -> httpx.Request:
             content = body.begin() if isinstance(body, Stream) else body
-            return self._client.build_request(
-                method, f"{self._base}{path}", params=params, json=json, content=content, headers=ours
+            url = f"{self._base}{path}"
+            return httpx.Request(
+                method, url, params=params, json=json, content=content, headers=ours, extensions=limits
             )
 
         def is_expected(status: int) -> bool:
             return status in expect if expect is not None else 200 <= status < 300
 
         twice = method.upper() in _REPEATABLE if repeatable is None else repeatable
-        what = f"{self.name}: {method} {path}"
+        limits, what = self._extensions, f"{self.name}: {method} {path}"
         deadline = time.monotonic() + PATIENCE
         for delay in (None,) if into is not None else (*self._delays, None):
             self._wait_for_permission(what)
@@ -209,6 +220,12 @@ class HttpClient:
             time.sleep(pause)
         raise problem
 
+    def _signed(self) -> Mapping[str, str]:
+        if self._authorization is None:
+            return {}
+        scheme, secret = self._authorization
+        return {"Authorization": f"{scheme} {secret.reveal()}"}
+
     def _send(
         self,
         request: httpx.Request,
@@ -221,7 +238,7 @@ class HttpClient:
 
         late = f"{what} was not answered within {self._seconds:g} s"
         try:
-            response = self._client.send(request, stream=True)
+            response = self._transport.handle_request(request)
             until = time.monotonic() + self._seconds
             try:
                 body = bytearray()
@@ -258,6 +275,26 @@ class HttpClient:
         left = self._not_before - time.monotonic()
         if left > 0:
             raise Away(f"{what} waits: the service asked to be left alone", after=left)
+
+
+def _merged(*several: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Give headers, of which a later one takes the place of an earlier one, however it is spelled."""
+    found = {name.lower(): (name, value) for headers in several for name, value in headers.items()}
+    return list(found.values())
+
+
+def _basic(name: str, password: Secret) -> Secret:
+    return Secret(b64encode(f"{name}:{password.reveal()}".encode()).decode())
+
+
+def _proxy(base: str) -> str | None:
+    """Give the proxy on the way to an address, as ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` name it."""
+    address = urlsplit(base)
+    named = getproxies()
+    proxy = named.get(address.scheme) or named.get("all")
+    if not proxy or proxy_bypass(address.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 class _NotSent(Away):
