@@ -54,9 +54,8 @@ class HttpClient:
     """Speaks with one service; safe to use from many threads, closed by the ``with`` that opened it.
 
     Certificates are always verified, redirections never followed and cookies not kept; a proxy is taken from
-    ``HTTPS_PROXY`` and its like. A service that names a time with 429 or
-    503 (``Retry-After``) is left alone until then, by all threads: requests meanwhile raise `Away` with what
-    is left of it.
+    ``HTTPS_PROXY`` and its like. A service that names a time with 429 or 503 (``Retry-After``) is left alone
+    until then, by all threads: requests meanwhile raise `Away` with what is left of it.
 
     Parameters
     ----------
@@ -189,15 +188,16 @@ class HttpClient:
         def build() -> httpx.Request:
             content = body.begin() if isinstance(body, Stream) else body
             url = f"{self._base}{path}"
+            more = self._extensions
             return httpx.Request(
-                method, url, params=params, json=json, content=content, headers=ours, extensions=limits
+                method, url, params=params, json=json, content=content, headers=ours, extensions=more
             )
 
         def is_expected(status: int) -> bool:
             return status in expect if expect is not None else 200 <= status < 300
 
         twice = method.upper() in _REPEATABLE if repeatable is None else repeatable
-        limits, what = self._extensions, f"{self.name}: {method} {path}"
+        what = f"{self.name}: {method} {path}"
         deadline = time.monotonic() + PATIENCE
         for delay in (None,) if into is not None else (*self._delays, None):
             self._wait_for_permission(what)
