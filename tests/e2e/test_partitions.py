@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pacer_core import BrokerError
+from tests.at_length import long
 from tests.lab import Lab
 from tests.services import RabbitMQ, Redis
 from tests.support import Site, eventually
@@ -58,7 +59,12 @@ CONFIG = """
 Configure = Callable[..., Path]
 
 
-@pytest.fixture(params=["rabbitmq", "embedded", "redis"])
+BROKERS = ["rabbitmq", "embedded", "redis"]
+each_broker = pytest.mark.parametrize("configure", BROKERS, indirect=True)
+"""Tests of what a transport does; the others run on RabbitMQ alone, but for the long form."""
+
+
+@pytest.fixture(params=[BROKERS[0], *(pytest.param(one, marks=long) for one in BROKERS[1:])])
 def configure(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Configure:
     """Write a configuration with so many partitions, for a broker of each kind."""
     site.install("path-pacer", PLUGIN)
@@ -96,6 +102,7 @@ def effects(site: Site) -> list[tuple[str, int, int, str]]:
     return [(key, int(number), int(attempt), queue) for key, number, attempt, queue in words]
 
 
+@each_broker
 def test_messages_of_all_consumers_go_through_the_partitions_in_order(
     site: Site, configure: Configure
 ) -> None:
@@ -204,6 +211,7 @@ def test_another_number_than_the_brokers_is_an_error_that_says_what_to_do(
         assert "`pacer partitions change path`" in ran.both
 
 
+@each_broker
 def test_the_number_of_partitions_is_changed_when_nothing_waits_in_them(
     site: Site, configure: Configure
 ) -> None:
@@ -311,6 +319,7 @@ def test_partitions_whose_consumers_are_all_switched_off_are_not_drained(
     assert "'enabled: false'" in drained.err
 
 
+@each_broker
 def test_status_says_who_has_which_partition_and_a_change_is_refused_while_somebody_reads(
     site: Site, configure: Configure
 ) -> None:
