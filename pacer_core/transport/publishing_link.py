@@ -183,9 +183,10 @@ class Link:
             bind(reader.connection)
 
     def cut(self) -> None:
-        """End the connection at once, also for a thread that waits for the broker's word."""
-        with contextlib.suppress(Exception):  # whatever it says, there is none afterwards
-            self.connection.connection.sock.shutdown(socket.SHUT_RDWR)
+        """End the connection at once, also for a thread that waits for AMQP's confirms."""
+        if self.heartbeats:  # elsewhere nobody waits for half a minute, and a socket may be another thing
+            with contextlib.suppress(Exception):  # whatever it says, there is none afterwards
+                self.connection.connection.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection."""

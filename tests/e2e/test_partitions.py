@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -317,6 +318,44 @@ def test_partitions_whose_consumers_are_all_switched_off_are_not_drained(
     drained = site.pacer("partitions", "drain", "path", "-c", config)
     assert drained.code == 1
     assert "'enabled: false'" in drained.err
+
+
+def test_who_cannot_say_which_partition_it_has_goes_on_with_everything_else(
+    site: Site, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacer_core.config import load
+    from pacer_core.model.messages import Outcome
+    from pacer_core.observe.board import Board
+    from pacer_core.work.presence import Presence
+    from pacer_core.work.worker import Worker
+
+    stuck, shown, gate = threading.Event(), threading.Event(), threading.Event()
+    gauges = Board.gauges
+
+    def show(board: Board, *arguments: Any) -> None:
+        gauges(board, *arguments)
+        if stuck.is_set():
+            shown.set()
+
+    def tell(_: Presence) -> None:  # a queue without its majority confirms nothing for half a minute
+        stuck.set()
+        gate.wait()
+
+    monkeypatch.setattr(Presence, "_tell", tell)
+    monkeypatch.setattr(Board, "gauges", show)
+    config = load(configure(2))
+    send(site, Path(config.file), {"key": "a", "number": 1}, {"key": "b", "number": 2})
+    worker = Worker(config, config.consumers)
+    running = threading.Thread(target=worker.run)
+    running.start()
+    try:
+        assert shown.wait(30)
+        eventually(lambda: worker.outcomes[Outcome.ACKED] == 2, 30)
+    finally:
+        worker.stop()
+        running.join(30)
+        gate.set()
+    assert not running.is_alive()
 
 
 @each_broker

@@ -48,7 +48,7 @@ def start(keys: Path) -> Iterator[Callable[..., int]]:
 
     def start(certificate: str = "here", *, clients: str = "no") -> int:
         port = free_port()
-        config = {
+        config: dict[str, str | int] = {
             "tls-port": port,
             "tls-cert-file": str(keys / f"{certificate}.pem"),
             "tls-key-file": str(keys / f"{certificate}.key"),

@@ -113,7 +113,8 @@ class RedisStore(DeclaringStore):
         def arguments(topology: Topology[Queue]) -> list[Any]:
             nonlocal refusal
             queues.clear()
-            refusal, words = None, [reader]
+            refusal = None
+            words: list[Any] = [reader]
             for message in messages:
                 try:
                     targets = rules.targets(topology, message)
