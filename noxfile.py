@@ -25,15 +25,33 @@ ROOT = Path(__file__).parent.resolve()
 DISTRIBUTIONS = [ROOT, *sorted(file.parent for file in ROOT.glob("plugins/*/pyproject.toml"))]
 PACKAGES = ["pacer_core", *(folder.name for folder in DISTRIBUTIONS[1:])]
 
-# What depends on the broker's version: the contract, what it does in faults, keys, and its limits.
+# What depends on the broker's version: the contract, faults, keys, dead queues, and its limits.
 RABBITMQ4 = [
     "tests/contract",
     "tests/faults",
+    "tests/e2e/dead_letters",
     *(
         f"tests/e2e/test_{name}.py"
-        for name in ("limits", "partitions", "refusals", "stand_by", "status", "topology", "waiting")
+        for name in (
+            "bad_messages_at_rabbitmq",
+            "doctor",
+            "forwarding",
+            "limits",
+            "partitions",
+            "refusals",
+            "stand_by",
+            "status",
+            "topology",
+            "waiting",
+        )
     ),
+    *(
+        f"plugins/{name}/tests/test_through_rabbitmq.py"
+        for name in ("pacer_dashboard_log", "pacer_files", "pacer_kafka")
+    ),
+    "plugins/pacer_pacifica/tests/test_kills.py",
 ]
+REDIS = ["plugins/pacer_redis", "tests/e2e/test_redis_runs.py", "tests/faults/test_redis.py"]
 
 # pip trusts the authorities that the machine trusts, such as those of a site's proxy; uv has to be told.
 if Path("/etc/ssl/certs/ca-certificates.crt").exists():
@@ -114,6 +132,15 @@ def rabbitmq4(session: nox.Session) -> None:
         session.error("PACER_RABBITMQ names no other system: tests/services/debian.sh FOLDER makes one")
     install(session, "test")
     session.run("pytest", "-n0", *RABBITMQ4, *session.posargs, env={"PACER_REQUIRE_SERVICES": "1"})
+
+
+@nox.session
+def redis(session: nox.Session) -> None:
+    """Run what a Redis' version matters to against the Redis or Valkey of ``PACER_REDIS`` (five minutes)."""
+    if not os.environ.get("PACER_REDIS"):
+        session.error("PACER_REDIS names no other server, such as /opt/trixie/usr/bin/valkey-server")
+    install(session, "test")
+    session.run("pytest", "-n0", *REDIS, *session.posargs, env={"PACER_REQUIRE_SERVICES": "1"})
 
 
 @nox.session
