@@ -1,1 +1,1 @@
-"""What a hostile publisher, member of the network, file or plugin can try; docs/explanation/security.md is its index."""
+"""What hostile publishers, networks, files and plugins can try; docs/explanation/security.md is the index."""
