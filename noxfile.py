@@ -303,6 +303,20 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def site(session: nox.Session) -> None:
+    """Build the documentation of all tagged versions as one static site, into docs/_build/site."""
+    install(session, "docs")
+    session.run("python", "tools/site.py", "docs/_build/site", *session.posargs)
+
+
+@nox.session
+def links(session: nox.Session) -> None:
+    """Ask whether what the documentation refers to elsewhere is still there (the internet)."""
+    install(session, "docs")
+    session.run("sphinx-build", "-q", "-E", "-b", "linkcheck", "docs", "docs/_build/links")
+
+
+@nox.session
 def changelog(session: nox.Session) -> None:
     """Show what the next release's section of the changelog would be; a fragment out of place is an error."""
     install(session, "changelog", ours=False)
