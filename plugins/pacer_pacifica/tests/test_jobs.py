@@ -86,18 +86,18 @@ def test_a_job_goes_through_its_stages(open_: Open) -> None:
     jobs.begin(1, 1, OPEN_TAR)
     jobs.progress(1, 1, OPEN_TAR, 12.5)
     assert (jobs.get(1).status, jobs.get(1).task, jobs.get(1).percent) == ("working", OPEN_TAR, 12.5)
-    jobs.finish(1, 1, OPEN_TAR)
+    jobs.begin(1, 1, INGEST_FILES)
     jobs.wait(1, 1, INGEST_FILES, "the archive is away")
     assert jobs.get(1).waits_for == "the archive is away"
     jobs.begin(1, 1, INGEST_METADATA)
-    jobs.finish(1, 1, INGEST_METADATA)
+    jobs.finish(1, 1)
     job = jobs.get(1)
     assert (job.status, job.complete, job.waits_for, job.revision) == ("done", True, "", 7)
 
 
 def test_whoever_comes_too_late_is_told(open_: Open) -> None:
     jobs = create(open_(), 4)
-    jobs.finish(1, 1, INGEST_METADATA)
+    jobs.finish(1, 1)
     jobs.cancel(2, "alice")
     jobs.fail(3, 1, OPEN_TAR, "no tar")
     jobs.retry(3)
@@ -110,7 +110,7 @@ def test_whoever_comes_too_late_is_told(open_: Open) -> None:
         acts: list[Callable[[], None]] = [
             partial(jobs.begin, job_id, 1, OPEN_TAR),
             partial(jobs.progress, job_id, 1, OPEN_TAR, 5),
-            partial(jobs.finish, job_id, 1, OPEN_TAR),
+            partial(jobs.finish, job_id, 1),
             partial(jobs.wait, job_id, 1, OPEN_TAR, "x"),
             partial(jobs.fail, job_id, 1, OPEN_TAR, "x"),
         ]
@@ -132,7 +132,7 @@ def test_a_job_that_failed_goes_on_where_its_message_is_replayed(open_: Open) ->
 
 def test_only_what_has_ended_badly_is_tried_again(open_: Open) -> None:
     jobs = create(open_(), 3)
-    jobs.finish(1, 1, INGEST_METADATA)
+    jobs.finish(1, 1)
     with pytest.raises(Over, match="job 1 cannot be tried again: it is done"):
         jobs.retry(1)
     with pytest.raises(Over, match="job 2 cannot be tried again: it is waiting"):
