@@ -18,10 +18,12 @@ from pacer_core import Secret
 from pacer_pacifica.jobs import (
     INGEST_FILES,
     INGEST_METADATA,
+    LOAD_METADATA,
     OPEN_TAR,
     UPLOAD,
     Database,
     DatabaseError,
+    FileNumbers,
     Jobs,
     NoSuchJob,
     Outbox,
@@ -176,6 +178,53 @@ def test_numbers_are_given_once_to_whoever_asks_at_the_same_time(open_: Open) ->
     for thread in threads:
         thread.join()
     assert sorted(number for one in taken for number in one) == list(range(1, 301))
+
+
+def test_numbers_of_files_are_drawn_many_at_a_time_and_given_once_in_rows(open_: Open) -> None:
+    drawn: list[int] = []
+
+    class Counting(OwnIds):
+        def take(self, mode: str, count: int) -> int:
+            drawn.append(count)
+            return super().take(mode, count)
+
+    numbers, taken = FileNumbers(Counting(open_())), list[range]()
+
+    def take() -> None:
+        for count in (3, 60, 1, 250, 99) * 5:
+            first = numbers.take(count)
+            taken.append(range(first, first + count))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given = [number for one in taken for number in one]
+    assert (len(taken), len(given)) == (100, len(set(given)))
+    assert set(drawn) == {100, 250}
+    assert len(drawn) < 100
+
+
+def test_the_stages_before_one_that_begins_have_ended_and_no_other(open_: Open) -> None:
+    jobs = create(open_())
+    for task in (OPEN_TAR, LOAD_METADATA, INGEST_FILES):
+        jobs.begin(1, 1, task)
+    jobs.wait(1, 1, INGEST_FILES, "the archive is away")
+
+    def percents() -> dict[str, tuple[float, bool]]:
+        return {stage.task: (stage.percent, stage.ended is not None) for stage in jobs.stages(1)}
+
+    assert percents() == {OPEN_TAR: (100, True), LOAD_METADATA: (100, True), INGEST_FILES: (0, False)}
+    ended = jobs.stages(1)[0].ended
+    jobs.begin(1, 1, LOAD_METADATA)  # the message was sent again
+    assert percents() == {OPEN_TAR: (100, True), LOAD_METADATA: (0, False), INGEST_FILES: (0, False)}
+    assert jobs.stages(1)[0].ended == ended
+    assert jobs.begin(1, 1, INGEST_METADATA, "files") is None
+    jobs.keep(1, "files", {"first": 7})
+    assert jobs.begin(1, 1, INGEST_METADATA, "files") == {"first": 7}
+    jobs.finish(1, 1)
+    assert set(percents().values()) == {(100, True)}
 
 
 def test_an_outbox_holds_what_is_not_published(open_: Open) -> None:

@@ -36,10 +36,12 @@ class FileNumbers:
         if count > _SOME:
             return self._ids.take(FILE, count)
         with self._lock:
-            if self._left < count:
-                self._next = self._ids.take(FILE, _SOME)
-                self._left = _SOME
-            first = self._next
-            self._next += count
-            self._left -= count
+            if self._left >= count:
+                first = self._next
+                self._next, self._left = first + count, self._left - count
+                return first
+        first = self._ids.take(FILE, _SOME)  # others go on meanwhile, and may draw some as well
+        with self._lock:
+            if self._left < _SOME - count:
+                self._next, self._left = first + count, _SOME - count
         return first
