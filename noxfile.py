@@ -121,7 +121,11 @@ def faults_long(session: nox.Session) -> None:
     """Run the tests of faults at full length, and print what became of every message (half an hour)."""
     install(session, "test")
     # The table comes last, and is what this is run for.
-    plugins = ("plugins/pacer_files/tests", "plugins/pacer_pacifica/tests/test_kills.py")
+    plugins = (
+        "plugins/pacer_files/tests",
+        "plugins/pacer_pacifica/tests/test_kills.py",
+        "plugins/pacer_pacifica/tests/work/test_kills.py",
+    )
     session.run("pytest", *plugins, "tests/faults", "--long", "--durations=10", *session.posargs)
 
 
