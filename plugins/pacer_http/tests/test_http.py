@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import gzip
 import logging
 import subprocess
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -30,7 +32,7 @@ from pacer_http import (
     segment,
 )
 from pacer_http.client import seconds_of
-from pacer_http.testing import CUT, DRIPS, HTML, LATE, LOST, RESET, Reply, Request, StandIn, Starts, refusal
+from pacer_http.testing import CUT, DRIPS, HTML, LATE, LOST, RESET, Reply, Request, StandIn, refusal
 from tests.services.base import program
 from tests.services.fixtures import skip_without_program
 
@@ -328,14 +330,51 @@ def test_a_proxy_that_the_environment_names_is_used_but_for_what_is_excepted(
     monkeypatch.setenv("no_proxy", "example.org")
     with HttpClient("far", "http://far.example.org", timeout=SOON, delays=()) as http, pytest.raises(Away):
         http.request("GET", "/x")
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+    monkeypatch.delenv("http_proxy")
+    with pytest.raises(PacerError, match="no http:// address"):
+        HttpClient("near", "http://near.example.com", timeout=SOON)
 
 
-def test_no_cookie_is_kept(http_stand_in: Starts) -> None:
-    service = http_stand_in(lambda _: Reply({}, headers={"Set-Cookie": "session=1"}))
-    with HttpClient("echo", service.url, timeout=SOON) as http:
+def test_no_cookie_is_kept() -> None:
+    with (
+        StandIn(lambda _: Reply({}, headers={"Set-Cookie": "session=1"})) as service,
+        HttpClient("echo", service.url, timeout=SOON) as http,
+    ):
         http.request("GET", "/")
         http.request("GET", "/")
-    assert "cookie" not in service.requests[1].headers
+        assert "cookie" not in service.requests[1].headers
+
+
+@pytest.mark.parametrize("how", ["gzip", "deflate"])
+def test_an_answer_that_is_packed_is_unpacked_and_one_that_is_damaged_is_away(how: str) -> None:
+    packed = gzip.compress(b'{"a": 1}') if how == "gzip" else zlib.compress(b'{"a": 1}')
+    said = [packed, b"x" + packed[1:]]
+    with (
+        StandIn(lambda _: Reply(said.pop(0), headers={"Content-Encoding": how})) as service,
+        HttpClient("echo", service.url, timeout=SOON, delays=()) as http,
+    ):
+        assert http.request("GET", "/").json() == {"a": 1}
+        assert service.requests[0].headers["accept-encoding"] == "gzip, deflate"
+        with pytest.raises(Away, match="cut off"):
+            http.request("GET", "/")
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "sent"),
+    [
+        ("", {"a b": "ü&"}, ("/base", {"a b": "ü&"})),
+        ("/a%2Fb ü", None, ("/base/a%2Fb%20%C3%BC", {})),
+        ("/x?y=1", None, ("/base/x", {"y": "1"})),
+    ],
+)
+def test_paths_and_parameters_are_quoted_once(
+    service: StandIn, path: str, params: Any, sent: tuple[str, dict[str, str]]
+) -> None:
+    with HttpClient("echo", f"{service.url}/base", timeout=SOON) as http:
+        http.request("POST", path, params=params)
+    (request,) = service.requests
+    assert (request.path, request.query, request.headers["content-length"]) == (*sent, "0")
 
 
 def test_a_secret_that_no_header_may_hold_shows_nowhere(service: StandIn) -> None:
