@@ -14,9 +14,8 @@ def repository() -> str:
     """
     if known := os.environ.get("PACER_REPOSITORY"):
         return known
-    done = subprocess.run(
-        ["git", "remote", "get-url", "origin"], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
+    command = ["git", "remote", "get-url", "origin"]
+    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)  # noqa: S603
     found = re.fullmatch(
         r"(?:https://(?:[^@/]*@)?|git@|ssh://git@)([\w.-]+)[:/](.+?)(?:\.git)?", done.stdout.strip()
     )

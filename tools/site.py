@@ -1,7 +1,7 @@
 """Builds the documentation of several versions as one static site, with a switch between them.
 
-``python tools/site.py FOLDER [VERSION...]``: this checkout as ``latest``, and each version, by default all that
-are tagged. In FOLDER, each has a folder of its own; ``versions.json`` is what the switch reads, and
+``python tools/site.py FOLDER [VERSION...]``: this checkout as ``latest``, and each version, by default all
+that are tagged. In FOLDER, each has a folder of its own; ``versions.json`` is what the switch reads, and
 ``index.html`` leads to the newest release.
 """
 
