@@ -14,8 +14,12 @@ def repository() -> str:
     """
     if known := os.environ.get("PACER_REPOSITORY"):
         return known
-    command = ["git", "remote", "get-url", "origin"]
-    done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run(
+        ["git", "remote", "get-url", "origin"],  # noqa: S607 - whichever git there is
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+    )
     found = re.fullmatch(
         r"(?:https://(?:[^@/]*@)?|git@|ssh://git@)([\w.-]+)[:/](.+?)(?:\.git)?", done.stdout.strip()
     )

@@ -11,8 +11,9 @@ from attrs import evolve, field, frozen
 
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.consumers import Task
-from pacer_core.model.messages import Context, Delivery, Envelope, Outcome, TaskFailure
+from pacer_core.model.messages import Clients, Context, Delivery, Envelope, Outcome, TaskFailure
 from pacer_core.model.planning import WRITES, Planned
+from pacer_core.pipeline.processing import Pipeline
 from pacer_core.work.clients import OpenIntegrations
 
 
@@ -67,17 +68,22 @@ def first_sight(plan: ConsumerPlan, body: bytes, content_type: str | None) -> En
 
 def foresee(plan: ConsumerPlan, envelope: Envelope, opened: OpenIntegrations) -> Foreseen:
     """Say what each task of a consumer would do with a message. No task runs, and nothing is published."""
+    return foresee_in(plan.pipeline, envelope, opened.clients(plan))
+
+
+def foresee_in(given: Pipeline, envelope: Envelope, clients: Clients) -> Foreseen:
+    """Say what each task of a pipeline would do with a message."""
     said: dict[str, tuple[Planned, ...] | None] = {}
-    tasks = tuple(evolve(one, run=_asked(one, said)) for one in plan.pipeline.tasks)
-    pipeline = evolve(plan.pipeline, tasks=tasks, accepts=lambda _: False)
+    tasks = tuple(evolve(one, run=_asked(one, said)) for one in given.tasks)
+    pipeline = evolve(given, tasks=tasks, accepts=lambda _: False)
     message = pipeline.parse(envelope)
     if isinstance(message, Delivery):
         failure = message.failures[0] if message.failures else None
-        return Foreseen(plan.name, message.outcome, failure=failure)
-    delivery = pipeline.process(envelope, message, opened.clients(plan))
+        return Foreseen(given.consumer, message.outcome, failure=failure)
+    delivery = pipeline.process(envelope, message, clients)
     failures, names = {one.task: one for one in delivery.failures}, {one.name for one in tasks}
     return Foreseen(
-        plan.name,
+        given.consumer,
         delivery.outcome,
         tuple(
             TaskForeseen(
