@@ -15,7 +15,10 @@ os.environ.setdefault("SECRET_KEY", "for-tests-alone")
 
 from pacer_dashboard import testing
 from pacer_dashboard.place import FILE, Place
+from pacer_dashboard.start import prepare
 from tests.services import PostgreSQL
+
+prepare()  # so that test modules may import models
 
 COUNT = 200
 """How many messages a filled database was asked for; a few more are made from them."""
@@ -65,8 +68,6 @@ def _place(request: pytest.FixtureRequest, tmp_path: Path, kind: str, content: s
 
 
 def _open(place: Place) -> Iterator[Place]:
-    from pacer_dashboard.start import prepare
-
     prepare(place)
     from django.db import connections
 
