@@ -185,7 +185,7 @@ def test_a_postgresql_that_is_killed_in_mid_stream_loses_nothing_and_counts_noth
         wanted = expected(records)
         broker = (
             f"{{protocol: amqp, host: 127.0.0.1, port: {rabbitmq.port}, username: guest, "
-            f"password: guest, virtualHost: '{rabbitmq_vhost}'}}"
+            f"password: guest, vHost: '{rabbitmq_vhost}'}}"
         )
         address = f"postgresql://pacer@127.0.0.1:{server.port}/postgres?sslmode=disable"
         file = site.write(RECORDS.format(broker=broker, database=address, folder=site.folder))
