@@ -1,0 +1,66 @@
+"""``pacer dashboard serve`` and ``migrate``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from pacer_dashboard.place import from_environment
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", default=8000, show_default=True, help="The port; 0 takes a free one.")
+@click.option(
+    "--root-path",
+    default="",
+    envvar="FORCE_SCRIPT_NAME",
+    show_envvar=True,
+    help="The path under which a reverse proxy shows the dashboard.",
+)
+@click.option(
+    "--forwarded-allow-ips",
+    default="127.0.0.1",
+    show_default=True,
+    envvar="FORWARDED_ALLOW_IPS",
+    show_envvar=True,
+    help="The proxies whose X-Forwarded-For and -Proto are believed.",
+)
+def serve(host: str, port: int, root_path: str, forwarded_allow_ips: str) -> None:
+    """Serve the dashboard.
+
+    Without a database in the environment it makes SQLite's file in ./dashboard, and brings its tables up to
+    date by itself.
+    """
+    import uvicorn
+
+    from pacer_dashboard.start import migrate, prepare
+
+    if root_path:
+        os.environ["FORCE_SCRIPT_NAME"] = root_path
+    place = from_environment()
+    prepare(place)
+    if place.folder is not None:
+        migrate()
+    uvicorn.run(
+        "pacer_dashboard.asgi:application",
+        host=host,
+        port=port,
+        forwarded_allow_ips=forwarded_allow_ips,
+        proxy_headers=True,
+        lifespan="off",
+        log_level="info",
+    )
+
+
+@click.command("migrate")
+def migrate_command() -> None:
+    """Bring the database's tables up to date, and make PostgreSQL's partitions for months to come."""
+    from pacer_dashboard.start import migrate, prepare
+
+    prepare(from_environment())
+    migrate(verbosity=1)
+    from pacer_dashboard.upkeep.months import ensure
+
+    ensure(3)
