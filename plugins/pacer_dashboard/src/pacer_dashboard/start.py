@@ -28,6 +28,22 @@ def prepare(place: Place | None = None) -> None:
     del settings
 
 
+def prepare_to_serve() -> None:
+    """Load Django for the database that the environment names, and refuse to show its pages unsafely.
+
+    Raises
+    ------
+    UnsafeError
+        With everything that is wrong about access, and what to do.
+    """
+    prepare()
+    from django.conf import settings
+
+    from pacer_dashboard.access.configuration import ready_to_serve
+
+    ready_to_serve(settings, settings.DATABASE_FOLDER)
+
+
 def _point(place: Place) -> None:
     from django.db import connections
 
