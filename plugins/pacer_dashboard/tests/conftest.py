@@ -118,7 +118,7 @@ def testserver() -> Iterator[None]:
 
 
 # What tests in a browser share: one browser and one served dashboard a session. The browser's loop runs in this
-# thread as long as it is open, so Django has to be told that this is meant.
+# thread as long as it is open: Django has to be told that this is meant.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 CHROMIUM = os.environ.get("PACER_CHROMIUM", "/usr/bin/chromium")
 
@@ -163,7 +163,9 @@ def open_page(browser: Browser, cookie: dict[str, str], **options: Any) -> Itera
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on(
+        "console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None
+    )
     yield page
     context.close()
     assert not wrong

@@ -21,8 +21,8 @@ from pacer_dashboard.query.rows import Row
 
 FIELDS = (
     "correlation_id", "arrived", "finished", "state", "type", "consumer", "queue", "exchange", "routing_key",
-    "attempts", "sights", "instrument", "proposal", "dataset", "identifiers", "kind", "task", "reason", "failed_at",
-    "group", "origin", "acknowledged_at", "acknowledged_by", "acknowledged_note",
+    "attempts", "sights", "instrument", "proposal", "dataset", "identifiers", "kind", "task", "reason",
+    "failed_at", "group", "origin", "acknowledged_at", "acknowledged_by", "acknowledged_note",
 )  # fmt: skip
 """The columns, in their order; those that come later are added at the end."""
 _TOGETHER = 200
@@ -47,7 +47,9 @@ def export_list(request: HttpRequest, form: str) -> HttpResponse | StreamingHttp
     pieces = _together(lines)
     streamed = _one_by_one(pieces) if isinstance(request, ASGIRequest) else pieces
     answer = StreamingHttpResponse(streamed, content_type=kind)
-    answer["Content-Disposition"] = f'attachment; filename="messages-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"'
+    answer["Content-Disposition"] = (
+        f'attachment; filename="messages-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.{form}"'
+    )
     return answer
 
 

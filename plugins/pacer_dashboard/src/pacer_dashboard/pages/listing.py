@@ -56,7 +56,9 @@ def messages(request: HttpRequest) -> HttpResponse:
         "columns": [column.name for column in columns],
         "shown": columns,
         "choosable": [
-            {"name": one.name, "word": one.word, "on": one in columns} for one in COLUMNS if one.name != "type"
+            {"name": one.name, "word": one.word, "on": one in columns}
+            for one in COLUMNS
+            if one.name != "type"
         ],
         "may_act": bool(actions := offered(BULK, viewer)),
         "actions": actions,
