@@ -462,7 +462,7 @@ def ask(place: Path, path: str, client: Client) -> tuple[int, Any]:
     prepare(Place(folder=place))
     answer = client.get(f"{API}{path}")
     said = plain(answer.json())
-    if path.startswith("/changes"):  # within one batch, in whatever order the writer had them
+    if path.startswith("/changes") and "rows" in said:  # within one batch, in whatever order the writer had them
         said["rows"].sort(key=lambda row: row["correlation_id"])
         said["gone"].sort()
     return answer.status_code, said

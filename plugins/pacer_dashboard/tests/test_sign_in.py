@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -13,7 +15,12 @@ from django.test import Client, override_settings
 from pacer_dashboard.access.configuration import SignIn
 from pacer_dashboard.access.viewers import viewer_of
 from pacer_dashboard.models.access import Role, RoleRule, SignedIn
+from pacer_dashboard.place import Place
+from pacer_dashboard.testing_site import Site
 from plugins.pacer_dashboard.tests.openid import CLIENT, MISBEHAVIOURS, SECRET, Provider
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.usefixtures("empty", "testserver")
 
@@ -196,3 +203,42 @@ def test_a_provider_that_has_changed_its_key_is_believed_without_a_restart(provi
     sign_in(Client())
     provider.key, provider._other = provider._other, provider.key
     assert sign_in(Client()).status_code == 302
+
+
+def test_a_person_signs_in_and_leaves_in_a_real_browser_below_a_path(
+    browser: Browser, empty: Place, tmp_path: Path, _provider: Provider
+) -> None:
+    """The policy of the pages lets the logout lead to the provider, and cookies and addresses know the path."""
+    role("id01 staff", "id01")
+    _provider.behave(groups=["id01"])
+    environment = {
+        "SSO_SERVER_URL": _provider.issuer,
+        "SSO_CLIENT_ID": CLIENT,
+        "SSO_CLIENT_SECRET": SECRET,
+    }
+    site = Site(empty, tmp_path, environment, root="/pacer-dashboard")
+    _provider.redirects = {f"{site.url}oidc/callback"}
+    site.start()
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+    try:
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
+        page.goto(f"{site.url}statistics/")
+        page.get_by_role("link", name="With the facility's account").click()
+        page.wait_for_url(f"{site.url}statistics/")
+        me = page.evaluate("fetch('../api/v1/me').then(answer => answer.json())")
+        assert (me["name"], me["rules"][0]["types"]) == ("ada", ["datasets"])
+        page.locator("details.menu > summary").click()
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{site.url}login*")
+        assert _provider.ended[0]["post_logout_redirect_uri"] == f"{site.url}login"
+        assert page.evaluate("fetch('api/v1/me').then(answer => answer.status)") == 401
+        assert [cookie["path"] for cookie in context.cookies()] == ["/pacer-dashboard/"]
+        assert not wrong
+        assert not _provider.refused
+    finally:
+        _provider.redirects = set()
+        context.close()
+        site.stop()
