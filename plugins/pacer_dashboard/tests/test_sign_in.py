@@ -26,16 +26,16 @@ pytestmark = pytest.mark.usefixtures("empty", "testserver")
 
 
 @pytest.fixture(scope="module")
-def _provider() -> Iterator[Provider]:
+def shared() -> Iterator[Provider]:
     with Provider() as provider:
         yield provider
 
 
 @pytest.fixture
-def provider(_provider: Provider) -> Iterator[Provider]:
-    _provider.behave()
-    with override_settings(PACER_SIGN_IN=SignIn(_provider.issuer, CLIENT, SECRET)):
-        yield _provider
+def provider(shared: Provider) -> Iterator[Provider]:
+    shared.behave()
+    with override_settings(PACER_SIGN_IN=SignIn(shared.issuer, CLIENT, SECRET)):
+        yield shared
 
 
 def sign_in(client: Client, back: str = "") -> httpx.Response | object:
@@ -206,18 +206,18 @@ def test_a_provider_that_has_changed_its_key_is_believed_without_a_restart(provi
 
 
 def test_a_person_signs_in_and_leaves_in_a_real_browser_below_a_path(
-    browser: Browser, empty: Place, tmp_path: Path, _provider: Provider
+    browser: Browser, empty: Place, tmp_path: Path, shared: Provider
 ) -> None:
-    """The policy of the pages lets the logout lead to the provider, and cookies and addresses know the path."""
+    """The pages' policy lets the logout lead to the provider; cookies and addresses know the path."""
     role("id01 staff", "id01")
-    _provider.behave(groups=["id01"])
+    shared.behave(groups=["id01"])
     environment = {
-        "SSO_SERVER_URL": _provider.issuer,
+        "SSO_SERVER_URL": shared.issuer,
         "SSO_CLIENT_ID": CLIENT,
         "SSO_CLIENT_SECRET": SECRET,
     }
     site = Site(empty, tmp_path, environment, root="/pacer-dashboard")
-    _provider.redirects = {f"{site.url}oidc/callback"}
+    shared.redirects = {f"{site.url}oidc/callback"}
     site.start()
     context = browser.new_context()
     context.set_default_timeout(60_000)
@@ -233,12 +233,12 @@ def test_a_person_signs_in_and_leaves_in_a_real_browser_below_a_path(
         page.locator("details.menu > summary").click()
         page.get_by_role("button", name="Log out").click()
         page.wait_for_url(f"{site.url}login*")
-        assert _provider.ended[0]["post_logout_redirect_uri"] == f"{site.url}login"
+        assert shared.ended[0]["post_logout_redirect_uri"] == f"{site.url}login"
         assert page.evaluate("fetch('api/v1/me').then(answer => answer.status)") == 401
         assert [cookie["path"] for cookie in context.cookies()] == ["/pacer-dashboard/"]
         assert not wrong
-        assert not _provider.refused
+        assert not shared.refused
     finally:
-        _provider.redirects = set()
+        shared.redirects = set()
         context.close()
         site.stop()
