@@ -53,7 +53,7 @@ def identifiers_of(text: str) -> dict[str, list[str]]:
 
 
 def group_name(text: str) -> str:
-    """Give a group's name as it is compared: without white space around it, and Keycloak's ``/`` before it."""
+    """Give a group's name as it is compared: without white space, and Keycloak's ``/``, before it."""
     return text.strip().removeprefix("/").strip()
 
 
