@@ -14,8 +14,12 @@ from pacer_core import Publication, publish
 
 @click.command(short_help="Show the dashboard with embedded parts and a stream of messages.")
 @click.option("--port", default=0, help="Where the dashboard listens; without it, a free port.")
-@click.option("--rate", default=2.0, show_default=True, help="Messages a second.", type=click.FloatRange(0.1, 50))
-@click.option("--messages", default=0, help="End after so many; 0 goes on until Ctrl-C.", type=click.IntRange(0))
+@click.option(
+    "--rate", default=2.0, show_default=True, help="Messages a second.", type=click.FloatRange(0.1, 50)
+)
+@click.option(
+    "--messages", default=0, help="End after so many; 0 goes on until Ctrl-C.", type=click.IntRange(0)
+)
 @click.option("--linger", default=0.0, help="With --messages: seconds to go on showing them at the end.")
 @click.pass_context
 def demo(ctx: click.Context, port: int, rate: float, messages: int, linger: float) -> None:
@@ -43,7 +47,10 @@ def demo(ctx: click.Context, port: int, rate: float, messages: int, linger: floa
                     publish(
                         ctx,
                         parts.configuration,
-                        [Publication(to=one.to, body=one.body, content_type=one.content_type) for one in some],
+                        [
+                            Publication(to=one.to, body=one.body, content_type=one.content_type)
+                            for one in some
+                        ],
                     )
                     sent += len(some)
                     time.sleep(len(some) / rate)
