@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 
 from pacer_dashboard import store, testing
 from pacer_dashboard.access.tokens import make_token
+from pacer_dashboard.models import InvestigationCheck
 from pacer_dashboard.models.access import Role, RoleRule
 from pacer_dashboard.models.tokens import Token
 from pacer_dashboard.place import FILE, Place
@@ -289,7 +290,15 @@ def test_nothing_is_done_to_what_is_hidden_nor_told_of_it(lab: Lab) -> None:
     audit = lab.get("/audit")
     assert {one["actor"] for one in audit.json()} == {"ada (test)"}
     says_nothing_of(lab, audit.content.decode().replace(hidden.correlation_id, ""))  # as it was typed
-    for path in ("/checks", "/alerts", "/again/1000000"):
+    InvestigationCheck.objects.create(
+        investigation="HG-hidden",
+        visit_id="1",
+        ended=seen.arrived,
+        first_check=seen.arrived,
+        last_check=seen.arrived,
+    )
+    assert lab.get("/checks").json() == []
+    for path in ("/alerts", "/again/1000000"):
         assert lab.get(path).status_code == 404
 
     RoleRule.objects.update(act=False, reingest=False)
@@ -462,7 +471,9 @@ def ask(place: Path, path: str, client: Client) -> tuple[int, Any]:
     prepare(Place(folder=place))
     answer = client.get(f"{API}{path}")
     said = plain(answer.json())
-    if path.startswith("/changes") and "rows" in said:  # within one batch, in whatever order the writer had them
+    if (
+        path.startswith("/changes") and "rows" in said
+    ):  # within one batch, in whatever order the writer had them
         said["rows"].sort(key=lambda row: row["correlation_id"])
         said["gone"].sort()
     return answer.status_code, said
