@@ -24,8 +24,7 @@ from tests.services.fixtures import skip_without_program
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-prepare()  # what tests import at their top are models
-
+prepare()  # so that test modules may import models
 
 COUNT = 200
 """How many messages a filled database was asked for; a few more are made from them."""
@@ -75,8 +74,6 @@ def _place(request: pytest.FixtureRequest, tmp_path: Path, kind: str, content: s
 
 
 def _open(place: Place) -> Iterator[Place]:
-    from pacer_dashboard.start import prepare
-
     prepare(place)
     from django.db import connections
 

@@ -40,11 +40,17 @@ def run(empty: Place, monkeypatch: pytest.MonkeyPatch) -> Run:
 def test_from_nothing_to_an_administrator_a_role_and_a_token(run: Run) -> None:
     assert run("add", "ada", "--admin", typed=f"{PASSWORD}\n{PASSWORD}\n").endswith("ada: administrator\n")
     said = run("define", "id01", "--type", "datasets", "--identifier", "instrument=ID01", "--right", "view",
-               "--right", "act", "--group", "id01-staff")  # fmt: skip
-    assert said == "id01: view, act of datasets\n"
+               "--right", "act", "--group", "/id01-staff")  # fmt: skip
+    assert said == "id01: view, act of datasets with instrument = ID01\n"
     assert run("add", "bob", "--no-password", "--role", "id01") == "bob: id01\n"
     listed = run("list")
-    for line in ("ada: administrator", "bob: id01", "role id01:", "  view, act of datasets", "id01-staff"):
+    for line in (
+        "ada: administrator",
+        "bob: id01",
+        "role id01:",
+        "  view, act of datasets with instrument = ID01",
+        "id01-staff",
+    ):
         assert line in listed
     text = run("token", "bob", "--role", "id01", "--days", "5").strip()
     me = Client().get("/api/v1/me", headers={"Authorization": f"Bearer {text}"}).json()

@@ -42,6 +42,9 @@ def prepare_to_serve() -> None:
     from pacer_dashboard.access.configuration import ready_to_serve
 
     ready_to_serve(settings, settings.DATABASE_FOLDER)
+    from pacer_dashboard.again import host
+
+    host.wake()  # for what a process before this one was sending when it ended
 
 
 def _point(place: Place) -> None:

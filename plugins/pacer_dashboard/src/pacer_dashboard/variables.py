@@ -54,7 +54,22 @@ BROKER = (
     Variable("RMQ_VHOST", "Its virtual host.", "/"),
 )
 """Where messages are sent again."""
+WATCHING = (
+    Variable(
+        "PACER_DASHBOARD_PACERS", "Addresses of the health endpoints of PACERs that are watched, with commas."
+    ),
+    Variable("EMAIL_HOST", "The server that takes mail; without it, alerts go to webhooks alone."),
+    Variable("EMAIL_PORT", "Its port.", "25"),
+    Variable("EMAIL_HOST_USER", "The account there, where it needs one."),
+    Variable("EMAIL_HOST_PASSWORD", "Its password.", secret=True),
+    Variable("EMAIL_USE_TLS", "Whether STARTTLS is spoken.", "false"),
+    Variable("DEFAULT_FROM_EMAIL", "From whom mail is.", "pacer@localhost"),
+)
+"""The system page, and alerts."""
 CHECKS = (
+    Variable(
+        "INVESTIGATION_CHECK_AT", "When the checks run each day, `04:30`; without it, by the command alone."
+    ),
     Variable("ICAT_SERVER_URL", "ICAT, which is asked for investigations."),
     Variable("ICAT_AUTH_PLUGIN", "How one logs in there.", "db"),
     Variable("ICAT_USERNAME", "The account there."),
@@ -135,6 +150,7 @@ SECTIONS = {
     "Database": DATABASE,
     "Pages": PAGES,
     "Sending again": BROKER,
+    "System and alerts": WATCHING,
     "Checks": CHECKS,
 }
 """All variables, by what they are about."""

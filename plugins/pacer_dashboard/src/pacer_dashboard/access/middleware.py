@@ -15,7 +15,7 @@ from pacer_dashboard.access.viewers import EVERYBODY, NOBODY, viewer_of, viewer_
 from pacer_dashboard.query.viewer import Viewer
 
 PUBLIC = ("/api/", "/oidc/", "/static/")
-PUBLIC_PAGES = frozenset({"/login", "/logout", "/theme", "/status", "/ready", "/metrics"})
+PUBLIC_PAGES = frozenset({"/login", "/logout", "/theme", "/status", "/ready"})
 """What everybody may ask for: to log in, whether the dashboard lives, and the API, which judges by itself."""
 Answer = Callable[[HttpRequest], HttpResponse]
 

@@ -85,7 +85,9 @@ def preview(viewer: Viewer, selection: Selection, target: Target) -> Preview:
         Lineage.objects.filter(origin__in=ids[begin : begin + _CHUNK]).values("origin").distinct().count()
         for begin in range(0, len(ids), _CHUNK)
     )
-    return Preview(len(ids), len(ids) >= MOST, types, consumers, states, targets, before, first)
+    return Preview(
+        len(ids), len(ids) >= MOST, dict(types), dict(consumers), dict(states), dict(targets), before, first
+    )
 
 
 def start(

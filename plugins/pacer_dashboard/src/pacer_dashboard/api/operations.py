@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest
@@ -10,8 +11,10 @@ from ninja import Query, Router, Schema
 
 from pacer_dashboard.api.filters import only
 from pacer_dashboard.api.signed_in import viewer_of
+from pacer_dashboard.checks.views import may_see
 from pacer_dashboard.models import AlertRule, Audit, InvestigationCheck
-from pacer_dashboard.query import NotVisible, Right, Viewer
+from pacer_dashboard.query import NotVisible, Right
+from pacer_dashboard.system import watching
 
 router = Router(tags=["operations"])
 LARGEST_ID = 2**63 - 1
@@ -63,6 +66,17 @@ class AlertOut(Schema):
     trouble: str
 
 
+class PacerOut(Schema):
+    """A PACER that is watched: what it said, or why it does not answer."""
+
+    url: str
+    answers: bool
+    since: datetime | None
+    why: str
+    answered_at: datetime | None
+    said: dict[str, Any]
+
+
 @router.get("/audit", response=list[AuditOut], summary="What people have done, the latest first")
 def audit(request: HttpRequest, before: int = BEFORE, size: int = SIZE) -> Any:
     """Give what you have done; who sees everything is given what everybody has done."""
@@ -78,21 +92,27 @@ def audit(request: HttpRequest, before: int = BEFORE, size: int = SIZE) -> Any:
 
 @router.get("/checks", response=list[CheckOut], summary="Investigations that are looked after")
 def checks(request: HttpRequest, before: int = BEFORE, size: int = SIZE, settled: bool | None = None) -> Any:
-    """Give investigations with what they lack, for who sees everything."""
+    """Give investigations with what they lack, of which you see messages about their operations."""
     only(request, {"before", "size", "settled"})
-    _everything(viewer_of(request), "checks")
+    viewer = viewer_of(request)
     found = InvestigationCheck.objects.filter(id__lt=before).order_by("-id")
-    return list((found if settled is None else found.filter(settled=settled))[:size])
+    found = found if settled is None else found.filter(settled=settled)
+    return list(islice((one for one in found.iterator() if may_see(viewer, one)), size))
 
 
 @router.get("/alerts", response=list[AlertOut], summary="Alerts, and how they stand")
 def alerts(request: HttpRequest) -> Any:
     """Give all rules, for who sees everything; not where they tell, which may hold secrets."""
     only(request, ())
-    _everything(viewer_of(request), "alerts")
+    if not viewer_of(request).everything:
+        raise NotVisible("alerts")
     return list(AlertRule.objects.order_by("name"))
 
 
-def _everything(viewer: Viewer, what: str) -> None:
-    if not viewer.everything:
-        raise NotVisible(what)
+@router.get("/system", response=list[PacerOut], summary="How each PACER is that is watched")
+def system(request: HttpRequest) -> Any:
+    """Give what each said when it was last asked, for who sees any message."""
+    only(request, ())
+    if not viewer_of(request).has(Right.VIEW):
+        raise NotVisible("system")
+    return [{name: getattr(one, name) for name in PacerOut.model_fields} for one in watching.look()]

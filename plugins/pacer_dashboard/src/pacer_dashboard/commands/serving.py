@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
@@ -19,7 +20,15 @@ from pacer_dashboard.place import from_environment
     show_envvar=True,
     help="The path under which a reverse proxy shows the dashboard.",
 )
-def serve(host: str, port: int, root_path: str) -> None:
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    envvar="PACER_CONFIG",
+    show_envvar=True,
+    help="PACER's configuration: the broker that messages are sent to again, and its dead queues.",
+)
+def serve(host: str, port: int, root_path: str, config: Path | None) -> None:
     """Serve the dashboard.
 
     Without a database in the environment it makes SQLite's file in ./dashboard, and brings its tables up to
@@ -32,6 +41,8 @@ def serve(host: str, port: int, root_path: str) -> None:
 
     if root_path:
         os.environ["FORCE_SCRIPT_NAME"] = root_path
+    if config is not None:
+        os.environ["PACER_CONFIG"] = str(config.resolve())
     refuse_without_login(host, os.environ)
     place = from_environment()
     prepare(place)

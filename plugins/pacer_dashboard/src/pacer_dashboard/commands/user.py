@@ -116,7 +116,7 @@ def define(
     """Make a role, or add a rule to one: rights over messages of types that have identifiers."""
     from django.db import transaction
 
-    from pacer_dashboard.access.grammar import GrammarError, identifiers_of, types_of
+    from pacer_dashboard.access.grammar import GrammarError, group_name, identifiers_of, types_of
     from pacer_dashboard.models.access import Role, RoleRule
 
     try:
@@ -134,7 +134,7 @@ def define(
             chosen = {right: right in (rights or ("view",)) for right in RIGHTS}
             RoleRule.objects.create(role=found, types=said_types, identifiers=said_identifiers, **chosen)
         for group in groups:
-            found.groups.get_or_create(name=group)
+            found.groups.get_or_create(name=group_name(group))
         _note("change", found)
     for rule in found.rules.all():
         click.echo(f"{name}: {rule}")
