@@ -10,7 +10,13 @@ from asgiref.sync import sync_to_async
 from attrs import evolve, frozen
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseForbidden,
+    StreamingHttpResponse,
+)
 from django.utils.functional import SimpleLazyObject
 
 from pacer_dashboard.access.standing import standing_of, viewers_now
@@ -21,7 +27,7 @@ from pacer_dashboard.pages.present import Column, chosen_columns, draw_rows
 from pacer_dashboard.query import changes
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
-from pacer_dashboard.query.viewer import Viewer
+from pacer_dashboard.query.viewer import Right, Viewer
 
 _hub = SimpleLazyObject(lambda: Hub(changes.newest, viewers_now, _done))
 
@@ -68,6 +74,8 @@ async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         asked = await sync_to_async(_asked)(request)
     except BadFilter as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
+    if not asked.viewer.has(Right.VIEW):  # a stream costs something, and nothing would ever come
+        return HttpResponseForbidden("You see no messages.", content_type="text/plain; charset=utf-8")
     stream = _hub.listen(asked.key, asked.source, asked.position, asked.standing, asked.viewer.key())
     answer = StreamingHttpResponse(stream, content_type="text/event-stream; charset=utf-8")
     answer["Cache-Control"] = "no-store, private"
