@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pacer_dashboard.access.configuration import access_settings
 from pacer_dashboard.place import from_environment
 
 BASE = Path(__file__).parent
@@ -15,11 +16,9 @@ def _is_on(name: str) -> bool:
 
 
 DEBUG = _is_on("PACER_DASHBOARD_DEBUG")
-SECRET_KEY = os.environ.get("SECRET_KEY", "")
-ALLOWED_HOSTS = [
-    one for one in os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if one
-]
-FORCE_SCRIPT_NAME = os.environ.get("FORCE_SCRIPT_NAME", "").rstrip("/") or None
+DATABASE = from_environment()
+DATABASE_FOLDER = DATABASE.folder
+globals().update(access_settings(os.environ, embedded=DATABASE.url is None))
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -28,17 +27,24 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
+    "csp",
     "pacer_dashboard.apps.DashboardConfig",
 ]
 MIDDLEWARE = [
+    "pacer_dashboard.access.proxies.TrustedProxies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "pacer_dashboard.access.middleware.ViewerOfRequest",
+    "pacer_dashboard.api.problems.NotAllowed",
+    "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [
     {
@@ -59,7 +65,7 @@ ASGI_APPLICATION = "pacer_dashboard.asgi.application"
 WSGI_APPLICATION = "pacer_dashboard.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-DATABASES = {"default": from_environment().settings()}
+DATABASES = {"default": DATABASE.settings()}
 
 STATIC_URL = "static/"
 STATIC_ROOT = os.environ.get("PACER_DASHBOARD_STATIC") or None
@@ -77,3 +83,10 @@ USE_TZ = True
 TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
 
 LOGGING_CONFIG = None  # PACER's own, or the server's
+
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT") or 25)
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = _is_on("EMAIL_USE_TLS")
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "pacer@localhost")

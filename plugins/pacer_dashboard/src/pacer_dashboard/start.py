@@ -28,6 +28,25 @@ def prepare(place: Place | None = None) -> None:
     del settings
 
 
+def prepare_to_serve() -> None:
+    """Load Django for the database that the environment names, and refuse to show its pages unsafely.
+
+    Raises
+    ------
+    UnsafeError
+        With everything that is wrong about access, and what to do.
+    """
+    prepare()
+    from django.conf import settings
+
+    from pacer_dashboard.access.configuration import ready_to_serve
+
+    ready_to_serve(settings, settings.DATABASE_FOLDER)
+    from pacer_dashboard.again import host
+
+    host.wake()  # for what a process before this one was sending when it ended
+
+
 def _point(place: Place) -> None:
     from django.db import connections
 

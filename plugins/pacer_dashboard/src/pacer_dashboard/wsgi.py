@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.core.wsgi import get_wsgi_application
 
-from pacer_dashboard.start import prepare
+from pacer_dashboard.start import prepare_to_serve
 
-prepare()
+prepare_to_serve()
 application = get_wsgi_application()

@@ -1,1 +1,1 @@
-"""The JSON interface under /api/v1."""
+"""The API below ``/api/v1``: what the pages can do, as JSON, described by OpenAPI."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from pacer_dashboard.checks import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("checks/", views.listed, name="checks"),
+    path("checks/<int:id_>", views.shown, name="check"),
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
@@ -20,14 +21,14 @@ from pacer_dashboard.place import from_environment
     help="The path under which a reverse proxy shows the dashboard.",
 )
 @click.option(
-    "--forwarded-allow-ips",
-    default="127.0.0.1",
-    show_default=True,
-    envvar="FORWARDED_ALLOW_IPS",
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    envvar="PACER_CONFIG",
     show_envvar=True,
-    help="The proxies whose X-Forwarded-For and -Proto are believed.",
+    help="PACER's configuration: the broker that messages are sent to again, and its dead queues.",
 )
-def serve(host: str, port: int, root_path: str, forwarded_allow_ips: str) -> None:
+def serve(host: str, port: int, root_path: str, config: Path | None) -> None:
     """Serve the dashboard.
 
     Without a database in the environment it makes SQLite's file in ./dashboard, and brings its tables up to
@@ -35,10 +36,14 @@ def serve(host: str, port: int, root_path: str, forwarded_allow_ips: str) -> Non
     """
     import uvicorn
 
+    from pacer_dashboard.access.configuration import refuse_without_login
     from pacer_dashboard.start import migrate, prepare
 
     if root_path:
         os.environ["FORCE_SCRIPT_NAME"] = root_path
+    if config is not None:
+        os.environ["PACER_CONFIG"] = str(config.resolve())
+    refuse_without_login(host, os.environ)
     place = from_environment()
     prepare(place)
     if place.folder is not None:
@@ -47,8 +52,7 @@ def serve(host: str, port: int, root_path: str, forwarded_allow_ips: str) -> Non
         "pacer_dashboard.asgi:application",
         host=host,
         port=port,
-        forwarded_allow_ips=forwarded_allow_ips,
-        proxy_headers=True,
+        proxy_headers=False,  # PACER_DASHBOARD_TRUSTED_PROXIES says who is believed, also under other servers
         lifespan="off",
         log_level="info",
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from pacer_dashboard.live.views import live
+
+urlpatterns: list[URLPattern | URLResolver] = [path("live", live, name="live")]
+"""One address; a server of WSGI alone answers it with 501."""

@@ -1,1 +1,1 @@
-"""The pages, drawn on the server."""
+"""The pages: views, templates, styles, charts; all of it rendered on the server."""

@@ -214,7 +214,7 @@ def _summed(
     if until <= since:
         raise BadFilter("until", "is not after since")
     begin = bucket_of(since, step)
-    condition = _on_sums(viewer, filter_)
+    condition = on_sums(viewer, filter_)
     if condition is None:
         return _one_by_one(viewer, filter_, begin, until, step, by)
     rows = Rollup.objects.filter(condition, step=step.value, bucket__gte=begin, bucket__lt=until)
@@ -229,7 +229,7 @@ def _summed(
     return sums, True
 
 
-def _on_sums(viewer: Viewer, filter_: Filter) -> Q | None:
+def on_sums(viewer: Viewer, filter_: Filter) -> Q | None:
     """Give the condition on sums that says what the viewer and the filter say; ``None`` where none does."""
     simple = Filter(types=filter_.types, consumers=filter_.consumers, instruments=filter_.instruments)
     if filter_ != simple:

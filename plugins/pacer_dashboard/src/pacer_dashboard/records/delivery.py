@@ -54,6 +54,7 @@ def read(data: Mapping[str, Any], keys: Keys) -> Record:
         payload=None if payload is None else fields.clean(payload),
         payload_size=fields.whole(data, "payload_size", 0),
         content_type=fields.text(data, "content_type", "") or None,
+        headers=_headers(data),
         origin=fields.text(data, "origin", ""),
     )
 
@@ -72,6 +73,14 @@ def _timings(data: Mapping[str, Any]) -> dict[str, float]:
             raise fields.wrong(f"timings.{task}", "should be seconds")
         found[fields.clean(task)] = float(seconds)
     return found
+
+
+def _headers(data: Mapping[str, Any]) -> dict[str, str | int | float]:
+    return {
+        fields.clean(name): fields.clean(value) if isinstance(value, str) else value
+        for name, value in fields.mapping(data, "headers").items()
+        if isinstance(value, str | int | float)
+    }
 
 
 def _failures(data: Mapping[str, Any]) -> Iterator[Failure]:

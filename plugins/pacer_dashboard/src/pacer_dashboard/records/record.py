@@ -60,6 +60,8 @@ class Record:
     payload: str | None = None
     payload_size: int = 0
     content_type: str | None = None
+    headers: Mapping[str, str | int | float] = field(factory=dict, repr=False)
+    """The publisher's own."""
     origin: str = ""
     """The correlation id of the message that this one was made from, where the record says so."""
 
@@ -100,6 +102,7 @@ class Record:
                 for one in self.failures
             ],
             "follow_ups": list(self.follow_ups),
+            "headers": dict(self.headers),
         }
 
 
