@@ -130,7 +130,8 @@ class Hub:
             batch = channel.next(stream.position)
             if batch is None:
                 position = stream.position
-                batch, _ = await self._ask(lambda: channel.source(position, AT_ONCE))  # noqa: B023 - awaited here
+                found, _ = await self._ask(lambda: channel.source(position, AT_ONCE))  # noqa: B023 - awaited here
+                batch = found
             if stream.gone:
                 break
             stream.position = batch.upto

@@ -17,7 +17,6 @@ from django.http import (
     HttpResponseForbidden,
     StreamingHttpResponse,
 )
-from django.utils.functional import SimpleLazyObject
 
 from pacer_dashboard.access.standing import standing_of, viewers_now
 from pacer_dashboard.live.hub import Batch, Hub, Source
@@ -29,7 +28,15 @@ from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
 from pacer_dashboard.query.viewer import Right, Viewer
 
-_hub = SimpleLazyObject(lambda: Hub(changes.newest, viewers_now, _done))
+
+def _done() -> None:
+    """End a turn of the hub's thread as a request ends: a connection that broke is not kept."""
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
+
+
+_hub = Hub(changes.newest, viewers_now, _done)
+"""The streams of this process."""
 
 
 @frozen
@@ -110,9 +117,3 @@ def _asked(request: HttpRequest) -> _Asked:
 def _position(request: HttpRequest) -> int | None:
     said: Any = request.headers.get("Last-Event-ID") or request.GET.get("revision") or ""
     return int(said) if said.isascii() and said.isdecimal() and len(said) < 19 else None
-
-
-def _done() -> None:
-    """End a turn of the hub's thread as a request ends: a connection that broke is not kept."""
-    for connection in connections.all(initialized_only=True):
-        connection.close_if_unusable_or_obsolete()
