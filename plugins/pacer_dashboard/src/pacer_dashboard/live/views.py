@@ -83,9 +83,15 @@ async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
     if not asked.viewer.has(Right.VIEW):  # a stream costs something, and nothing would ever come
         return HttpResponseForbidden("You see no messages.", content_type="text/plain; charset=utf-8")
-    stream = _hub.listen(asked.key, asked.source, asked.position, asked.standing, asked.viewer.key())
+    packed = "gzip" in request.headers.get("Accept-Encoding", "")
+    stream = _hub.listen(
+        asked.key, asked.source, asked.position, asked.standing, asked.viewer.key(), packed=packed
+    )
     answer = StreamingHttpResponse(stream, content_type="text/event-stream; charset=utf-8")
     answer["Cache-Control"] = "no-store, private"
+    answer["Vary"] = "Accept-Encoding"
+    if packed:
+        answer["Content-Encoding"] = "gzip"
     answer["X-Accel-Buffering"] = "no"  # nginx would keep it back
     return answer
 
