@@ -1,6 +1,6 @@
 """Gzip of a stream whose parts are compressed once for all who are sent them.
 
-A part is compressed by itself, ends at a whole byte (``Z_FULL_FLUSH``: RFC 1951, 3.2.4), and refers to nothing
+A part is compressed by itself, ends at a whole byte (``Z_FULL_FLUSH``: RFC 1951, 3.2.4) and refers to nothing
 before it: parts of different streams can follow each other in any order behind one header (RFC 1952, 2.3).
 """
 
