@@ -100,8 +100,7 @@ def test_a_plugin_with_a_hostile_name_is_shown_and_does_nothing(site: Site, faci
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {hostile}\nVersion: 1.0\x1b[31m\n")
     (info / "entry_points.txt").write_text("[pacer]\n../../evil\x1b]0;owned\x07 = evil_pacer.plugin\n")
     for words in ("plugins list", "plugins list --json", "--version", "config check"):
-        arguments = [*words.split(), *(["-c", facility] if "config" in words else [])]
-        done = site.pacer(*arguments)
+        done = site.pacer(*words.split(), *(["-c", str(facility)] if "config" in words else []))
         assert not HARM.search(done.both), words
     assert "parcels reads parcels" in site.pacer("config", "check", "-c", facility).out
 
