@@ -73,7 +73,10 @@ def _variables(folder: Path, stack: ExitStack) -> dict[str, str]:
         raise PacerError(
             f"the demo needs a sandbox of ICAT and PACER's consumers: pip install pacer ({error})"
         ) from None
+    health = str(_free_port())
     return {
+        "DEMO_HEALTH_PORT": health,
+        "PACER_DASHBOARD_PACERS": f"http://127.0.0.1:{health}",
         "DEMO_ICAT_URL": sandbox.url,
         "DEMO_ICAT_PASSWORD": "secret",
         "DEMO_BROKER": str(folder / "broker.db"),
