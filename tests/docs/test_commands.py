@@ -86,7 +86,7 @@ def test_every_page_with_commands_is_executed_or_says_why_not() -> None:
 
 @pytest.mark.parametrize(("page", "line"), SHOWN, ids=lambda one: one)
 def test_a_command_on_a_page_exists_with_its_options(page: str, line: str) -> None:
-    one = re.split(r" [|&]|;|&&|\s#\s| > | \\\\$", line.replace("...", ""))[0].replace("'", "")
+    one = re.split(r" [|&]|;|&&|\s#\s| > | \\$", line.replace("...", ""))[0].replace("'", "")
     words = shlex.split(one)[1:]
     command: click.Command = main
     ctx = click.Context(main, info_name="pacer")
