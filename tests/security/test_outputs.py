@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,29 @@ def test_a_plugin_takes_no_name_of_the_core(site: Site) -> None:
     assert done.code == 1
     assert "evil" in done.out
     assert "forward" in done.out
+
+
+BROKEN = """
+import sys
+import pacer_core.cli.status as status
+from pacer_core import Secret
+from pacer_core.cli import main
+
+def broken(file):
+    secret, person = Secret("a-secret-word"), "Ana Person"
+    raise RuntimeError("no room for " + secret.reveal() + " of " + person)
+
+status.load = broken
+sys.argv = ["pacer", "status"]
+main()
+"""
+
+
+def test_a_command_that_breaks_prints_where_and_neither_a_secret_nor_a_person(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(BROKEN)
+    done = subprocess.run([sys.executable, "broken.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nobody has caught an exception" in done.stderr
+    assert "RuntimeError" in done.stderr
+    assert "a-secret-word" not in done.stderr
+    assert "Ana Person" not in done.stderr
