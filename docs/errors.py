@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from pacer_core.config import sections
 from pacer_core.config.problems import Code
 
 ROOT = Path(__file__).parents[1] / "pacer_core"
@@ -201,12 +202,21 @@ def _texts(node: ast.expr, function: ast.AST) -> list[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [node.value]
     if isinstance(node, ast.JoinedStr):
-        return ["".join(one.value if isinstance(one, ast.Constant) else GAP for one in node.values)]
+        return ["".join(_part(one) for one in node.values)]
     if isinstance(node, ast.IfExp):
         return [*_texts(node.body, function), *_texts(node.orelse, function)]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         return [one + other for one in _texts(node.left, function) for other in _texts(node.right, function)]
     return [GAP]
+
+
+def _part(node: ast.expr) -> str:
+    """Give a part of an f-string: text, a constant that the sections share, or a gap."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    inner = node.value if isinstance(node, ast.FormattedValue) else node
+    shared = getattr(sections, inner.id, None) if isinstance(inner, ast.Name) and inner.id.isupper() else None
+    return shared if isinstance(shared, str) else GAP
 
 
 def _assigned(node: ast.expr, function: ast.AST) -> ast.expr:

@@ -86,6 +86,19 @@ configuration that asks for what its broker cannot do is an error at its line; a
 `pacer-contract`, as far as they can do what a test is about.
 """
 
+DASHBOARD_SETTINGS = """\
+# Settings of the dashboard
+
+`pacer dashboard` and everything that serves its pages read these environment variables. What is not safe is
+refused at the start, all of it at once, with what to do. ICAT-PACER's names are kept.
+[Give roles](../how-to/give-roles-in-the-dashboard.md) says who may come in.
+"""
+DASHBOARD_API = """\
+Addresses are below that of the dashboard. `/api/v1/openapi.json` is the same as OpenAPI 3.1, and `/api/v1/`
+as a page. Within a version fields and operations are added, and none is taken away or changes its meaning.
+Parameters that are not known are an error.
+"""
+
 
 def write(folder: Path = HERE / "reference") -> None:
     """Write all generated pages into a folder; those that have not changed keep their time."""
@@ -94,11 +107,56 @@ def write(folder: Path = HERE / "reference") -> None:
         "command-line.md": command_line(),
         "transports.md": transports(),
         "errors.md": errors.page(),
+        "dashboard-settings.md": dashboard_settings(),
+        "dashboard-api.md": dashboard_api(),
     }
     for name, text in pages.items():
         file = folder / name
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
+
+
+# --- the dashboard ----------------------------------------------------------------------------------
+
+
+def dashboard_settings() -> str:
+    """Give the page about the dashboard's environment variables."""
+    from pacer_dashboard.variables import SECTIONS as VARIABLES
+
+    parts = [DASHBOARD_SETTINGS]
+    for about, variables in VARIABLES.items():
+        parts.append(f"## {about}\n\n| Variable | Default | |\n|---|---|---|")
+        for one in variables:
+            default = f"`{one.default}`" if one.default else ""
+            secret = " Secret." if one.secret else ""
+            parts.append(f"| `{one.name}` | {default} | {one.meaning}{secret} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def dashboard_api() -> str:
+    """Give the page about the dashboard's API."""
+    from pacer_dashboard.start import prepare
+
+    prepare()
+    from pacer_dashboard.api.application import schema
+    from pacer_dashboard.api.describe import operations
+
+    described = schema()
+    parts = [f"# API of the dashboard\n\n{described['info']['description']}\n\n{DASHBOARD_API}"]
+    for one in operations(described):
+        said = f"{one['summary']}. {one['description']}".strip()
+        parts.append(f"## `{one['method']} {one['path']}`\n\n{_markdown(said)}\n")
+        fields = [*one["parameters"], *({**field, "where": "body"} for field in one["body"])]
+        if fields:
+            parts.append("| Name | Where | |\n|---|---|---|")
+        for field in fields:
+            needed = " Required." if field["required"] else ""
+            parts.append(
+                f"| `{field['name']}` | {field['where']} | {_markdown(field['description'])}{needed} |"
+            )
+        parts.append("")
+    return "\n".join(parts)
 
 
 # --- configuration ----------------------------------------------------------------------------------

@@ -4,9 +4,19 @@ from pacer_core import early_signals as _starting  # noqa: F401, I001 - first: u
 
 from pacer_core.model.consumers import ConsumerType, Key, Task, task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType, Seen, Use
-from pacer_core.model.errors import BadField, BrokerError, NotYet, PacerError, RefusedError, Reject, Retry
+from pacer_core.model.errors import (
+    BadField,
+    BrokerError,
+    NotTakenError,
+    NotYet,
+    PacerError,
+    RefusedError,
+    Reject,
+    Retry,
+)
 from pacer_core.hookspecs import hookimpl
-from pacer_core.commands import config_option, consumer_by_hand, publish, service_options
+from pacer_core.commands import broker_by_hand, config_option, consumer_by_hand, publish, service_options
+from pacer_core.model.by_hand import BrokerAddress, BrokerByHand, LetterChoice, LettersLeft, Posting
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.parsing.numbers import read_integer, read_number, read_truth
@@ -22,6 +32,8 @@ from pacer_core.model.services import Publication, ServiceContext, ServiceType, 
 
 __all__ = [
     "BadField",
+    "BrokerAddress",
+    "BrokerByHand",
     "BrokerError",
     "Capabilities",
     "ConfigMigration",
@@ -32,13 +44,17 @@ __all__ = [
     "Foreign",
     "IntegrationType",
     "Key",
+    "LetterChoice",
+    "LettersLeft",
     "LogHandlerType",
     "Migrated",
+    "NotTakenError",
     "NotYet",
     "Note",
     "Outcome",
     "PacerError",
     "Planned",
+    "Posting",
     "Publication",
     "QueuedHandler",
     "RefusedError",
@@ -59,6 +75,7 @@ __all__ = [
     "TransportType",
     "UnknownConsumer",
     "Use",
+    "broker_by_hand",
     "config_option",
     "consumer_by_hand",
     "element",

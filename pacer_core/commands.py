@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,7 @@ from pacer_core.model.errors import PacerError
 if TYPE_CHECKING:
     import click
 
+    from pacer_core.model.by_hand import BrokerAddress, BrokerByHand
     from pacer_core.model.messages import Context
     from pacer_core.model.services import Publication
 
@@ -100,6 +102,22 @@ def consumer_by_hand(
         has not begun it.
     """
     opened: AbstractContextManager[Context] = _left_by_pacer(ctx, BY_HAND)(file, consumer_type, name)
+    return opened
+
+
+def broker_by_hand(where: Path | BrokerAddress) -> BrokerByHand:
+    """Give the broker of a configuration, or at an address, to a program in which people act: a web page.
+
+    For processes that no command of ``pacer`` has started as well.
+
+    Raises
+    ------
+    PacerError
+        With every problem of the configuration, where one of them is an error; and where its broker is seen
+        by one process only.
+    """
+    # By its name: the room that speaks with brokers is above this one, which no import may look up to.
+    opened: BrokerByHand = import_module("pacer_core.transport.by_hand").opened(where)
     return opened
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     if unknown := set(given.suites) - set(known):
         parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
     for name in given.suites or known:
-        load, _, _ = os.getloadavg()
+        before, _, _ = os.getloadavg()
         repeats = measure(known[name], quick=given.quick)
         for row in known[name].rows:
             if (value := row.value(repeats)) is not None:
@@ -44,7 +44,7 @@ def main() -> None:
         for contender, median in medians(repeats).items():
             print(f"  {contender:26}{median:10.1f}")
         if not given.quick:
-            write(known[name], repeats, load)
+            write(known[name], repeats, (before, os.getloadavg()[0]))
             print(f"written: {RESULTS}")
 
 

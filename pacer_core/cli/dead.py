@@ -15,19 +15,11 @@ from pacer_core.cli.letter_acts import prepare
 from pacer_core.cli.letter_commands import add_discard, add_list, add_show
 from pacer_core.cli.letter_places import DEAD
 from pacer_core.cli.selecting import acts
-from pacer_core.model.errors import BrokerError, RefusedError
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.model.wording import counted
-from pacer_core.transport.letter_replay import believed, replayed
+from pacer_core.transport.letter_replay import Replay
 from pacer_core.transport.letters import DeadLetter
-from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
-from pacer_core.transport.signing import signer_for
-
-_UNSIGNED = RefusedError(
-    "it is not signed, so where it came by is not known, and it would not be forwarded: if it is of a "
-    "release before signatures, set processes.acceptUnsigned: true meanwhile; otherwise export it, and look"
-)
 
 
 @click.group()
@@ -75,33 +67,15 @@ def replay(ctx: click.Context, /, from_start: bool, to: str | None, **choice: An
             f"no queue {to!r} in {act.config.file}{did_you_mean(to, names)}; there are: {', '.join(names)}",
             param_hint="'--to'",
         )
-    signer = signer_for(act.config)
-    doubted = 0
-
-    def copied(letter: DeadLetter) -> Outgoing | BrokerError:
-        nonlocal doubted
-        envelope = believed(letter, signer)
-        copy = replayed(envelope, pending_only=not from_start, queue=to)
-        # Else it is of no account.
-        if copy != replayed(letter.envelope, pending_only=not from_start, queue=to):
-            if act.config.routes and "signature" not in letter.own:
-                return _UNSIGNED
-            doubted += 1
-        return signer.signed(copy, to or envelope.queue)
-
     with closing(Publisher(act.config.broker)) as publisher:
-
-        def copy(letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
-            copies = [copied(one) for one in letters]
-            said = iter(publisher.publish_each([one for one in copies if isinstance(one, Outgoing)]))
-            return [next(said) if isinstance(one, Outgoing) else one for one in copies]
-
+        copy = Replay(act.config, publisher, act.to, pending_only=not from_start)
         how = "from the start" if from_start else "with what is pending"
         code = act.run(copy, f"Replay {{count}} to {{targets}}, {how}?", "replayed")
-    if doubted:
+    if copy.doubted:
         echo(
-            f"{counted(doubted, 'letter')} without a signature that fits: replayed as new, and as published "
-            f"to the queue itself; processes.acceptUnsigned: true believes letters of older releases",
+            f"{counted(copy.doubted, 'letter')} without a signature that fits: replayed as new, and "
+            "as published to the queue itself; processes.acceptUnsigned: true believes letters of older "
+            "releases",
             err=True,
         )
     ctx.exit(code)

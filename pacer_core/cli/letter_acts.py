@@ -18,12 +18,9 @@ from pacer_core.cli.letter_tally import Tally
 from pacer_core.config import Config
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.wording import counted
-from pacer_core.transport.dead_queues import among, look, take
+from pacer_core.transport.dead_queues import Copy, among, look, take
 from pacer_core.transport.letter_choice import Wanted
 from pacer_core.transport.letters import DeadLetter
-
-Copy = Callable[[Sequence[DeadLetter]], Sequence[BrokerError | None] | None]
-"""Says of each letter why it is not done, or ``None``; or nothing, where all are."""
 
 
 @define

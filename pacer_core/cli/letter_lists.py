@@ -16,7 +16,6 @@ from attrs import evolve
 
 from pacer_core.cli.console import echo, line, screen
 from pacer_core.cli.json_output import dumps
-from pacer_core.cli.letter_json import summary, whole
 from pacer_core.cli.letter_places import DEAD, Pile, looked, open_
 from pacer_core.cli.letter_tally import Tally
 from pacer_core.cli.letter_text import show, show_table
@@ -24,6 +23,7 @@ from pacer_core.config import Config
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.model.wording import counted
 from pacer_core.transport.letter_choice import Wanted
+from pacer_core.transport.letter_json import summary, whole
 from pacer_core.transport.letters import DeadLetter
 
 _SPOOL = 4 << 20

@@ -17,11 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pacer_core.cli.letter_tally import Tally
 from pacer_core.config import Config, load
 from pacer_core.model.errors import BrokerError
-from pacer_core.model.queue_names import dead_queue, retry_exchange
+from pacer_core.model.queue_names import retry_exchange
 from pacer_core.model.wording import counted
 from pacer_core.observe import logs
 from pacer_core.transport.connection import connect
-from pacer_core.transport.dead_queues import look
+from pacer_core.transport.dead_queues import dead_queues_of, look
 from pacer_core.transport.letter_reading import Origins, read_letter, read_waiting
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.queue_browser import Read
@@ -71,7 +71,7 @@ def _waiting_headline(tally: Tally) -> str:
 
 
 DEAD = Pile(
-    queues=lambda config: [dead_queue(one.name) for one in (*config.queues, *config.partition_queues)],
+    queues=dead_queues_of,
     read=lambda config: partial(read_letter, origins=Origins.of(config)),
     noun="letter",
     some="dead letter",

@@ -11,7 +11,9 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from pacer_core.config.model import Config
 from pacer_core.model.errors import BrokerError, NotTakenError, RefusedError
+from pacer_core.model.queue_names import dead_queue
 from pacer_core.transport.letter_reading import read_letter
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.queue_browser import SILENCE, QueueBrowser, Read, Stop, moves
@@ -19,9 +21,16 @@ from pacer_core.transport.queue_status import depth
 
 BATCH = 100
 """How many letters are copied with one confirm."""
+Copy = Callable[[Sequence[DeadLetter]], Sequence[BrokerError | None] | None]
+"""Says of each letter why it is not done, or ``None``; or nothing, where all are."""
 _BATCH_BYTES = 8 << 20
 _SETTLED = 0.3  # seconds in which acknowledgements that a closed channel has dropped show
 _SWEEPS = 3
+
+
+def dead_queues_of(config: Config) -> list[str]:
+    """Give the names of all dead queues of a configuration, those of its partitions among them."""
+    return [dead_queue(one.name) for one in (*config.queues, *config.partition_queues)]
 
 
 def _never() -> bool:
@@ -61,7 +70,7 @@ def take(
     connection: Any,
     queue: str,
     wanted: Callable[[DeadLetter], bool],
-    copy: Callable[[Sequence[DeadLetter]], Sequence[BrokerError | None] | None],
+    copy: Copy,
     *,
     read: Read = read_letter,
     stop: Stop = _never,

@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from attrs import evolve
+from attrs import define, evolve, field
 
+from pacer_core.config.model import Config
+from pacer_core.model.errors import BrokerError, RefusedError
 from pacer_core.model.messages import Envelope
 from pacer_core.transport.copies import copy_properties
 from pacer_core.transport.header_size import DEEPEST, nested_beyond, together
 from pacer_core.transport.headers import PREFIX, VERSION, plain_headers
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.outgoing import Outgoing
-from pacer_core.transport.signing import Signer
+from pacer_core.transport.publish import Publisher
+from pacer_core.transport.signing import Signer, signer_for
+
+_UNSIGNED = RefusedError(
+    "it is not signed, so where it came by is not known, and it would not be forwarded: if it is of a "
+    "release before signatures, set processes.acceptUnsigned: true meanwhile; otherwise export it, and look"
+)
+
+
+@define(eq=False)
+class Replay:
+    """Publishes the copies of letters that start anew, in the queues they came from or ``to`` one."""
+
+    config: Config
+    publisher: Publisher
+    to: str | None = None
+    pending_only: bool = False
+    doubted: int = 0
+    """How many had no signature that fits, and went as new messages."""
+    _signer: Signer = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._signer = signer_for(self.config)
+
+    def __call__(self, letters: Sequence[DeadLetter]) -> Sequence[BrokerError | None]:
+        """Publish; say of each letter why its copy is not confirmed, or ``None``."""
+        copies = [self._copied(one) for one in letters]
+        said = iter(self.publisher.publish_each([one for one in copies if isinstance(one, Outgoing)]))
+        return [next(said) if isinstance(one, Outgoing) else one for one in copies]
+
+    def _copied(self, letter: DeadLetter) -> Outgoing | BrokerError:
+        envelope = believed(letter, self._signer)
+        copy = replayed(envelope, pending_only=self.pending_only, queue=self.to)
+        # Else it is of no account.
+        if copy != replayed(letter.envelope, pending_only=self.pending_only, queue=self.to):
+            if self.config.routes and "signature" not in letter.own:
+                return _UNSIGNED
+            self.doubted += 1
+        return self._signer.signed(copy, self.to or envelope.queue)
 
 
 def believed(letter: DeadLetter, signer: Signer) -> Envelope:

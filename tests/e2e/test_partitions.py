@@ -320,6 +320,73 @@ def test_partitions_whose_consumers_are_all_switched_off_are_not_drained(
     assert "'enabled: false'" in drained.err
 
 
+@pytest.mark.parametrize("configure", ["rabbitmq"], indirect=True)
+def test_on_rabbitmq_4_a_partition_goes_to_the_host_that_wants_it_most_and_on_3_to_the_first(
+    configure: Configure,
+) -> None:
+    from pacer_core.config import load
+    from pacer_core.transport.connection import connect, hang_up
+    from pacer_core.transport.consume import Received, Subscription, Waker
+    from pacer_core.transport.outgoing import Outgoing
+    from pacer_core.transport.publish import Publisher
+    from pacer_core.transport.topology import declare
+    from pacer_core.work.intake import priorities
+
+    config = load(configure(4))
+    space = config.key_spaces["path"]
+    wishes = {host: priorities([space], host) for host in ("host-1", "host-2", "host-4")}
+    connections: dict[str, Any] = {}
+    readers: dict[str, tuple[Subscription, list[Received], Waker]] = {}
+
+    def come(host: str) -> None:
+        connections[host] = connect(config.broker, host)
+        declare(connections[host], config)
+        got: list[Received] = []
+        queues = [config.queue(queue) for queue in space.queues]
+        subscription = Subscription(connections[host], queues, 1, got.append, priorities=wishes[host])
+        readers[host] = subscription, got, Waker()
+
+    def go(host: str) -> None:
+        subscription, _, waker = readers.pop(host)
+        subscription.close()
+        hang_up(connections.pop(host))
+        waker.close()
+
+    def has() -> dict[str, str]:
+        """Send a message through each partition; give which host has had which."""
+        publisher.publish([Outgoing("", queue, b"{}") for queue in space.queues])
+        found: dict[str, str] = {}
+        while len(found) < 4:
+            for host, (subscription, got, waker) in readers.items():
+                subscription.poll(waker, 0.02)
+                while got:
+                    one = got.pop()
+                    found[one.envelope.queue] = host
+                    subscription.ack([one.tag])
+        return found
+
+    def wanted() -> dict[str, str]:
+        first = next(iter(readers))
+        return {
+            queue: max(readers, key=lambda host: wishes[host][queue]) if spreads else first
+            for queue in space.queues
+        }
+
+    with closing(Publisher(config.broker)) as publisher:
+        come("host-1")
+        version = connections["host-1"].connection.server_properties["version"]
+        spreads = int(version.partition(".")[0]) >= 4
+        assert has() == wanted()
+        for host in ("host-2", "host-4"):
+            come(host)
+            assert set(wanted().values()) == (set(readers) if spreads else {"host-1"})
+            eventually(lambda: has() == wanted(), 30)
+        go("host-1")
+        eventually(lambda: has() == wanted(), 30)
+        for host in list(readers):
+            go(host)
+
+
 def test_who_cannot_say_which_partition_it_has_goes_on_with_everything_else(
     site: Site, configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 from pacer_core.cli.json_output import dumps
-from pacer_core.cli.letter_json import summary, whole
 from pacer_core.cli.letter_tally import Tally
 from pacer_core.cli.letter_text import show, show_table
 from pacer_core.transport.amqp.deliveries import Contents, named
 from pacer_core.transport.amqp.properties import property_list
 from pacer_core.transport.amqp.undecodable import read_properties
+from pacer_core.transport.letter_json import summary, whole
 from pacer_core.transport.letter_reading import read_letter, read_waiting
 from pacer_core.transport.letter_replay import hastened, replayed
 from pacer_core.transport.letters import DeadLetter

@@ -154,6 +154,7 @@ def test_a_record_in_json_says_what_became_of_the_message(record: Record) -> Non
         "payload": '{"name": "a"}',
         "payload_size": 13,
         "content_type": None,
+        "headers": {},
     }
 
 

@@ -349,7 +349,7 @@ def test_no_cookie_is_kept() -> None:
 @pytest.mark.parametrize("how", ["gzip", "deflate"])
 def test_an_answer_that_is_packed_is_unpacked_and_one_that_is_damaged_is_away(how: str) -> None:
     packed = gzip.compress(b'{"a": 1}') if how == "gzip" else zlib.compress(b'{"a": 1}')
-    said = [packed, b"x" + packed[1:]]
+    said = [packed, b"?" + packed[1:]]
     with (
         StandIn(lambda _: Reply(said.pop(0), headers={"Content-Encoding": how})) as service,
         HttpClient("echo", service.url, timeout=SOON, delays=()) as http,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -152,6 +154,26 @@ def test_an_administrator_sets_what_a_job_says(open_: Open) -> None:
     assert jobs.override(1, {"state": "OK", "percent": 50.0}).complete is False
     with pytest.raises(NoSuchJob):
         jobs.override(2, {"state": "OK"})
+
+
+def test_a_process_that_comes_and_goes_does_not_take_what_another_one_writes(tmp_path: Path) -> None:
+    """SQLite removes its log when the last one closes; who has it open is known by POSIX locks alone."""
+    path = f"{tmp_path}/jobs.sqlite"
+    with (
+        closing(Database(path)) as first,
+        closing(Database(path)),
+    ):  # the service and a worker, in one process
+        jobs = create(first)
+        look = (
+            "import sys; from pacer_pacifica.jobs import Database, Jobs; database = Database(sys.argv[1]); "
+            "print(len(Jobs(database).find())); database.close()"
+        )
+        for expected in ("1", "2"):
+            ran = subprocess.run([sys.executable, "-c", look, path], capture_output=True, text=True)
+            assert (ran.returncode, ran.stdout.strip()) == (0, expected), ran.stderr
+            if expected == "1":
+                create(first)
+        assert len(jobs.find()) == 2
 
 
 def test_what_is_kept_first_stays(open_: Open) -> None:

@@ -16,7 +16,7 @@ def said(spool: Path) -> list[str]:
     """Give what the doctor sees."""
     assert SERVICE.check is not None
     options = ServiceOptions(str(spool), "bundles", Authentication(anonymous="here"))
-    return [one.text for one in SERVICE.check(options)]
+    return [one.detail for one in SERVICE.check(options)]
 
 
 def test_a_folder_that_is_not_there_is_made_in_one_that_is(tmp_path: Path) -> None:

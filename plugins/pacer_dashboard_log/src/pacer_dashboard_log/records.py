@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
+from math import isfinite
 from typing import Any
 from uuid import uuid4
 
@@ -91,11 +92,31 @@ def as_json(delivery: Delivery, type_: str, options: DashboardOptions) -> bytes:
         "payload": _text(envelope.body) if _may_stand(envelope.body, options) else None,
         "payload_size": len(envelope.body),
         "content_type": envelope.content_type,
+        "headers": _headers(envelope.headers) if options.payload else {},
     }
     return json.dumps(record, allow_nan=False).encode()
 
 
+LARGEST_HEADERS = 4096
+"""Characters of all headers of a message as JSON; more than that are left out of its record."""
+_BROKERS = frozenset({"CC", "BCC", "x-delivery-count", "x-acquired-count"})
+_OF_DEATHS = ("x-death", "x-first-death-", "x-last-death-")
+
 FORMATS: dict[str, Write] = {"icat-pacer": icat_pacer, "json": as_json}
+
+
+def _headers(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the publisher's headers that are short texts and numbers, for when a message is sent again."""
+    found = {
+        name: value
+        for name, value in headers.items()
+        if name not in _BROKERS
+        and not name.startswith(_OF_DEATHS)
+        and isinstance(value, str | int | float)
+        and not (isinstance(value, float) and not isfinite(value))
+        and "\0" not in f"{name}{value}"
+    }
+    return found if len(json.dumps(found)) <= LARGEST_HEADERS else {}
 
 
 def _may_stand(body: bytes, options: DashboardOptions) -> bool:

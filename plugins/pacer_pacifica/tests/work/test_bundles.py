@@ -107,9 +107,8 @@ def test_a_zstd_bundle_that_expands_too_far_or_needs_too_much_memory_is_refused(
     bomb = zstd().compress(bundle({"data/zeros": bytes(40_000_000)}))
     with pytest.raises(TarError, match="more than 200 times its length"):
         read(bomb, compressions=("zstd",))
-    parameter = zstd().CompressionParameter
-    wide = zstd().compress(bundle({"data/x": os.urandom(200_000)}), options={parameter.window_log: 27,
-        parameter.content_size_flag: 0, parameter.enable_long_distance_matching: 1})  # fmt: skip
+    packing = zstd().ZstdCompressor(options={zstd().CompressionParameter.window_log: 27})
+    wide = packing.compress(bundle({"data/x": os.urandom(200_000)})) + packing.flush()
     with pytest.raises(TarError, match="more than 32 MiB of memory"):
         read(wide, compressions=("zstd",))
 

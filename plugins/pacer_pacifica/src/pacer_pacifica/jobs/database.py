@@ -157,9 +157,15 @@ def _engine(address: str, password: Secret | None) -> Engine:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file where it is not there: it names people, and SQLite would leave that to the umask."""
+    """Make the file where it is not there: it names people, and SQLite would leave that to the umask.
+
+    One that is there is not even opened: to close it would give up the locks of all who have it open in this
+    process, and another process that ends would take their log of changes for its own, and remove it.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise DatabaseError(f"the job database {path}: {error.strerror or error}") from None
 

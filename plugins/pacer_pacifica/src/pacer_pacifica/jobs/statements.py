@@ -48,4 +48,7 @@ END_BEFORE = {
 }
 """By stage: end those before it, which are done where it begins."""
 
+KEEP = text(
+    "INSERT INTO pacifica_kept (job_id, name, value) VALUES (:of_job, :named, :value) ON CONFLICT DO NOTHING"
+)
 KEPT = select(kept.c.value).where(kept.c.job_id == bindparam("of_job"), kept.c.name == bindparam("named"))

@@ -14,7 +14,15 @@ from pacer_pacifica.jobs import tables
 from pacer_pacifica.jobs.database import Database
 from pacer_pacifica.jobs.errors import NoSuchJob, Over
 from pacer_pacifica.jobs.records import FAILED, INGEST_METADATA, OK, UPLOADING, Job, Stage
-from pacer_pacifica.jobs.statements import BEGIN_JOB, BEGIN_STAGE, END_BEFORE, END_STAGES, FINISH_JOB, KEPT
+from pacer_pacifica.jobs.statements import (
+    BEGIN_JOB,
+    BEGIN_STAGE,
+    END_BEFORE,
+    END_STAGES,
+    FINISH_JOB,
+    KEEP,
+    KEPT,
+)
 
 _job, _stage, _kept = tables.job, tables.stage, tables.kept
 
@@ -184,13 +192,12 @@ class Jobs:
         So that what is drawn once (the numbers of files) stays, however often the work is repeated.
         """
         with self._database.writing(durable=True) as connection:
-            connection.execute(select(_job.c.id).where(_job.c.id == job_id).with_for_update())
-            found = _kept_under(connection, job_id, name)
-            if found is not None:
-                return found
-            text = orjson.dumps(value).decode()
-            connection.execute(insert(_kept).values(job_id=job_id, name=name, value=text))
-        return value
+            if connection.dialect.name == "postgresql":  # SQLite has one writer
+                connection.execute(select(_job.c.id).where(_job.c.id == job_id).with_for_update())
+            given = {"of_job": job_id, "named": name, "value": orjson.dumps(value).decode()}
+            if connection.execute(KEEP, given).rowcount:
+                return value
+            return _kept_under(connection, job_id, name)
 
     def kept(self, job_id: int, name: str) -> Any:
         """Give what is kept under a name, or ``None``."""

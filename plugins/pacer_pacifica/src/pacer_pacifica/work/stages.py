@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pacer_core import Context, NotYet, Reject, Retry
 from pacer_pacifica.bundles.errors import BundleError, CatalogueError, MetadataError
 from pacer_pacifica.integration import PACIFICA
-from pacer_pacifica.jobs import INGEST_METADATA, LOAD_METADATA, DatabaseError, Over
+from pacer_pacifica.jobs import (
+    INGEST_FILES,
+    INGEST_METADATA,
+    LOAD_METADATA,
+    MOVE_FILES,
+    DatabaseError,
+    Over,
+)
 from pacer_pacifica.work.places import Message, drop_plain
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NUMBERS = "files"
 """The name under which a job keeps the numbers of its files."""
+_NUMBERED = (INGEST_FILES, MOVE_FILES, INGEST_METADATA)
 _MOMENT = 1.0  # seconds between two notes of progress
 _ALMOST = 99.9  # the end is told by `Jobs.finish` alone
 
@@ -95,7 +103,7 @@ def run(message: Message, ctx: Context, name: str, work: Callable[[Stage], T]) -
     """
     jobs, key = ctx[PACIFICA].jobs, (message.job_id, message.attempt)
     try:
-        stage = Stage(jobs, message, name, jobs.begin(*key, name, NUMBERS))
+        stage = Stage(jobs, message, name, jobs.begin(*key, name, NUMBERS if name in _NUMBERED else ""))
         result = work(stage)
         stage.ended()
     except BundleError as error:

@@ -1,0 +1,1 @@
+"""A page where everybody sees what became of their message."""

@@ -1,0 +1,1 @@
+"""Rules that tell people of what goes wrong."""

@@ -1,0 +1,66 @@
+"""Telling people: by mail, and by a webhook that Slack and Mattermost understand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+
+from pacer_core import PacerError, Secret, redact
+from pacer_dashboard.models import AlertRule
+from pacer_http import HttpClient
+
+_TIMEOUT = timedelta(seconds=10)
+_ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\N{ZERO WIDTH SPACE}"}
+
+
+def tell(rule: AlertRule, subject: str, text: str) -> tuple[list[str], str]:
+    """Tell everybody whom a rule names; give by what, and why others were not told."""
+    told: list[str] = []
+    wrong: list[str] = []
+    addresses = [one.strip() for one in rule.mail.splitlines() if one.strip()]
+    if addresses:
+        try:
+            _mail(addresses, subject, text)
+            told.append("mail")
+        except (OSError, ValueError, PacerError) as error:  # SMTPException is an OSError
+            wrong.append(f"mail: {redact(str(error) or type(error).__name__)}")
+    if rule.webhook:
+        try:
+            _post(rule.webhook, f"{subject}\n{text}")
+            told.append("webhook")
+        except (PacerError, ValueError) as error:
+            wrong.append(redact(str(error)))
+    if not told and not wrong:
+        wrong.append("the rule names neither an address nor a webhook: nobody is told")
+    return told, "; ".join(wrong)
+
+
+def _mail(addresses: list[str], subject: str, text: str) -> None:
+    if not settings.EMAIL_HOST:
+        raise PacerError("EMAIL_HOST is not set: no server takes mail")
+    with get_connection(timeout=_TIMEOUT.total_seconds()) as connection:
+        one_line = " ".join(subject.split())[:200]
+        EmailMessage(one_line, text, to=addresses, connection=connection).send()
+
+
+def _post(url: str, text: str) -> None:
+    """Send what both understand: https://docs.slack.dev/messaging/formatting-message-text#escaping.
+
+    The address is a secret: whoever knows it can write there. So it is hidden in errors as one.
+    """
+    Secret(url)
+    with HttpClient("the webhook", url, timeout=_TIMEOUT, delays=()) as http:
+        http.request("POST", "", json={"text": escaped(text)})
+
+
+def escaped(text: str) -> str:
+    """Give text in which nothing is a link, a mention or a command."""
+    return "".join(_signs(text))
+
+
+def _signs(text: str) -> Iterator[str]:
+    for sign in text:
+        yield _ESCAPED.get(sign, sign)

@@ -1,0 +1,51 @@
+"""Error groups."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from pacer_dashboard.api.filters import FilterIn, filter_of, only
+from pacer_dashboard.api.schemas import GroupOut, GroupPageOut, TouchedOut
+from pacer_dashboard.api.signed_in import viewer_of
+from pacer_dashboard.query import groups
+
+router = Router(tags=["errors"])
+LARGEST_ID = 2**63 - 1
+Status = Literal["open", "resolved", "ignored"]
+OPEN = Query(["open"])
+
+
+@router.get("/errors", response=GroupPageOut, summary="Error groups, that with the latest failure first")
+def errors(
+    request: HttpRequest,
+    filter_: Query[FilterIn],
+    status: list[Status] = OPEN,
+    offset: int = Query(0, ge=0, le=100_000),
+    size: int = Query(50, ge=1, le=200),
+) -> Any:
+    """With a filter, counts are those of the messages that it finds."""
+    asked = filter_of(request, "status", "offset", "size")
+    return groups.page(viewer_of(request), asked, statuses=status, offset=offset, size=size)
+
+
+@router.get("/errors/{int:group}", response=GroupOut, summary="An error group")
+def error(request: HttpRequest, group: int) -> Any:
+    """Give a group, or the one that it was merged into."""
+    only(request, ())
+    return groups.group(viewer_of(request), _id(group))
+
+
+@router.get("/errors/{int:group}/touched", response=TouchedOut, summary="Whom and what an error has touched")
+def touched(request: HttpRequest, group: int) -> Any:
+    """Give proposals, instruments and people, the most frequent ones first."""
+    only(request, ())
+    viewer = viewer_of(request)
+    return groups.touched(viewer, groups.group(viewer, _id(group)).id)
+
+
+def _id(number: int) -> int:
+    """Give an id that a database has: no group has another one."""
+    return number if 0 <= number <= LARGEST_ID else 0

@@ -1,0 +1,10 @@
+"""The dashboard as one application for ASGI servers."""
+
+from __future__ import annotations
+
+from django.core.asgi import get_asgi_application
+
+from pacer_dashboard.start import prepare_to_serve
+
+prepare_to_serve()
+application = get_asgi_application()

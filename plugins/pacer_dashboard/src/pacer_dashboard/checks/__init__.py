@@ -1,0 +1,1 @@
+"""Whether investigations have what they should have."""

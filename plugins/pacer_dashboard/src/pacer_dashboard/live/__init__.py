@@ -1,0 +1,1 @@
+"""The stream of what changes, as server-sent events."""

@@ -1,0 +1,1 @@
+"""How the database comes to its tables, and from one version's to the next."""

@@ -1,0 +1,86 @@
+"""One thread stores what all others bring: what waits for one transaction is in the next."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from django.db import connection
+
+from pacer_dashboard.records import Record
+from pacer_dashboard.store.away import is_away
+from pacer_dashboard.store.writer import store
+
+_Item = tuple[Record, "Future[bool]"]
+
+
+class Committer:
+    """Group commit: who stores a record waits for the transaction that it is in, and that others share."""
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="dashboard-store", daemon=True)
+        self._thread.start()
+
+    def store(self, record: Record) -> bool:
+        """Store a record; return when it is committed, with ``False`` where it was there already.
+
+        Raises
+        ------
+        django.db.Error
+            Where the database does not take it.
+        """
+        future: Future[bool] = Future()
+        self._waiting.put((record, future))
+        return future.result()
+
+    def check(self) -> None:
+        """Ask the database for something, in the caller's thread."""
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """End, when all that was brought is stored."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        ending = False
+        try:
+            while not ending:
+                batch: list[_Item] = []
+                item = self._waiting.get()
+                while item is not None:
+                    batch.append(item)
+                    if len(batch) == self._largest or self._waiting.empty():
+                        break
+                    item = self._waiting.get()
+                ending = item is None
+                if batch:
+                    self._commit(batch)
+        finally:
+            connection.close()
+
+    def _commit(self, batch: Sequence[_Item]) -> None:
+        """Store a batch; where the database refuses it for one of its records, each by itself."""
+        connection.close_if_unusable_or_obsolete()
+        try:
+            new = store([record for record, _ in batch]).fresh
+        except Exception as error:
+            if len(batch) > 1 and not is_away(error):
+                for item in batch:
+                    self._commit([item])
+                return
+            for _, future in batch:
+                future.set_exception(error)
+            return
+        for record, future in batch:
+            key = record.correlation_id, record.id
+            future.set_result(key in new)
+            new.discard(key)

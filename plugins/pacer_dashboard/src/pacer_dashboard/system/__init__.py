@@ -1,0 +1,1 @@
+"""The state of PACER itself, from its health endpoints."""

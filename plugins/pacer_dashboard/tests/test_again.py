@@ -1,0 +1,298 @@
+"""Messages are sent again: what is said to be sent was confirmed, and what was not says why (W17, W18)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import amqp
+import pytest
+
+from pacer_dashboard.place import Place
+from tests.services import RabbitMQ
+from tests.services.base import free_port
+
+if TYPE_CHECKING:
+    from pacer_dashboard.models import Batch
+
+EXCHANGE = "datasets-exchange"
+Start = Callable[..., "Batch"]
+
+
+@contextmanager
+def channel(node: RabbitMQ, vhost: str) -> Iterator[Any]:
+    with amqp.Connection(f"127.0.0.1:{node.port}", virtual_host=vhost) as connection:
+        yield connection.channel()
+
+
+@pytest.fixture
+def site(rabbitmq: RabbitMQ, rabbitmq_vhost: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A broker that has the exchange and the queue of datasets, and nothing for users."""
+    monkeypatch.delenv("PACER_CONFIG", raising=False)
+    for name, value in {"HOST": "127.0.0.1", "PORT": str(rabbitmq.port), "VHOST": rabbitmq_vhost}.items():
+        monkeypatch.setenv(f"RMQ_{name}", value)
+    with channel(rabbitmq, rabbitmq_vhost) as open_:
+        open_.exchange_declare(EXCHANGE, "direct", durable=True, auto_delete=False)
+        open_.queue_declare("datasets-queue", durable=True, auto_delete=False)
+        open_.queue_bind("datasets-queue", EXCHANGE, "datasets.sync")
+        yield open_
+
+
+@pytest.fixture
+def start(stored: Place) -> Start:
+    """Begin a batch as somebody who may do everything."""
+
+    def start(*ids: str, **more: Any) -> Batch:
+        from pacer_dashboard.again import batches
+        from pacer_dashboard.again.selection import Selection
+        from pacer_dashboard.query import Filter, Viewer
+
+        selection = Selection(ids) if ids else Selection(filter=Filter(**more.pop("filter")))
+        viewer = more.pop("viewer", Viewer("operator", everything=True))
+        target = more.pop("target", batches.Target())
+        return batches.start(viewer, selection, target, more.pop("reason", "the disk was full"), **more)
+
+    return start
+
+
+def dead(consumer: str, number: int = 1) -> list[Any]:
+    """Give dead messages of a consumer, and one at least."""
+    from pacer_dashboard.query import EVERYTHING, Filter, listing
+
+    rows = listing.page(EVERYTHING, Filter(consumers=(consumer,), states=("dead",))).rows
+    assert len(rows) >= number
+    return [*rows[:number]]
+
+
+def taken(open_: Any, queue: str = "datasets-queue") -> list[Any]:
+    found = []
+    while (message := open_.basic_get(queue, no_ack=True)) is not None:
+        found.append(message)
+    return found
+
+
+def items(batch: Batch) -> list[tuple[str, str]]:
+    from pacer_dashboard.models import Item
+
+    return [*Item.objects.filter(batch=batch).order_by("id").values_list("state", "reason")]
+
+
+def test_a_message_is_sent_again_as_it_was_to_where_it_came_from_and_names_its_origin(
+    site: Any, start: Start
+) -> None:
+    from pacer_dashboard.again import bodies, runner
+    from pacer_dashboard.models import Audit, Batch, Lineage
+
+    (row,) = dead("datasets")
+    batch = start(row.correlation_id)
+    assert runner.work_off() == 1
+    assert items(batch) == [("sent", "")]
+    batch.refresh_from_db()
+    assert (batch.state, batch.holder) == (Batch.State.DONE, "")
+
+    (message,) = taken(site)
+    assert message.body == bodies.payload(row.correlation_id)
+    assert message.properties["delivery_mode"] == 2
+    assert message.properties["content_type"] == "application/json"
+    new = message.properties["correlation_id"]
+    assert new == message.properties["message_id"] != row.correlation_id
+    assert message.headers == {
+        "pacer-again-origin": row.correlation_id,
+        "pacer-again-batch": str(batch.id),
+        "pacer-again-times": 1,
+    }
+    assert Lineage.objects.get(correlation_id=new).origin == row.correlation_id
+    assert [*Audit.objects.filter(action="again").values_list("actor", "subject", "note", "count")] == [
+        ("operator", row.correlation_id, "the disk was full", 1)
+    ]
+
+
+def test_the_new_life_is_joined_to_the_old_one_when_its_record_comes(site: Any, start: Start) -> None:
+    from attrs import evolve
+
+    from pacer_dashboard import store, testing
+    from pacer_dashboard.again import runner
+    from pacer_dashboard.query import EVERYTHING, life
+
+    (row,) = dead("datasets")
+    start(row.correlation_id)
+    runner.work_off()
+    (message,) = taken(site)
+    new = message.properties["correlation_id"]
+    record = next(one for one in testing.lives(20, seed=9) if one.type == "dataset-ingestion")
+    store.store([evolve(record, id="new", correlation_id=new, origin="")])
+    assert [one.correlation_id for one in life.life(EVERYTHING, row.correlation_id).again] == [new]
+    origin = life.life(EVERYTHING, new).origin
+    assert origin is not None
+    assert origin.correlation_id == row.correlation_id
+
+
+def test_what_no_queue_takes_has_failed_and_keeps_no_other_from_being_sent(site: Any, start: Start) -> None:
+    from pacer_dashboard.again import batches, runner
+
+    good, bad = dead("datasets")[0], dead("users")[0]  # there is no exchange of users
+    batch = start(bad.correlation_id, good.correlation_id)
+    runner.work_off()
+    (failed, why), sent = items(batch)
+    assert (failed, sent) == ("failed", ("sent", ""))
+    assert "users-exchange" in why
+    assert len(taken(site)) == 1
+    nowhere = batches.Target("route", EXCHANGE, "nobody.listens")
+    batch = start(good.correlation_id, target=nowhere)
+    runner.work_off()
+    ((failed, why),) = items(batch)
+    assert failed == "failed"
+    assert "no queue takes" in why
+    assert taken(site) == []
+
+
+@pytest.mark.parametrize("wrong", ["away", "vhost", "unset"])
+def test_where_the_broker_does_not_take_it_nothing_is_said_to_be_sent(
+    site: Any, start: Start, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    from pacer_dashboard.again import runner
+    from pacer_dashboard.models import Lineage
+
+    if wrong == "away":
+        monkeypatch.setenv("RMQ_PORT", str(free_port()))
+    elif wrong == "vhost":
+        monkeypatch.setenv("RMQ_VHOST", "nowhere")
+    else:
+        monkeypatch.delenv("RMQ_HOST")
+    before = Lineage.objects.count()
+    rows = dead("datasets", 2)
+    batch = start(*(row.correlation_id for row in rows))
+    runner.work_off(patience=0)
+    said = items(batch)
+    assert [state for state, _ in said] == ["failed", "failed"]
+    assert all(
+        ("no broker is configured" if wrong == "unset" else "cannot connect") in why for _, why in said
+    )
+    batch.refresh_from_db()
+    assert batch.state == "done"
+    assert batch.trouble == said[0][1]
+    assert taken(site) == []
+    assert Lineage.objects.count() == before
+
+
+def test_what_a_killed_runner_was_sending_is_sent_by_the_next_one_and_says_so(
+    site: Any, start: Start
+) -> None:
+    from pacer_dashboard.again import batches, runner
+    from pacer_dashboard.models import Batch, Item
+
+    rows = dead("datasets", 3)
+    batch = start(*(row.correlation_id for row in rows))
+    # As kill -9 leaves it between a publish and its confirm: one sent, one in doubt, one to come.
+    taken_batch = runner._take("dead process", timedelta(0))
+    assert taken_batch is not None
+    first, second, _ = Item.objects.filter(batch=batch).order_by("id")
+    Item.objects.filter(id=first.id).update(state="sent")
+    Item.objects.filter(id=second.id).update(state="sending")
+
+    assert runner.work_off() == 1
+    assert [state for state, _ in items(batch)] == ["sent", "sent", "sent"]
+    assert "may have been sent twice" in items(batch)[1][1]
+    assert len(taken(site)) == 2
+    assert batches.progress(batch).twice == 1
+    assert Batch.objects.get(id=batch.id).state == "done"
+
+
+def test_a_batch_that_somebody_holds_is_left_to_him(site: Any, start: Start) -> None:
+    from pacer_dashboard.again import runner
+
+    batch = start(dead("datasets")[0].correlation_id)
+    assert runner._take("another process", timedelta(minutes=1)) is not None
+    assert runner.work_off() == 0
+    assert items(batch) == [("waiting", "")]
+
+
+def test_a_dry_run_sends_nothing_and_a_cancelled_batch_no_more(site: Any, start: Start) -> None:
+    from pacer_dashboard.again import batches, runner
+    from pacer_dashboard.query import Viewer
+
+    row = dead("datasets")[0]
+    dry = start(row.correlation_id, dry_run=True)
+    cancelled = start(row.correlation_id)
+    assert batches.cancel(Viewer("operator", everything=True), cancelled)
+    runner.work_off()
+    assert items(dry) == [("would", "")]
+    assert items(cancelled) == [("cancelled", "")]
+    assert taken(site) == []
+
+
+def test_an_edited_payload_is_sent_where_it_has_the_form_of_the_old_one(site: Any, start: Start) -> None:
+    from pacer_dashboard.again import editing, runner
+
+    row = dead("datasets")[0]
+    edit = editing.edited('{"n": 1,\r\n"sample": "é"}', '{"n": 0}')
+    batch = start(row.correlation_id, edit=edit)
+    runner.work_off()
+    assert items(batch) == [("sent", "")]
+    (message,) = taken(site)
+    assert message.body == '{"n": 1,\n"sample": "é"}'
+    for payload, before, why in (
+        ("{'n': 1}", '{"n": 0}', "no JSON: line 1, column 2"),
+        ("<a><b></a>", "<a/>", "no XML: line 1"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "<a/>", "document type"),
+        (" ", "{}", "empty"),
+    ):
+        with pytest.raises(editing.BadEdit, match=why):
+            editing.edited(payload, before)
+    assert editing.edited("anything", "{broken") == "anything"
+
+
+def test_a_payload_that_the_record_has_not_whole_is_not_sent(site: Any, start: Start) -> None:
+    from pacer_dashboard.again import runner
+    from pacer_dashboard.models import Payload, Sight
+
+    cut, gone = dead("datasets", 2)
+    Sight.objects.filter(correlation_id=cut.correlation_id).update(payload_size=10**6)
+    Payload.objects.filter(correlation_id=gone.correlation_id).delete()
+    batch = start(cut.correlation_id, gone.correlation_id)
+    runner.work_off()
+    (first, why), (second, reason) = items(batch)
+    assert (first, second) == ("failed", "failed")
+    assert "1,000,000 bytes" in why
+    assert "not there any more" in reason
+    assert taken(site) == []
+
+
+def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed(start: Start) -> None:
+    from pacer_dashboard.again import batches
+    from pacer_dashboard.again.selection import Selection
+    from pacer_dashboard.query import Filter, Right, Rule, Viewer
+
+    users, datasets = dead("users")[0], dead("datasets")[0]
+    both = Selection((users.correlation_id, datasets.correlation_id))
+    everything = Viewer("operator", everything=True)
+    seen = batches.preview(everything, both, batches.Target())
+    assert (seen.count, seen.is_mixed) == (2, True)
+    assert seen.targets == {("users-exchange", "users.sync"): 1, (EXCHANGE, "datasets.sync"): 1}
+    queue = batches.preview(everything, both, batches.Target("queue"))
+    assert queue.targets == {("", "users-queue"): 1, ("", "datasets-queue"): 1}
+
+    mine = Rule(frozenset({"dataset-ingestion"}), rights=frozenset({Right.REINGEST}))
+    theirs = Rule(None, rights=frozenset({Right.VIEW, Right.ACT, Right.PERSONAL}))
+    viewer = Viewer("somebody", (mine, theirs))
+    assert batches.preview(viewer, both, batches.Target()).count == 1
+    batch = start(users.correlation_id, datasets.correlation_id, viewer=viewer)
+    assert [one.origin for one in batch.items.all()] == [datasets.correlation_id]
+    everywhere = batches.preview(viewer, Selection(filter=Filter()), batches.Target())
+    assert set(everywhere.types) == {"dataset-ingestion"}
+    assert not batches.visible(Viewer("somebody else", (mine, theirs)), batch)
+    route = batches.Target("route", "", "datasets-queue")
+    for problem, more in {
+        "say why": {"reason": "  "},
+        "agree to that": {"target": route},
+        "rate": {"rate": 0},
+        "exchange, or a queue": {"target": batches.Target("route")},
+        "nothing that you may": {"viewer": Viewer("nobody")},
+        "one message can be edited": {"edit": "{}"},
+    }.items():
+        with pytest.raises(batches.BadBatch, match=problem):
+            start(users.correlation_id, datasets.correlation_id, **more)
+    again = start(users.correlation_id, request="one form", viewer=everything)
+    assert start(users.correlation_id, request="one form", viewer=everything).id == again.id

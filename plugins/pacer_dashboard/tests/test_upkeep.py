@@ -1,0 +1,141 @@
+"""Months on PostgreSQL: aligned, made ahead, filled from the rest, asked alone, dropped when it is time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from pacer_dashboard import testing
+from pacer_dashboard.place import Place
+from pacer_dashboard.query import EVERYTHING, Filter, listing
+
+
+def parts(table: str = "pacer_dashboard_message") -> dict[str, int]:
+    """Give a table's partitions with how many rows each has."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tableoid::regclass::text, count(*) FROM pacer_dashboard_message GROUP BY 1"
+            if table == "pacer_dashboard_message"
+            else f"SELECT tableoid::regclass::text, count(*) FROM {table} GROUP BY 1"
+        )
+        return dict(cursor.fetchall())
+
+
+def months_of_calm_messages() -> list[str]:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+            "WHERE inhparent = 'pacer_dashboard_message_calm'::regclass ORDER BY relname"
+        )
+        return [name.removeprefix("pacer_dashboard_message_calm_") for (name,) in cursor.fetchall()]
+
+
+def test_months_are_aligned_in_whichever_month_they_are_made(each_empty: Place) -> None:
+    """W1: upstream's begin in the month of the day, and overlap with those that are there."""
+    from django.db import connection
+
+    from pacer_dashboard.upkeep.months import ensure
+
+    if connection.vendor != "postgresql":
+        assert ensure(3) == (0, 0)
+        return
+    for day in (
+        date(2026, 1, 31),
+        date(2026, 2, 1),
+        date(2026, 2, 28),
+        date(2026, 7, 15),
+        date(2025, 12, 31),
+    ):
+        ensure(2, today=day)
+        assert ensure(2, today=day) == (0, 0)
+    assert months_of_calm_messages() == [
+        "202512", "202601", "202602", "202603", "202604", "202607", "202608", "202609", "rest",
+    ]  # fmt: skip
+
+
+def test_rows_of_a_month_that_is_not_there_are_kept_and_move_when_it_is_made(each_empty: Place) -> None:
+    """W2: upstream's stay in the default partition, and the month can never be made."""
+    from django.db import connection
+
+    from pacer_dashboard.upkeep.months import ensure
+
+    records = testing.fill(120, start=datetime(2026, 8, 31, 18, tzinfo=UTC))
+    before = [*listing.walk(EVERYTHING, Filter())]
+    if connection.vendor != "postgresql":
+        return
+    assert set(parts()) == {"pacer_dashboard_message_calm_rest", "pacer_dashboard_message_troubled_rest"}
+    made, moved = ensure(1, today=date(2026, 11, 3))
+    assert made == 4 * 2 * 4
+    assert moved > len(records)
+    assert {name[-6:] for name in parts()} == {"202608", "202609"}
+    assert [*listing.walk(EVERYTHING, Filter())] == before
+    testing.fill(120, start=datetime(2026, 8, 31, 18, tzinfo=UTC), people=False)  # all of it comes again
+    assert [*listing.walk(EVERYTHING, Filter())] == before
+
+
+def test_a_filter_for_days_asks_the_month_of_these_days_alone(each_empty: Place) -> None:
+    """W3: upstream filters by another time than that by which its table is partitioned."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from pacer_dashboard.upkeep.months import ensure
+
+    if connection.vendor != "postgresql":
+        return
+    ensure(6, today=date(2026, 5, 1))
+    testing.fill(60, start=datetime(2026, 9, 20, tzinfo=UTC))
+    filters = (
+        Filter(since=date(2026, 9, 1), until=date(2026, 9, 30)),
+        Filter(since=date(2026, 9, 1), until=date(2026, 9, 30), instruments=("BL01",), types=("user-sync",)),
+        Filter(since=date(2026, 9, 1), until=date(2026, 9, 30), text="hg-101"),
+    )
+    for filter_ in filters:
+        with CaptureQueriesContext(connection) as queries:
+            listing.page(EVERYTHING, filter_)
+        asked = [one["sql"] for one in queries if 'FROM "pacer_dashboard_message"' in one["sql"]]
+        assert asked
+        with connection.cursor() as cursor:
+            for sql in asked:
+                cursor.execute("EXPLAIN " + sql.replace("%", "%%"))
+                plan = "\n".join(line for (line,) in cursor.fetchall())
+                assert "_message_calm_202609" in plan
+                other = ("202605", "202606", "202607", "202608", "202610", "202611", "rest")
+                assert not any(f"pacer_dashboard_message_calm_{one}" in plan for one in other), plan
+
+
+def test_the_last_day_that_is_asked_for_is_included(stored: Place) -> None:
+    """W7: upstream ends at its first moment."""
+    last = max(row.arrived for row in listing.walk(EVERYTHING, Filter()))
+    assert last.hour > 0
+    found = listing.page(EVERYTHING, Filter(since=last.date(), until=last.date()))
+    assert found.rows[0].arrived == last
+
+
+def test_successes_go_first_then_payloads_of_errors_and_then_these(each_empty: Place) -> None:
+    from pacer_dashboard import models
+    from pacer_dashboard.upkeep.months import ensure, forget
+
+    now = datetime(2026, 11, 15, tzinfo=UTC)
+    for month in (1, 8, 10):
+        start = datetime(2026, month, 3, tzinfo=UTC)
+        testing.fill(40, seed=month, start=start)
+        ensure(1, today=start.date())
+    models_ = (models.Message, models.Sight, models.Identifier, models.Payload, models.Life)
+
+    def months(model: type, *, troubled: bool) -> set[int]:
+        times = model.objects.filter(troubled=troubled).values_list("arrived", flat=True)  # type: ignore[attr-defined]
+        return {one.month for one in times}
+
+    keep = {"successes": timedelta(days=60), "errors": timedelta(days=200), "payloads": timedelta(days=30)}
+    forget(**keep, now=now)
+    for model in models_:
+        payload = model is models.Payload
+        assert months(model, troubled=False) == {10}
+        assert months(model, troubled=True) == ({10} if payload else {8, 10})
+    assert forget(**keep, now=now) == (0, 0)
+    # What is gone is not found any more, neither by its text nor as a message.
+    assert listing.estimate(EVERYTHING, Filter(until=date(2026, 2, 1))).number == 0
+    assert listing.estimate(EVERYTHING, Filter(text="hg-1", until=date(2026, 7, 30))).number == 0

@@ -1,0 +1,139 @@
+"""PACERs are watched by their health endpoints, and rules tell people when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from pacer_dashboard.alerts.engine import Limits, Standing, step
+from pacer_dashboard.place import Place
+from pacer_http.testing import Reply, Request, StandIn
+
+NOW = datetime(2026, 9, 21, 6, tzinfo=UTC)
+METRICS = b"""# HELP pacer_queue_messages_ready messages that wait at the broker
+# TYPE pacer_queue_messages_ready gauge
+pacer_queue_messages_ready{queue="datasets"} 12.0
+# TYPE pacer_queue_messages_dead gauge
+pacer_queue_messages_dead{queue="datasets"} 3.0
+# TYPE pacer_broker_up gauge
+pacer_broker_up 1.0
+"""
+WORKER = {
+    "name": "key:investigation", "kind": "worker", "pid": 7, "state": "reading", "trouble": "", "starts": 1,
+    "crashes": 0, "in_hand": 4, "consumers": ["datasets"], "open_breakers": ["icat"], "keys": [],
+    "queues": {"datasets": 4}, "published": 0,
+}  # fmt: skip
+
+
+def health(request: Request) -> Reply:
+    """Answer as `pacer run` does: docs/reference/metrics.md, and what `/status` gives."""
+    if request.path == "/readyz":
+        return Reply({"ready": True, "reasons": [], "advice": ["integration icat is away"]})
+    if request.path == "/status":
+        return Reply({"version": "0.1.0", "pid": 1, "config": "/etc/pacer.yaml", "workers": [WORKER]})
+    return Reply(METRICS, headers={"Content-Type": "text/plain"})
+
+
+def test_a_pacer_that_does_not_answer_is_said_to_with_since_when(
+    empty: Place, http_stand_in: Callable[..., StandIn]
+) -> None:
+    from pacer_dashboard.system import watching
+
+    stand_in = http_stand_in(health)
+    url = stand_in.url
+    (seen,) = watching.look([url], NOW)
+    assert seen.answers
+    assert [(one.name, one.ready, one.dead, one.in_hand) for one in seen.queues] == [("datasets", 12, 3, 4)]
+    assert (seen.dead, seen.said["breakers"], seen.said["ready"]) == (3, ["icat"], True)
+    asked = len(stand_in.requests)
+    watching.look([url], NOW + timedelta(seconds=1))
+    assert len(stand_in.requests) == asked  # what is fresh is not asked anew
+    stand_in.close()
+    for minutes in (5, 9):
+        (seen,) = watching.look([url], NOW + timedelta(minutes=minutes))
+        assert not seen.answers
+        assert seen.since == NOW + timedelta(minutes=5)
+        assert (seen.answered_at, seen.dead) == (NOW, 3)
+        assert "nobody answers" in seen.why
+
+
+def test_an_alert_is_raised_and_over_with_something_in_between() -> None:
+    limits = Limits(10, 5, timedelta(minutes=10), timedelta(hours=2))
+    standing, said = Standing(), []
+    values = [
+        (0, 12),
+        (5, 12),
+        (10, 12),
+        (11, 9),
+        (12, 12),
+        (60, 20),
+        (131, 11),
+        (140, 5),
+        (141, 7),
+        (142, 11),
+    ]
+    for minute, value in values:
+        standing, what = step(standing, value, limits, NOW + timedelta(minutes=minute))
+        if what:
+            said.append((minute, what))
+    assert said == [(10, "raised"), (131, "still"), (140, "over")]
+    assert step(standing, None, limits, NOW) == (standing, None)
+
+
+def test_rules_measure_and_tell_each_once_and_try_again_where_nobody_could_be_told(
+    stored: Place, http_stand_in: Callable[..., StandIn], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.conf import settings
+    from django.core import mail
+
+    from pacer_dashboard.alerts import watch
+    from pacer_dashboard.models import AlertEvent, AlertRule, CheckRun
+
+    monkeypatch.setattr(settings, "EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+    monkeypatch.setattr(settings, "EMAIL_HOST", "mail.example.org")
+    mail.outbox = []
+    posted: list[Any] = []
+
+    def answer(request: Request) -> Reply:
+        posted.append(request.json())
+        return Reply({})
+
+    stand_in = http_stand_in(answer)
+    more: dict[str, Any] = {"mail": "a@example.org\nb@example.org", "webhook": f"{stand_in.url}/hooks/s3cret"}
+    AlertRule.objects.create(
+        name="rate", kind="error-rate", window_minutes=1440, raise_at=5, clear_at=1, **more
+    )
+    AlertRule.objects.create(name="silence <@all>", kind="silence", type="user-sync", raise_at=60, **more)
+    AlertRule.objects.create(name="away", kind="dead", match="DataCite", window_minutes=1440, **more)
+    AlertRule.objects.create(name="calm", kind="silence", type="no-such-type", raise_at=1, **more)
+    AlertRule.objects.create(name="checks", kind="check-overdue", raise_at=48, **more)
+    CheckRun.objects.create(at=NOW - timedelta(hours=3), finished_at=NOW, trouble="ICAT is away")
+    now = NOW + timedelta(hours=6)
+    stand_in.fail(*[_fault()] * 2)
+    events = {one.rule.name: one for one in watch.look(now)}
+    assert set(events) <= {"rate", "silence <@all>", "away"}
+    assert "rate" in events
+    refused = [*AlertEvent.objects.exclude(trouble="")]
+    assert len(refused) == min(2, len(events))
+    assert all("s3cret" not in one.trouble and one.told == ["mail"] for one in refused)
+    watch.look(now + timedelta(minutes=1))
+    assert not AlertEvent.objects.exclude(trouble="").exists()
+    assert AlertEvent.objects.count() == len(events)
+    assert len(posted) == len(events)
+    assert {tuple(one.to) for one in mail.outbox} == {("a@example.org", "b@example.org")}
+    told = " ".join(one["text"] for one in posted)
+    assert all(set(one) == {"text"} for one in posted)
+    assert "<" not in told
+    assert "@all" not in told
+    told_by, trouble = watch.test(AlertRule.objects.get(name="calm"))
+    assert (told_by, trouble) == (["mail", "webhook"], "")
+    assert "TEST: calm" in posted[-1]["text"]
+
+
+def _fault() -> Any:
+    from pacer_http.testing import refusal
+
+    return refusal(500)
