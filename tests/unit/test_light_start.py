@@ -17,8 +17,10 @@ for command in COMMANDS:
     import_module("pacer_core.cli." + command)
 for entry in entry_points(group="pacer"):
     entry.load()
-print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+print(json.dumps(sorted(sys.modules)))
 """
+KOMBUS = {"django", *(f"django.utils{name}" for name in ("", ".functional", ".regex_helper", ".version"))}
+"""What kombu.utils.json takes of Django for one class, wherever that is installed: a few small modules."""
 ONE = """
 import sys
 from click.testing import CliRunner
@@ -47,7 +49,9 @@ def test_a_plugin_that_is_loaded_loads_no_library_of_its_own() -> None:
     started = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=True)
     provides = packages_distributions()
     loaded = {
-        module: normal(owner) for module in json.loads(started.stdout) for owner in provides.get(module, ())
+        module: normal(owner)
+        for module in {name.partition(".")[0] for name in set(json.loads(started.stdout)) - KOMBUS}
+        for owner in provides.get(module, ())
     }
     assert heavy, "no plugin needs a library: is anything installed?"
     assert {module: owner for module, owner in loaded.items() if owner in heavy} == {}
