@@ -69,8 +69,8 @@ def _jsonl(rows: Iterable[Row]) -> Iterator[str]:
 
 async def _one_by_one(pieces: Iterator[str]) -> AsyncIterator[str]:
     """Give pieces as they are asked for: an ASGI server would make a list of all of them first."""
-    ask = sync_to_async(next)
-    while (piece := await ask(pieces, None)) is not None:
+    ask = sync_to_async(lambda: next(pieces, None))
+    while (piece := await ask()) is not None:
         yield piece
 
 
