@@ -1,12 +1,14 @@
-"""Writes the reference pages that are generated from the code, at each build of the documentation.
+"""Writes the reference pages that are generated from the code: ``python docs/generate.py``.
 
-``python docs/generate.py`` does the same by hand. What it writes is not committed.
+What it writes is committed, and a test says where it is no longer what the code says. All plugins of this
+repository have to be installed, and none of others.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import click
+
+sys.path.insert(0, str(Path(__file__).parent))
+import errors
 
 from pacer_core import Capabilities, Secret, plugins
 from pacer_core.cli import main
@@ -65,21 +70,6 @@ PROBLEMS = """\
 
 `unused` is a warning, with which PACER runs; every other one is an error.
 """
-MEANINGS = {
-    Code.SYNTAX: "the file is not YAML, or has a tag that is not known",
-    Code.DUPLICATE_KEY: "a key stands twice in one mapping",
-    Code.UNKNOWN_KEY: "a key that does not exist there",
-    Code.MISSING: "a key that is needed is not there",
-    Code.WRONG_TYPE: "a value of another kind: text where a number belongs",
-    Code.BAD_VALUE: "a value of the right kind that is not accepted",
-    Code.UNKNOWN_NAME: "a name that nothing here, or no installed plugin, has",
-    Code.DUPLICATE_NAME: "two things of one name",
-    Code.UNSET_VARIABLE: "`!env` names an environment variable that is not set",
-    Code.UNREADABLE_FILE: "the file itself, or one that `!file` names, cannot be read",
-    Code.PLUGIN: "two plugins, or the tasks of one consumer type, contradict each other",
-    Code.TRANSPORT: "what this kind of broker cannot do: one in memory, for instance, serves one process",
-    Code.UNUSED: "what has no effect: a queue that no consumer reads, a key that says nothing here",
-}
 COMMANDS = """\
 # Command line
 
@@ -116,6 +106,7 @@ def write(folder: Path = HERE / "reference") -> None:
         "configuration.md": configuration(),
         "command-line.md": command_line(),
         "transports.md": transports(),
+        "errors.md": errors.page(),
         "dashboard-settings.md": dashboard_settings(),
         "dashboard-api.md": dashboard_api(),
     }
@@ -181,7 +172,7 @@ def configuration() -> str:
             continue
         parts += _class(f"{section}[]" if section in REPEATED else section, cls, level=2)
     parts += _of_plugins()
-    codes = "\n".join(f"* `{code.value}`: {MEANINGS[code]}" for code in Code)
+    codes = "\n".join(f"* `{code.value}`: {errors.MEANINGS[code]}" for code in Code)
     parts.append(PROBLEMS.format(codes=codes))
     return "\n".join(parts)
 

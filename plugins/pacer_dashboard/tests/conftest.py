@@ -114,8 +114,8 @@ def testserver() -> Iterator[None]:
         yield
 
 
-# What tests in a browser share: one browser and one served dashboard a session. The browser's loop runs in this
-# thread as long as it is open: Django has to be told that this is meant.
+# What tests in a browser share: one browser and one served dashboard a session. The browser's loop runs in
+# this thread as long as it is open: Django has to be told that this is meant.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 CHROMIUM = os.environ.get("PACER_CHROMIUM", "/usr/bin/chromium")
 

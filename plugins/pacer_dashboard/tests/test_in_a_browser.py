@@ -346,8 +346,8 @@ def pages(page: Page, site: Site) -> list[str]:
     page.goto(f"{site.url}errors/")
     error = page.locator("a.open").first.get_attribute("href") or ""
     return [
-        "?state=retried", "?state=dead&type=pages-all", "?since=nonsense", "?type=nothing-like-it", f"messages/{dead.correlation_id}",
-        "errors/", error.removeprefix("/"), "statistics/?span=year", "views/",
+        "?state=retried", "?state=dead&type=pages-all", "?since=nonsense", "?type=nothing-like-it",
+        f"messages/{dead.correlation_id}", "errors/", error.removeprefix("/"), "statistics/?span=year", "views/",
     ]  # fmt: skip
 
 

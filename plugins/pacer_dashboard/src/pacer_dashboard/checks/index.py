@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,9 @@ class Indexed:
     trouble: str = ""
 
 
-def last_month(now: datetime | None = None) -> tuple[datetime, datetime]:
-    """Give the first moments of the previous month and of this one, in UTC."""
-    end = (now or datetime.now(UTC)).astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def last_month(now: datetime, zone: tzinfo | None = UTC) -> tuple[datetime, datetime]:
+    """Give the first moments of the previous month and of this one, by the facility's calendar."""
+    end = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return (end - timedelta(days=1)).replace(day=1), end
 
 
@@ -51,7 +51,7 @@ def run(
     from pacer_dashboard.checks.icat import public_datasets
 
     now = now or datetime.now(UTC)
-    begin, end = (None, now) if all_datasets else last_month(now)
+    begin, end = (None, now) if all_datasets else last_month(now, icat.shared.zone)
     ids = public_datasets(
         icat, options.left_out, begin=begin, end=None if embargoed and all_datasets else end
     )

@@ -23,7 +23,7 @@ _INDENT = "  "
 
 @frozen
 class Shown:
-    """A payload on a page: ``language`` is ``json``, ``xml`` or nothing; ``cut`` where it is its beginning."""
+    """A payload on a page: ``language`` is ``json``, ``xml`` or nothing; ``cut`` says it is a beginning."""
 
     html: SafeString
     language: str
