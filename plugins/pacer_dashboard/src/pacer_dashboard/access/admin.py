@@ -22,6 +22,7 @@ from pacer_dashboard.access.grammar import (
     text_of_types,
     types_of,
 )
+from pacer_dashboard.access.views import leave
 from pacer_dashboard.models.access import Role, RoleGroup, RoleRule, SignedIn
 from pacer_dashboard.models.tokens import Token
 
@@ -43,6 +44,10 @@ class Administration(admin.AdminSite):
                 "You do not administer this dashboard.", status=403, content_type="text/plain"
             )
         return redirect(f"{reverse('login')}?{urlencode({'next': request.GET.get('next', '')})}")
+
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Log out as everywhere else, at the sign-in service, too."""
+        return leave(request)
 
 
 site = Administration(name="admin")
