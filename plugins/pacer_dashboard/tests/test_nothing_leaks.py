@@ -125,7 +125,8 @@ def says_nothing_of(lab: Lab, text: str) -> None:
 
 
 def test_the_list_has_what_is_seen_and_nothing_else(lab: Lab) -> None:
-    found, after = [], {}
+    found: list[str] = []
+    after: dict[str, str] = {}
     while True:
         answer = lab.get("/messages", size=7, **after)
         says_nothing_of(lab, answer.content.decode())
@@ -375,7 +376,7 @@ def test_the_live_stream_tells_of_what_is_seen_until_the_role_is_taken(lab: Lab)
         connections.close_all()
 
     async def listen() -> tuple[bytes, bytes]:
-        answer = await client.get("/live", {"revision": "0"}, headers={"Accept": "text/event-stream"})
+        answer: Any = await client.get("/live", {"revision": "0"}, headers={"Accept": "text/event-stream"})
         stream = aiter(answer)
         before = await anext(stream)
         while b"seen-again" not in before:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from django.db import transaction
 from django.http import HttpRequest, QueryDict
-from ninja import Query, Router, Schema
+from ninja import Router, Schema
+from ninja.params import functions as parameters
 from pydantic import ConfigDict, Field, field_validator
 
 from pacer_dashboard.again import acknowledging, batches, bodies
@@ -58,8 +59,8 @@ class TargetIn(In):
     """Where to: the original route, the first queue, or another route."""
 
     kind: Literal["original", "queue", "route"] = "original"
-    exchange: str = Field("", max_length=255)
-    routing_key: str = Field("", max_length=255)
+    exchange: str = Field(default="", max_length=255)
+    routing_key: str = Field(default="", max_length=255)
 
 
 class PreviewIn(In):
@@ -231,7 +232,7 @@ def start(request: HttpRequest, said: AgainIn) -> Any:
 
 
 @router.get("/again", response=list[BatchOut], summary="Batches, the newest first")
-def all_batches(request: HttpRequest, before: int = Query(LARGEST_ID, ge=0, le=LARGEST_ID)) -> Any:
+def all_batches(request: HttpRequest, before: int = parameters.Query(LARGEST_ID, ge=0, le=LARGEST_ID)) -> Any:
     """Give the fifty newest batches of yours, of whose number is below ``before``."""
     only(request, {"before"})
     viewer = viewer_of(request)
@@ -254,8 +255,8 @@ def progress(request: HttpRequest, batch: int) -> Any:
 def items(
     request: HttpRequest,
     batch: int,
-    after: int = Query(0, ge=0, le=LARGEST_ID),
-    size: int = Query(200, ge=1, le=1000),
+    after: int = parameters.Query(0, ge=0, le=LARGEST_ID),
+    size: int = parameters.Query(200, ge=1, le=1000),
 ) -> Any:
     """Give items in their order, of whose number is above ``after``."""
     only(request, {"after", "size"})
