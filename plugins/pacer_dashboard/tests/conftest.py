@@ -118,7 +118,8 @@ def testserver() -> Iterator[None]:
     """Let Django's own client in, which calls us by this name."""
     from django.test import override_settings
 
-    with override_settings(ALLOWED_HOSTS=["testserver", "127.0.0.1", "localhost"]):
+    hashed = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
+    with override_settings(ALLOWED_HOSTS=["testserver", "127.0.0.1", "localhost"], PASSWORD_HASHERS=hashed):
         yield
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -387,7 +388,8 @@ def test_the_live_stream_tells_of_what_is_seen_until_the_role_is_taken(lab: Lab)
             after += piece
         return before, after
 
-    before, after = asyncio.run(asyncio.wait_for(listen(), 60))
+    with ThreadPoolExecutor(1) as thread:  # this one may have the loop of a browser
+        before, after = thread.submit(asyncio.run, asyncio.wait_for(listen(), 60)).result()
     says_nothing_of(lab, before.decode())
     assert b"after-the-role" not in after
     assert b"event: gone" in after

@@ -27,16 +27,26 @@ Id = Field(ge=0, le=LARGEST_ID)
 
 
 class In(Schema):
-    """A body: what it has that is not known is a mistake, and no text has the character 0."""
+    """A body: what it has that is not known is a mistake, and all text in it can be stored."""
 
     model_config = ConfigDict(extra="forbid")
 
     @field_validator("*")
     @classmethod
-    def _no_zero(cls, value: Any) -> Any:
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("holds the character 0")
+    def _storable(cls, value: Any) -> Any:
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and ("\0" in text or not _encodes(text)):
+                raise ValueError("holds the character 0, or half of a character")
         return value
+
+
+def _encodes(text: str) -> bool:
+    """Tell whether a text is whole: JSON may have half of a surrogate pair alone, and databases may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class SelectionIn(In):
