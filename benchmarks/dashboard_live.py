@@ -3,8 +3,8 @@
     python -m benchmarks.dashboard_live [--quick] [--rounds N] [--json FILE]
 
 ``live/browsers``: the CPU time of the server's process with 200 streams of the list over that with one, on a
-PostgreSQL; at most 3. Each stream is a browser's: an HTTP connection of its own with a session of its own. Each
-has to be told every message that was stored; a single one that is missing fails the run. What writes and what
+PostgreSQL; at most 3. Each stream is a browser's: a connection of its own with a session of its own. Each has
+to be told every message that was stored; a single one that is missing fails the run. What writes and what
 listens are other processes, and not counted. Rounds alternate, so that both have the same noise.
 """
 
@@ -21,6 +21,7 @@ import statistics as st
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,9 @@ def record(number: int) -> Record:
                 "outcome": "dead" if failed else "acked", "attempt": 1, "redelivered": False,
                 "first_seen": now.isoformat(), "started": now.isoformat(),
                 "finished": (now + timedelta(milliseconds=30)).isoformat(),
-                "identifiers": {"investigation": f"HG-{number % 30}", "instrument": "BL01", "dataset": f"s{number}"},
-                "timings": {"store_dataset": 0.03}, "done": [] if failed else ["store_dataset"], "pending": [],
-                "rejected": {}, "failures": [failure] if failed else [], "follow_ups": [],
+                "identifiers": {"investigation": f"HG-{number % 30}", "dataset": f"scan_{number}"},
+                "timings": {"store_dataset": 0.03}, "done": [] if failed else ["store_dataset"],
+                "pending": [], "rejected": {}, "failures": [failure] if failed else [], "follow_ups": [],
                 "payload": '{"name": "scan"}', "payload_size": 16, "content_type": "application/json",
             }
         ).encode()
@@ -117,10 +118,9 @@ def cpu(pid: int) -> float:
     return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measured(site: Site, browsers: int, seconds: float) -> dict[str, float]:
-    """Give the server's CPU seconds a second with so many browsers, and how many messages they missed."""
+async def measured(site: Site, cookies: Sequence[str], seconds: float) -> dict[str, float]:
+    """Give the server's CPU seconds with a browser for each cookie, and how many messages they missed."""
     Browser.seen_before.clear()
-    cookies = [site.session()["value"] for _ in range(browsers)]
     listening = [Browser() for _ in cookies]
     tasks = [
         asyncio.create_task(one.listen(site, cookie)) for one, cookie in zip(listening, cookies, strict=True)
@@ -175,7 +175,10 @@ def main() -> int:
         site.start()
         try:
             for _ in range(1 if asked.quick else asked.rounds):
-                one, many = (asyncio.run(measured(site, number, seconds)) for number in (1, browsers))
+                one, many = (
+                    asyncio.run(measured(site, [site.session()["value"] for _ in range(number)], seconds))
+                    for number in (1, browsers)
+                )
                 ratio = (many["cpu_s"] / many["records"]) / (one["cpu_s"] / one["records"])
                 rounds.append({"one": one, "many": many, "ratio": ratio})
                 print(f"{ratio:.2f} times: {one} {many}", flush=True)

@@ -3,7 +3,7 @@
 A stream has a position, the revision up to which it was told everything. The poller draws what came after the
 last one for each channel (the same viewer's key, filter and columns) into a log of a few batches, which
 all streams of the channel send from. A stream whose position is older than the log, as it has just come or is
-slow, asks the database itself until it has caught up. So none misses a change, and a slow one holds up nobody.
+slow, asks the database itself until it has caught up: none misses a change, and a slow one holds up nobody.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Charts drawn as SVG: shapes have attributes and classes alone, as the pages' policy allows no styles.
 
-The plot is stretched to the width there is (``preserveAspectRatio="none"``), and what is written stands beside
-it at percentages, so that letters keep their size from a telephone to a wall.
+The plot is stretched to the width there is (``preserveAspectRatio="none"``); what is written stands beside it
+at percentages, so that letters keep their size from a telephone to a wall.
 """
 
 from __future__ import annotations
