@@ -69,9 +69,12 @@ def _jsonl(rows: Iterable[Row]) -> Iterator[str]:
 
 async def _one_by_one(pieces: Iterator[str]) -> AsyncIterator[str]:
     """Give pieces as they are asked for: an ASGI server would make a list of all of them first."""
-    ask = sync_to_async(next)
-    while (piece := await ask(pieces, None)) is not None:
+    while (piece := await sync_to_async(_next)(pieces)) is not None:
         yield piece
+
+
+def _next(pieces: Iterator[str]) -> str | None:
+    return next(pieces, None)
 
 
 def _together(lines: Iterable[str]) -> Iterator[str]:
