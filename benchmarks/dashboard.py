@@ -307,13 +307,6 @@ def _p95(times: Sequence[float]) -> float:
     return sorted(times)[int(0.95 * (len(times) - 1))]
 
 
-def bodies(count: int) -> list[bytes]:
-    """Give records as they come, of messages of all kinds."""
-    from pacer_dashboard.testing import bodies as made
-
-    return [*made(count)]
-
-
 UPSTREAM = """
 CREATE TABLE upstream (id bigserial, created_at timestamptz NOT NULL DEFAULT now(),
     processing_start timestamptz, processing_end timestamptz, processing_time float, hash varchar(255),
@@ -329,7 +322,9 @@ CREATE INDEX ON upstream USING gin (object_identifiers)
 
 def storing(server: PostgreSQL, broker: RabbitMQ, count: int, repeats: int) -> dict[str, Any]:
     """Store the same records in the three ways; give the ratios of the rates, as medians of the repeats."""
-    records = bodies(count)
+    from pacer_dashboard.testing import bodies
+
+    records = bodies(count, every=timedelta(milliseconds=20))  # as they come, so that hours are shared
     rates: dict[str, list[float]] = {"store": [], "copy": [], "one": []}
     for number in range(repeats):
         urls = [server.url(f"{name}{number}") for name in ("store", "copy", "one")]

@@ -75,8 +75,6 @@ def _place(request: pytest.FixtureRequest, tmp_path: Path, kind: str, content: s
 
 
 def _open(place: Place) -> Iterator[Place]:
-    from pacer_dashboard.start import prepare
-
     prepare(place)
     from django.db import connections
 

@@ -38,7 +38,8 @@ def source(postgresql: PostgreSQL) -> str:
             connection.execute(
                 "INSERT INTO dashboard_message (created_at, processing_start, processing_end, hash, "
                 "message_type, object_identifiers, payload_format, payload, errored, error_message, "
-                "acknowledged, exchange_name, routing_key) VALUES (%s, %s, %s, %s, %s, %s, 'json', %s, %s, %s, %s, 'ex', 'key')",
+                "acknowledged, exchange_name, routing_key) "
+                "VALUES (%s, %s, %s, %s, %s, %s, 'json', %s, %s, %s, %s, 'ex', 'key')",
                 (
                     at, None if number == 7 else at, None if number == 7 else at + timedelta(seconds=1),
                     f"{number:064x}", "dataset-ingestion", json.dumps({"investigation": f"HG-{number % 3}"}),

@@ -12,8 +12,8 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer_core import Delivery, Envelope, FollowUp, Outcome, Reject
-from pacer_core.model.messages import TaskFailure
+from pacer_core import Delivery, Envelope, Outcome, Reject
+from pacer_core.model.messages import FollowUp, TaskFailure
 from pacer_dashboard.histogram import bin_of, percentile
 from pacer_dashboard.place import Place, from_environment
 from pacer_dashboard.records import Failure, fingerprint, read

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pacer_core.transport.publisher import Outgoing, Publisher
 
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
@@ -146,7 +147,7 @@ def test_records_of_both_formats_come_from_a_real_run_into_the_database(site: Si
     }
     assert by_name["b"].reason == "bad"
     # What is no record is dead, and says which field is wrong.
-    letters = site.pacer("dead", "show", "-c", file, "dashboard-logging", "--format", "json")
+    letters = site.pacer("dead", "list", "-c", file, "-n", "dashboard-records", "--json")
     assert "outcome" in letters.out, letters.both
 
 
@@ -184,7 +185,7 @@ def test_a_postgresql_that_is_killed_in_mid_stream_loses_nothing_and_counts_noth
         wanted = expected(records)
         broker = (
             f"{{protocol: amqp, host: 127.0.0.1, port: {rabbitmq.port}, username: guest, "
-            f"password: guest, virtualHost: '{rabbitmq_vhost}'}}"
+            f"password: guest, vHost: '{rabbitmq_vhost}'}}"
         )
         address = f"postgresql://pacer@127.0.0.1:{server.port}/postgres?sslmode=disable"
         file = site.write(RECORDS.format(broker=broker, database=address, folder=site.folder))

@@ -26,6 +26,7 @@ TYPES = (
 INSTRUMENTS = ("BL01", "BL04", "BL09", "BL13", "BL22")
 START = datetime(2026, 9, 20, 6, tzinfo=UTC)
 """When the first message of `lives` arrives."""
+EVERY = timedelta(minutes=7)
 _Made = tuple[bytes, Record]
 _REASONS = (
     ("store_dataset", "error", "ICAT: duplicate key 'dataset {dataset}' in investigation {proposal}"),
@@ -72,9 +73,9 @@ def fill(count: int = 200, *, seed: int = 1, start: datetime = START, people: bo
     return records
 
 
-def bodies(count: int, *, seed: int = 1, start: datetime = START) -> list[bytes]:
-    """Give the same records as `lives`, as they come from a broker."""
-    return [body for body, _ in _made(count, seed, start)]
+def bodies(count: int, *, seed: int = 1, start: datetime = START, every: timedelta = EVERY) -> list[bytes]:
+    """Give the same records as `lives`, as they come from a broker; ``every`` so often a message arrives."""
+    return [body for body, _ in _made(count, seed, start, every)]
 
 
 def lives(count: int, *, seed: int = 1, start: datetime = START) -> Iterator[Record]:
@@ -84,14 +85,14 @@ def lives(count: int, *, seed: int = 1, start: datetime = START) -> Iterator[Rec
     to links and statistics, that were dead and sent again as another message; two in ten are told in
     ICAT-PACER's format, and the others in PACER's.
     """
-    return (record for _, record in _made(count, seed, start))
+    return (record for _, record in _made(count, seed, start, EVERY))
 
 
-def _made(count: int, seed: int, start: datetime) -> list[_Made]:
+def _made(count: int, seed: int, start: datetime, every: timedelta) -> list[_Made]:
     chance = random.Random(seed)  # noqa: S311 - to be the same each time
     found: list[_Made] = []
     for number in range(count):
-        arrived = start + timedelta(minutes=7 * number, seconds=chance.random() * 300)
+        arrived = start + every * (number + 0.7 * chance.random())
         found += _life(chance, number, arrived)
     return sorted(found, key=lambda one: (one[1].finished, one[1].id))
 

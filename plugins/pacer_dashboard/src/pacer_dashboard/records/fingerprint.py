@@ -21,7 +21,7 @@ _RULES = (
     (re.compile(r"'[^'\n]{1,200}'|\"[^\"\n]{1,200}\""), "<text>"),
     (re.compile(r"\b0x[0-9a-f]+\b", re.I), "<hex>"),
     (re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b", re.I), "<hex>"),
-    (re.compile(r"\b[A-Za-z]{1,6}[-_ ]?\d{2,}\b"), "<identifier>"),
+    (re.compile(r"\b[A-Za-z]{1,6}[-_]?\d{2,}\b"), "<identifier>"),
     (re.compile(r"(?<![A-Za-z_])\d+(?:\.\d+)?"), "<number>"),
 )
 _SPACE = re.compile(r"\s+")
