@@ -25,15 +25,33 @@ ROOT = Path(__file__).parent.resolve()
 DISTRIBUTIONS = [ROOT, *sorted(file.parent for file in ROOT.glob("plugins/*/pyproject.toml"))]
 PACKAGES = ["pacer_core", *(folder.name for folder in DISTRIBUTIONS[1:])]
 
-# What depends on the broker's version: the contract, what it does in faults, keys, and its limits.
+# What depends on the broker's version: the contract, faults, keys, dead queues, and its limits.
 RABBITMQ4 = [
     "tests/contract",
     "tests/faults",
+    "tests/e2e/dead_letters",
     *(
         f"tests/e2e/test_{name}.py"
-        for name in ("limits", "partitions", "refusals", "stand_by", "status", "topology", "waiting")
+        for name in (
+            "bad_messages_at_rabbitmq",
+            "doctor",
+            "forwarding",
+            "limits",
+            "partitions",
+            "refusals",
+            "stand_by",
+            "status",
+            "topology",
+            "waiting",
+        )
     ),
+    *(
+        f"plugins/{name}/tests/test_through_rabbitmq.py"
+        for name in ("pacer_dashboard_log", "pacer_files", "pacer_kafka")
+    ),
+    "plugins/pacer_pacifica/tests/test_kills.py",
 ]
+REDIS = ["plugins/pacer_redis", "tests/e2e/test_redis_runs.py", "tests/faults/test_redis.py"]
 
 # pip trusts the authorities that the machine trusts, such as those of a site's proxy; uv has to be told.
 if Path("/etc/ssl/certs/ca-certificates.crt").exists():
@@ -68,7 +86,7 @@ def install(session: nox.Session, *groups: str, ours: bool = True) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests, in twice as many processes as there are cores; ``-- -n 0`` for one.
 
-    With ``PACER_COVERAGE=1``, as in CI, measure the coverage of the core and of every plugin.
+    With ``PACER_COVERAGE=1`` measure the coverage of the core and of every plugin; it takes a third more CPU.
     """
     install(session, "test")
     env: dict[str, str | None] = {}
@@ -103,7 +121,11 @@ def faults_long(session: nox.Session) -> None:
     """Run the tests of faults at full length, and print what became of every message (half an hour)."""
     install(session, "test")
     # The table comes last, and is what this is run for.
-    plugins = ("plugins/pacer_files/tests", "plugins/pacer_pacifica/tests/test_kills.py")
+    plugins = (
+        "plugins/pacer_files/tests",
+        "plugins/pacer_pacifica/tests/test_kills.py",
+        "plugins/pacer_pacifica/tests/work/test_kills.py",
+    )
     session.run("pytest", *plugins, "tests/faults", "--long", "--durations=10", *session.posargs)
 
 
@@ -114,6 +136,15 @@ def rabbitmq4(session: nox.Session) -> None:
         session.error("PACER_RABBITMQ names no other system: tests/services/debian.sh FOLDER makes one")
     install(session, "test")
     session.run("pytest", "-n0", *RABBITMQ4, *session.posargs, env={"PACER_REQUIRE_SERVICES": "1"})
+
+
+@nox.session
+def redis(session: nox.Session) -> None:
+    """Run what a Redis' version matters to against the Redis or Valkey of ``PACER_REDIS`` (five minutes)."""
+    if not os.environ.get("PACER_REDIS"):
+        session.error("PACER_REDIS names no other server, such as /opt/trixie/usr/bin/valkey-server")
+    install(session, "test")
+    session.run("pytest", "-n0", *REDIS, *session.posargs, env={"PACER_REQUIRE_SERVICES": "1"})
 
 
 @nox.session
@@ -273,6 +304,20 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     install(session, "docs")
     session.run("sphinx-build", "-q", "-E", "-W", "--keep-going", "-n", "docs", "docs/_build/html")
+
+
+@nox.session
+def site(session: nox.Session) -> None:
+    """Build the documentation of all tagged versions as one static site, into docs/_build/site."""
+    install(session, "docs")
+    session.run("python", "tools/site.py", "docs/_build/site", *session.posargs)
+
+
+@nox.session
+def links(session: nox.Session) -> None:
+    """Ask whether what the documentation refers to elsewhere is still there (the internet)."""
+    install(session, "docs")
+    session.run("sphinx-build", "-q", "-E", "-b", "linkcheck", "docs", "docs/_build/links")
 
 
 @nox.session

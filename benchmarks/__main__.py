@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import icat_bench, icat_report, kafka, report, scicat
+from benchmarks import icat_bench, icat_report, kafka, report, scicat, scicat_report
 from benchmarks.broker import Harness
 from benchmarks.contest import CONTESTANTS
 from benchmarks.report import Report
@@ -49,13 +49,13 @@ def main(arguments: list[str]) -> int:
         kafka.show(taken, console)
         if whole:
             kafka.write(taken)
-            console.print(f"written: {kafka.RESULTS}", soft_wrap=True)
+            console.print(f"written: {scicat_report.PAGE} and {scicat_report.RESULTS}", soft_wrap=True)
     if ingesting := [name for name in wanted if name in scicat.NAMES]:
         brought = scicat.run(ingesting, quick=given.quick)
         scicat.show(brought, console)
         if whole:
             scicat.write(brought)
-            console.print(f"written: {scicat.RESULTS}", soft_wrap=True)
+            console.print(f"written: {scicat_report.PAGE} and {scicat_report.RESULTS}", soft_wrap=True)
     if not whole:
         console.print("nothing written: only a whole run is")
     return 0

@@ -10,7 +10,6 @@ message until a consumer of the queue has it, one message at a time while nothin
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import re
@@ -33,10 +32,10 @@ from rich.console import Console
 from rich.table import Table
 from streaming_data_types.finished_writing_wrdn import serialise_wrdn
 
+from benchmarks import scicat_report
 from benchmarks.broker import Harness
 from tests.services import Kafka, RabbitMQ
 
-RESULTS = Path(__file__).parent / "results" / "scicat.json"
 NAMES = ("kafka/bare", "kafka/held-back", "kafka/memory")
 _STALL = 60.0
 _SINGLES = 100
@@ -191,7 +190,6 @@ def memory(kafka: Kafka, node: RabbitMQ, few: int) -> tuple[float, float]:
 
 def run(*, quick: bool) -> dict[str, Any]:
     """Measure everything, in short or at length."""
-    load = os.getloadavg()[0]
     messages, repeats, few = (8_000, 2, 2_000) if quick else (30_000, 3, 10_000)
     with Kafka() as kafka, RabbitMQ() as node:
         topic = f"rate-{uuid4().hex[:8]}"
@@ -205,22 +203,23 @@ def run(*, quick: bool) -> dict[str, Any]:
     pairs = zip(rates["pacer"], rates["bare"], strict=True)
     ratio = statistics.median(ours / theirs for ours, theirs in pairs)
     return {
-        "messages": messages,
         "repeats": repeats,
         "rows": {
             "kafka/bare": {"found": round(ratio, 2), "at least": 0.6},
             "kafka/held-back": {"found": round(taken[-1], 1), "at most": 50.0},
             "kafka/memory": {"found": round(last / first, 2), "at most": 1.1},
         },
-        "messages a second": {name: round(statistics.median(found)) for name, found in rates.items()},
-        "held back, ms": {
-            "median": round(statistics.median(taken), 1),
-            "all but one": round(taken[-2], 1),
-            "most": round(taken[-1], 1),
+        "measured": {
+            f"messages a second, of {messages}": {
+                name: round(statistics.median(found)) for name, found in rates.items()
+            },
+            "held back, ms": {
+                "median": round(statistics.median(taken), 1),
+                "all but one": round(taken[-2], 1),
+                "most": round(taken[-1], 1),
+            },
+            "memory, MiB": {str(few): round(first, 1), str(10 * few): round(last, 1)},
         },
-        "memory, MiB": {str(few): round(first, 1), str(10 * few): round(last, 1)},
-        "cores": len(os.sched_getaffinity(0)),
-        "load before": round(load, 1),
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("pacer-core", "confluent-kafka", "amqp")},
@@ -242,11 +241,10 @@ def show(result: dict[str, Any], console: Console) -> None:
             "reached" if reached else "NOT REACHED",
         )
     console.print(table)
-    for what in ("messages a second", "held back, ms", "memory, MiB"):
-        console.print(f"{what}: {', '.join(f'{name} {value}' for name, value in result[what].items())}")
+    for what, found in result["measured"].items():
+        console.print(f"{what}: {', '.join(f'{name} {value}' for name, value in found.items())}")
 
 
 def write(result: dict[str, Any]) -> None:
     """Put the figures beside those of other rows about SciCat."""
-    others = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps({**others, "kafka": result}, indent=1) + "\n")
+    scicat_report.write("kafka", result)

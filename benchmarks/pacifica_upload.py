@@ -136,16 +136,18 @@ def measure(size: int, repeats: int) -> dict[str, Any]:
         "ratios": {ROW: round(statistics.median(ratios), 3)},
         "figures": {MEMORY: round(largest - idle, 1)},
         "targets": {ROW: TARGET, MEMORY: MEMORY_TARGET},
-        "seconds": {name: round(statistics.median(found), 3) for name, found in seconds.items()},
-        "MiB": size,
+        "seconds": {f"upload, {name}": round(statistics.median(found), 3) for name, found in seconds.items()},
         "versions": {
             "Python": platform.python_version(),
             "uvicorn": version("uvicorn"),
             "starlette": version("starlette"),
         },
-        "repeats": repeats,
-        "load before": round(os.getloadavg()[0], 1),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "upload": {
+            "MiB": size,
+            "repeats": repeats,
+            "load before": round(os.getloadavg()[0], 1),
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
     }
 
 

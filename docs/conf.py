@@ -1,13 +1,30 @@
 """Sphinx' configuration. Nothing here needs a network."""
 
-import sys
+import os
+import re
+import subprocess
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from sphinx.application import Sphinx
 
-sys.path.insert(0, str(Path(__file__).parent))
-import generate
+def repository() -> str:
+    """Give the address of the repository that the pages are edited in; empty where nobody knows it.
+
+    It is ``PACER_REPOSITORY``, or where this checkout was cloned from, if that is a site with pages.
+    """
+    if known := os.environ.get("PACER_REPOSITORY"):
+        return known
+    done = subprocess.run(
+        ["git", "remote", "get-url", "origin"],  # noqa: S607 - whichever git there is
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+    )
+    found = re.fullmatch(
+        r"(?:https://(?:[^@/]*@)?|git@|ssh://git@)([\w.-]+)[:/](.+?)(?:\.git)?", done.stdout.strip()
+    )
+    return f"https://{found[1]}/{found[2]}" if found else ""
+
 
 project = "PACER"
 author = "The PACER maintainers"
@@ -18,12 +35,32 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"PACER {release}"
+html_static_path = ["_static"]
+html_css_files = ["pacer.css"]
+html_js_files = ["versions.js"]
+templates_path = ["_templates"]
+html_sidebars = {
+    "**": [
+        "sidebar/brand.html",
+        "sidebar/versions.html",
+        "sidebar/search.html",
+        "sidebar/scroll-start.html",
+        "sidebar/navigation.html",
+        "sidebar/scroll-end.html",
+    ]
+}
+html_theme_options = {}
+if address := repository():
+    at = "-/" if "gitlab" in address else ""
+    html_theme_options["source_edit_link"] = f"{address}/{at}edit/main/docs/{{filename}}"
+    html_theme_options["source_view_link"] = f"{address}/{at}blob/main/docs/{{filename}}"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 default_role = "any"  # `Retry` in a docstring links to it
 
 copybutton_exclude = ".linenos, .gp, .go"
+copybutton_prompt_text = "$ "  # in blocks that are no console's for Pygments
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
@@ -40,8 +77,3 @@ nitpick_ignore_regex = [
     ("py:class", r"pacer_core(\.\w+)+\.[A-Z]"),  # type variables
     ("py:class", r".*\s.*"),  # a sentence with a colon below an attribute: napoleon reads a type
 ]
-
-
-def setup(app: Sphinx) -> None:
-    """Write the generated pages before Sphinx looks for pages."""
-    app.connect("builder-inited", lambda _: generate.write())

@@ -1,12 +1,14 @@
-"""Writes the reference pages that are generated from the code, at each build of the documentation.
+"""Writes the reference pages that are generated from the code: ``python docs/generate.py``.
 
-``python docs/generate.py`` does the same by hand. What it writes is not committed.
+What it writes is committed, and a test says where it is no longer what the code says. All plugins of this
+repository have to be installed, and none of others.
 """
 
 from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +17,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import click
+
+sys.path.insert(0, str(Path(__file__).parent))
+import errors
 
 from pacer_core import Capabilities, Secret, plugins
 from pacer_core.cli import main
@@ -65,21 +70,6 @@ PROBLEMS = """\
 
 `unused` is a warning, with which PACER runs; every other one is an error.
 """
-MEANINGS = {
-    Code.SYNTAX: "the file is not YAML, or has a tag that is not known",
-    Code.DUPLICATE_KEY: "a key stands twice in one mapping",
-    Code.UNKNOWN_KEY: "a key that does not exist there",
-    Code.MISSING: "a key that is needed is not there",
-    Code.WRONG_TYPE: "a value of another kind: text where a number belongs",
-    Code.BAD_VALUE: "a value of the right kind that is not accepted",
-    Code.UNKNOWN_NAME: "a name that nothing here, or no installed plugin, has",
-    Code.DUPLICATE_NAME: "two things of one name",
-    Code.UNSET_VARIABLE: "`!env` names an environment variable that is not set",
-    Code.UNREADABLE_FILE: "the file itself, or one that `!file` names, cannot be read",
-    Code.PLUGIN: "two plugins, or the tasks of one consumer type, contradict each other",
-    Code.TRANSPORT: "what this kind of broker cannot do: one in memory, for instance, serves one process",
-    Code.UNUSED: "what has no effect: a queue that no consumer reads, a key that says nothing here",
-}
 COMMANDS = """\
 # Command line
 
@@ -96,6 +86,19 @@ configuration that asks for what its broker cannot do is an error at its line; a
 `pacer-contract`, as far as they can do what a test is about.
 """
 
+DASHBOARD_SETTINGS = """\
+# Settings of the dashboard
+
+`pacer dashboard` and everything that serves its pages read these environment variables. What is not safe is
+refused at the start, all of it at once, with what to do. ICAT-PACER's names are kept.
+[Give roles](../how-to/give-roles-in-the-dashboard.md) says who may come in.
+"""
+DASHBOARD_API = """\
+Addresses are below that of the dashboard. `/api/v1/openapi.json` is the same as OpenAPI 3.1, and `/api/v1/`
+as a page. Within a version fields and operations are added, and none is taken away or changes its meaning.
+Parameters that are not known are an error.
+"""
+
 
 def write(folder: Path = HERE / "reference") -> None:
     """Write all generated pages into a folder; those that have not changed keep their time."""
@@ -103,11 +106,57 @@ def write(folder: Path = HERE / "reference") -> None:
         "configuration.md": configuration(),
         "command-line.md": command_line(),
         "transports.md": transports(),
+        "errors.md": errors.page(),
+        "dashboard-settings.md": dashboard_settings(),
+        "dashboard-api.md": dashboard_api(),
     }
     for name, text in pages.items():
         file = folder / name
         if not file.exists() or file.read_text() != text:
             file.write_text(text)
+
+
+# --- the dashboard ----------------------------------------------------------------------------------
+
+
+def dashboard_settings() -> str:
+    """Give the page about the dashboard's environment variables."""
+    from pacer_dashboard.variables import SECTIONS as VARIABLES
+
+    parts = [DASHBOARD_SETTINGS]
+    for about, variables in VARIABLES.items():
+        parts.append(f"## {about}\n\n| Variable | Default | |\n|---|---|---|")
+        for one in variables:
+            default = f"`{one.default}`" if one.default else ""
+            secret = " Secret." if one.secret else ""
+            parts.append(f"| `{one.name}` | {default} | {one.meaning}{secret} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def dashboard_api() -> str:
+    """Give the page about the dashboard's API."""
+    from pacer_dashboard.start import prepare
+
+    prepare()
+    from pacer_dashboard.api.application import schema
+    from pacer_dashboard.api.describe import operations
+
+    described = schema()
+    parts = [f"# API of the dashboard\n\n{described['info']['description']}\n\n{DASHBOARD_API}"]
+    for one in operations(described):
+        said = f"{one['summary']}. {one['description']}".strip()
+        parts.append(f"## `{one['method']} {one['path']}`\n\n{_markdown(said)}\n")
+        fields = [*one["parameters"], *({**field, "where": "body"} for field in one["body"])]
+        if fields:
+            parts.append("| Name | Where | |\n|---|---|---|")
+        for field in fields:
+            needed = " Required." if field["required"] else ""
+            parts.append(
+                f"| `{field['name']}` | {field['where']} | {_markdown(field['description'])}{needed} |"
+            )
+        parts.append("")
+    return "\n".join(parts)
 
 
 # --- configuration ----------------------------------------------------------------------------------
@@ -123,7 +172,7 @@ def configuration() -> str:
             continue
         parts += _class(f"{section}[]" if section in REPEATED else section, cls, level=2)
     parts += _of_plugins()
-    codes = "\n".join(f"* `{code.value}`: {MEANINGS[code]}" for code in Code)
+    codes = "\n".join(f"* `{code.value}`: {errors.MEANINGS[code]}" for code in Code)
     parts.append(PROBLEMS.format(codes=codes))
     return "\n".join(parts)
 

@@ -25,8 +25,9 @@ from pacer_core.parsing.field_types import Scalar, Text, Texts, element
 from pacer_core.model.routes import Route
 from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note, UnknownConsumer, yaml_text
 from pacer_core.model.planning import Planned
-from pacer_core.model.notification import SettledContext
+from pacer_core.model.notification import SettledContext, hears
 from pacer_core.model.transports import Capabilities, TransportType
+from pacer_core.observe.logs.queued import QueuedHandler
 from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping, StoppingEvent
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "Planned",
     "Posting",
     "Publication",
+    "QueuedHandler",
     "RefusedError",
     "Reject",
     "Retry",
@@ -77,6 +79,7 @@ __all__ = [
     "config_option",
     "consumer_by_hand",
     "element",
+    "hears",
     "hookimpl",
     "publish",
     "read_integer",

@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pacer_core.model.errors import PacerError
+
 if TYPE_CHECKING:
     import click
 
@@ -62,9 +64,9 @@ def service_options(ctx: click.Context, file: Path, type_: str) -> Mapping[str, 
     Raises
     ------
     PacerError
-        With every problem of the file, where one of them is an error.
+        With every problem of the file, where one of them is an error; or where ``pacer`` has not begun it.
     """
-    config = ctx.meta[LOAD](file)
+    config = _left_by_pacer(ctx, LOAD)(file)
     return {one.name: one.options for one in config.services if one.type.name == type_}
 
 
@@ -96,9 +98,10 @@ def consumer_by_hand(
     Raises
     ------
     PacerError
-        Where the configuration is wrong, or there is no such consumer, or more than one.
+        Where the configuration is wrong, or there is no such consumer, or more than one; or where ``pacer``
+        has not begun it.
     """
-    opened: AbstractContextManager[Context] = ctx.find_root().meta[BY_HAND](file, consumer_type, name)
+    opened: AbstractContextManager[Context] = _left_by_pacer(ctx, BY_HAND)(file, consumer_type, name)
     return opened
 
 
@@ -136,7 +139,19 @@ def publish(ctx: click.Context, file: Path, publications: Sequence[Publication])
     BrokerError
         Where the broker cannot be reached, or does not take a message: the others have been published.
     PacerError
-        Where the configuration is wrong.
+        Where the configuration is wrong, or where ``pacer`` has not begun it.
     """
-    confirmed: list[str] = ctx.find_root().meta[PUBLISH](file, publications)
+    confirmed: list[str] = _left_by_pacer(ctx, PUBLISH)(file, publications)
     return confirmed
+
+
+def _left_by_pacer(ctx: click.Context, name: str) -> Callable[..., Any]:
+    """Give what the command line has left for its commands; another program leaves nothing."""
+    meta = ctx.find_root().meta
+    if name not in meta:
+        raise PacerError(
+            f"`{ctx.command_path}` needs the command line of PACER: return the command from the hook "
+            f"pacer_commands, and call it as `pacer {ctx.info_name}`"
+        )
+    left: Callable[..., Any] = meta[name]
+    return left

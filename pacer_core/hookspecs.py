@@ -102,7 +102,8 @@ def pacer_message_settled(delivery: Delivery, ctx: SettledContext) -> bool | Non
     Called in a thread of the plugin's own, behind a queue of 1 000 messages: it can neither change nor delay
     the outcome. What does not fit in is counted (``pacer_settled_lost_total``), as is nothing that a killed
     process had not told yet. For a retry it is called each time that the message comes. A plugin that gives
-    ``False`` hears no more of that consumer in this process, and costs it nothing.
+    ``False`` hears no more of that consumer in this process, and costs it nothing; one that is marked with
+    `pacer_core.hears` hears of some consumer types alone.
 
     ``delivery`` has the body, the typed message, its description and the seconds that each task took;
     ``ctx`` the integrations that the consumer enables, and ``ctx.publish(exchange, routing_key, body)``.

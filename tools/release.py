@@ -9,10 +9,18 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)((?:a|b|rc)\d+)?")
+REQUIRED = re.compile(r"((?<![\w-])pacer[\w-]*(?:\[[\w,]+\])?)>=[\d.]+\w*,<[\d.]+")
+NAMED = r'((?<![\w-])pacer(?:-[a-z]+)?(?: +|==|:)|PACER |tag: ")'
+SHOWN = [
+    *(one for one in ROOT.glob("docs/**/*.md") if not one.name.startswith(("benchmarks", "decisions"))),
+    *ROOT.glob("examples/*/pyproject.toml"),
+]
+"""What speaks of the version; what was measured, and decided, was so with an earlier one."""
 
 
 def main(version: str) -> None:
@@ -23,12 +31,15 @@ def main(version: str) -> None:
         raise SystemExit("the checkout has changes: commit them, or put them away with git stash")
     if git("tag", "--list", f"v{version}"):
         raise SystemExit(f"v{version} is there already")
+    before = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     major, minor = int(match[1]), int(match[2])
+    wanted = f">={version if match[4] else f'{major}.{minor}'},<{major}.{minor + 1}"
     for file in (ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")):
         text = re.sub(r'^version = ".*"$', f'version = "{version}"', file.read_text(), count=1, flags=re.M)
-        ours = r'("pacer[\w-]*(?:\[[\w,]+\])?)>=[\d.]+\w*,<[\d.]+"'
-        lowest = version if match[4] else f"{major}.{minor}"
-        file.write_text(re.sub(ours, rf'\g<1>>={lowest},<{major}.{minor + 1}"', text))
+        file.write_text(REQUIRED.sub(rf"\g<1>{wanted}", text))
+    for file in SHOWN:  # what readers install, and what it then says
+        text = REQUIRED.sub(rf"\g<1>{wanted}", file.read_text())
+        file.write_text(re.sub(rf"{NAMED}{re.escape(before)}\b", rf"\g<1>{version}", text))
     module = ROOT / "pacer_core/__init__.py"
     module.write_text(
         re.sub(r'^__version__ = ".*"$', f'__version__ = "{version}"', module.read_text(), flags=re.M)

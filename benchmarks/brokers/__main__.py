@@ -6,6 +6,7 @@ The contenders of a suite take turns within each repeat. A module of this folder
 from __future__ import annotations
 
 import argparse
+import os
 import pkgutil
 from importlib import import_module
 
@@ -35,6 +36,7 @@ def main() -> None:
     if unknown := set(given.suites) - set(known):
         parser.error(f"no such suite: {', '.join(sorted(unknown))}; there are: {', '.join(known)}")
     for name in given.suites or known:
+        before, _, _ = os.getloadavg()
         repeats = measure(known[name], quick=given.quick)
         for row in known[name].rows:
             if (value := row.value(repeats)) is not None:
@@ -42,7 +44,7 @@ def main() -> None:
         for contender, median in medians(repeats).items():
             print(f"  {contender:26}{median:10.1f}")
         if not given.quick:
-            write(known[name], repeats)
+            write(known[name], repeats, (before, os.getloadavg()[0]))
             print(f"written: {RESULTS}")
 
 

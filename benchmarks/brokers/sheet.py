@@ -66,8 +66,12 @@ class Suite:
     versions: Sequence[str] = ()
 
 
-def write(suite: Suite, repeats: Sequence[Repeat]) -> None:
-    """Put what a run of a suite found into the results; what others have found stays as it is."""
+def write(suite: Suite, repeats: Sequence[Repeat], load: tuple[float, float]) -> None:
+    """Put what a run of a suite found into the results; what others have found stays as it is.
+
+    ``load`` is how many processes wanted a core before it began and when it had ended, its own among the
+    latter: figures of a busy machine are worth less.
+    """
     found: dict[str, dict[str, Any]] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for row in suite.rows:
         if (value := row.value(repeats)) is not None:
@@ -78,6 +82,8 @@ def write(suite: Suite, repeats: Sequence[Repeat]) -> None:
     )
     found.setdefault("runs", {})[suite.name] = {
         "repeats": len(repeats),
+        "load-before": round(load[0], 1),
+        "load-after": round(load[1], 1),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "python": platform.python_version(),

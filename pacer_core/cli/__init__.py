@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pacer_core.cli.by_hand import by_hand, publish
-from pacer_core.cli.command_hints import command
-from pacer_core.cli.config import config
-from pacer_core.cli.console import complaints, echo
-from pacer_core.cli.dead import dead
-from pacer_core.cli.doctor import doctor
-from pacer_core.cli.init import init
-from pacer_core.cli.partitions import partitions
-from pacer_core.cli.plan import plan
-from pacer_core.cli.plugins import plugins
-from pacer_core.cli.run import run
-from pacer_core.cli.send import send
-from pacer_core.cli.status import status
-from pacer_core.cli.trace import trace
-from pacer_core.cli.waiting import waiting
 from pacer_core.commands import BY_HAND, LOAD, PUBLISH
-from pacer_core.config import ConfigError
-from pacer_core.config import load as load_config
 from pacer_core.model.errors import BrokerError, PacerError
-from pacer_core.model.secrets import screen
-from pacer_core.plugins import Plugins, load, versions
 
+if TYPE_CHECKING:
+    from pacer_core.plugins import Plugins
+
+COMMANDS = (
+    "init", "run", "send", "status", "waiting", "dead", "partitions", "trace", "doctor", "config", "plan",
+    "plugins",
+)  # fmt: skip
+"""The built-in commands: each is found in the module of its name, and imported where it is meant."""
 PLUGINS = "pacer.plugins"
 EX_SOFTWARE, EX_UNAVAILABLE, EX_CONFIG = 70, 69, 78  # sysexits(3)
 
@@ -38,7 +28,7 @@ class _Cli(click.Group):
 
     def _more(self, ctx: click.Context) -> dict[str, click.Command]:
         if PLUGINS not in ctx.meta:
-            ctx.meta[PLUGINS] = load()
+            ctx.meta[PLUGINS] = _from("pacer_core.plugins", "load")()
         plugins: Plugins = ctx.meta[PLUGINS]
         more: dict[str, click.Command] = {}
         for one in plugins.commands:
@@ -47,29 +37,45 @@ class _Cli(click.Group):
         return more
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self._more(ctx)})
+        return sorted({*COMMANDS, *self._more(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        ours = super().get_command(ctx, cmd_name)
+        ours: click.Command | None = None
+        if cmd_name in COMMANDS:
+            ours = _from(f"{__name__}.{cmd_name}", cmd_name)
         if ours is not None and not isinstance(ours, click.Group):
             return ours
         theirs = self._more(ctx).get(cmd_name)
         return ours if theirs is None else _joined(ours, theirs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        ctx.meta[LOAD] = load_config
+        ctx.meta[LOAD] = lambda file: _from("pacer_core.config", "load")(file)
         try:
             return super().invoke(ctx)
-        except ConfigError as error:
-            complaints().print(str(error))
-            ctx.exit(EX_CONFIG)
-        except BrokerError as error:
-            _complain(error)
-            echo(f"`{command('doctor')}` looks further, and says what to do", err=True)
-            ctx.exit(EX_UNAVAILABLE)
         except PacerError as error:
-            _complain(error)
-            ctx.exit(EX_SOFTWARE)
+            ctx.exit(_complain(error))
+
+
+def _from(module: str, name: str) -> Any:
+    """Give what is in a module, which is imported now: a command is as quick as what it needs itself."""
+    return getattr(import_module(module), name)
+
+
+def _complain(error: PacerError) -> int:
+    """Print what ended a command, and give its exit code."""
+    from pacer_core.cli.command_hints import command
+    from pacer_core.cli.console import complaints, echo
+    from pacer_core.config import ConfigError
+    from pacer_core.model.secrets import screen
+
+    if isinstance(error, ConfigError):
+        complaints().print(str(error))
+        return EX_CONFIG
+    complaints().print(screen(f"error: {error}"))
+    if isinstance(error, BrokerError):
+        echo(f"`{command('doctor')}` looks further, and says what to do", err=True)
+        return EX_UNAVAILABLE
+    return EX_SOFTWARE
 
 
 def _joined(first: click.Command | None, second: click.Command) -> click.Command:
@@ -87,6 +93,9 @@ def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> Non
     """Print what is installed; where it does not belong together, say how that is mended."""
     if not wanted or ctx.resilient_parsing:
         return
+    from pacer_core.cli.console import echo
+    from pacer_core.plugins import versions
+
     installed = versions.distributions()
     for one in installed:
         echo(f"{one.name} {one.version}")
@@ -94,10 +103,6 @@ def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> Non
     for line in wrong:
         echo(f"error: {line}", err=True)
     ctx.exit(EX_CONFIG if wrong else 0)
-
-
-def _complain(error: PacerError) -> None:
-    complaints().print(screen(f"error: {error}"))
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
@@ -112,11 +117,5 @@ def _complain(error: PacerError) -> None:
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Bring users, investigations and datasets from a message broker into a catalogue."""
-    ctx.meta[BY_HAND] = by_hand
-    ctx.meta[PUBLISH] = publish
-
-
-for _command in (
-    init, run, send, status, waiting, dead, partitions, trace, doctor, config, plan, plugins,
-):  # fmt: skip
-    main.add_command(_command)
+    ctx.meta[BY_HAND] = lambda *given: _from("pacer_core.cli.by_hand", "by_hand")(*given)
+    ctx.meta[PUBLISH] = lambda *given: _from("pacer_core.cli.by_hand", "publish")(*given)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pacer_core.config.document import Document, Path_
 from pacer_core.config.model import ConsumerPlan, KeySpace, Queue
 from pacer_core.config.problems import Code
-from pacer_core.config.sections import structure
+from pacer_core.config.sections import A_LIST, structure
 from pacer_core.model.queue_names import dead_queue
 from pacer_core.model.suggestions import hint
 
@@ -18,7 +18,7 @@ def key_spaces(
     """Give those that have partitions, by name, and note what is wrong with the others."""
     data = document.data.get("keySpaces")
     if data is not None and not isinstance(data, list):
-        document.report(("keySpaces",), "'keySpaces' should be a list", Code.WRONG_TYPE)
+        document.report(("keySpaces",), f"'keySpaces' {A_LIST}", Code.WRONG_TYPE)
         return {}
     whole = all(plan is not None for plan in plans)
     known = {plan.key_space for plan in plans if plan is not None} - {None}

@@ -32,7 +32,7 @@ from pacer_core.config.places import places, unwritable
 from pacer_core.config.problems import Code, ConfigError, Problem
 from pacer_core.config.reading import read
 from pacer_core.config.references import check_references, type_and_instance
-from pacer_core.config.sections import own_options, structure
+from pacer_core.config.sections import A_LIST, own_options, structure
 from pacer_core.config.services import services
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.routes import Route
@@ -191,7 +191,7 @@ def _list(document: Document, section: str, cls: type[T]) -> Iterator[tuple[Path
     """Structure each entry by itself; one that cannot be is given as ``None``."""
     data = document.data.get(section)
     if data is not None and not isinstance(data, list):
-        document.report((section,), f"{section!r} should be a list", Code.WRONG_TYPE)
+        document.report((section,), f"{section!r} {A_LIST}", Code.WRONG_TYPE)
         return
     for index, item in enumerate(data or ()):
         one = structure(document, (section, index), item, cls)

@@ -100,7 +100,8 @@ def _note(document: Document, path: Path_, leaf: BaseException) -> None:
         document.report(path, f"{name!r} is missing", Code.MISSING)
     elif isinstance(leaf, Bad):
         code = Code.BAD_VALUE if isinstance(leaf, _Value) else Code.WRONG_TYPE
-        label = f"item {name}" if isinstance(path[-1], int) else repr(name)
+        *_, owner, last = ("the file", *path)
+        label = f"item {last + 1} of {owner!r}" if isinstance(last, int) else repr(name)
         said = _IN_YAML.get(str(leaf), str(leaf))
         document.report(path, f"{label} {said}", code)
     else:
@@ -108,6 +109,7 @@ def _note(document: Document, path: Path_, leaf: BaseException) -> None:
         document.report(path, f"{name!r} is not accepted: {redact(str(leaf))}", Code.BAD_VALUE)
 
 
+A_LIST = "should be a list: begin each item in a line of its own with '- '"
 _IN_YAML = {
     "is not an object with fields": "should be a mapping of keys to values",
     "is not a list": "should be a list: write [...], also around a single one",

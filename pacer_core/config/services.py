@@ -10,7 +10,7 @@ from attrs import evolve
 from pacer_core.config.document import Document, Path_
 from pacer_core.config.model.services import Service, ServicePlan
 from pacer_core.config.problems import Code
-from pacer_core.config.sections import own_options, structure
+from pacer_core.config.sections import A_LIST, own_options, structure
 from pacer_core.model.secrets import Secret
 from pacer_core.model.services import ServiceType
 from pacer_core.model.suggestions import hint
@@ -25,7 +25,7 @@ def services(document: Document, plugins: Plugins, to: list[str]) -> Iterator[Se
     """
     data = document.data.get("services")
     if data is not None and not isinstance(data, list):
-        document.report(("services",), "'services' should be a list", Code.WRONG_TYPE)
+        document.report(("services",), f"'services' {A_LIST}", Code.WRONG_TYPE)
         return
     for index, item in enumerate(data or ()):
         path: Path_ = ("services", index)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from attrs import frozen
+
 from pacer_core.model.errors import PacerError
 from pacer_core.model.integrations import IntegrationType
 from pacer_core.model.messages import Clients
@@ -13,6 +15,45 @@ from pacer_core.model.messages import Clients
 C = TypeVar("C")
 Publish = Callable[[str, str, Sequence[bytes], str], Sequence[PacerError | None] | None]
 """Gives of each body why it is not confirmed; ``None`` where all are. May raise where none is known to be."""
+
+
+Hook = TypeVar("Hook", bound=Callable[..., Any])
+_HEARD = "pacer_consumer_types"
+
+
+def hears(*consumer_types: str) -> Callable[[Hook], Hook]:
+    """Have a plugin's ``pacer_message_settled`` hear of messages of these consumer types alone.
+
+    A worker without a consumer of one of them does not call it, and begins no thread for it::
+
+        @hookimpl
+        @hears("parcels")
+        def pacer_message_settled(delivery, ctx): ...
+    """
+
+    def mark(hook: Hook) -> Hook:
+        setattr(hook, _HEARD, frozenset(consumer_types))
+        return hook
+
+    return mark
+
+
+def heard_by(plugin: Any) -> frozenset[str] | None:
+    """Give the consumer types that a plugin wants to hear of; ``None`` where it is all."""
+    found: frozenset[str] | None = getattr(getattr(plugin, "pacer_message_settled", None), _HEARD, None)
+    return found
+
+
+@frozen
+class Listener:
+    """One plugin's ``pacer_message_settled``, and the consumer types that it hears of (``None``: all)."""
+
+    listen: Callable[..., Any]
+    consumer_types: frozenset[str] | None = None
+
+    def is_for(self, consumer_type: str) -> bool:
+        """Say whether it hears of messages of a consumer type."""
+        return self.consumer_types is None or consumer_type in self.consumer_types
 
 
 class SettledContext:

@@ -10,6 +10,8 @@ from attrs import frozen
 from pacer_core.model.messages import Context
 
 Change = Literal["new", "changed", "removed", "there", "left-out"]
+WRITES: frozenset[str] = frozenset({"new", "changed", "removed"})
+"""The changes for which something is written."""
 
 
 @frozen

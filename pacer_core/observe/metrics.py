@@ -88,11 +88,12 @@ def shape(config: Config, plans: Sequence[ConsumerPlan]) -> Shape:
     forwards = tuple(f"forward:{recipient.name}" for recipient in config.recipients)
     spaces = {plan.pipeline.type.key.space for plan in plans if plan.pipeline.type.key is not None}
     partitions = [queue for space in config.partitions(plans) for queue in space.queues]
+    types = [plan.config.type for plan in plans]
     return Shape(
         {plan.name: (*forwards, *(task.name for task in plan.pipeline.tasks)) for plan in plans},
         tuple(sorted({one.name for plan in plans for one in plan.integrations.values()})),
         tuple(sorted(spaces)),
-        tuple(config.listeners),
+        tuple(name for name, one in config.listeners.items() if any(map(one.is_for, types))),
         {plan.name: _counts(plan) for plan in plans},
         tuple(dict.fromkeys((*(queue for plan in plans for queue in plan.config.queues), *partitions))),
     )

@@ -12,6 +12,7 @@ from pacer_core.model.consumers import ConsumerType
 from pacer_core.model.errors import PluginError
 from pacer_core.model.integrations import IntegrationType, LogHandlerType
 from pacer_core.model.migrations import ConfigMigration
+from pacer_core.model.notification import Listener
 from pacer_core.model.services import ServiceType
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.model.transports import TransportType
@@ -55,7 +56,7 @@ class Plugins:
     route_message: Callable[..., Any]
     leftovers: tuple[str, ...]
     """What an interrupted upgrade has left behind; pip passes over it, and so do we."""
-    listeners: Mapping[str, Callable[..., Any]]
+    listeners: Mapping[str, Listener]
     """The ``pacer_message_settled`` of each plugin that has one."""
     services: Mapping[str, ServiceType] = field(factory=dict)
     migrations: Mapping[str, ConfigMigration] = field(factory=dict)

@@ -15,6 +15,7 @@ from pacer_core import core_plugin, hookspecs
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.integrations import IntegrationType, LogHandlerType
 from pacer_core.model.migrations import ConfigMigration
+from pacer_core.model.notification import Listener, heard_by
 from pacer_core.model.secrets import redact
 from pacer_core.model.services import ServiceType
 from pacer_core.model.transports import CORE_PROTOCOLS, TransportType
@@ -118,7 +119,9 @@ class _Loader:
             parse_message=_parser(self.manager.hook.pacer_parse_message),
             route_message=_router(self.manager.hook.pacer_route_message),
             listeners={
-                name: self._alone("pacer_message_settled", name)
+                name: Listener(
+                    self._alone("pacer_message_settled", name), heard_by(self.manager.get_plugin(name))
+                )
                 for name, info in self.infos.items()
                 if "pacer_message_settled" in info.registers.get("hooks", ())
             },

@@ -14,14 +14,16 @@ from uuid import uuid4
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.errors import RefusedError, Signal
 from pacer_core.model.integrations import IntegrationType
-from pacer_core.model.messages import Clients, Context, Delivery, Envelope
+from pacer_core.model.messages import Clients, Context, Delivery, Envelope, TaskFailure
 from pacer_core.model.notification import Publish, SettledContext
+from pacer_core.model.planning import Planned
 from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping
 from pacer_core.parsing.plugin import pacer_parse_message
 from pacer_core.pipeline.processing import Pipeline
 from pacer_core.pipeline.task_order import in_order
 from pacer_core.testing.crashes import Crash, crash_everywhere
 from pacer_core.testing.running import Body, Configuration, MessagesFailed, Run, run
+from pacer_core.work.planning import foresee_in
 
 __all__ = [
     "Body",
@@ -34,6 +36,7 @@ __all__ = [
     "context",
     "crash_everywhere",
     "deliver",
+    "foresee",
     "run",
     "run_task",
     "settled_context",
@@ -80,7 +83,6 @@ def deliver(
     parse
         The plugin's own ``pacer_parse_message``, which is asked before the core's, as in production.
     """
-    clients = {integration.name: client for integration, client in (integrations or {}).items()}
     envelope = Envelope(
         body=body.encode() if isinstance(body, str) else body,
         queue="test",
@@ -92,17 +94,56 @@ def deliver(
         rejected={} if after is None else after.rejected,
         facts={} if after is None else after.facts,
     )
+    pipeline, clients = _pipeline(consumer, integrations or {}, options, task_options or {}, parse)
+    first = pipeline.handle(envelope, clients)
+    return pipeline.handle(envelope, clients) if twice else first
+
+
+def foresee(
+    consumer: ConsumerType,
+    body: bytes | str,
+    *,
+    integrations: Integrations | None = None,
+    options: Any = None,
+    task_options: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Mapping[str, Sequence[Planned] | TaskFailure | None]:
+    """Ask a consumer type what it would do with a message, as ``pacer plan`` does; by task.
+
+    What a task says is in its place: what it plans, why it would not do its work, or ``None`` where it cannot
+    tell beforehand. A task that would not be reached is left out. The parameters are those of `deliver`.
+    """
+    pipeline, clients = _pipeline(consumer, integrations or {}, options, task_options or {}, None)
+    envelope = Envelope(
+        body=body.encode() if isinstance(body, str) else body,
+        queue="test",
+        correlation_id=str(uuid4()),
+        facts=facts or {},
+    )
+    seen = foresee_in(pipeline, envelope, clients)
+    if seen.failure is not None:
+        return {seen.failure.task: seen.failure}
+    return {one.task: one.failure or one.says for one in seen.tasks if not one.waits_for}
+
+
+def _pipeline(
+    consumer: ConsumerType,
+    integrations: Integrations,
+    options: Any,
+    task_options: Mapping[str, Any],
+    parse: Callable[[Envelope, ConsumerType], Any] | None,
+) -> tuple[Pipeline, Clients]:
+    clients = {integration.name: client for integration, client in integrations.items()}
     pipeline = Pipeline(
         consumer=consumer.name,
         type=consumer,
         parse_message=lambda envelope, consumer: _parsed(parse, envelope, consumer),
         tasks=in_order(tuple(consumer.tasks), lambda one: one.name in clients),
         options=_defaults(consumer.options) if options is None else options,
-        task_options=_task_options(consumer.tasks, task_options or {}),
+        task_options=_task_options(consumer.tasks, task_options),
         accepts=lambda _: True,
     )
-    first = pipeline.handle(envelope, Clients(clients))
-    return pipeline.handle(envelope, Clients(clients)) if twice else first
+    return pipeline, Clients(clients)
 
 
 def _parsed(

@@ -37,14 +37,33 @@ _FORBIDDEN, _NOT_FOUND = 403, 404
 class Publisher:
     """Publishes and waits for the broker's word; safe to use from several threads, one at a time.
 
-    ``confirmed`` is told how many seconds the broker took to confirm what was published together.
+    ``confirmed`` is told how many seconds the broker took to confirm what was published together. A
+    publisher that does not ``reopen`` is opened once, and is done when its connection is lost.
     """
 
-    def __init__(self, broker: Broker, confirmed: Callable[[float], None] = lambda _: None) -> None:
+    def __init__(
+        self, broker: Broker, confirmed: Callable[[float], None] = lambda _: None, *, reopen: bool = True
+    ) -> None:
         self._broker, self._confirmed = broker, confirmed
         self._lock = threading.Lock()
         self._link: Link | None = None
+        self._may_open, self._reopen = True, reopen
+        self._reader: Any = None
         self._closed = False
+
+    def open(self, reader: Any) -> None:
+        """Open the connection now, to publish what ``reader``, another one, brings, and as long as it does.
+
+        Raises
+        ------
+        BrokerError
+            Where the broker cannot be reached.
+        amqp.exceptions.AMQPError, OSError
+            Where it goes away in between.
+        """
+        with self._lock:
+            self._reader = reader
+            self._opened()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Publish all messages, and return when the broker has confirmed every one.
@@ -94,21 +113,21 @@ class Publisher:
         while waiting:
             group: Sequence[int] = ()
             try:
-                if self._link is None:
-                    self._link = Link(self._broker)
+                link = self._opened()
                 if holds is not None and not holds():
                     return BrokerError(
                         "what was to be published is no longer in hand: the broker has it back"
                     )
-                group = self._link.together(waiting, apart.numbers)
-                self._link.publish(group, waiting, refused)
+                group = link.together(waiting, apart.numbers)
+                link.publish(group, waiting, refused)
             except BrokerError as error:
                 self._drop()
                 return error
             except LOST as error:
                 # AttributeError: py-amqp raises it where its connection went away underneath it.
-                self._drop()
-                if not apart.looks([number for number in group if number in waiting], waiting, error):
+                spoken = apart.looks([number for number in group if number in waiting], waiting, error)
+                self._drop(spoken=spoken)
+                if not spoken:
                     again = lost is None and holds is None
                     lost = BrokerError(f"lost {self._broker} while publishing: {error}")
                     if not again:
@@ -118,10 +137,10 @@ class Publisher:
                 raise
             else:
                 lost = None
-                if self._link.nacked:
+                if link.nacked:
                     # A channel that RabbitMQ has refused a message of a quorum queue on goes on refusing,
                     # also when the queue's limit is gone; a new one does not.
-                    self._drop()
+                    self._drop(spoken=True)
         return None
 
     def ready(self, queue: str) -> int | None:
@@ -130,9 +149,7 @@ class Publisher:
             if self._closed:
                 return None
             try:
-                if self._link is None:
-                    self._link = Link(self._broker)
-                return depth(self._link.connection, queue)
+                return depth(self._opened().connection, queue)
             except (BrokerError, *LOST):
                 self._drop()
                 return None
@@ -152,8 +169,29 @@ class Publisher:
             self._closed = True
             self._drop()
 
-    def _drop(self) -> None:
+    def cut(self) -> None:
+        """End it at once: what waits for the broker's word waits no longer."""
+        self._closed, link = True, self._link
+        if link is not None:
+            link.cut()
+        self.close()
+
+    def _opened(self) -> Link:
+        if self._link is None:
+            if not self._may_open:
+                raise BrokerError(
+                    "the connection that publishes was lost: what is in hand may be another's by now"
+                )
+            self._link = Link(self._broker)
+            if self._reader is not None:
+                self._link.only_while(self._reader)
+            self._may_open = self._reopen
+        return self._link
+
+    def _drop(self, *, spoken: bool = False) -> None:
+        """Do without the connection; after the broker's word about a message there may be another one."""
         link, self._link = self._link, None
+        self._may_open = self._may_open or spoken
         if link is not None:
             link.close()
 

@@ -176,6 +176,18 @@ class Link:
                 self.connection.drain_events(timeout=0.001)
             self.connection.heartbeat_check()
 
+    def only_while(self, reader: Any) -> None:
+        """Publish no more once ``reader``, a connection, has lost what it reads, where the broker tells."""
+        bind = getattr(self.connection.connection, "only_while", None)
+        if bind is not None:
+            bind(reader.connection)
+
+    def cut(self) -> None:
+        """End the connection at once, also for a thread that waits for AMQP's confirms."""
+        if self.heartbeats:  # elsewhere nobody waits for half a minute, and a socket may be another thing
+            with contextlib.suppress(Exception):  # whatever it says, there is none afterwards
+                self.connection.connection.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """Close the connection."""
         hang_up(self.connection)

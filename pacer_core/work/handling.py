@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
-from attrs import define, evolve
+from attrs import evolve
 
 from pacer_core.config.model import ConsumerPlan
-from pacer_core.model.consumers import Task
 from pacer_core.model.errors import Reject, Retry
-from pacer_core.model.messages import Context, Delivery, Outcome
+from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
 from pacer_core.observe.logs import correlation_id
 from pacer_core.pipeline.spans import Traces
 from pacer_core.pipeline.tasks import Gate, of_a_task
@@ -23,6 +22,7 @@ from pacer_core.transport.settle import NotSettledError, Settler, Unsettled
 from pacer_core.work.breakers import Breakers
 from pacer_core.work.clients import OpenIntegrations
 from pacer_core.work.crashes import ALONE, Counts, Notes, fingerprint
+from pacer_core.work.gate import TaskGate
 from pacer_core.work.job import Job
 from pacer_core.work.key_order import Order, with_dependents
 from pacer_core.work.quarantine import Quarantine
@@ -36,25 +36,6 @@ _OFF = 60.0
 """Seconds until it is looked again whether a consumer that was switched off handles its messages."""
 _NOBODY: Mapping[str, ConsumerPlan] = MappingProxyType({})
 _ACKED = 1.0  # seconds that a suspect waits for acknowledgements at most: those of others, and its own
-
-
-@define(eq=False)
-class _Gate:
-    """Keeps a message's tasks from systems that are away and from overtaking; see `pipeline.Gate`."""
-
-    plan: ConsumerPlan
-    breakers: Breakers
-    behind: frozenset[str]
-
-    def closed(self, task: Task) -> tuple[str, str] | None:
-        if task.name in self.behind:
-            return "behind", "an earlier message of the same key waits for this task"
-        away = self.breakers.blocks(self.plan, task) if task.needs else None
-        return None if away is None else ("away", f"integration {away!r} is away")
-
-    def ended(self, task: Task, error: BaseException | None) -> None:
-        if task.needs:
-            self.breakers.ended(self.plan, task, error)
 
 
 class Handler:
@@ -97,29 +78,23 @@ class Handler:
             correlation_id.reset(token)
 
     def _take(self, received: Received, arrived: float) -> Job:
-        plan = self._by_queue.get(received.envelope.queue)
-        if plan is None or received.envelope.queue in self._partitions:
-            off = self._switched_off.get(received.envelope.queue)
-            return self._stranger(received, arrived) if off is None else self._off(received, arrived, off)
+        envelope = received.envelope
+        plan = self._by_queue.get(envelope.queue)
+        if plan is None or envelope.queue in self._partitions:
+            return self._not_ours(received, arrived)
         job = Job(received, plan, arrived=arrived)
-        if self._forwarder.comes_back(received.envelope):
-            loop = Reject(
-                f"the message comes back from {received.envelope.path[-1]}: a loop of forwarding rules"
-            )
-            job.failed = plan.pipeline.failed(received.envelope, None, "forward", loop)
-            job.settled_as_is = True
-            return job
-        crashes = 0 if self._counts is None else self._counts.of(received.envelope)
+        if self._forwarder.comes_back(envelope):
+            loop = Reject(f"the message comes back from {envelope.path[-1]}: a loop of forwarding rules")
+            return _ended_by("forward", job, loop)
+        crashes = 0 if self._counts is None else self._counts.of(envelope)
         if crashes >= plan.config.crashes:
             died = Reject(f"worker died {crashes} times while it handled this message")
-            job.failed = plan.pipeline.failed(received.envelope, None, "worker", died)
-            job.settled_as_is = True
-            return job
+            return _ended_by("worker", job, died)
         job.alone = crashes >= ALONE
         if self._notes is None:
             self._read(job)
             return job
-        job.mark = fingerprint(received.envelope)
+        job.mark = fingerprint(envelope)
         slot = self._notes.enter(job.mark, job.time_limit, parser=True)
         try:
             self._read(job, slot)
@@ -127,23 +102,18 @@ class Handler:
             self._notes.leave(slot)
         return job
 
-    def _off(self, received: Received, arrived: float, plan: ConsumerPlan) -> Job:
-        """Have a message of a partition wait whose consumer has been switched off since it was taken in."""
-        job = Job(received, plan, arrived=arrived)
-        waits = Retry(f"consumer {plan.name!r} is switched off", after=_OFF, counted=False)
-        job.failed = plan.pipeline.failed(received.envelope, None, "consumer", waits)
-        job.settled_as_is = True
-        return job
+    def _not_ours(self, received: Received, arrived: float) -> Job:
+        """Settle what lies in a partition, and whose consumer is switched off meanwhile, or unknown.
 
-    def _stranger(self, received: Received, arrived: float) -> Job:
-        """Have a message be dead, in the dead queue of its partition, of which no consumer is known."""
-        queue = received.envelope.home
-        plan = self._by_queue[queue]
-        envelope = evolve(received.envelope, queue=queue, partition="")
-        job = Job(received, plan, arrived=arrived)
-        job.failed = plan.pipeline.failed(envelope, None, "key", Reject(_NO_INTAKE))
-        job.settled_as_is = True
-        return job
+        The one waits; the other is dead, in the dead queue of its partition.
+        """
+        envelope = received.envelope
+        if (off := self._switched_off.get(envelope.queue)) is not None:
+            waits = Retry(f"consumer {off.name!r} is switched off", after=_OFF, counted=False)
+            return _ended_by("consumer", Job(received, off, arrived=arrived), waits)
+        job = Job(received, self._by_queue[envelope.home], arrived=arrived)
+        found = evolve(envelope, queue=envelope.home, partition="")
+        return _ended_by("key", job, Reject(_NO_INTAKE), found)
 
     def _read(self, job: Job, slot: int | None = None) -> None:
         """Parse a message and work out its key; what is late for that is its parser, whose limit is known."""
@@ -320,7 +290,7 @@ class Handler:
         gate: Gate | None = None
         if plan.name in self._gated:
             behind = _NONE if held is None else with_dependents(held.tasks, plan.pipeline.tasks)
-            gate = _Gate(plan, self._breakers, behind)
+            gate = TaskGate(plan, self._breakers, behind)
             if self._traces is not None:
                 gate = self._traces.gate(gate)
         delivery = plan.pipeline.process(envelope, job.message, self._clients[plan.name], gate, routes=routes)
@@ -345,6 +315,13 @@ class Handler:
     def _keep_order(self, job: Job, settled: Unsettled) -> None:
         if job.key is not None and _ordered(job.plan):
             self._order.settled(job.plan.config.type, job.key, settled.delivery, settled.verdict.step)
+
+
+def _ended_by(stage: str, job: Job, why: Reject | Retry, envelope: Envelope | None = None) -> Job:
+    """Have a message end before it is parsed; the envelope says otherwise where it came from."""
+    job.failed = job.plan.pipeline.failed(envelope or job.received.envelope, None, stage, why)
+    job.settled_as_is = True
+    return job
 
 
 def _ordered(plan: ConsumerPlan) -> bool:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Mapping
+from typing import Any
 from weakref import WeakSet
 
 from pacer_core.config.model import Broker
@@ -161,6 +162,11 @@ class InHand:
         returned = self._often.begin(limits)
         self._running.begin(threaded=returned and threads)
 
+    def open(self, connection: Any) -> None:
+        """Open what is needed for what is going to be read from a connection."""
+        if self._intake is not None:
+            self._intake.open(connection)
+
     def end(self, grace: float) -> None:
         """Let the tasks that run finish, for so many seconds at most; nothing else begins."""
         deadline = time.monotonic() + grace
@@ -175,11 +181,13 @@ class InHand:
         self._drop()
 
     def beat(self) -> None:
-        """Keep the connection for fresh copies alive."""
+        """Keep the connections for fresh copies and for partitions alive."""
         self._often.beat()
+        if self._intake is not None:
+            self._intake.beat()
 
     def close(self) -> None:
-        """Close that connection."""
+        """Close those connections."""
         self._often.close()
         if self._intake is not None:
             self._intake.close()

@@ -6,8 +6,11 @@ when the earlier one is acknowledged, and an intake that dies leaves of each key
 in its partition already. The next intake publishes it again, directly behind its first copy: it is handled
 twice, as any message may be, and none is out of order. Nobody confirms acknowledgements, though: where those
 of several rounds are lost with their connection, the messages of a key are all repeated, in their order.
-One that may have lost its messages to the next intake publishes nothing more: its copies would come behind
-later ones of their keys.
+
+One that has lost its messages to the next intake publishes nothing more: its copies would come behind later
+ones of their keys. One that is frozen does not know, so the broker sees to it: the connection that publishes
+is opened before anything is read, counts as lost three times as soon, and is never opened anew while that
+is read.
 """
 
 from __future__ import annotations
@@ -18,11 +21,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from pacer_core.config.model import Config, ConsumerPlan, KeySpace
+from pacer_core.config.model import Amqp, Broker, Config, ConsumerPlan, KeySpace
 from pacer_core.model.errors import BrokerError, NotTakenError, RefusedError
 from pacer_core.model.partitions import partition_of, priority
 from pacer_core.model.secrets import redact
@@ -38,6 +43,21 @@ log = logging.getLogger("pacer.intake")
 
 AGAIN = 2.0
 """Seconds before what a partition does not take is tried again; the messages of its keys wait behind it."""
+
+
+def cut_off_first(broker: Broker, connection: Any) -> Broker:
+    """Give a broker as who publishes opens it for what ``connection`` reads: the same node, less patience.
+
+    RabbitMQ ends a connection two to three heartbeats after it has heard the last of it (its
+    rabbit_heartbeat.erl), and py-amqp lets no more than one go by without a word (`heartbeat_tick`). So with
+    a third of that the connection that publishes has ended when what the other one reads is given to somebody
+    else, whenever both fall silent together. Heartbeats are whole seconds: of one and two there is no third.
+    """
+    if not isinstance(broker.options, Amqp):
+        return broker
+    seconds = max(1, int(connection.connection.heartbeat // 3))
+    there = {"host": connection.hostname, "port": connection.port, "hosts": ()}
+    return evolve(broker, options=evolve(broker.options, heartbeat=timedelta(seconds=seconds), **there))
 
 
 def priorities(spaces: Sequence[KeySpace], host: str) -> Mapping[str, int]:
@@ -58,8 +78,8 @@ class Intake:
     ----------
     config, plans
         The configuration, and those of its consumers that run here.
-    publisher
-        Publishes the copies.
+    confirmed
+        Told how many seconds the broker took to confirm a round.
     signer
         Signs them: a partition believes no other.
     declare
@@ -72,13 +92,15 @@ class Intake:
         self,
         config: Config,
         plans: Sequence[ConsumerPlan],
-        publisher: Publisher,
+        confirmed: Callable[[float], None],
         signer: Signer,
         declare: Callable[[], None],
         waker: Waker,
     ) -> None:
         self._spaces = {plan.name: space for plan in plans if (space := config.key_space(plan)) is not None}
-        self._publisher, self._signer, self._declare, self._waker = publisher, signer, declare, waker
+        self._broker, self._confirmed = config.broker, confirmed
+        self._signer, self._declare, self._waker = signer, declare, waker
+        self._publisher = Publisher(config.broker, reopen=False)
         self._gathered: list[Job] = []
         self._behind: dict[str, deque[Job]] = {}
         self._rounds: queue.SimpleQueue[_Round | None] = queue.SimpleQueue()
@@ -95,6 +117,24 @@ class Intake:
         return bool(self._over) or (
             bool(self._gathered) and not self.publishing and time.monotonic() >= self._again
         )
+
+    def open(self, connection: Any) -> None:
+        """Open what publishes, before anything is read from a connection.
+
+        Raises
+        ------
+        BrokerError, amqp.exceptions.AMQPError, OSError
+            Where the broker cannot be reached.
+        """
+        self._publisher.cut()
+        if self._spaces:
+            broker = cut_off_first(self._broker, connection)
+            self._publisher = Publisher(broker, self._confirmed, reopen=False)
+            self._publisher.open(connection)
+
+    def beat(self) -> None:
+        """Keep that connection alive."""
+        self._publisher.beat()
 
     def takes(self, job: Job) -> bool:
         """Take a message in that belongs into a partition; say whether it does."""
@@ -154,18 +194,20 @@ class Intake:
         self._again = 0.0
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, and its connection."""
         if self._thread is not None:
             self._rounds.put(None)
+        self._publisher.close()
 
     def _work(self) -> None:
         while (current := self._rounds.get()) is not None:
+            publisher = self._publisher  # first: a later one is not for jobs of an earlier subscription
             # Who has lost its connection has its messages back at the broker: a copy would be one too many.
             jobs = [job for job in current.jobs if job.received.subscription.open]
             said: Sequence[BrokerError | None]
             try:
                 holds = jobs[0].received.subscription.holds if jobs else None  # all are of one subscription
-                said = self._publisher.publish_each([self._copy(job) for job in jobs], holds)
+                said = publisher.publish_each([self._copy(job) for job in jobs], holds)
             except Exception as error:  # whatever it was, each of them is still the broker's
                 log.exception("a round of the intake failed")
                 said = [BrokerError(type(error).__name__)] * len(jobs)

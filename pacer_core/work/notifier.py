@@ -57,15 +57,16 @@ class Listeners:
         self._listeners = [
             _Listener(
                 name,
-                listen,
+                listener.listen,
                 config.state_folder,
-                plans,
+                heard,
                 integrations,
                 self._publish,
                 self._publisher.beat,
                 lost,
             )
-            for name, listen in config.listeners.items()
+            for name, listener in config.listeners.items()
+            if (heard := [plan for plan in plans if listener.is_for(plan.config.type)])
         ]
 
     def tell(self, delivery: Delivery) -> None:
@@ -132,7 +133,7 @@ class _Listener:
         self._too_slow, self._failed = _Sparingly(), _Sparingly()
 
     def tell(self, delivery: Delivery) -> None:
-        if delivery.consumer in self._deaf:
+        if delivery.consumer in self._deaf or delivery.consumer not in self._contexts:
             return
         size = len(delivery.envelope.body)
         with self._some:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -10,8 +11,9 @@ from attrs import evolve, field, frozen
 
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.consumers import Task
-from pacer_core.model.messages import Context, Delivery, Envelope, Outcome, TaskFailure
-from pacer_core.model.planning import Planned
+from pacer_core.model.messages import Clients, Context, Delivery, Envelope, Outcome, TaskFailure
+from pacer_core.model.planning import WRITES, Planned
+from pacer_core.pipeline.processing import Pipeline
 from pacer_core.work.clients import OpenIntegrations
 
 
@@ -37,26 +39,51 @@ class Foreseen:
     failure: TaskFailure | None = None
     """Why it could not be read."""
 
+    @property
+    def writes(self) -> Counter[tuple[str, str]]:
+        """How often each task would write, by the task and the change; what is there counts for nothing."""
+        return Counter(
+            (one.task, planned.change)
+            for one in self.tasks
+            for planned in one.says or ()
+            if one.failure is None and planned.change in WRITES
+        )
 
-def foresee(plan: ConsumerPlan, body: bytes, content_type: str | None, opened: OpenIntegrations) -> Foreseen:
-    """Say what each task of a consumer would do with a message. No task runs, and nothing is published."""
-    envelope = Envelope(
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """The tasks that would run and cannot tell what they would do."""
+        ended = (one for one in self.tasks if one.failure is None and not one.waits_for)
+        return tuple(one.task for one in ended if one.says is None)
+
+
+def first_sight(plan: ConsumerPlan, body: bytes, content_type: str | None) -> Envelope:
+    """Give a message as if a consumer's first queue had it."""
+    return Envelope(
         body,
         queue=plan.config.queues[0],
         properties={} if content_type is None else {"content_type": content_type},
         correlation_id=str(uuid4()),
     )
+
+
+def foresee(plan: ConsumerPlan, envelope: Envelope, opened: OpenIntegrations) -> Foreseen:
+    """Say what each task of a consumer would do with a message. No task runs, and nothing is published."""
+    return foresee_in(plan.pipeline, envelope, opened.clients(plan))
+
+
+def foresee_in(given: Pipeline, envelope: Envelope, clients: Clients) -> Foreseen:
+    """Say what each task of a pipeline would do with a message."""
     said: dict[str, tuple[Planned, ...] | None] = {}
-    tasks = tuple(evolve(one, run=_asked(one, said)) for one in plan.pipeline.tasks)
-    pipeline = evolve(plan.pipeline, tasks=tasks, accepts=lambda _: False)
+    tasks = tuple(evolve(one, run=_asked(one, said)) for one in given.tasks)
+    pipeline = evolve(given, tasks=tasks, accepts=lambda _: False)
     message = pipeline.parse(envelope)
     if isinstance(message, Delivery):
         failure = message.failures[0] if message.failures else None
-        return Foreseen(plan.name, message.outcome, failure=failure)
-    delivery = pipeline.process(envelope, message, opened.clients(plan))
+        return Foreseen(given.consumer, message.outcome, failure=failure)
+    delivery = pipeline.process(envelope, message, clients)
     failures, names = {one.task: one for one in delivery.failures}, {one.name for one in tasks}
     return Foreseen(
-        plan.name,
+        given.consumer,
         delivery.outcome,
         tuple(
             TaskForeseen(

@@ -87,6 +87,7 @@ class Reading:
         prefetch = max(plan.config.prefetch_for(self.keyed) for plan in self.plans)
         grace = self.config.processes.shutdown_grace.total_seconds()
         subscription: Subscription | None = None
+        self.in_hand.open(connection)
         self.in_hand.begin(limits, threads=not self.inline)
         if self.inline and any(one.quorum is not False for one in limits):
             prefetch = 1  # what one thread has not looked at while it works would be returned unseen

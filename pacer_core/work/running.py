@@ -126,6 +126,9 @@ class Running:
     def _handle(self, job: Job) -> None:
         if self.failure is not None or not job.received.subscription.open:
             return  # the connection is given up, and the broker has the message again
+        if job.key is not None and not job.received.subscription.holds():
+            self.fail(job, BrokerError("this process stood still: its messages may be another's by now"))
+            return
         if job.alone and not self.threaded:
             self._acknowledgements.acknowledge()
         try:

@@ -90,6 +90,7 @@ class Worker:
         self._queues = (*by_queue, *partitions) if queues is None else tuple(queues)
         place = "" if crash_files is None else f"{crash_files.board.parent}"
         self._priorities = priorities(config.partitions(plans), f"{socket.gethostname()} {place}")
+        taken_in = [plan for plan in plans if set(plan.config.queues) & set(self._queues)]
         self._inline = inline
         self._threads = 1 if inline else max(plan.config.concurrency for plan in plans)
         self._keyed = any(plan.pipeline.type.key is not None for plan in plans)
@@ -131,10 +132,10 @@ class Worker:
             self._acknowledged,
             config.broker,
             self._signer,
-            Intake(config, plans, self._publisher, self._signer, self._declare, self._waker),
+            Intake(config, taken_in, self.board.confirmed, self._signer, self._declare, self._waker),
             partitions,
         )
-        self._presence = Presence(config.partitions(plans), self._publisher)
+        self._presence = Presence(config.partitions(plans), config.broker, self._in_hand.partitions)
         self._remaining: Remaining | None = None
         self.aside = 0
         """How many messages were left in their queue, although their tasks have run; see `set_aside`."""
@@ -175,6 +176,7 @@ class Worker:
             threading.Thread(target=self._pulse, name="pulse", daemon=True),
             threading.Thread(target=self._breakers.probe, args=(self._ended,), name="probe", daemon=True),
             threading.Thread(target=self._show, name="show", daemon=True),
+            *self._presence.threads(self._ended),
         ]
         for thread in threads:
             thread.start()
@@ -310,7 +312,6 @@ class Worker:
         while not self._ended.wait(1.0):
             if (line := minutes.line()) is not None:
                 log.info("%s", line)
-            self._presence.tell(self._in_hand.partitions)
             self.board.aside(*self._in_hand.aside)
             breakers = self._breakers.all
             self.board.gauges(

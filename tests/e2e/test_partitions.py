@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from pacer_core import BrokerError
+from tests.at_length import long
 from tests.lab import Lab
 from tests.services import RabbitMQ, Redis
 from tests.support import Site, eventually
@@ -58,7 +60,12 @@ CONFIG = """
 Configure = Callable[..., Path]
 
 
-@pytest.fixture(params=["rabbitmq", "embedded", "redis"])
+BROKERS = ["rabbitmq", "embedded", "redis"]
+each_broker = pytest.mark.parametrize("configure", BROKERS, indirect=True)
+"""Tests of what a transport does; the others run on RabbitMQ alone, but for the long form."""
+
+
+@pytest.fixture(params=[BROKERS[0], *(pytest.param(one, marks=long) for one in BROKERS[1:])])
 def configure(request: pytest.FixtureRequest, site: Site, tmp_path: Path) -> Configure:
     """Write a configuration with so many partitions, for a broker of each kind."""
     site.install("path-pacer", PLUGIN)
@@ -96,6 +103,7 @@ def effects(site: Site) -> list[tuple[str, int, int, str]]:
     return [(key, int(number), int(attempt), queue) for key, number, attempt, queue in words]
 
 
+@each_broker
 def test_messages_of_all_consumers_go_through_the_partitions_in_order(
     site: Site, configure: Configure
 ) -> None:
@@ -204,6 +212,7 @@ def test_another_number_than_the_brokers_is_an_error_that_says_what_to_do(
         assert "`pacer partitions change path`" in ran.both
 
 
+@each_broker
 def test_the_number_of_partitions_is_changed_when_nothing_waits_in_them(
     site: Site, configure: Configure
 ) -> None:
@@ -311,6 +320,112 @@ def test_partitions_whose_consumers_are_all_switched_off_are_not_drained(
     assert "'enabled: false'" in drained.err
 
 
+@pytest.mark.parametrize("configure", ["rabbitmq"], indirect=True)
+def test_on_rabbitmq_4_a_partition_goes_to_the_host_that_wants_it_most_and_on_3_to_the_first(
+    configure: Configure,
+) -> None:
+    from pacer_core.config import load
+    from pacer_core.transport.connection import connect, hang_up
+    from pacer_core.transport.consume import Received, Subscription, Waker
+    from pacer_core.transport.outgoing import Outgoing
+    from pacer_core.transport.publish import Publisher
+    from pacer_core.transport.topology import declare
+    from pacer_core.work.intake import priorities
+
+    config = load(configure(4))
+    space = config.key_spaces["path"]
+    wishes = {host: priorities([space], host) for host in ("host-1", "host-2", "host-4")}
+    connections: dict[str, Any] = {}
+    readers: dict[str, tuple[Subscription, list[Received], Waker]] = {}
+
+    def come(host: str) -> None:
+        connections[host] = connect(config.broker, host)
+        declare(connections[host], config)
+        got: list[Received] = []
+        queues = [config.queue(queue) for queue in space.queues]
+        subscription = Subscription(connections[host], queues, 1, got.append, priorities=wishes[host])
+        readers[host] = subscription, got, Waker()
+
+    def go(host: str) -> None:
+        subscription, _, waker = readers.pop(host)
+        subscription.close()
+        hang_up(connections.pop(host))
+        waker.close()
+
+    def has() -> dict[str, str]:
+        """Send a message through each partition; give which host has had which."""
+        publisher.publish([Outgoing("", queue, b"{}") for queue in space.queues])
+        found: dict[str, str] = {}
+        while len(found) < 4:
+            for host, (subscription, got, waker) in readers.items():
+                subscription.poll(waker, 0.02)
+                while got:
+                    one = got.pop()
+                    found[one.envelope.queue] = host
+                    subscription.ack([one.tag])
+        return found
+
+    def wanted() -> dict[str, str]:
+        first = next(iter(readers))
+        return {
+            queue: max(readers, key=lambda host: wishes[host][queue]) if spreads else first
+            for queue in space.queues
+        }
+
+    with closing(Publisher(config.broker)) as publisher:
+        come("host-1")
+        version = connections["host-1"].connection.server_properties["version"]
+        spreads = int(version.partition(".")[0]) >= 4
+        assert has() == wanted()
+        for host in ("host-2", "host-4"):
+            come(host)
+            assert set(wanted().values()) == (set(readers) if spreads else {"host-1"})
+            eventually(lambda: has() == wanted(), 30)
+        go("host-1")
+        eventually(lambda: has() == wanted(), 30)
+        for host in list(readers):
+            go(host)
+
+
+def test_who_cannot_say_which_partition_it_has_goes_on_with_everything_else(
+    site: Site, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacer_core.config import load
+    from pacer_core.model.messages import Outcome
+    from pacer_core.observe.board import Board
+    from pacer_core.work.presence import Presence
+    from pacer_core.work.worker import Worker
+
+    stuck, shown, gate = threading.Event(), threading.Event(), threading.Event()
+    gauges = Board.gauges
+
+    def show(board: Board, *arguments: Any) -> None:
+        gauges(board, *arguments)
+        if stuck.is_set():
+            shown.set()
+
+    def tell(_: Presence) -> None:  # a queue without its majority confirms nothing for half a minute
+        stuck.set()
+        gate.wait()
+
+    monkeypatch.setattr(Presence, "_tell", tell)
+    monkeypatch.setattr(Board, "gauges", show)
+    config = load(configure(2))
+    send(site, Path(config.file), {"key": "a", "number": 1}, {"key": "b", "number": 2})
+    worker = Worker(config, config.consumers)
+    running = threading.Thread(target=worker.run)
+    running.start()
+    try:
+        assert shown.wait(30)
+        eventually(lambda: worker.outcomes[Outcome.ACKED] == 2, 30)
+    finally:
+        worker.stop()
+        running.join(30)
+        gate.set()
+    assert not running.is_alive()
+
+
+@each_broker
 def test_status_says_who_has_which_partition_and_a_change_is_refused_while_somebody_reads(
     site: Site, configure: Configure
 ) -> None:

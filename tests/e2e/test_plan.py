@@ -180,3 +180,65 @@ def test_it_asks_for_the_consumer_where_there_are_several(facility: Site) -> Non
     done = facility.pacer("plan", "-c", facility.folder / "pacer.yaml", MESSAGES / "dataset-alba.json")
     assert done.code == 2
     assert "datasets, users, investigations, others" in done.err
+
+
+def test_a_queue_bound_beside_another_program_is_planned_and_keeps_its_messages(
+    site: Site,
+) -> None:
+    with IcatSandbox(seed="demo") as own:
+        old = CONFIG.replace("{name: datasets}", "{name: datasets, exchange: ingest, routingKey: d}")
+        old = old.replace("consumers:", "exchanges: [{name: ingest}]\n    consumers:", 1)
+        site.install("acme-others", OTHERS)
+        config = site.write(old % {"folder": site.folder, "url": own.url})
+        beside = site.write(f"""
+            brokers: {{main: {{protocol: sqlite, path: {site.folder}/broker.db}}}}
+            exchanges: [{{name: ingest}}]
+            queues: [{{name: beside, exchange: ingest, routingKey: d}}]
+            consumers:
+              - type: datasets
+                queues: [beside]
+                enabled: false
+                integrations: [icat]
+                options: {{unknownParameters: ignore}}
+            integrations:
+              icat: {{url: '{own.url}', authenticator: simple, username: root, password: secret,
+                     timeZone: Europe/Madrid}}
+        """, "beside.yaml")  # fmt: skip
+        missing = site.pacer("plan", "-c", beside, "--queue", "beside")
+        assert (missing.code, "--declare makes" in missing.err) == (69, True)
+        empty = site.pacer("plan", "-c", beside, "--queue", "beside", "--declare")
+        assert (empty.code, empty.out.splitlines()[0]) == (0, "0 messages:")
+        files = [MESSAGES / name for name in ("dataset-alba.json", "dataset-esrf.xml", "broken-json.json")]
+        assert site.pacer("send", "-c", config, "-n", "datasets", *files).code == 0
+        own.misbehave.calls.clear()
+
+        def said(*options: str) -> list[dict[str, Any]]:
+            done = site.pacer("plan", "-c", beside, "--queue", "beside", "--json", *options)
+            assert done.code == 1, done.both
+            return [json.loads(line) for line in done.out.splitlines()]
+
+        *each, sums = said()
+        assert [one["outcome"] for one in each] == ["acked", "acked", "dead"]
+        assert all(one["correlation_id"] for one in each)
+        assert {name: own.misbehave.calls[name] for name in WRITES if own.misbehave.calls[name]} == {}
+        assert (sums["sums"]["same"], sums["sums"]["differ"], sums["sums"]["dead"]) == (0, 2, 1)
+        assert {"task": "store_dataset", "change": "new", "things": 4} in sums["sums"]["writes"]
+
+        assert site.pacer("run", "--once", "-c", config).code == 1  # the other program does its work
+        one, sums = said("--differences")
+        assert one["failure"]["reason"] == "the body is not JSON: line 1, column 83"
+        assert (sums["sums"]["same"], sums["sums"]["differ"], sums["sums"]["dead"]) == (2, 0, 1)
+
+        few = site.pacer("plan", "-c", beside, "--queue", "beside", "--limit", "1", "-d")
+        assert few.code == 0
+        assert "the first 1 of 3 in beside" in few.err
+        assert few.out.splitlines()[:2] == [
+            "1 message:",
+            "  1 would change nothing: all is there as PACER would write it",
+        ]
+
+
+def test_a_queue_or_files_are_planned_and_not_both(facility: Site) -> None:
+    for arguments in ((), ("--queue", "datasets", MESSAGES / "dataset-alba.json")):
+        done = plan(facility, "datasets", *arguments)
+        assert (done.code, "name files, or a queue" in done.err) == (2, True)

@@ -45,6 +45,23 @@ def test_of_what_goes_together_one_that_is_too_large_is_refused_alone_and_none_i
     assert again == [None]
 
 
+def test_a_message_of_17_mib_is_refused_in_words_by_rabbitmq_4_and_taken_by_an_older_one(lab: Lab) -> None:
+    lab.configure()
+    channel = lab.channel
+    newer = int(channel.connection.server_properties["version"].partition(".")[0]) >= 4
+    channel.close()
+    file = lab.site.folder / "large.json"
+    file.write_bytes(json.dumps(small(1)).encode() + (17 << 20) * b" ")
+    after = lab.site.write('{"name": "after"}', "small.json")
+
+    sent = lab.site.pacer("send", "-c", lab.file, "-n", "jobs", file, after)
+
+    assert sent.code == (69 if newer else 0)
+    refused = "refused a message of 17,825,8"
+    assert (refused in sent.err and "larger than configured max size 16777216" in sent.err) == newer
+    assert lab.waiting("jobs") == (1 if newer else 2)
+
+
 def test_an_exchange_that_is_missing_or_forbidden_keeps_no_other_message_back(lab: Lab) -> None:
     lab.declare()
     channel = lab.channel

@@ -251,13 +251,17 @@ def test_a_plugin_hears_of_a_message_when_the_broker_has_been_answered(lab: Lab)
 
 
 def test_where_nobody_listens_there_is_no_thread(site: Site, tmp_path: Path) -> None:
+    """pacer-pacifica hears of its own consumer types, and this one of a type that nobody consumes here."""
     site.install("lab-pacer", PLUGIN)
+    site.install("other-pacer", OTHER.replace("import hookimpl", "import hears, hookimpl").replace(
+        "@hookimpl", '@hookimpl\n    @hears("parcels")'
+    ))  # fmt: skip
     site.write(
         f"""
         brokers: {{main: {{protocol: memory}}}}
         queues: [{{name: {tmp_path.name}}}]
         consumers: [{{type: jobs, queues: [{tmp_path.name}]}}]
-        plugins: {{block: [dashboard_log, pacifica]}}
+        plugins: {{block: [dashboard_log]}}
         """
     )
     file = site.folder / "pacer.yaml"

@@ -20,7 +20,6 @@ from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from tests.lab import PLUGIN
 from tests.services import ElasticMQ, RabbitMQ
-from tests.services.fixtures import skip_without_program
 from tests.support import Site, eventually
 
 CONFIG = """
@@ -160,26 +159,6 @@ def test_the_messages_of_a_killed_worker_are_done_by_the_next_one(site: Site, fi
     )
     assert running.end() == 0
     assert site.pacer("run", "--once", "-c", file).out == "0 done, 0 dead, 0 waiting for a retry\n"
-
-
-def test_nothing_is_missing_after_the_server_was_killed(site: Site, sqs: dict[str, str]) -> None:
-    with skip_without_program():
-        server = ElasticMQ()
-    with server:
-        file = configure(site, keys(sqs, endpoint=server.url))
-        names = [f"n{number}" for number in range(80)]
-        publish(file, *({"name": name, "first": "sleep 0.05", "second": "once retry"} for name in names))
-        running = site.start("run", "-c", file)
-        eventually(lambda: len(effects(site)) > 20, 60, what=lambda: running.printed)
-
-        server.kill()
-        server.start()
-
-        done = {f"second {name} 2" for name in names}
-        eventually(lambda: done <= set(effects(site)), 120, what=lambda: running.printed)
-        assert running.end() == 0
-        again = site.pacer("run", "--once", "-c", file)
-        assert again.out.endswith("0 dead, 0 waiting for a retry\n")
 
 
 def _workers(supervisor: int) -> list[int]:

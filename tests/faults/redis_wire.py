@@ -94,7 +94,7 @@ class RedisWire(Wire):
         return []
 
     def _published(self, link: _Link, words: Sequence[bytes]) -> list[Event]:
-        found, at = [], 1
+        found, at = [], 2
         while at < len(words):
             content = unpack(words[at])
             message, attempt = _told(content.properties)

@@ -159,7 +159,7 @@ SENTINELS = """
       main:
         protocol: redis
         sentinel: {{service: main, hosts: {hosts}}}
-        require: {{replicas: 1, wait: 2s}}
+        require: {{replicas: 1, wait: 1s}}
         lease: 5s
         timeout: 2s
     queues: [{{name: jobs}}]

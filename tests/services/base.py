@@ -56,6 +56,25 @@ def program(name: str, *folders: str, package: str) -> str:
     return found
 
 
+def program_elsewhere(root: str, *paths: str, variable: str) -> tuple[str, ...]:
+    """Give what starts a program of another system, whose root an environment variable names; for root.
+
+    Raises
+    ------
+    ServiceMissingError
+        Where that is no such system, or has none of these paths.
+    """
+    if not os.path.ismount(os.path.join(root, "proc")):
+        raise ServiceMissingError(
+            f"{variable} names {root}, where /proc is not mounted: "
+            f"tests/services/debian.sh {root} makes and mounts it"
+        )
+    there = [path for path in paths if os.path.lexists(root + path)]
+    if not there:
+        raise ServiceMissingError(f"{variable} names {root}, which has no {os.path.basename(paths[0])}")
+    return ("chroot", root, there[0])
+
+
 def free_port() -> int:
     """Give a TCP port of the loopback interface that nobody listens on."""
     for port in random.SystemRandom().sample(PORTS, 100):

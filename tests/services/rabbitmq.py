@@ -13,10 +13,10 @@ from urllib.parse import quote
 from tests.services.base import (
     Nest,
     ServiceFailedError,
-    ServiceMissingError,
     free_port,
     listens,
     program,
+    program_elsewhere,
     wait_until,
 )
 from tests.services.server import Server
@@ -192,13 +192,5 @@ def _command(name: str, *folders: str, package: str) -> tuple[str, ...]:
     """Give what starts a program: of this system, or, for root, of the one that ``PACER_RABBITMQ`` names."""
     if not OTHER_ROOT:
         return (program(name, *folders, package=package),)
-    if not os.path.ismount(os.path.join(OTHER_ROOT, "proc")):
-        raise ServiceMissingError(
-            f"PACER_RABBITMQ names {OTHER_ROOT}, where /proc is not mounted: "
-            f"tests/services/debian.sh {OTHER_ROOT} makes and mounts it"
-        )
     paths = [f"{folder}/{name}" for folder in (*folders, "/usr/bin")]
-    there = [path for path in paths if os.path.lexists(OTHER_ROOT + path)]
-    if not there:
-        raise ServiceMissingError(f"PACER_RABBITMQ names {OTHER_ROOT}, which has no {name}")
-    return ("chroot", OTHER_ROOT, there[0])
+    return program_elsewhere(OTHER_ROOT, *paths, variable="PACER_RABBITMQ")

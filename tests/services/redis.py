@@ -10,12 +10,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.services.base import Nest, ServiceFailedError, free_port, program, wait_until
+from tests.services.base import (
+    Nest,
+    ServiceFailedError,
+    free_port,
+    program,
+    program_elsewhere,
+    wait_until,
+)
 from tests.services.server import Server
 
 PACKAGE = "redis-server"
 SAFE = {"appendonly": "yes", "appendfsync": "always", "save": '""'}
 SERVICE = "main"
+
+# The path of another server, of this system or, for root, of another one: redis-server or valkey-server, its
+# command line client beside it. "PACER_REDIS=/opt/trixie/usr/bin/valkey-server".
+OTHER = os.environ.get("PACER_REDIS", "")
 
 
 class Redis(Server):
@@ -40,8 +51,7 @@ class Redis(Server):
     patience = 60.0
 
     def __init__(self, *, config: Mapping[str, str | int] | None = None, sentinel: bool = False) -> None:
-        self._server = program("redis-server", package=PACKAGE)
-        self._client = program("redis-cli", package=PACKAGE)
+        self._server, self._client = _command("server"), _command("cli")
         self.port = free_port()
         self._sentinel = sentinel
         self._config = {**({} if sentinel else SAFE), **(config or {})}
@@ -66,7 +76,7 @@ class Redis(Server):
 
     def _launch(self) -> subprocess.Popen[bytes]:
         mode = ["--sentinel"] if self._sentinel else []
-        command = [self._server, str(self.folder / "redis.conf"), *mode]
+        command = [*self._server, str(self.folder / "redis.conf"), *mode]
         return self._nest.start(*command, env=dict(os.environ), log="output.log")
 
     def _responds(self) -> bool:
@@ -74,16 +84,11 @@ class Redis(Server):
 
     def tell(self, *words: str, check: bool = True) -> str:
         """Run a command in it, and give the answer as redis-cli prints it."""
-        command = [self._client, "-h", "127.0.0.1", "-p", str(self.port), *words]
+        command = [*self._client, "-h", "127.0.0.1", "-p", str(self.port), *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30)
         if check and done.returncode:
             raise ServiceFailedError(f"redis-cli {' '.join(words)}: {done.stderr or done.stdout}")
         return done.stdout
-
-    def signal(self, number: int) -> None:
-        """Send it a signal."""
-        assert self._process is not None
-        self._process.send_signal(number)
 
     def log(self, lines: int = 100) -> str:
         """Give the last lines of what it has printed."""
@@ -203,3 +208,14 @@ class RedisCluster(_Several):
 
     def _any(self) -> Redis:
         return next(one for one in self.servers if one.running)
+
+
+def _command(what: str) -> tuple[str, ...]:
+    """Give what starts the server or its client: of this system, or what ``PACER_REDIS`` names."""
+    if not OTHER:
+        return (program(f"redis-{what}", package=PACKAGE),)
+    path = OTHER.removesuffix("server") + what
+    root, folder, name = path.partition("/usr/bin/")
+    if root and folder:
+        return program_elsewhere(root, folder + name, variable="PACER_REDIS")
+    return (program(path, package=PACKAGE),)

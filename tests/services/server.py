@@ -71,6 +71,11 @@ class Server(ABC):
             self._nest.kill(self._process)
             self._process = None
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     def restart(self) -> None:
         """Stop it in an orderly way and start it again."""
         self.stop()

@@ -10,11 +10,21 @@ from importlib.metadata import distributions, packages_distributions, requires
 
 STARTED = """
 import json, sys
-import pacer_core.cli
+from importlib import import_module
 from importlib.metadata import entry_points
+from pacer_core.cli import COMMANDS
+for command in COMMANDS:
+    import_module("pacer_core.cli." + command)
 for entry in entry_points(group="pacer"):
     entry.load()
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+ONE = """
+import sys
+from click.testing import CliRunner
+from pacer_core.cli import COMMANDS, main
+CliRunner().invoke(main, ["status", "--help"])
+print([one for one in COMMANDS if "pacer_core.cli." + one in sys.modules])
 """
 
 
@@ -41,3 +51,8 @@ def test_a_plugin_that_is_loaded_loads_no_library_of_its_own() -> None:
     }
     assert heavy, "no plugin needs a library: is anything installed?"
     assert {module: owner for module, owner in loaded.items() if owner in heavy} == {}
+
+
+def test_a_command_loads_no_other_one() -> None:
+    started = subprocess.run([sys.executable, "-c", ONE], capture_output=True, text=True, check=True)
+    assert started.stdout == "['status']\n"

@@ -19,6 +19,7 @@ from pacer_core.config.model.processes import Processes
 from pacer_core.config.model.queues import Exchange, Queue
 from pacer_core.config.model.services import ServicePlan
 from pacer_core.model.integrations import Seen
+from pacer_core.model.notification import Listener
 from pacer_core.model.routes import Route
 from pacer_core.pipeline.processing import Pipeline
 
@@ -114,7 +115,7 @@ class Config:
     tracing: Tracing
     processes: Processes
     route_message: Callable[..., Any]
-    listeners: Mapping[str, Callable[..., Any]] = field(factory=dict)
+    listeners: Mapping[str, Listener] = field(factory=dict)
     """By plugin, its ``pacer_message_settled``."""
     log_handlers: tuple[LogHandler, ...] = ()
     disabled: tuple[ConsumerPlan, ...] = ()

@@ -19,6 +19,7 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 from struct import Struct
@@ -41,6 +42,9 @@ _CONTENT_SIZE = 12  # bytes of a content header before its properties
 _BASIC = spec.Basic.Publish[0]
 _END = bytes([END])
 
+# Goes on while the machine is suspended, where there is one that does.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 Frame = tuple[int, int, bytes]
 Prepared = tuple[bytes, bytes, bytes]
 """A message to publish: the frame of its method, its `property_list`, and its body."""
@@ -58,11 +62,17 @@ class _Buffered:
         self._buffer, self._at = b"", 0
         self._write_all, self._write = self._write, self._write_whole
         self._write_lock = threading.Lock()
+        self._spoke, self._longest = time.clock_gettime(_CLOCK), 0.0
 
     def _write_whole(self, data: Any) -> None:
         # py-amqp's writer has a lock of its own, which `Channel.ack_all` cannot take.
         with self._write_lock:
+            self._longest, self._spoke = self.silence(), time.clock_gettime(_CLOCK)
             self._write_all(data)
+
+    def silence(self) -> float:
+        """Give the longest time, in seconds, in which nothing was written; it may be going on."""
+        return max(self._longest, time.clock_gettime(_CLOCK) - self._spoke)
 
     def take(self) -> Frame | None:
         """Give the next frame that is here in full, without touching the socket."""
@@ -252,6 +262,16 @@ class Connection(pyamqp.Connection):  # type: ignore[misc]
     def ready(self) -> bool:
         """Tell whether there is something to handle that makes no socket readable."""
         return bool(self.connected and self.transport.ready())
+
+    def holds(self) -> bool:
+        """Say whether the broker cannot have given this connection up for its silence.
+
+        It does so two heartbeats after the last word that it has heard, or later; what was handed out is then
+        somebody else's, and what we write meanwhile is answered by a reset, or not yet.
+        """
+        return bool(self.connected) and (
+            not self.heartbeat or bool(self.transport.silence() < 2 * self.heartbeat)
+        )
 
     def drain_ready(self, limit: int) -> int:
         """Dispatch at most ``limit`` methods that are here already, and say how many; never waits.

@@ -24,8 +24,7 @@ from tests.services.fixtures import skip_without_program
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-prepare()  # what tests import at their top are models
-
+prepare()  # so that test modules may import models
 
 COUNT = 200
 """How many messages a filled database was asked for; a few more are made from them."""
@@ -115,8 +114,8 @@ def testserver() -> Iterator[None]:
         yield
 
 
-# What tests in a browser share: one browser and one served dashboard a session. The browser's loop runs in this
-# thread as long as it is open, so Django has to be told that this is meant.
+# What tests in a browser share: one browser and one served dashboard a session. The browser's loop runs in
+# this thread as long as it is open: Django has to be told that this is meant.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 CHROMIUM = os.environ.get("PACER_CHROMIUM", "/usr/bin/chromium")
 
@@ -161,7 +160,9 @@ def open_page(browser: Browser, cookie: dict[str, str], **options: Any) -> Itera
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on(
+        "console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None
+    )
     yield page
     context.close()
     assert not wrong

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client, override_settings
 
 from pacer_dashboard.models.access import Role, RoleRule
@@ -196,6 +197,16 @@ def test_a_token_is_made_on_a_page_shown_once_used_and_withdrawn() -> None:
     refused = Client().get("/api/v1/me", headers=shown)
     assert refused.status_code == 401
     assert refused["Content-Type"] == "application/problem+json"
+
+
+def test_it_says_whether_it_lives_and_whether_it_can_show_anything() -> None:
+    """W21: upstream, the status is a constant."""
+    assert Client().get("/status").json() == {"status": "ok"}
+    assert Client().get("/ready").json() == {"ready": True, "reason": ""}
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'pacer_dashboard' AND name LIKE '0004%%'")
+    answer = Client().get("/ready")
+    assert (answer.status_code, "pacer dashboard migrate" in answer.json()["reason"]) == (503, True)
 
 
 def test_a_bad_token_is_not_made_good_by_a_session_that_comes_with_it() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
 from pacer_dashboard.access.grammar import GrammarError, identifiers_of, text_of_identifiers, types_of
 from pacer_dashboard.access.standing import Standing, standing_of, viewers_now
+from pacer_dashboard.access.tidying import tidy
 from pacer_dashboard.access.tokens import BadTokenError, make_token, token_of
 from pacer_dashboard.access.viewers import NOBODY, viewer_of, viewer_of_token
 from pacer_dashboard.models.access import Role, RoleRule, SignedIn
@@ -217,3 +221,19 @@ def test_a_line_that_says_nothing_certain_is_refused(text: str) -> None:
 def test_every_type_beside_names_is_refused() -> None:
     with pytest.raises(GrammarError, match="alone"):
         types_of("*\ndatasets")
+
+
+def test_sessions_that_have_ended_and_old_guesses_are_deleted() -> None:
+    user = somebody()
+    clients = [Client(), Client()]
+    for client in clients:
+        client.force_login(user)
+    Session.objects.filter(session_key=clients[0].session.session_key).update(expire_date=timezone.now())
+    Client().post("/login", {"username": "ada", "password": "wrong"})
+    context: Any = SimpleNamespace(log=logging.getLogger())
+    tidy(context)
+    assert [one.session_key for one in Session.objects.all()] == [clients[1].session.session_key]
+    assert AccessAttempt.objects.count() == 1
+    AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(days=31))
+    tidy(context)
+    assert AccessAttempt.objects.count() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import pacer_dashboard
 from pacer_dashboard.access.configuration import (
     UnsafeError,
     access_settings,
@@ -16,6 +18,7 @@ from pacer_dashboard.access.configuration import (
     ready_to_serve,
     refuse_without_login,
 )
+from pacer_dashboard.variables import SECTIONS
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SAFE = {"SECRET_KEY": KEY, "ALLOWED_HOSTS": "pacer.example.org"}
@@ -129,3 +132,18 @@ def test_without_a_login_nothing_listens_where_others_can_reach(host: str) -> No
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost", "127.8.9.1", "::ffff:127.0.0.1"])
 def test_without_a_login_this_machine_alone_may_listen(host: str) -> None:
     refuse_without_login(host, {"DISABLED_AUTH": "true"})
+
+
+def test_every_variable_that_is_read_stands_in_the_reference() -> None:
+    listed = {one.name for section in SECTIONS.values() for one in section}
+    files = Path(pacer_dashboard.__file__).parent.rglob("*.py")
+    source = "\n".join(file.read_text() for file in files if file.name != "variables.py")
+    prefixes = "SSO|PACER|POSTGRES|RMQ|ICAT|PANOSC|INVESTIGATION|ES|EMAIL|DEFAULT_FROM"
+    named = set(re.findall(rf'"((?:{prefixes})_[A-Z_]+|TIME_ZONE|DISABLED_AUTH|ALLOWED_HOSTS)"', source))
+    ours = {name for name in access_settings({}, embedded=True) if name.startswith("PACER_")}  # of Django's
+    assert not named - ours - listed
+    elsewhere = {
+        "PACER_CONFIG",
+        "PACER_DASHBOARD_DEBUG",
+    }  # the core's, and one that is read by its own function
+    assert {name for name in listed - elsewhere if f'"{name}"' not in source} == set()

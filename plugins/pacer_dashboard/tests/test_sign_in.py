@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -13,22 +15,27 @@ from django.test import Client, override_settings
 from pacer_dashboard.access.configuration import SignIn
 from pacer_dashboard.access.viewers import viewer_of
 from pacer_dashboard.models.access import Role, RoleRule, SignedIn
+from pacer_dashboard.place import Place
+from pacer_dashboard.testing_site import Site
 from plugins.pacer_dashboard.tests.openid import CLIENT, MISBEHAVIOURS, SECRET, Provider
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.usefixtures("empty", "testserver")
 
 
 @pytest.fixture(scope="module")
-def _provider() -> Iterator[Provider]:
+def shared() -> Iterator[Provider]:
     with Provider() as provider:
         yield provider
 
 
 @pytest.fixture
-def provider(_provider: Provider) -> Iterator[Provider]:
-    _provider.behave()
-    with override_settings(PACER_SIGN_IN=SignIn(_provider.issuer, CLIENT, SECRET)):
-        yield _provider
+def provider(shared: Provider) -> Iterator[Provider]:
+    shared.behave()
+    with override_settings(PACER_SIGN_IN=SignIn(shared.issuer, CLIENT, SECRET)):
+        yield shared
 
 
 def sign_in(client: Client, back: str = "") -> httpx.Response | object:
@@ -196,3 +203,42 @@ def test_a_provider_that_has_changed_its_key_is_believed_without_a_restart(provi
     sign_in(Client())
     provider.key, provider._other = provider._other, provider.key
     assert sign_in(Client()).status_code == 302
+
+
+def test_a_person_signs_in_and_leaves_in_a_real_browser_below_a_path(
+    browser: Browser, empty: Place, tmp_path: Path, shared: Provider
+) -> None:
+    """The pages' policy lets the logout lead to the provider; cookies and addresses know the path."""
+    role("id01 staff", "id01")
+    shared.behave(groups=["id01"])
+    environment = {
+        "SSO_SERVER_URL": shared.issuer,
+        "SSO_CLIENT_ID": CLIENT,
+        "SSO_CLIENT_SECRET": SECRET,
+    }
+    site = Site(empty, tmp_path, environment, root="/pacer-dashboard")
+    shared.redirects = {f"{site.url}oidc/callback"}
+    site.start()
+    context = browser.new_context()
+    context.set_default_timeout(60_000)
+    try:
+        page = context.new_page()
+        wrong: list[str] = []
+        page.on("console", lambda said: wrong.append(said.text) if "Policy" in said.text else None)
+        page.goto(f"{site.url}statistics/")
+        page.get_by_role("link", name="With the facility's account").click()
+        page.wait_for_url(f"{site.url}statistics/")
+        me = page.evaluate("fetch('../api/v1/me').then(answer => answer.json())")
+        assert (me["name"], me["rules"][0]["types"]) == ("ada", ["datasets"])
+        page.locator("details.menu > summary").click()
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(f"{site.url}login*")
+        assert shared.ended[0]["post_logout_redirect_uri"] == f"{site.url}login"
+        assert page.evaluate("fetch('api/v1/me').then(answer => answer.status)") == 401
+        assert [cookie["path"] for cookie in context.cookies()] == ["/pacer-dashboard/"]
+        assert not wrong
+        assert not shared.refused
+    finally:
+        shared.redirects = set()
+        context.close()
+        site.stop()

@@ -58,6 +58,13 @@ class Node:
             return Reply({"acknowledged": True, "index": index})
         if rest == "_refresh":
             return Reply({"_shards": {"failed": 0}})
+        if rest == "_mget" and index in self.indexes:
+            held = self.indexes[index]
+            docs = [
+                {"_id": id_, "found": id_ in held, **({"_source": held[id_]} if id_ in held else {})}
+                for id_ in request.json()["ids"]
+            ]
+            return Reply({"docs": docs})
         if rest == "_search":
             hits = [{"_id": id_, "_source": source} for id_, source in self.indexes[index].items()]
             return Reply({"hits": {"hits": hits}})

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 
 from pacer_core import Secret
-from pacer_elastic import ElasticHandler, LogOptions, bulk, logs
+from pacer_elastic import ElasticHandler, LogOptions, bulk
 from pacer_http import HttpClient
 from pacer_http.testing import CUT, HTML, LATE, LOST, RESET, Fault, StandIn, refusal
 from plugins.pacer_elastic.tests.node import Node
@@ -30,8 +30,8 @@ class Line(logging.Formatter):
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "PERIOD", 0.01)
-    monkeypatch.setattr(logs, "BACKOFF", (0.01,))
+    monkeypatch.setattr(ElasticHandler, "PERIOD", 0.01)
+    monkeypatch.setattr(ElasticHandler, "BACKOFF", (0.01,))
     monkeypatch.setattr(bulk, "PAUSES", (0.0, 0.0))
 
 
@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_dropped_counted_and_told_when_the_server_is_back(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(logs, "MOST", 5)
+    monkeypatch.setattr(ElasticHandler, "MOST", 6)
     service.fail(*[refusal(503)] * 1000)
     say(handler, "first")
     eventually(lambda: service.requests)
@@ -110,7 +110,7 @@ def test_what_does_not_fit_is_dropped_counted_and_told_when_the_server_is_back(
     eventually(lambda: len(service.requests) > 3)
     service.behave()
     eventually(lambda: len(held(node)) == 7)
-    report = "7 records of the log were dropped: Elasticsearch was away or too slow"
+    report = "7 records of the log were dropped: Elasticsearch was away, too slow or refused them"
     assert sorted(held(node)) == ["0", "1", "2", "3", "4", report, "first"]
     (told,) = (one for one in node.indexes["pacer-logs"].values() if "pacer" in one)
     assert told["pacer"]["dropped"] == 7
@@ -122,7 +122,7 @@ def test_what_does_not_fit_is_dropped_counted_and_told_when_the_server_is_back(
 def test_bytes_are_bounded_as_well(
     handler: ElasticHandler, service: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(ElasticHandler, "MOST_BYTES", 10_000)
     service.fail(LATE)
     say(handler, "first")
     eventually(lambda: service.requests)

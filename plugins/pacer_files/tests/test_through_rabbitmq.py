@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.at_length import Scale
+from tests.at_length import Scale, long
 from tests.lab import Lab
 from tests.services import RabbitMQ
 from tests.support import Running, Site, eventually
@@ -158,16 +158,22 @@ def test_many_files_come_in_once_each(lab: Lab, folder: Path, run: Run, scale: S
     assert found.total() == count
 
 
-def test_a_broker_that_is_restarted_meanwhile_costs_nothing(
-    lab: Lab, folder: Path, run: Run, start_rabbitmq: Callable[..., RabbitMQ]
+@pytest.mark.parametrize("how", ["cut off", pytest.param("restarted", marks=long)])
+def test_a_broker_that_is_away_meanwhile_costs_nothing(
+    how: str, lab: Lab, folder: Path, run: Run, request: pytest.FixtureRequest
 ) -> None:
-    lab.node, lab.vhost = start_rabbitmq(), "/"
+    if how == "restarted":
+        start_rabbitmq: Callable[..., RabbitMQ] = request.getfixturevalue("start_rabbitmq")
+        lab.node, lab.vhost = start_rabbitmq(), "/"
     put(folder, *names(500))
     running = run()
     for part in (100, 300):
         eventually(partial(more_than, part, folder / "done"), 90)
-        lab.node.kill()
-        lab.node.start()
+        if how == "restarted":
+            lab.node.kill()
+            lab.node.start()
+        else:
+            lab.node.ctl("close_all_connections", "-p", lab.vhost, "test")
     all_done(folder, 500, running, 120)
     assert running.end() == 0
     found = received(lab)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pacer_graylog import GraylogHandler, GraylogOptions, handler, ways
+from pacer_graylog import GraylogHandler, GraylogOptions, ways
 from plugins.pacer_graylog.tests.test_gelf import together
 from tests.services.base import free_port
 from tests.support import Site, eventually
@@ -33,7 +33,7 @@ class Line(logging.Formatter):
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handler, "BACKOFF", (0.02,))
+    monkeypatch.setattr(GraylogHandler, "BACKOFF", (0.02,))
 
 
 Make = Callable[..., GraylogHandler]
@@ -222,7 +222,7 @@ def has(listener: Listener, count: int) -> bool:
 def test_records_wait_for_a_graylog_that_is_away_and_what_is_dropped_is_told(
     make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handler, "MOST", 5)
+    monkeypatch.setattr(GraylogHandler, "MOST", 5)
     port = free_port()
     sender = make(f"tcp://127.0.0.1:{port}")
     say(sender, *(f"record {number}" for number in range(8)))
@@ -250,7 +250,7 @@ def test_records_wait_for_a_graylog_that_is_away_and_what_is_dropped_is_told(
 def test_what_is_dropped_since_too_much_came_at_once_is_told_as_well(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handler, "MOST_BYTES", 0)
+    monkeypatch.setattr(GraylogHandler, "MOST_BYTES", 0)
     listener = Listener()
     sender = make(f"tcp://127.0.0.1:{listener.port}")
     say(sender, "too much")
@@ -265,7 +265,7 @@ def test_what_is_dropped_since_too_much_came_at_once_is_told_as_well(
 def test_what_is_left_at_the_end_is_said(
     make: Make, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handler, "GOODBYE", 0.2)
+    monkeypatch.setattr(GraylogHandler, "GOODBYE", 0.2)
     sender = make(f"tcp://127.0.0.1:{free_port()}")
     say(sender, "one", "two")
     sender.close()
@@ -330,7 +330,7 @@ def test_a_record_that_graylog_refuses_holds_up_no_other_and_is_told(
     eventually(lambda: len(http.got) == 2)
     assert [text for _, text, _ in http.got] == ["good", http.got[1][1]]
     assert http.got[1][1].startswith("1 records of the log were dropped")
-    assert "Graylog does not take a record of the log" in capsys.readouterr().err
+    assert "Graylog refuses records of the log: " in capsys.readouterr().err
 
 
 def test_an_error_that_nobody_expects_does_not_end_the_log(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import gzip
 import logging
 import subprocess
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -308,6 +310,71 @@ def test_a_request_may_have_headers_of_its_own(http: HttpClient, service: StandI
         "Bearer of-the-moment",
         None,
     ]
+
+
+def test_a_header_of_a_request_takes_the_place_of_the_clients_however_it_is_spelled(
+    http: HttpClient, service: StandIn
+) -> None:
+    http.request("GET", "/", headers={"ACCEPT": "text/plain"})
+    assert service.requests[0].headers["accept"] == "text/plain"
+
+
+def test_a_proxy_that_the_environment_names_is_used_but_for_what_is_excepted(
+    service: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", service.url.replace("//", "//me:own@"))
+    with HttpClient("far", "http://far.example.org/api", timeout=SOON, delays=()) as http:
+        assert http.request("GET", "/x").entries()["path"] == "/api/x"
+    assert service.requests[0].headers["host"] == "far.example.org"
+    assert "proxy-authorization" in service.requests[0].headers
+    monkeypatch.setenv("no_proxy", "example.org")
+    with HttpClient("far", "http://far.example.org", timeout=SOON, delays=()) as http, pytest.raises(Away):
+        http.request("GET", "/x")
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1")
+    monkeypatch.delenv("http_proxy")
+    with pytest.raises(PacerError, match="no http:// address"):
+        HttpClient("near", "http://near.example.com", timeout=SOON)
+
+
+def test_no_cookie_is_kept() -> None:
+    with (
+        StandIn(lambda _: Reply({}, headers={"Set-Cookie": "session=1"})) as service,
+        HttpClient("echo", service.url, timeout=SOON) as http,
+    ):
+        http.request("GET", "/")
+        http.request("GET", "/")
+        assert "cookie" not in service.requests[1].headers
+
+
+@pytest.mark.parametrize("how", ["gzip", "deflate"])
+def test_an_answer_that_is_packed_is_unpacked_and_one_that_is_damaged_is_away(how: str) -> None:
+    packed = gzip.compress(b'{"a": 1}') if how == "gzip" else zlib.compress(b'{"a": 1}')
+    said = [packed, b"?" + packed[1:]]
+    with (
+        StandIn(lambda _: Reply(said.pop(0), headers={"Content-Encoding": how})) as service,
+        HttpClient("echo", service.url, timeout=SOON, delays=()) as http,
+    ):
+        assert http.request("GET", "/").json() == {"a": 1}
+        assert service.requests[0].headers["accept-encoding"] == "gzip, deflate"
+        with pytest.raises(Away, match="cut off"):
+            http.request("GET", "/")
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "sent"),
+    [
+        ("", {"a b": "ü&"}, ("/base", {"a b": "ü&"})),
+        ("/a%2Fb ü", None, ("/base/a%2Fb%20%C3%BC", {})),
+        ("/x?y=1", None, ("/base/x", {"y": "1"})),
+    ],
+)
+def test_paths_and_parameters_are_quoted_once(
+    service: StandIn, path: str, params: Any, sent: tuple[str, dict[str, str]]
+) -> None:
+    with HttpClient("echo", f"{service.url}/base", timeout=SOON) as http:
+        http.request("POST", path, params=params)
+    (request,) = service.requests
+    assert (request.path, request.query, request.headers["content-length"]) == (*sent, "0")
 
 
 def test_a_secret_that_no_header_may_hold_shows_nowhere(service: StandIn) -> None:

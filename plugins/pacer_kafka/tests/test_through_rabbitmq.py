@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from plugins.pacer_kafka.tests.topics import Topics
+from tests.at_length import long
 from tests.lab import Lab
 from tests.services import Kafka, RabbitMQ
 from tests.services.base import program
@@ -124,11 +125,11 @@ def numbers(found: Counter[tuple[int, str]]) -> list[int]:
 @pytest.mark.parametrize(
     "step",
     [
-        "after-taking",
-        "before-publishing",
+        pytest.param("after-taking", marks=long),
+        pytest.param("before-publishing", marks=long),
         "after-publishing",
-        "after-noting",
-        "after-committing",
+        pytest.param("after-noting", marks=long),
+        pytest.param("after-committing", marks=long),
     ],
 )
 def test_a_kill_at_any_step_loses_nothing(site: Site, lab: Lab, topics: Topics, run: Run, step: str) -> None:
@@ -154,6 +155,7 @@ def test_a_kill_at_any_step_loses_nothing(site: Site, lab: Lab, topics: Topics, 
     assert topics.committed() == sent
 
 
+@long
 def test_kills_in_the_middle_of_a_thousand_messages_lose_nothing(lab: Lab, topics: Topics, run: Run) -> None:
     send(topics, 0, 1000)
     running = run()
@@ -195,6 +197,7 @@ def test_a_kafka_that_is_killed_and_comes_back_costs_nothing(lab: Lab, topics: T
     assert numbers(received(lab)) == list(range(400))
 
 
+@long
 def test_a_rabbitmq_that_is_killed_meanwhile_costs_nothing(
     lab: Lab, topics: Topics, run: Run, start_rabbitmq: Callable[..., RabbitMQ]
 ) -> None:
@@ -214,6 +217,7 @@ def reads(running: Running, partition: str) -> bool:
     return re.search(rf"reads {partition}$", running.printed, re.MULTILINE) is not None
 
 
+@long
 def test_two_instances_share_the_partitions_and_one_takes_over_from_a_killed_one(
     kafka: Kafka, lab: Lab
 ) -> None:

@@ -24,7 +24,7 @@ ZONE = "'timeZone' is not accepted"
 LEFT = {
     "01-the-example": [ZONE],
     "05-wrong-types": [
-        "'logLevel'", "'enabled'", "'maxMBytes'", "'exchanges'", "item 0", "unknown exchange",
+        "'logLevel'", "'enabled'", "'maxMBytes'", "'exchanges'", "item 1 of", "unknown exchange",
         "'workers'", "'limit'", "'port'", "'url' is missing", "'authenticator'", "'username'", "'password'",
     ],
     "06-a-class-of-the-facility": [

@@ -49,7 +49,7 @@ def test_jobs_are_filtered_by_what_became_of_them(door: Door) -> None:
     jobs = door.jobs
     jobs.begin(2, 1, OPEN_TAR)
     jobs.begin(3, 1, INGEST_METADATA)
-    jobs.finish(3, 1, INGEST_METADATA)
+    jobs.finish(3, 1)
     jobs.fail(4, 1, OPEN_TAR, "no tar")
     jobs.cancel(5, "alice")
 
@@ -73,7 +73,6 @@ def test_a_job_is_given_with_the_stages_of_all_its_attempts(door: Door) -> None:
     upload(door)
     jobs = door.jobs
     jobs.begin(1, 1, OPEN_TAR)
-    jobs.finish(1, 1, OPEN_TAR)
     jobs.begin(1, 1, INGEST_FILES)
     jobs.wait(1, 1, INGEST_FILES, "the archive is away")
     job = door.client.get("/api/v1/jobs/1").json()
@@ -173,9 +172,8 @@ def test_events_tell_of_a_job_until_it_has_ended(door: Door) -> None:
     thread.start()
     jobs = door.jobs
     jobs.begin(1, 1, OPEN_TAR)
-    jobs.finish(1, 1, OPEN_TAR)
     jobs.begin(1, 1, INGEST_METADATA)
-    jobs.finish(1, 1, INGEST_METADATA)
+    jobs.finish(1, 1)
     thread.join(60)
     assert (found[-1]["status"], found[-1]["percent"]) == ("done", 100.0)
     revisions = [int(one["event"]) for one in found]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,10 +20,12 @@ from pacer_core import Secret
 from pacer_pacifica.jobs import (
     INGEST_FILES,
     INGEST_METADATA,
+    LOAD_METADATA,
     OPEN_TAR,
     UPLOAD,
     Database,
     DatabaseError,
+    FileNumbers,
     Jobs,
     NoSuchJob,
     Outbox,
@@ -86,18 +90,18 @@ def test_a_job_goes_through_its_stages(open_: Open) -> None:
     jobs.begin(1, 1, OPEN_TAR)
     jobs.progress(1, 1, OPEN_TAR, 12.5)
     assert (jobs.get(1).status, jobs.get(1).task, jobs.get(1).percent) == ("working", OPEN_TAR, 12.5)
-    jobs.finish(1, 1, OPEN_TAR)
+    jobs.begin(1, 1, INGEST_FILES)
     jobs.wait(1, 1, INGEST_FILES, "the archive is away")
     assert jobs.get(1).waits_for == "the archive is away"
     jobs.begin(1, 1, INGEST_METADATA)
-    jobs.finish(1, 1, INGEST_METADATA)
+    jobs.finish(1, 1)
     job = jobs.get(1)
     assert (job.status, job.complete, job.waits_for, job.revision) == ("done", True, "", 7)
 
 
 def test_whoever_comes_too_late_is_told(open_: Open) -> None:
     jobs = create(open_(), 4)
-    jobs.finish(1, 1, INGEST_METADATA)
+    jobs.finish(1, 1)
     jobs.cancel(2, "alice")
     jobs.fail(3, 1, OPEN_TAR, "no tar")
     jobs.retry(3)
@@ -110,7 +114,7 @@ def test_whoever_comes_too_late_is_told(open_: Open) -> None:
         acts: list[Callable[[], None]] = [
             partial(jobs.begin, job_id, 1, OPEN_TAR),
             partial(jobs.progress, job_id, 1, OPEN_TAR, 5),
-            partial(jobs.finish, job_id, 1, OPEN_TAR),
+            partial(jobs.finish, job_id, 1),
             partial(jobs.wait, job_id, 1, OPEN_TAR, "x"),
             partial(jobs.fail, job_id, 1, OPEN_TAR, "x"),
         ]
@@ -132,7 +136,7 @@ def test_a_job_that_failed_goes_on_where_its_message_is_replayed(open_: Open) ->
 
 def test_only_what_has_ended_badly_is_tried_again(open_: Open) -> None:
     jobs = create(open_(), 3)
-    jobs.finish(1, 1, INGEST_METADATA)
+    jobs.finish(1, 1)
     with pytest.raises(Over, match="job 1 cannot be tried again: it is done"):
         jobs.retry(1)
     with pytest.raises(Over, match="job 2 cannot be tried again: it is waiting"):
@@ -150,6 +154,26 @@ def test_an_administrator_sets_what_a_job_says(open_: Open) -> None:
     assert jobs.override(1, {"state": "OK", "percent": 50.0}).complete is False
     with pytest.raises(NoSuchJob):
         jobs.override(2, {"state": "OK"})
+
+
+def test_a_process_that_comes_and_goes_does_not_take_what_another_one_writes(tmp_path: Path) -> None:
+    """SQLite removes its log when the last one closes; who has it open is known by POSIX locks alone."""
+    path = f"{tmp_path}/jobs.sqlite"
+    with (
+        closing(Database(path)) as first,
+        closing(Database(path)),
+    ):  # the service and a worker, in one process
+        jobs = create(first)
+        look = (
+            "import sys; from pacer_pacifica.jobs import Database, Jobs; database = Database(sys.argv[1]); "
+            "print(len(Jobs(database).find())); database.close()"
+        )
+        for expected in ("1", "2"):
+            ran = subprocess.run([sys.executable, "-c", look, path], capture_output=True, text=True)
+            assert (ran.returncode, ran.stdout.strip()) == (0, expected), ran.stderr
+            if expected == "1":
+                create(first)
+        assert len(jobs.find()) == 2
 
 
 def test_what_is_kept_first_stays(open_: Open) -> None:
@@ -176,6 +200,53 @@ def test_numbers_are_given_once_to_whoever_asks_at_the_same_time(open_: Open) ->
     for thread in threads:
         thread.join()
     assert sorted(number for one in taken for number in one) == list(range(1, 301))
+
+
+def test_numbers_of_files_are_drawn_many_at_a_time_and_given_once_in_rows(open_: Open) -> None:
+    drawn: list[int] = []
+
+    class Counting(OwnIds):
+        def take(self, mode: str, count: int) -> int:
+            drawn.append(count)
+            return super().take(mode, count)
+
+    numbers, taken = FileNumbers(Counting(open_())), list[range]()
+
+    def take() -> None:
+        for count in (3, 60, 1, 250, 99) * 5:
+            first = numbers.take(count)
+            taken.append(range(first, first + count))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given = [number for one in taken for number in one]
+    assert (len(taken), len(given)) == (100, len(set(given)))
+    assert set(drawn) == {100, 250}
+    assert len(drawn) < 100
+
+
+def test_the_stages_before_one_that_begins_have_ended_and_no_other(open_: Open) -> None:
+    jobs = create(open_())
+    for task in (OPEN_TAR, LOAD_METADATA, INGEST_FILES):
+        jobs.begin(1, 1, task)
+    jobs.wait(1, 1, INGEST_FILES, "the archive is away")
+
+    def percents() -> dict[str, tuple[float, bool]]:
+        return {stage.task: (stage.percent, stage.ended is not None) for stage in jobs.stages(1)}
+
+    assert percents() == {OPEN_TAR: (100, True), LOAD_METADATA: (100, True), INGEST_FILES: (0, False)}
+    ended = jobs.stages(1)[0].ended
+    jobs.begin(1, 1, LOAD_METADATA)  # the message was sent again
+    assert percents() == {OPEN_TAR: (100, True), LOAD_METADATA: (0, False), INGEST_FILES: (0, False)}
+    assert jobs.stages(1)[0].ended == ended
+    assert jobs.begin(1, 1, INGEST_METADATA, "files") is None
+    jobs.keep(1, "files", {"first": 7})
+    assert jobs.begin(1, 1, INGEST_METADATA, "files") == {"first": 7}
+    jobs.finish(1, 1)
+    assert set(percents().values()) == {(100, True)}
 
 
 def test_an_outbox_holds_what_is_not_published(open_: Open) -> None:

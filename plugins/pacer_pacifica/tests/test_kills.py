@@ -14,6 +14,7 @@ import pytest
 from pacer_pacifica.testing import PacificaServices
 from plugins.pacer_pacifica.tests.facility import Facility
 from plugins.pacer_pacifica.tests.work.support import CONTENTS, bundle
+from tests.at_length import long
 from tests.services import RabbitMQ
 from tests.support import Site, eventually
 
@@ -97,20 +98,29 @@ def upload_as_a_client_does(facility: Facility, seconds: float = 120) -> None:
             return
 
 
-@pytest.mark.parametrize("steps", [OF_THE_SERVICE, OF_THE_WORKER], ids=["service", "worker"])
-@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.long)], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(["after-making-the-job", "after-archiving"], id="one of each"),
+        *(
+            pytest.param(steps[half::2], id=f"{name}-{'before' if half == 0 else 'after'}", marks=long)
+            for name, steps in (("service", OF_THE_SERVICE), ("worker", OF_THE_WORKER))
+            for half in (0, 1)
+        ),
+    ],
+)
 def test_a_kill_at_any_step_leaves_no_job_that_does_not_end(
-    killed: tuple[Facility, Path], steps: list[str], half: int
+    killed: tuple[Facility, Path], steps: list[str]
 ) -> None:
     facility, kill = killed
     running = facility.run()  # anew: what has died often waits longer before it is started again
-    for step in steps[half::2]:
+    for step in steps:
         kill.write_text(step)
         upload_as_a_client_does(facility)
         eventually(lambda: not kill.exists(), 60, lambda: f"{step}\n{running.printed}")  # noqa: B023
         for job in facility.jobs.find():
             assert facility.end_of(job.id, 120)[0] == "OK", f"{step}: {facility.jobs.get(job.id)}"
-    assert running.printed.count("ended with code -9") == len(steps[half::2])
+    assert running.printed.count("ended with code -9") == len(steps)
     facility.wait_until_it_answers(running)
     check_that_nothing_is_lost_or_left(facility)
     assert running.end() == 0

@@ -77,7 +77,7 @@ def test_the_stages_of_a_job_are_seen_as_they_go(door: Door) -> None:
     assert [found[one] for one in FIELDS[1:5]] == ["FAILED", "load metadata", "0.00000", True]
     assert found["exception"] == "no JSON"
     jobs.begin(1, 1, INGEST_METADATA)
-    jobs.finish(1, 1, INGEST_METADATA)
+    jobs.finish(1, 1)
     found = state(door, 1)
     assert [found[one] for one in FIELDS[1:5]] == ["OK", "ingest metadata", "100.00000", True]
     assert found["exception"] == ""

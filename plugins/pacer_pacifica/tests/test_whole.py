@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import psycopg
 import pytest
@@ -133,6 +136,42 @@ def test_curl_uploads_a_bundle_and_reads_its_state(facility: Facility, tmp_path:
         assert ask(f"{url}/get_state?job_id={job['job_id']}")["state"] == "OK"
     refused = ask("-T", str(file), "-X", "POST", f"{url}/upload", token="another")
     assert refused["status"] == "401 Unauthorized"
+
+
+def test_a_client_that_knows_the_documentation_alone_uploads_and_waits(facility: Facility) -> None:
+    """Python's library, and what Pacifica documents: POST /ingest, job_id, and get_state until it is done."""
+    content = b"measured\n"
+    described: list[dict[str, Any]] = [
+        {"destinationTable": "Transactions.submitter", "value": 10},
+        {"destinationTable": "Transactions.project", "value": "1234a"},
+        {"destinationTable": "Transactions.instrument", "value": 54},
+        {
+            "destinationTable": "Files", "name": "run.dat", "subdir": "data/today", "size": len(content),
+            "hashtype": "sha1", "hashsum": hashlib.sha1(content).hexdigest(), "mimetype": "text/plain",
+            "ctime": "2025-07-15T10:00:00", "mtime": "2025-07-15T10:00:00",
+        },
+    ]  # fmt: skip
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for name, text in (("data/today/run.dat", content), ("metadata.txt", json.dumps(described).encode())):
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text))
+
+    def ask(path: str, body: bytes | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/octet-stream"}
+        with urlopen(Request(f"http://127.0.0.1:{facility.port}{path}", body, headers), timeout=60) as answer:
+            return json.load(answer)
+
+    job = ask("/ingest", file.getvalue())
+
+    def has_ended() -> bool:
+        state = ask(f"/get_state?job_id={job['job_id']}")
+        assert state["state"] == "OK", state["exception"]
+        return bool(state["task"] == "ingest metadata" and float(state["task_percent"]) == 100)
+
+    eventually(has_ended, 60)
+    assert stored(facility, job["job_id"]) == [content]
 
 
 def test_a_folder_is_uploaded_by_the_command_and_resumed_where_it_broke_off(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -119,6 +120,14 @@ def test_options_that_exclude_each_other_are_refused() -> None:
         RedisOptions(cluster=True, database=1)
     with pytest.raises(ValueError, match="without braces"):
         RedisOptions(prefix="{a}")
+
+
+@pytest.mark.parametrize("timeout", [5, 3])
+def test_replicas_that_may_take_longer_than_an_answer_are_a_configuration_error(timeout: int) -> None:
+    short = timedelta(seconds=timeout)
+    RedisOptions(timeout=short)  # nobody waits for replicas
+    with pytest.raises(ValueError, match=rf"'require.wait' \(5 s\) .* less than 'timeout' \({timeout} s\)"):
+        RedisOptions(require=Require(replicas=1), timeout=short)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.services import Redis, RedisCluster, RedisSentinels
 
 SHORT = timedelta(seconds=2)
 LEASE = timedelta(seconds=5)
-REPLICATED = Require(replicas=1, wait=SHORT)
+REPLICATED = Require(replicas=1, wait=timedelta(seconds=1))
 AWAY = (RecoverableConnectionError, BrokerError)
 
 

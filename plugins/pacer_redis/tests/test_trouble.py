@@ -176,6 +176,54 @@ def test_an_owner_whose_lease_is_over_hands_out_and_settles_nothing(broker: Brok
     assert store.held("q") == 2  # by the other one
 
 
+def test_nothing_is_published_for_who_has_lost_its_lease_since_it_looked(broker: Broker) -> None:
+    reader, sender = broker.channel(), broker.channel()
+    declare(reader)
+    declare(reader, "partition")
+    sender.connection.only_while(reader.connection)
+    send(reader, "one")
+    Inbox(reader).wait(1)
+    send(sender, "before", to="partition")
+    reader.connection.store._keeper.stop()  # as if it stood still
+    Inbox(broker.channel()).wait(1)
+
+    with pytest.raises(RecoverableConnectionError, match="silent for longer than its lease"):
+        send(sender, "behind it", to="partition")
+
+    assert count(broker.channel(), "partition") == 1
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["by those who read", "by the next one"])
+def test_a_clock_that_is_set_back_leaves_nothing_to_the_dead_for_longer_than_a_lease(
+    broker: Broker, server: Redis, watched: bool
+) -> None:
+    first = broker.channel()
+    declare(first, x_single_active_consumer=True)
+    declare(first, "later", x_message_ttl=500, x_dead_letter_exchange="", x_dead_letter_routing_key="q")
+    send(first, "one", "two")
+    child = broker.child("hold", 2)
+    assert child.stdout is not None
+    assert child.stdout.readline().strip() == "holding"
+    other = Inbox(broker.channel()) if watched else None
+    child.kill()
+    child.wait()
+    hour = 3_600_000
+    # What is kept of times, as it is when the server's clock has gone back by an hour.
+    members = server.tell("ZRANGE", "{pacer}:owners", "0", "-1").split()
+    for member in members:
+        server.tell("ZINCRBY", "{pacer}:owners", str(hour), member)
+    server.tell("HINCRBY", "{pacer}:clock", "seen", str(hour))
+
+    inbox = other or Inbox(broker.channel())
+    inbox.wait(2)
+    assert inbox.bodies == ["one", "two"]
+    send(inbox.channel, "late", to="later")
+    for message in inbox.messages:
+        inbox.channel.basic_ack(message.delivery_tag)
+    inbox.wait(3)
+    assert inbox.bodies[2] == "late"
+
+
 def test_a_write_that_too_few_replicas_have_is_not_confirmed(server: Redis, start_redis: Start) -> None:
     require = Require(replicas=1, wait=timedelta(milliseconds=200))
     with Broker(REDIS, options(server)) as broker:
@@ -279,4 +327,4 @@ def test_deleting_a_queue_leaves_nothing_of_it(broker: Broker, server: Redis) ->
     channel.connection.close()
 
     left = set(server.tell("KEYS", "*").split())
-    assert left == {"{pacer}:generation", "{pacer}:ids"}
+    assert left == {"{pacer}:generation", "{pacer}:ids", "{pacer}:clock"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pacer_core import Secret
 from pacer_scicat import Scicat
 from pacer_scicat.testing import ScicatStandIn
 from plugins.pacer_scicat.tests.support import Facility, client_of
@@ -30,6 +31,19 @@ def scicat() -> Iterator[ScicatStandIn]:
 def client(scicat: ScicatStandIn) -> Iterator[Scicat]:
     """Our client."""
     with client_of(scicat.url) as client:
+        yield client
+
+
+@pytest.fixture
+def anywhere(request: pytest.FixtureRequest, scicat: ScicatStandIn) -> Iterator[Scicat]:
+    """A client of the backend that is named, or else of the stand-in."""
+    url = request.config.getoption("--scicat-url", default=None)
+    account = {}
+    if url is not None:
+        username = request.config.getoption("--scicat-user")
+        password = request.config.getoption("--scicat-password") or f"pw-{username}"
+        account = {"username": username, "password": Secret(password)}
+    with client_of(url or scicat.url, **account) as client:
         yield client
 
 

@@ -94,6 +94,7 @@ def test_files_and_pids_are_as_they_were(made: dict[str, Any]) -> None:
         "allowedRoots": ["/ess/data"],
         "pid": {"policy": "given", "prefix": ""},
         "metadataKey": "job_id",
+        "lookUp": "metadata",
         "hash": "blake2b",
         "paths": "absolute",
         "sidecars": {

@@ -200,7 +200,7 @@ def test_what_hdf5_stumbles_over_is_no_value_and_a_disk_in_trouble_is_no_word_ab
     def broken(*_: object) -> None:
         raise raised.pop(0)
 
-    monkeypatch.setattr(h5py.Dataset, "__getitem__", broken)
+    monkeypatch.setattr("pacer_scicat.files.nexus._read", broken)
     with pytest.raises(VariableError, match="RuntimeError"):
         value(file)
     with pytest.raises(Retry, match="Input/output error"):

@@ -150,6 +150,24 @@ def test_without_a_match_an_empty_list_means_that_it_is_not_there(facility: Faci
     assert len(facility.scicat.store.datasets) == 2
 
 
+@pytest.mark.parametrize("policy", ["given", "generated"])
+def test_a_dataset_of_the_same_job_under_another_pid_is_found_where_that_is_asked_for(
+    facility: Facility, policy: Any
+) -> None:
+    """An ingestor with ``generate_dataset_pid`` has given it a random one."""
+    facility.send(facility.file(), options=facility.options(pid=PidOptions("server")))
+    pid = facility.dataset["pid"]
+    options = facility.options(pid=PidOptions(policy), look_up="metadata")
+    delivery = facility.send(facility.file("coda/2.nxs"), options=options)
+    assert delivery.outcome is Outcome.ACKED, delivery.error
+    assert facility.dataset["pid"] == delivery.facts["scicat"]["pid"] == pid
+    assert [one["path"] for one in facility.files] == ["run1.nxs", str(facility.data / "coda/2.nxs")]
+    other = "11111111-8a1c-11ef-9b1b-0242ac120002"  # and an empty list means that it is not there
+    file = facility.file("coda/3.nxs", **{"/entry/entry_identifier_uuid": other})
+    facility.send(file, message={"file_name": str(file), "job_id": other}, options=options)
+    assert len(facility.scicat.store.datasets) == 2
+
+
 def test_a_dataset_that_could_not_be_found_again_is_not_created(facility: Facility) -> None:
     options = facility.options(pid=PidOptions("server"), metadata_key="run_id")
     delivery = facility.send(facility.file(), options=options)

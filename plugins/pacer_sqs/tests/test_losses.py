@@ -15,8 +15,8 @@ from amqp.exceptions import ChannelError, RecoverableConnectionError
 from attrs import evolve
 
 from pacer_contract import Broker
-from pacer_contract.broker import Inbox, declare, eventually, get, send
-from pacer_sqs import SQS, LargeBodies, SqsOptions
+from pacer_contract.broker import Inbox, declare, drain, eventually, get, send
+from pacer_sqs import SQS, LargeBodies, SqsOptions, claims
 from pacer_sqs.hand import Hand, Held
 from pacer_sqs.place import SqsQueue
 from pacer_sqs.wire import Read
@@ -156,6 +156,29 @@ def test_a_full_hand_is_kept_by_several_requests_at_once() -> None:
         lost = Hand(place, executor, lambda error: None)._hide(held, 8)
 
     assert lost == [held[10]]
+
+
+def test_a_claim_that_has_lasted_as_long_as_sqs_allows_goes_to_the_next_in_order(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = broker.channel(prefetch=2)
+    declare(channel, x_single_active_consumer=True)
+    send(channel, *range(6))
+    inbox = Inbox(channel)
+    inbox.wait(2)
+    channel.basic_ack(inbox.messages[0].delivery_tag)
+    standby = Inbox(broker.channel(prefetch=10))
+    monkeypatch.setattr(claims, "_LONGEST", 1)  # seconds, for ten hours
+
+    with pytest.raises(RecoverableConnectionError, match="has been ours for as long as SQS allows"):
+        drain(channel, 30)
+    monkeypatch.undo()
+    channel.connection.close()  # as who reads does then; what it holds is somebody else's afterwards
+
+    standby.wait(5)
+    assert sorted(standby.bodies, key=int) == sorted(set("012345") - {inbox.bodies[0]}, key=int)
+    again = Inbox(broker.channel())  # and may be the next one, one day
+    assert again.stays_at(0)
 
 
 def test_who_was_not_heard_for_as_long_as_its_claim_lasts_hands_out_nothing_more(broker: Broker) -> None:

@@ -95,6 +95,15 @@ class Connection:
             return False
         return self.connected
 
+    def only_while(self, reader: Connection) -> None:
+        """Publish no more once another connection may have lost what it has read, where the engine can tell.
+
+        The engine looks in the step that publishes: who stood still between its own look and that is refused.
+        """
+        bind = getattr(self.store, "only_while", None)
+        if bind is not None:
+            bind(reader.store)
+
     def _check_open(self) -> None:
         if not self.connected:
             raise RecoverableConnectionError(f"the connection to {self.store.broker} is closed")

@@ -34,11 +34,17 @@ class Broker:
         As the configuration would give them; they can be pickled.
     protocol
         Which of the transport's protocols is meant; by default its first.
+    share
+        Which part of their messages tests send that send many: less than 1 for an engine that takes a few
+        hundred a second.
     """
 
-    def __init__(self, transport: TransportType, options: Any, protocol: str | None = None) -> None:
+    def __init__(
+        self, transport: TransportType, options: Any, protocol: str | None = None, *, share: float = 1.0
+    ) -> None:
         self.transport, self.options = transport, options
         self.protocol = protocol or transport.protocols[0]
+        self.share = share
         self._open = ExitStack()
 
     def __enter__(self) -> Broker:
@@ -59,6 +65,10 @@ class Broker:
         lacking = self.capabilities.lacking(*names)
         if lacking:
             pytest.skip(f"{self.protocol} has no {', '.join(lacking)}")
+
+    def some(self, number: int) -> int:
+        """Give how many messages are sent where there may be ``number``."""
+        return max(1, int(number * self.share))
 
     def as_sent(self, numbers: Iterable[Any]) -> list[Any]:
         """Give numbers, or texts of them, as they came; sorted where the transport keeps no order."""

@@ -43,6 +43,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "pacer_dashboard.access.middleware.ViewerOfRequest",
+    "pacer_dashboard.api.problems.NotAllowed",
     "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [

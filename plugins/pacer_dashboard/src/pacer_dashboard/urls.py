@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from pacer_dashboard import health
+
 urlpatterns = [
+    path("status", health.status, name="status"),
+    path("ready", health.ready, name="ready"),
     path("", include("pacer_dashboard.pages.urls")),
     path("", include("pacer_dashboard.live.urls")),
     path("", include("pacer_dashboard.access.urls")),

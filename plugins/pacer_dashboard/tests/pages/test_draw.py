@@ -14,7 +14,6 @@ from pacer_dashboard.pages.draw.chart import Chart, Line, linear, logarithmic
 from pacer_dashboard.pages.draw.heat import cell
 from pacer_dashboard.pages.draw.svg import bars, curves, spark
 
-pytestmark = pytest.mark.usefixtures("django")
 _HOURS = tuple(datetime(2026, 3, 2, at, tzinfo=UTC) for at in range(4))
 
 
@@ -67,7 +66,6 @@ def test_the_table_has_what_the_chart_shows() -> None:
 
 
 def test_a_cell_is_the_redder_the_more_failed_and_empty_where_nothing_came() -> None:
-    assert [cell(*one).level for one in ((0, 0), (0, 9), (1, 100), (2, 100), (9, 100), (30, 100), (9, 9))] == [
-        -1, 0, 1, 2, 3, 4, 5,
-    ]  # fmt: skip
+    shares = ((0, 0), (0, 9), (1, 100), (2, 100), (9, 100), (30, 100), (9, 9))
+    assert [cell(*one).level for one in shares] == [-1, 0, 1, 2, 3, 4, 5]
     assert cell(1, 40).said == "2.5 % (1/40)"

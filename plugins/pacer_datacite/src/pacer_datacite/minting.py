@@ -14,6 +14,22 @@ RANKS: dict[str, int] = {"draft": 0, "registered": 1, "findable": 2}
 _EVENTS: dict[str, str] = {"registered": "register", "findable": "publish"}
 
 
+def foresee(datacite: Datacite, document: dict[str, Any]) -> tuple[Entry | None, str]:
+    """Give what DataCite holds under a document's DOI, and the state in which `mint` would leave it.
+
+    Raises
+    ------
+    Reject, Retry
+        As `mint`, as far as that can be told without writing.
+    """
+    _check(document)
+    found = datacite.look_up(document["doi"])
+    if found is not None:
+        _ours(found, document, datacite)
+    wanted = datacite.options.state
+    return found, wanted if found is None or _event(found, wanted) else found.state
+
+
 def mint(datacite: Datacite, document: dict[str, Any]) -> Entry:
     """Make DataCite hold a document under its DOI, in the state that the options name or a later one.
 
@@ -27,8 +43,7 @@ def mint(datacite: Datacite, document: dict[str, Any]) -> Entry:
         Where DataCite is away.
     """
     doi = document["doi"]
-    if wrong := problems(document):
-        raise Reject(f"the metadata of {doi} would not be valid; correct them in ICAT", fields=wrong)
+    _check(document)
     wanted = datacite.options.state
     for _ in range(2):
         found = datacite.look_up(doi)
@@ -47,6 +62,13 @@ def mint(datacite: Datacite, document: dict[str, Any]) -> Entry:
     if RANKS.get(stored.state, 0) < RANKS[wanted]:
         raise Reject(f"DataCite has taken {doi} and left it {stored.state}, not {wanted}: look at it there")
     return stored
+
+
+def _check(document: dict[str, Any]) -> None:
+    if wrong := problems(document):
+        raise Reject(
+            f"the metadata of {document['doi']} would not be valid; correct them in ICAT", fields=wrong
+        )
 
 
 def _event(found: Entry | None, wanted: State) -> str | None:

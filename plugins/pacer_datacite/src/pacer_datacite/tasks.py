@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from pacer_core import Context, Reject, task
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pacer_core import Context, Planned, Reject, task
 from pacer_datacite.doi import Identity, doi_of
 from pacer_datacite.integration import DATACITE
 from pacer_datacite.metadata import document_of
-from pacer_datacite.minting import mint
+from pacer_datacite.minting import foresee, mint
 from pacer_datacite.options import DataciteOptions
 from pacer_datacite.proposal import read
-from pacer_icat import ICAT, IcatFault, InvestigationOperations, check_found, settled
+from pacer_icat import ICAT, Bean, IcatFault, InvestigationOperations, check_found, settled
 
 OPERATION = "mint-proposal"
 
 
-@task(needs=[ICAT, DATACITE], after=["check_investigation"])
+def foresee_minting(message: InvestigationOperations, ctx: Context) -> list[Planned]:
+    """Say what `mint_proposal` would do; DataCite is asked, and told nothing."""
+    if OPERATION not in message.operations:
+        return []
+    doi, document = _prepared(message, ctx)
+    found, state = foresee(ctx[DATACITE], document)
+    ctx.facts |= {"doi": doi, "doi_url": document["url"]}
+    if found is None:
+        return [Planned(f"DOI {doi} at DataCite", "new", state)]
+    moved = "" if state == found.state else f", from {found.state}"
+    return [Planned(f"DOI {doi} at DataCite", "changed", f"its metadata are sent again; {state}{moved}")]
+
+
+@task(needs=[ICAT, DATACITE], after=["check_investigation"], plan=foresee_minting)
 def mint_proposal(message: InvestigationOperations, ctx: Context) -> None:
     """Mint the DOI of an investigation, or bring its metadata up to date; the same DOI each time.
 
@@ -22,36 +39,61 @@ def mint_proposal(message: InvestigationOperations, ctx: Context) -> None:
     """
     if OPERATION not in message.operations:
         return
-    icat, datacite = ctx[ICAT], ctx[DATACITE]
-    options = datacite.options
-    try:
-        proposal = read(icat, ctx.facts["investigation_id"])
-    except IcatFault as fault:
-        raise settled(fault) from fault
-    doi = _doi_of(message, options, proposal.identity)
-    _same(proposal.doi, doi)
-    document = document_of(proposal, doi, options)
-    stored = mint(datacite, document)
+    doi, document = _prepared(message, ctx)
+    stored = mint(ctx[DATACITE], document)
     ctx.log.info("DataCite holds %s as %s", doi, stored.state)
     ctx.facts |= {"doi": doi, "doi_url": document["url"]}
 
 
-@task(needs=[ICAT, DATACITE], after=[mint_proposal])
+def _prepared(message: InvestigationOperations, ctx: Context) -> tuple[str, dict[str, Any]]:
+    """Give the DOI of the message's investigation, and the document that DataCite is to hold."""
+    options = ctx[DATACITE].options
+    try:
+        proposal = read(ctx[ICAT], ctx.facts["investigation_id"])
+    except IcatFault as fault:
+        raise settled(fault) from fault
+    doi = _doi_of(message, options, proposal.identity)
+    _same(proposal.doi, doi)
+    return doi, document_of(proposal, doi, options)
+
+
+def foresee_storing(message: InvestigationOperations, ctx: Context) -> list[Planned]:
+    """Say what `store_doi` would do."""
+    if OPERATION not in message.operations:
+        return []
+    with _settled():
+        _, is_there = _investigation(message, ctx)
+    what = f"investigation {ctx.facts['investigation_id']} of ICAT"
+    return [Planned(what, "there" if is_there else "changed", f"DOI {ctx.facts['doi']}")]
+
+
+@task(needs=[ICAT, DATACITE], after=[mint_proposal], plan=foresee_storing)
 def store_doi(message: InvestigationOperations, ctx: Context) -> None:
     """Write the DOI that was minted into ICAT's investigation."""
     if OPERATION not in message.operations:
         return
-    icat = ctx[ICAT].shared.wire
+    with _settled():
+        record, is_there = _investigation(message, ctx)
+        if not is_there:
+            ctx[ICAT].shared.wire.update(record, doi=ctx.facts["doi"])
+
+
+def _investigation(message: InvestigationOperations, ctx: Context) -> tuple[Bean, bool]:
+    """Give ICAT's record of the investigation that a DOI was minted for, and whether it has that already."""
     doi, id_ = ctx.facts["doi"], ctx.facts["investigation_id"]
+    record = ctx[ICAT].shared.wire.read("Investigation", id_)
+    if record is None:
+        raise Reject(f"the investigation of {doi} has been deleted from ICAT since it was minted")
+    identity = Identity(id_, record["facility"]["name"], record["name"], record["visitId"])
+    if doi != _doi_of(message, ctx[DATACITE].options, identity):
+        raise Reject(f"{doi} is not the DOI of the investigation that the message names: replay it")
+    return record, _same(record["doi"], doi)
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
     try:
-        record = icat.read("Investigation", id_)
-        if record is None:
-            raise Reject(f"the investigation of {doi} has been deleted from ICAT since it was minted")
-        identity = Identity(id_, record["facility"]["name"], record["name"], record["visitId"])
-        if doi != _doi_of(message, ctx[DATACITE].options, identity):
-            raise Reject(f"{doi} is not the DOI of the investigation that the message names: replay it")
-        if not _same(record["doi"], doi):
-            icat.update(record, doi=doi)
+        yield
     except IcatFault as fault:
         raise settled(fault) from fault
 

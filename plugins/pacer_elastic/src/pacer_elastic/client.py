@@ -12,7 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from pacer_core import BadField, Reject, Retry
-from pacer_elastic.bulk import Action, Refusal, send
+from pacer_elastic.bulk import MOST, Action, Refusal, send
 from pacer_elastic.options import RULE, ElasticOptions, is_index
 from pacer_http import HttpClient, addressed, segment
 
@@ -70,15 +70,7 @@ class Elastic:
         Retry
             Where somebody has just deleted the index.
         """
-        name = index or self.options.index
-        if not is_index(name):
-            raise Reject("no index can be called so", fields=[BadField("index_name", f"has to be {RULE}")])
-        if not self.options.may_write(name):
-            problem = (
-                "is an index that messages may not name: correct the message, or add it to the option "
-                "'indexes' of the integration elastic"
-            )
-            raise Reject(f"the index {name!r} is not written", fields=[BadField("index_name", problem)])
+        name = self._name(index)
         self._create(name)
         actions = (
             Action(
@@ -99,6 +91,43 @@ class Elastic:
                 self._there.discard(name)
             raise Retry(f"Elasticsearch has no index {name!r} any more: it is created anew")
         return refused
+
+    def held(self, ids: Iterable[int], index: str | None = None) -> dict[int, Mapping[str, Any]] | None:
+        """Give what an index holds under the ids of datasets; ``None`` where there is no such index.
+
+        Raises
+        ------
+        HttpProblem
+            Where the server does not answer, or refuses us.
+        Reject
+            Where no index may have that name.
+        """
+        found: dict[int, Mapping[str, Any]] = {}
+        path, left = f"/{segment(self._name(index))}/_mget", list(ids)
+        while left:
+            some, left = left[:MOST], left[MOST:]
+            asked = {"ids": [str(one) for one in some]}
+            answer = self._http.request("POST", path, json=asked, expect=(200, 404), repeatable=True)
+            if answer.status == 404:
+                return None
+            documents = answer.entries().get("docs")
+            for one in documents if isinstance(documents, list) else ():
+                if isinstance(one, Mapping) and one.get("found") is True:
+                    found[int(one["_id"])] = one["_source"]
+        return found
+
+    def _name(self, index: str | None) -> str:
+        """Give the name of the index that is written."""
+        name = index or self.options.index
+        if not is_index(name):
+            raise Reject("no index can be called so", fields=[BadField("index_name", f"has to be {RULE}")])
+        if not self.options.may_write(name):
+            problem = (
+                "is an index that messages may not name: correct the message, or add it to the option "
+                "'indexes' of the integration elastic"
+            )
+            raise Reject(f"the index {name!r} is not written", fields=[BadField("index_name", problem)])
+        return name
 
     def _create(self, name: str) -> None:
         """Create an index with PACER's mapping where it is not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -10,6 +11,7 @@ from attrs import frozen
 from pacer_core import ConsumerType, Context, NotYet, Reject, Text, task
 from pacer_elastic.bulk import Refusal
 from pacer_elastic.documents import datasets_of, read
+from pacer_elastic.foresee import foresee_named, foresee_referred, foresee_reindexing, foresee_stored
 from pacer_elastic.integration import ELASTIC
 from pacer_icat import (
     ICAT,
@@ -37,31 +39,31 @@ def describe(message: DatasetIndex) -> dict[str, str]:
     return found if message.index_name is None else {**found, "index_name": message.index_name}
 
 
-@task(needs=[ICAT, ELASTIC])
+@task(needs=[ICAT, ELASTIC], plan=foresee_named)
 def index_dataset(message: DatasetIndex, ctx: Context) -> None:
     """Write the document of the dataset that a message names."""
     _index(message.dataset_id, message.index_name, ctx)
 
 
-@task(needs=[ICAT, ELASTIC], after=["store_dataset"])
+@task(needs=[ICAT, ELASTIC], after=["store_dataset"], plan=foresee_stored)
 def index_stored_dataset(message: Any, ctx: Context) -> None:
     """Write the document of the dataset that `store_dataset` has written."""
     _index(found_dataset(message, ctx), None, ctx)
 
 
-@task(needs=[ICAT, ELASTIC], after=["count_dataset"])
+@task(needs=[ICAT, ELASTIC], after=["count_dataset"], plan=foresee_referred)
 def index_counted_dataset(message: DatasetReference, ctx: Context) -> None:
     """Write the document of the dataset whose statistics have been stored."""
     _index(message.dataset_id, None, ctx)
 
 
-@task(needs=[ICAT, ELASTIC], after=["link_dataset"])
+@task(needs=[ICAT, ELASTIC], after=["link_dataset"], plan=foresee_referred)
 def index_linked_dataset(message: DatasetReference, ctx: Context) -> None:
     """Write the document of the dataset whose links have been stored."""
     _index(message.dataset_id, None, ctx)
 
 
-@task(needs=[ICAT, ELASTIC], after=["check_investigation"])
+@task(needs=[ICAT, ELASTIC], after=["check_investigation"], plan=partial(foresee_reindexing, OPERATION))
 def reindex_investigation(message: InvestigationOperations, ctx: Context) -> None:
     """Write the documents of all datasets of an investigation, where the message asks to ``reindex`` it."""
     if OPERATION not in message.operations:

@@ -1,4 +1,4 @@
-"""HTTP for PACER's plugins: one client, one way to judge answers. The only door to httpx.
+"""HTTP for PACER's plugins: one client, one way to judge answers. The only door to httpcore.
 
 ::
 

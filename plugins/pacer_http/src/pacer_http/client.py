@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import json as jsons
 import random
 import ssl
 import time
+import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from attrs import frozen
 
 from pacer_core import PacerError, Secret, read_number
 from pacer_http.answers import Answer
 from pacer_http.failures import PASSING, Away, Problem, judge
-
-if TYPE_CHECKING:
-    import httpx
+from pacer_http.wire import ENCODINGS, Wire, decoded
 
 DELAYS = (0.3, 1.5)
 """Seconds before the second and the third try, each with up to half as much again."""
@@ -33,6 +35,7 @@ LONGEST = 3600.0
 LARGEST = 64 * 1024 * 1024
 """Bytes of an answer that are read at most."""
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+_WITH_A_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 @frozen
@@ -94,25 +97,24 @@ class HttpClient:
         contact: str | None = None,
         delays: Sequence[float] = DELAYS,
     ) -> None:
-        import httpx  # not with the plugin, which every command loads
-
         self.name = name
         self._base = url.rstrip("/")
+        self._path = urlsplit(self._base).path
         self._seconds = timeout.total_seconds()
         self._delays = tuple(delays)
         self._not_before = 0.0
         agent = f"pacer/{version('pacer-core')}" + (f" (mailto:{contact})" if contact else "")
-        ours = {"User-Agent": agent, "Accept": "application/json", **(headers or {})}
+        ours = {"User-Agent": agent, "Accept": "application/json", "Accept-Encoding": ENCODINGS}
+        if account is not None:
+            pair = f"{account[0]}:{account[1].reveal()}".encode()
+            ours["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
         if authorization is not None:
             scheme, secret = authorization
             ours["Authorization"] = f"{scheme} {secret.reveal()}"
-        self._client = httpx.Client(
-            auth=None if account is None else httpx.BasicAuth(account[0], account[1].reveal()),
-            headers=ours,
-            verify=_trust(name, ca_file),
-            timeout=httpx.Timeout(self._seconds, connect=min(CONNECT, self._seconds)),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30),
-        )
+        self._headers = _Hidden(_joined(ours, headers or {}))
+        waits = dict.fromkeys(("read", "write", "pool"), self._seconds)
+        waits["connect"] = min(CONNECT, self._seconds)
+        self._wire = Wire(name, self._base, _trust(name, ca_file), waits)
 
     def __enter__(self) -> HttpClient:
         """Give the client."""
@@ -126,7 +128,7 @@ class HttpClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._wire.close()
 
     def request(
         self,
@@ -170,17 +172,19 @@ class HttpClient:
         Away, Forbidden, Missing, Conflict, Refused
             For every other status, and where there is no answer.
         """
-        ours = dict(headers or {})
+        ours = _joined(self._headers, headers or {})
+        if json is not None:
+            body = jsons.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+            content_type = content_type or "application/json"
         if content_type is not None or body is not None:
             ours["Content-Type"] = content_type or "application/octet-stream"
-        if isinstance(body, Stream):
-            ours["Content-Length"] = str(body.length)
+        if body is not None or method in _WITH_A_BODY:
+            ours["Content-Length"] = str(body.length if isinstance(body, Stream) else len(body or b""))
+        target = f"{self._path}{path}" + (f"?{urlencode(params)}" if params else "")
 
-        def build() -> httpx.Request:
+        def send() -> Answer:
             content = body.begin() if isinstance(body, Stream) else body
-            return self._client.build_request(
-                method, f"{self._base}{path}", params=params, json=json, content=content, headers=ours
-            )
+            return self._send(method, target, ours, content, what, is_expected, into)
 
         def is_expected(status: int) -> bool:
             return status in expect if expect is not None else 200 <= status < 300
@@ -191,7 +195,7 @@ class HttpClient:
         for delay in (None,) if into is not None else (*self._delays, None):
             self._wait_for_permission(what)
             try:
-                answer = self._send(build(), what, is_expected, into)
+                answer = send()
                 if is_expected(answer.status):
                     return answer
                 problem: Problem = judge(answer, self._retry_after(answer))
@@ -211,39 +215,44 @@ class HttpClient:
 
     def _send(
         self,
-        request: httpx.Request,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        content: bytes | Iterable[bytes] | None,
         what: str,
         is_expected: Callable[[int], bool],
         into: Callable[[bytes], object] | None,
     ) -> Answer:
         """Send once, and read the answer to its end before the time is up."""
-        import httpx
+        import httpcore
 
         late = f"{what} was not answered within {self._seconds:g} s"
         try:
-            response = self._client.send(request, stream=True)
+            response = self._wire.send(method, target, headers, content)
             until = time.monotonic() + self._seconds
             try:
+                found = _headers(response.headers)
                 body = bytearray()
-                for chunk in response.iter_bytes():
-                    if into is not None and is_expected(response.status_code):
-                        into(chunk)
+                for block in decoded(response.iter_stream(), found.get("content-encoding", "")):
+                    if into is not None and is_expected(response.status):
+                        into(block)
                         continue
-                    body += chunk
+                    body += block
                     if time.monotonic() > until:
                         raise _Lost(late)
                     if len(body) > LARGEST:
                         raise _Lost(f"{what} was answered with more than {LARGEST} bytes")
             finally:
                 response.close()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        except (
+            httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError
+        ) as error:  # fmt: skip
             raise _NotSent(f"{what}: nobody answers at {self._base} ({_why(error)})") from error
-        except httpx.TimeoutException as error:
+        except httpcore.TimeoutException as error:
             raise _Lost(late) from error
-        except (httpx.HTTPError, httpx.StreamError) as error:
+        except (httpcore.NetworkError, httpcore.ProtocolError, zlib.error) as error:
             raise _Lost(f"{what}: the answer was cut off ({type(error).__name__})") from error
-        headers = {key.lower(): value for key, value in response.headers.items()}
-        return Answer(response.status_code, bytes(body), headers, what)
+        return Answer(response.status, bytes(body), found, what)
 
     def _retry_after(self, answer: Answer) -> float | None:
         """Read when the service wants to be asked again, and keep everybody from asking before."""
@@ -258,6 +267,13 @@ class HttpClient:
         left = self._not_before - time.monotonic()
         if left > 0:
             raise Away(f"{what} waits: the service asked to be left alone", after=left)
+
+
+class _Hidden(dict[str, str]):
+    """Headers that show nowhere what they hold."""
+
+    def __repr__(self) -> str:
+        return f"<headers {', '.join(self)}>"
 
 
 class _NotSent(Away):
@@ -296,7 +312,24 @@ def _trust(name: str, ca_file: str | None) -> ssl.SSLContext:
         raise PacerError(f"{name}: the certificates in {ca_file} cannot be read: {error.strerror}") from None
 
 
-def _why(error: httpx.TransportError) -> str:
+def _joined(ours: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
+    """Give headers with some of them set anew, whatever the case of their names."""
+    if not more:
+        return dict(ours)
+    names = {key.lower() for key in more}
+    return {**{key: value for key, value in ours.items() if key.lower() not in names}, **more}
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Give an answer's headers by lower-case name; those that come several times are joined by commas."""
+    found: dict[str, str] = {}
+    for key, value in raw:
+        name, text = key.decode("latin-1").lower(), value.decode("latin-1")
+        found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
+
+
+def _why(error: Exception) -> str:
     """Say what the network said before anything was sent, and what to do where it is about trust."""
     text = str(error) or type(error).__name__
     hint = "; name its authority's certificate in caFile" if "CERTIFICATE_VERIFY_FAILED" in text else ""

@@ -14,50 +14,32 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import ssl
-import struct
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, Literal, Protocol
 
-from attrs import field, frozen
+from attrs import frozen
 
+from pacer_http.loopback import Loopback, Reply, Request, Says
 
-@frozen
-class Request:
-    """What has come in; ``path`` is as it was sent, quoted, and headers are by lower-case name."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        """Give the body as JSON."""
-        return json.loads(self.body)
-
-
-@frozen
-class Reply:
-    """What goes out: JSON, or bytes as they are."""
-
-    content: Any = None
-    status: int = 200
-    headers: Mapping[str, str] = field(factory=dict)
-
-    @property
-    def body(self) -> bytes:
-        """The bytes of the body."""
-        return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
+__all__ = [
+    "CUT",
+    "DRIPS",
+    "EXPIRED",
+    "FAULTS",
+    "HTML",
+    "LATE",
+    "LOST",
+    "RESET",
+    "Fault",
+    "Reply",
+    "Request",
+    "StandIn",
+    "Starts",
+    "refusal",
+]
 
 
 @frozen
@@ -75,7 +57,7 @@ class Fault:
         What is said where it does not.
     """
 
-    says: str
+    says: Says | Literal["late"]
     carried_out: bool = True
     reply: Reply | None = None
 
@@ -137,24 +119,12 @@ class StandIn:
         self._closing = threading.Event()
         self.requests: list[Request] = []
         """Every request, in order, also those that a fault has kept from being carried out."""
-        stand_in = self
-
-        class Handler(_Handler):
-            owner = stand_in
-
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self._scheme = "http" if certificate is None else "https"
-        if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._loopback = Loopback(self.take, certificate=certificate)
 
     @property
     def url(self) -> str:
         """The base address."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+        return self._loopback.url
 
     def fail(self, *faults: Fault, to: str = "", after: int = 0) -> None:
         """Misbehave once for each fault, in order, at requests whose method is ``to`` (any by default).
@@ -183,13 +153,11 @@ class StandIn:
     def close(self) -> None:
         """Cease to listen; raise what went wrong in ``answer``."""
         self._closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._loopback.close()
         if self._errors:
             raise self._errors[0]
 
-    def take(self, request: Request) -> tuple[str, Reply | None]:
+    def take(self, request: Request) -> tuple[Says, Reply | None]:
         """Do what a request asks for; give how the reply goes out, and the reply."""
         with self._lock:
             self.requests.append(request)
@@ -225,56 +193,3 @@ class Starts(Protocol):
 
 
 _PASS = Fault("all")
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-
-def _pieces(body: bytes, says: str) -> Iterator[bytes]:
-    if says == "drips":
-        for byte in body:
-            time.sleep(0.05)
-            yield bytes([byte])
-    else:
-        yield body[: len(body) // 2] if says == "half" else body
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms
-    owner: StandIn
-
-    def _any(self) -> None:
-        split = urlsplit(self.path)
-        length = int(self.headers.get("content-length") or 0)
-        request = Request(
-            self.command,
-            split.path,
-            dict(parse_qsl(split.query, keep_blank_values=True)),
-            {key.lower(): value for key, value in self.headers.items()},
-            self.rfile.read(length),
-        )
-        says, reply = self.owner.take(request)
-        self.close_connection = says != "all"
-        if says == "nothing" or reply is None:
-            # A reset, not an orderly end: as a process that was killed leaves it.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            return
-        body = reply.body
-        self.send_response(reply.status)
-        for name, value in {"Content-Type": "application/json", **reply.headers}.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            with suppress(OSError):
-                for piece in _pieces(body, says):
-                    self.wfile.write(piece)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815 - the base class's names
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""

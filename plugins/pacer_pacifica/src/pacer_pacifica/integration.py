@@ -14,7 +14,7 @@ from pacer_core import IntegrationType, Secret
 from pacer_http import HttpClient
 from pacer_http import is_away as is_away_over_http
 from pacer_pacifica.ends.uniqueid import UniqueId
-from pacer_pacifica.jobs import DatabaseError, Ids
+from pacer_pacifica.jobs import DatabaseError, FileNumbers, Ids
 from pacer_pacifica.options import PacificaOptions
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Pacifica:
     """What every task of a job needs; threads share it."""
 
     jobs: Jobs
-    ids: Ids
+    files: FileNumbers
     spool: Path
     """Where what was uploaded is, under the ``name`` of its message."""
 
@@ -67,7 +67,7 @@ def open_pacifica(options: PacificaOptions) -> Iterator[Pacifica]:
     from pacer_pacifica.jobs import Jobs
 
     with closing(database_of(options)) as database, ids_of(options.unique_id_url, database) as ids:
-        yield Pacifica(Jobs(database), ids, Path(options.spool))
+        yield Pacifica(Jobs(database), FileNumbers(ids), Path(options.spool))
 
 
 @contextmanager

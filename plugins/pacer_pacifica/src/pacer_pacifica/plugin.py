@@ -14,6 +14,7 @@ from pacer_core import (
     IntegrationType,
     ServiceType,
     SettledContext,
+    hears,
     hookimpl,
 )
 from pacer_pacifica.archive import PACIFICA_ARCHIVE
@@ -21,6 +22,7 @@ from pacer_pacifica.commands import pacifica
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY
 from pacer_pacifica.integration import PACIFICA
+from pacer_pacifica.messages import BUNDLES, MOVES
 from pacer_pacifica.migration import MIGRATION
 from pacer_pacifica.service import SERVICE
 from pacer_pacifica.work.consumers import consumer_types
@@ -58,6 +60,7 @@ def pacer_config_migrations() -> Iterable[ConfigMigration]:
 
 
 @hookimpl
+@hears(BUNDLES, MOVES)
 def pacer_message_settled(delivery: Delivery, ctx: SettledContext) -> bool | None:
     """Have jobs fail whose message is dead."""
     return note_dead(delivery, ctx)

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -82,6 +83,8 @@ def main(folder: str, addresses: str, archive: str) -> None:
         if not child:
             try:
                 work(Path(folder), json.loads(addresses), archive, job_id, die_at)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(0)
         os.waitpid(child, 0)

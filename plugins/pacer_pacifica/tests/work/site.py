@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +18,8 @@ from pacer_pacifica.archive import PACIFICA_ARCHIVE, ArchiveOptions, FolderArchi
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA, MetadataService
 from pacer_pacifica.ends.policy import PACIFICA_POLICY, PolicyService
 from pacer_pacifica.ends.uniqueid import UniqueId
-from pacer_pacifica.integration import open_pacifica
-from pacer_pacifica.jobs import MOVE, UPLOAD, UPLOAD_JOB
+from pacer_pacifica.integration import database_of, open_pacifica
+from pacer_pacifica.jobs import MOVE, UPLOAD, UPLOAD_JOB, FileNumbers, OwnIds
 from pacer_pacifica.messages import BUNDLES, MOVES, message_of
 from pacer_pacifica.work.consumers import consumer_types
 from pacer_pacifica.work.settled import note_dead
@@ -46,9 +46,10 @@ class Site:
         self.spool.mkdir(exist_ok=True)
         self.archive.mkdir(exist_ok=True)
         opened = self._stack.enter_context(open_pacifica(PacificaOptions(str(self.spool))))
-        self.pacifica = Pacifica(opened.jobs, UniqueId(self.http("uniqueid")), self.spool)
+        self.pacifica = Pacifica(opened.jobs, FileNumbers(UniqueId(self.http("uniqueid"))), self.spool)
         self.jobs = opened.jobs
-        self.own_ids = opened.ids
+        options = PacificaOptions(str(self.spool))
+        self.own_ids = OwnIds(self._stack.enter_context(closing(database_of(options))))
         self.integrations = {
             PACIFICA: self.pacifica,
             PACIFICA_POLICY: PolicyService(self.http("policy", "/ingest")),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import sys
 import tarfile
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 JAPANESE = "ファイル＆データ（全角）.txt"  # noqa: RUF001 - full width, as in Pacifica's own bundle
@@ -90,3 +92,8 @@ def bundle(
     files = [(member(path, content), content) for path, content in contents.items()]
     ordered = [*described, *files, *more] if first else [*files, *more, *described]
     return tar(ordered, mode=mode, tar_format=tar_format)
+
+
+def zstd() -> Any:
+    """Give Python's zstd, or the same for one before 3.14."""
+    return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -30,6 +31,7 @@ from plugins.pacer_pacifica.tests.work.support import (
     member,
     rows,
     tar,
+    zstd,
 )
 
 
@@ -93,13 +95,22 @@ def test_a_compressed_bundle_is_read_where_that_is_allowed(read: Any, mode: str,
 
 
 def test_a_zstd_bundle_is_read_where_that_is_allowed(read: Any) -> None:
-    zstd = pytest.importorskip("backports.zstd", reason="pip install 'pacer-pacifica[zstd]'")
-    data = zstd.compress(bundle())
+    data = zstd().compress(bundle())
     with pytest.raises(TarError, match="compressed with zstd"):
         read(data)
     assert list(read(data, compressions=("zstd",)).files) == list(CONTENTS)
     with pytest.raises(TarError, match="no whole zstd file"):
         read(data[:-20], compressions=("zstd",))
+
+
+def test_a_zstd_bundle_that_expands_too_far_or_needs_too_much_memory_is_refused(read: Any) -> None:
+    bomb = zstd().compress(bundle({"data/zeros": bytes(40_000_000)}))
+    with pytest.raises(TarError, match="more than 200 times its length"):
+        read(bomb, compressions=("zstd",))
+    packing = zstd().ZstdCompressor(options={zstd().CompressionParameter.window_log: 27})
+    wide = packing.compress(bundle({"data/x": os.urandom(200_000)})) + packing.flush()
+    with pytest.raises(TarError, match="more than 32 MiB of memory"):
+        read(wide, compressions=("zstd",))
 
 
 def test_a_decompressed_bundle_has_its_content_where_the_index_says(tmp_path: Path) -> None:

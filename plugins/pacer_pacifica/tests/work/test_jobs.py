@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pacer_core import Outcome
+from pacer_http import HttpClient
+from pacer_http.testing import DRIPS, LATE, Fault
 from pacer_pacifica.archive import PACIFICA_ARCHIVE
 from pacer_pacifica.bundles.limits import Limits
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA
-from pacer_pacifica.ends.policy import PACIFICA_POLICY, PolicyOptions, Rule, Rules
+from pacer_pacifica.ends.policy import PACIFICA_POLICY, PolicyOptions, PolicyService, Rule, Rules
 from pacer_pacifica.jobs import FAILED, MOVE, OK, UPLOAD
 from pacer_pacifica.testing import PacificaServices
 from pacer_pacifica.work import upload
 from pacer_pacifica.work.options import BundlesOptions
 from plugins.pacer_pacifica.tests.work.site import Site
-from plugins.pacer_pacifica.tests.work.support import CONTENTS, TERMS, bundle, file_row, member, rows
+from plugins.pacer_pacifica.tests.work.support import CONTENTS, TERMS, bundle, file_row, member, rows, zstd
 
 DONE = (OK, "ingest metadata", 100.0)
 
@@ -89,8 +92,8 @@ def test_files_are_moved_from_where_they_are(
 
 @pytest.mark.parametrize("on_disk", [False, True], ids=["http", "folder"])
 @pytest.mark.parametrize("what", ["missing", "outside", "size", "hash", "link"])
-def test_a_move_of_a_file_that_may_not_be_or_is_not_what_is_declared_fails(
-    what: str, on_disk: bool, site: Site, tmp_path: Path
+def test_a_move_of_a_file_that_may_not_be_or_is_not_what_is_declared_fails_and_moves_nothing(
+    what: str, on_disk: bool, site: Site, pacifica: PacificaServices, tmp_path: Path
 ) -> None:
     source, other = tmp_path / "data", tmp_path / "other"
     source.mkdir()
@@ -112,11 +115,41 @@ def test_a_move_of_a_file_that_may_not_be_or_is_not_what_is_declared_fails(
     job = site.upload(document, kind=MOVE)
     site.work(job)
     assert site.end(job) == (FAILED, "move files", 0.0)
-    if on_disk:
-        assert site.stored() == {}
-        assert (other if what in ("outside", "link") else source).joinpath("foo.txt").exists() is (
-            what != "missing"
-        )
+    assert (site.stored() if on_disk else pacifica.archive) == {}
+    assert (other if what in ("outside", "link") else source).joinpath("foo.txt").exists() is (
+        what != "missing"
+    )
+
+
+def test_one_file_that_is_not_what_is_declared_keeps_all_from_being_moved_over_http(
+    site: Site, pacifica: PacificaServices, tmp_path: Path
+) -> None:
+    site.archive_over_http(move_from=(str(tmp_path),))
+    document = [*rows({})]
+    for name, digest in (("good", hashlib.sha1(b"good").hexdigest()), ("wrong", "0" * 40)):
+        (tmp_path / name).write_text(name)
+        content, source = name.encode(), str(tmp_path / name)
+        document.append(file_row(f"data/{name}", content, source=source, hashsum=digest))
+    job = site.upload(json.dumps(document).encode(), kind=MOVE)
+    site.work(job)
+    assert site.end(job) == (FAILED, "move files", 0.0)
+    assert (pacifica.archive, (tmp_path / "good").exists()) == ({}, True)
+    assert not [request for request in pacifica.requests if request.method == "PATCH"]
+
+
+def test_files_that_only_the_archive_sees_are_moved_where_that_is_said(
+    site: Site, pacifica: PacificaServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = site.upload(moves(tmp_path), kind=MOVE)
+    there = Path.is_dir
+    monkeypatch.setattr(Path, "is_dir", lambda self: self != tmp_path and there(self))  # not mounted here
+    site.archive_over_http(move_from=(str(tmp_path),))
+    waiting = site.work(job)
+    assert "moveUnseen" in site.jobs.get(job.id).waits_for
+    site.archive_over_http(move_from=(str(tmp_path),), move_unseen=True)
+    assert site.work(job, after=waiting).error is None
+    assert (site.end(job), pacifica.archive) == (DONE, {1: b"foo\n"})
+    assert "GET" in [request.method for request in pacifica.requests if request.path == "/archive/1"]
 
 
 def test_a_move_that_is_no_array_fails_and_is_not_stuck(site: Site) -> None:
@@ -160,6 +193,28 @@ def test_a_submitter_has_to_be_the_user_where_a_rule_says_so(site: Site) -> None
 def test_there_is_no_policy_of_nothing() -> None:
     with pytest.raises(ValueError, match="either 'url'"):
         PolicyOptions()
+
+
+@pytest.mark.parametrize("fault", [LATE, DRIPS], ids=["says nothing", "byte by byte"])
+def test_a_policy_that_is_slow_delays_its_job_and_no_other(
+    fault: Fault, site: Site, pacifica: PacificaServices
+) -> None:
+    with HttpClient(
+        "the policy", f"{pacifica.url}/policy/ingest", timeout=timedelta(milliseconds=300), delays=()
+    ) as http:
+        site.integrations[PACIFICA_POLICY] = PolicyService(http)
+        pacifica.fail(fault, to="POST")
+        slow, other = site.upload(bundle()), site.upload(bundle())
+        delivery = site.work(slow)
+        assert delivery.outcome is Outcome.RETRIED
+        now = site.jobs.get(slow.id)
+        assert (now.state, now.task, now.complete) == (OK, "Policy Validation", False)
+        assert "was not answered within 0.3 s" in now.waits_for
+        site.work(other)
+        assert site.end(other) == DONE
+        site.work(slow, after=delivery)
+        assert site.end(slow) == DONE
+    assert set(pacifica.puts.values()) == {1}
 
 
 @pytest.mark.parametrize("service", ["uniqueid", "policy", "archive", "metadata"])
@@ -306,9 +361,12 @@ def test_a_message_names_nothing_else_in_the_spool(name: str, site: Site) -> Non
     assert (site.spool / "jobs.sqlite").exists()
 
 
-def test_a_compressed_bundle_goes_the_same_way(site: Site, pacifica: PacificaServices) -> None:
-    job = site.upload(bundle(mode="w:gz"))
-    options = BundlesOptions(limits=Limits(compressions=("gzip",)))
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_a_compressed_bundle_goes_the_same_way(
+    compression: Any, site: Site, pacifica: PacificaServices
+) -> None:
+    job = site.upload(bundle(mode="w:gz") if compression == "gzip" else zstd().compress(bundle()))
+    options = BundlesOptions(limits=Limits(compressions=(compression,)))
     assert site.work(job, options=options, twice=True).outcome is Outcome.ACKED
     assert site.end(job) == DONE
     assert sorted(pacifica.archive.values()) == sorted(CONTENTS.values())

@@ -16,9 +16,10 @@ from pacer_pacifica.testing import PacificaServices
 from plugins.pacer_pacifica.tests.work.dying import COUNT
 from plugins.pacer_pacifica.tests.work.site import Site
 from plugins.pacer_pacifica.tests.work.support import CONTENTS, bundle, file_row, rows
+from tests.at_length import Scale
 
-PLACES = 10
-"""Calls at which a worker is killed, spread over all that one job takes."""
+PLACES, MORE = 5, 40
+"""Calls at which a worker is killed, spread over all that one job takes; more in the long form."""
 
 
 class Workers:
@@ -55,16 +56,17 @@ def workers(request: pytest.FixtureRequest, site: Site) -> Iterator[tuple[str, W
 
 
 def test_a_job_whose_worker_is_killed_ends_well_and_stores_nothing_twice(
-    workers: tuple[str, Workers], site: Site, pacifica: PacificaServices
+    workers: tuple[str, Workers], site: Site, pacifica: PacificaServices, scale: Scale
 ) -> None:
     archive, process = workers
+    places = scale(PLACES, MORE)
     undisturbed = process.work(site.upload(bundle()), die_at=COUNT)
     assert undisturbed is not None
     assert undisturbed["outcome"] == "acked", undisturbed["error"]
     calls = undisturbed["calls"]
     assert calls > 50
     killed = 0
-    for place in range(1, calls + 1, max(1, calls // PLACES)):
+    for place in range(1, calls + 1, max(1, calls // places)):
         job = site.upload(bundle())
         killed += process.work(job, die_at=place) is None
         assert not site.jobs.get(job.id).exception
@@ -84,7 +86,7 @@ def test_a_job_whose_worker_is_killed_ends_well_and_stores_nothing_twice(
                 path: content for path, content in site.stored().items() if path.startswith(f"{job.id}/")
             }
             assert sorted(stored.values()) == sorted(CONTENTS.values()), place
-    assert killed >= PLACES // 2
+    assert killed >= places // 2
     if archive == "http":
         jobs = len(pacifica.transactions)
         assert len(pacifica.archive) == 3 * jobs, "a file was stored under a second number"
@@ -94,7 +96,7 @@ def test_a_job_whose_worker_is_killed_ends_well_and_stores_nothing_twice(
         assert not list((site.archive / "staging").iterdir())
 
 
-def test_files_that_a_killed_worker_was_moving_are_in_the_archive_once(site: Site) -> None:
+def test_files_that_a_killed_worker_was_moving_are_in_the_archive_once(site: Site, scale: Scale) -> None:
     """Moves into an archive in a folder: an old name goes only when the new one is there for good."""
     sources = site.folder / "sources"
     sources.mkdir()
@@ -109,7 +111,7 @@ def test_files_that_a_killed_worker_was_moving_are_in_the_archive_once(site: Sit
     assert undisturbed is not None
     assert undisturbed["outcome"] == "acked", undisturbed["error"]
     calls = undisturbed["calls"]
-    for place in range(1, calls + 1, max(1, calls // PLACES)):
+    for place in range(1, calls + 1, max(1, calls // scale(PLACES, MORE))):
         moved = job()
         process.work(moved, die_at=place)
         kept = site.archive / "jobs" / str(moved.id) / "foo.txt"

@@ -113,5 +113,5 @@ def test_a_job_that_somebody_gave_up_while_it_was_worked_at_ends_well(site: Site
     site.jobs.progress(job.id, 1, INGEST_METADATA, 50)
     assert (site.jobs.get(job.id).state, site.jobs.get(job.id).complete) == (OK, False)
     site.jobs.fail(job.id, 1, None, "nothing has moved this job")
-    site.jobs.finish(job.id, 1, INGEST_METADATA)
+    site.jobs.finish(job.id, 1)
     assert (site.end(job), site.jobs.get(job.id).status) == (DONE, "done")

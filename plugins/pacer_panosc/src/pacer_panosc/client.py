@@ -85,6 +85,14 @@ class Panosc:
             raise Reject(f"the search API has several documents {pid!r}: its pid should tell them apart")
         return found[0]
 
+    def held(self, id_: str) -> Item | None:
+        """Give what the scoring service holds under an id, or ``None``."""
+        answer = self._scoring.request("GET", f"/items/{segment(id_)}", expect=(200, 404))
+        if answer.status == 404:
+            return None
+        held = answer.entries()
+        return Item(str(held.get("id")), str(held.get("group")), held.get("fields") or {})
+
     def put(self, item: Item) -> bool:
         """Bring the scoring service to hold an item as it is; say whether anything had to be done.
 
@@ -96,7 +104,7 @@ class Panosc:
             Where others write the same item again and again.
         """
         for attempt in range(_TRIES):
-            held = self._item(item.id)
+            held = self.held(item.id)
             if held == item:
                 return attempt > 0
             if held is None:
@@ -109,7 +117,7 @@ class Panosc:
                 # What it answers to a PUT does not tell whether it has worked: the next look does.
                 changed = {"group": item.group, "fields": item.fields}
                 self._scoring.request("PUT", f"/items/{segment(item.id)}", json=changed)
-        if self._item(item.id) == item:
+        if self.held(item.id) == item:
             return True
         raise Retry(f"the scoring service does not keep item {item.id!r} as it was sent")
 
@@ -131,13 +139,6 @@ class Panosc:
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise Away(f"{answer.what} was answered with something that is no list of documents", answer)
         return found
-
-    def _item(self, id_: str) -> Item | None:
-        answer = self._scoring.request("GET", f"/items/{segment(id_)}", expect=(200, 404))
-        if answer.status == 404:
-            return None
-        held = answer.entries()
-        return Item(str(held.get("id")), str(held.get("group")), held.get("fields") or {})
 
     def _create(self, item: Item) -> None:
         whole = {"id": item.id, "group": item.group, "fields": item.fields}

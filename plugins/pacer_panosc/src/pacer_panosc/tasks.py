@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from pacer_core import Context, NotYet, Retry, task
+from pacer_core import Context, NotYet, Planned, Retry, task
 from pacer_icat import ICAT, IcatClient, InvestigationOperations, check_found
 from pacer_panosc.client import Item, Run
 from pacer_panosc.integration import PANOSC
@@ -20,11 +20,33 @@ NEVER = "never"
 """Stands in the facts for the last run where there was none."""
 
 
-@task(needs=[ICAT, PANOSC], after=["check_investigation"])
+def foresee_item(message: InvestigationOperations, ctx: Context) -> list[Planned]:
+    """Say what `create_panosc_item` would do."""
+    if OPERATION not in message.operations:
+        return []
+    item = _item(message, ctx)
+    held = ctx[PANOSC].held(item.id)
+    return [
+        Planned(
+            f"item {item.id}",
+            "new" if held is None else "there" if held == item else "changed",
+            f"fields {', '.join(item.fields)}",
+        )
+    ]
+
+
+@task(needs=[ICAT, PANOSC], after=["check_investigation"], plan=foresee_item)
 def create_panosc_item(message: InvestigationOperations, ctx: Context) -> None:
     """Bring the item of an investigation to what its public document says."""
     if OPERATION not in message.operations:
         return
+    item = _item(message, ctx)
+    if ctx[PANOSC].put(item):
+        ctx.log.info("the scoring service has item %s as it is now", item.id)
+
+
+def _item(message: InvestigationOperations, ctx: Context) -> Item:
+    """Give the item of the investigation's public document."""
     panosc = ctx[PANOSC]
     minted = ctx.facts.get("doi") if MINT in message.operations else None
     visit = read(ctx[ICAT], ctx.facts["investigation_id"], minted)
@@ -33,12 +55,20 @@ def create_panosc_item(message: InvestigationOperations, ctx: Context) -> None:
         document = panosc.document(pid_of(panosc.options.pid, visit))
     except NotYet as missing:
         raise NotYet(f"{missing}{visit.embargo}") from missing
-    item = Item(str(document["pid"]), panosc.options.group, fields_of(document))
-    if panosc.put(item):
-        ctx.log.info("the scoring service has item %s as it is now", item.id)
+    return Item(str(document["pid"]), panosc.options.group, fields_of(document))
 
 
-@task(needs=[PANOSC], after=[create_panosc_item])
+def foresee_scores(message: InvestigationOperations, ctx: Context) -> list[Planned]:
+    """Say what `recompute_scores` would do, which it does whether an item has changed or not."""
+    if OPERATION not in message.operations:
+        return []
+    run, wait = ctx[PANOSC].last_run(), ctx[PANOSC].options.recompute_after
+    busy = "; a run is in progress" if run.in_progress else ""
+    after = f", {wait.total_seconds() / 60:g} min later" if wait else ""
+    return [Planned("weights of all items", "changed", f"computed anew{after}{busy}")]
+
+
+@task(needs=[PANOSC], after=[create_panosc_item], plan=foresee_scores)
 def recompute_scores(message: InvestigationOperations, ctx: Context) -> None:
     """See to it that the weights are computed after the item was written; never waits for it.
 

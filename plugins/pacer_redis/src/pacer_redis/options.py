@@ -67,7 +67,8 @@ class Require:
     replicas
         How many replicas have to have received a write as well (``WAIT``).
     wait
-        How long they may take; after that the write counts as not confirmed, and is repeated.
+        How long they may take; after that the write counts as not confirmed, and is repeated. Less than
+        ``timeout``.
     """
 
     appendfsync: Literal["always", "everysec", "any"] = "always"
@@ -129,6 +130,12 @@ class RedisOptions:
             raise ValueError("a cluster has no sentinels: say 'cluster' or 'sentinel'")
         if self.cluster and self.database:
             raise ValueError("a cluster has database 0 only")
+        if self.require.replicas and self.require.wait >= self.timeout:
+            raise ValueError(
+                f"'require.wait' ({self.require.wait.total_seconds():g} s) has to be less than 'timeout' "
+                f"({self.timeout.total_seconds():g} s): the connection would count as lost while replicas "
+                "still have time"
+            )
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ class RedisStore(DeclaringStore):
             opened.pop_all()
         self._keeper: Keeper | None = None
         self._owner = ""
+        self._reader: RedisStore | None = None
         self._entering = threading.Lock()
         self.waker = LocalWaker()
 
@@ -99,15 +100,21 @@ class RedisStore(DeclaringStore):
 
     # Publishing
 
+    def only_while(self, reader: RedisStore) -> None:
+        """Have nothing published from here once an owner's lease is over."""
+        self._reader = reader
+
     def publish(self, messages: Sequence[Outgoing]) -> Written:
         """Put messages into the queues that take them, in one step."""
         queues: list[int] = []
         refusal: ChannelError | None = None
+        reader = self._reader._owner if self._reader is not None else ""
 
         def arguments(topology: Topology[Queue]) -> list[Any]:
             nonlocal refusal
             queues.clear()
-            refusal, words = None, []
+            refusal = None
+            words: list[Any] = [reader]
             for message in messages:
                 try:
                     targets = rules.targets(topology, message)

@@ -39,12 +39,15 @@ class Record:
         How they are hashed.
     known_by
         The key and value of scientific metadata by which the dataset is found where it has no pid.
+    is_looked_for
+        Whether it is looked for by these although it has one: somebody may have given it another.
     """
 
     fields: Mapping[str, Any]
     files: Sequence[File]
     algorithm: str | None = None
     known_by: tuple[str, Any] | None = None
+    is_looked_for: bool = False
 
     @property
     def identity(self) -> str:
@@ -153,13 +156,14 @@ class MessageFacts:
 def _found(record: Record, scicat: Scicat) -> str | None:
     """Give the pid of the dataset where it is there already; an empty list means that it is not.
 
-    One with a pid of ours is not looked for: SciCat takes no second one of a pid, and says so when it is
-    created.
+    One with a pid of ours is looked for where that is asked for alone: SciCat takes no second one of a pid,
+    and says so when it is created.
     """
-    if record.fields.get("pid") is not None or record.known_by is None:
+    own = record.fields.get("pid")
+    if record.known_by is None or (own is not None and not record.is_looked_for):
         return None
     pids = scicat.pids_with(*record.known_by)
-    return pids[0] if pids else None
+    return None if not pids else own if own in pids else pids[0]
 
 
 def _create(record: Record, scicat: Scicat, facts: Facts, patience: timedelta) -> str | None:
@@ -201,7 +205,10 @@ def _missing(record: Record, pid: str, scicat: Scicat, facts: Facts, patience: t
                 after=left,
                 counted=False,
             )
-    return missing
+    if posixpath.normpath(own) == posixpath.normpath(folder):
+        return missing
+    # Relative to our folder they would be others' files in that one, and be missing for ever.
+    return [{**file, "path": _whole(own, str(file["path"]))} for file in missing]
 
 
 def _whole(folder: str, path: str) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 import boto3
+import botocore.loaders
+import botocore.session
 from amqp.exceptions import AccessRefused, RecoverableConnectionError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
@@ -51,8 +54,11 @@ def session(options: SqsOptions) -> Any:
         Where there is no such profile.
     """
     secret = options.secret_access_key
+    core = botocore.session.Session()
+    core.register_component("data_loader", _loader())
     try:
         return boto3.session.Session(
+            botocore_session=core,
             profile_name=options.profile,
             region_name=options.region,
             aws_access_key_id=options.access_key_id,
@@ -60,6 +66,12 @@ def session(options: SqsOptions) -> Any:
         )
     except BotoCoreError as error:
         raise BrokerError(f"{error}; correct 'profile', or leave it out") from None
+
+
+@cache
+def _loader() -> Any:
+    """Give what reads botocore's descriptions of services: once in a process, as it takes 50 ms each time."""
+    return botocore.loaders.create_loader()
 
 
 class Client:

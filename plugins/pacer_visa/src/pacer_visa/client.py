@@ -74,6 +74,16 @@ class Visa:
                     connection.close()  # the pool makes another one
                 raise
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection[Row]]:
+        """Give a connection in a transaction in which PostgreSQL itself refuses every change.
+
+        PACER's own tables may not be there yet: see `pacer_visa.own.are_there`.
+        """
+        with translated(), self._pool.connection() as connection:
+            connection.execute("SET TRANSACTION READ ONLY")
+            yield connection
+
     def check(self) -> None:
         """Ask for something harmless, on a connection of its own: the pool would not say why it gets none.
 

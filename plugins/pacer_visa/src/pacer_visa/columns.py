@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from pacer_core import BadField, Context, Reject
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pacer_core import BadField, Context, Planned, Reject
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 # From the JPA entities of visa-core 2.4 and the dump in visa-api-server, whichever is shorter.
 _LIMITS = {
@@ -23,6 +29,23 @@ _LIMITS = {
     "experiment.url": 2000,
     "experiment.doi": 2000,
 }
+
+
+def planned(
+    connection: Connection[Any],
+    what: str,
+    table: str,
+    key: Any,
+    columns: Sequence[str],
+    values: Sequence[Any],
+) -> Planned:
+    """Say what writing a row would change: it is looked up by its ``id``, and compared column by column."""
+    names = ", ".join(columns)
+    held = connection.execute(f"SELECT {names} FROM {table} WHERE id = %s".encode(), [key]).fetchone()  # noqa: S608 - names of ours
+    if held is None:
+        return Planned(what, "new")
+    changed = [name for name, old, new in zip(columns, held, values, strict=True) if old != new]
+    return Planned(what, "changed" if changed else "there", ", ".join(changed))
 
 
 def cut(ctx: Context, column: str, text: str) -> str:

@@ -41,6 +41,11 @@ def _missing(connection: Connection[Any]) -> list[str]:
     return [name for (name,) in found]
 
 
+def are_there(connection: Connection[Any]) -> bool:
+    """Tell whether the tables have been made."""
+    return not _missing(connection)
+
+
 def stamp_of(ctx: Context) -> datetime:
     """Give the time that a message speaks of: its publisher's ``timestamp``, else when it was first seen.
 
@@ -66,6 +71,24 @@ def is_news(connection: Connection[Any], subject: str, stamp: datetime) -> bool:
         [subject, stamp],
     )
     return noted.fetchone() is not None
+
+
+def is_overtaken(connection: Connection[Any], subject: str, stamp: datetime) -> bool:
+    """Tell whether a message after this one has been noted; notes nothing."""
+    found = connection.execute(
+        "SELECT 1 FROM pacer_stamp WHERE subject = %s AND stamp > %s", [subject, stamp]
+    ).fetchone()
+    return found is not None
+
+
+def owners_of(connection: Connection[Any], user: str, usernames: Iterable[str]) -> Mapping[str, str]:
+    """Give the user names that are somebody else's, with whose; notes nothing."""
+    found = connection.execute(
+        "SELECT username, user_id FROM pacer_username JOIN users ON users.id = user_id "
+        "WHERE username = ANY(%s) AND user_id <> %s",
+        [sorted(set(usernames)), user],
+    )
+    return dict(found.fetchall())
 
 
 def remember_usernames(connection: Connection[Any], user: str, usernames: Iterable[str]) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from pacer_contract.broker import Broker, Inbox, declare, get, send
 
 
 def test_a_loop_on_the_connections_socket_misses_nothing(broker: Broker) -> None:
+    many = broker.some(1000)
     channel = broker.channel(prefetch=10)
     declare(channel)
     connection, finished = channel.connection, SimpleQueue[int | None]()
@@ -22,7 +23,7 @@ def test_a_loop_on_the_connections_socket_misses_nothing(broker: Broker) -> None
 
     settler = threading.Thread(target=settle)
     settler.start()
-    sender = threading.Thread(target=send, args=(broker.channel(), *range(1000)))
+    sender = threading.Thread(target=send, args=(broker.channel(), *range(many)))
     sender.start()
 
     def handle(message: Any) -> None:
@@ -30,7 +31,7 @@ def test_a_loop_on_the_connections_socket_misses_nothing(broker: Broker) -> None
         finished.put(message.delivery_tag)
 
     channel.basic_consume("q", callback=handle)
-    while len(got) < 1000:
+    while len(got) < many:
         if not connection.ready():
             readable, _, _ = select.select([connection.sock], [], [], 20)
             assert readable, f"nothing to read after {len(got)} messages"
@@ -39,7 +40,7 @@ def test_a_loop_on_the_connections_socket_misses_nothing(broker: Broker) -> None
     for thread in (sender, settler):
         thread.join()
 
-    assert broker.as_sent(got) == list(range(1000))
+    assert broker.as_sent(got) == list(range(many))
 
 
 def test_the_connections_socket_tells_of_a_delay_that_is_over(broker: Broker) -> None:

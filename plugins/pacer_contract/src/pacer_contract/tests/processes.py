@@ -83,10 +83,11 @@ def test_several_processes_share_a_queue_without_doubles(broker: Broker) -> None
     for child in children:
         say(child)
 
-    send(channel, *range(300))
+    many = broker.some(300)
+    send(channel, *range(many))
 
     shares = [child.communicate()[0].split() for child in children]
-    assert sorted(int(word) for share in shares for word in share) == list(range(300))
+    assert sorted(int(word) for share in shares for word in share) == list(range(many))
     assert all(shares)
     assert count(channel) == 0
 
@@ -145,13 +146,13 @@ def test_nothing_is_lost_while_processes_are_killed_again_and_again(broker: Brok
     channel = broker.channel()
     declare(channel)
     declare(channel, "done")
-    each, kills = 100, 6
+    each, kills = broker.some(100), max(2, broker.some(6))
     children = [broker.child("move") for _ in range(2)]
 
     for kill in range(kills):
         assert hear(children[0]) == "ready"
         send(channel, *range(kill * each, (kill + 1) * each))
-        for _ in range(7 + 3 * kill):  # never at the same place
+        for _ in range(each // 12 + 3 * kill):  # never at the same place
             assert hear(children[0]) == "moved"
         children.pop(0).kill()
         children.append(broker.child("move"))

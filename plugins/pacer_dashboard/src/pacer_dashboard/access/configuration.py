@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from pacer_core import PacerError
 from pacer_dashboard.access.loopback import is_loopback
-from pacer_dashboard.access.variables import Reader
+from pacer_dashboard.variables import Reader
 
 KEY_FILE = "secret-key"
 SHORTEST_KEY = 50

@@ -52,6 +52,11 @@ def identifiers_of(text: str) -> dict[str, list[str]]:
     return found
 
 
+def group_name(text: str) -> str:
+    """Give a group's name as it is compared: without white space, and Keycloak's ``/``, before it."""
+    return text.strip().removeprefix("/").strip()
+
+
 def text_of_types(types: Iterable[str]) -> str:
     """Give the text that names these types."""
     return "\n".join(types)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
@@ -13,6 +14,9 @@ from pacer_dashboard.access.tokens import BadTokenError, bearer_of, token_of
 from pacer_dashboard.access.viewers import EVERYBODY, NOBODY, viewer_of, viewer_of_token
 from pacer_dashboard.query.viewer import Viewer
 
+PUBLIC = ("/api/", "/oidc/", "/static/")
+PUBLIC_PAGES = frozenset({"/login", "/logout", "/theme", "/status", "/ready"})
+"""What everybody may ask for: to log in, whether the dashboard lives, and the API, which judges by itself."""
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -33,10 +37,20 @@ class ViewerOfRequest:
         request.token = None  # type: ignore[attr-defined] # ours
         request.bad_token = None  # type: ignore[attr-defined] # ours
         request.viewer = self._viewer(request)  # type: ignore[attr-defined] # ours
-        response = self.get_response(request)
+        response = self._not_for_nobody(request) or self.get_response(request)
         if not response.has_header("Cache-Control"):
             response.headers["Cache-Control"] = "no-store, private"  # what one sees is nobody else's
         return response
+
+    def _not_for_nobody(self, request: HttpRequest) -> HttpResponse | None:
+        """Lead who has not said who they are to the login; the API says so by itself."""
+        if request.path_info.startswith(PUBLIC) or request.path_info in PUBLIC_PAGES:
+            return None
+        if request.without_login or request.user.is_authenticated:  # type: ignore[attr-defined] # ours
+            return None
+        if request.method in ("GET", "HEAD") and "text/event-stream" not in request.headers.get("Accept", ""):
+            return redirect_to_login(request.get_full_path(), "login")
+        return HttpResponse("Log in first.", status=401, content_type="text/plain; charset=utf-8")
 
     def _viewer(self, request: HttpRequest) -> Viewer:
         if settings.PACER_WITHOUT_LOGIN and asks_from_here(request):

@@ -20,6 +20,7 @@ from joserfc.errors import JoseError
 
 from pacer_core import PacerError
 from pacer_dashboard.access.configuration import SignIn
+from pacer_dashboard.access.grammar import group_name
 
 ASYMMETRIC = (
     "RS256",
@@ -169,7 +170,7 @@ def groups_in(claims: Mapping[str, Any], path: str) -> list[str]:
     found = [found] if isinstance(found, str) else found
     if not isinstance(found, list):
         return []
-    named = [one.removeprefix("/").strip() for one in found if isinstance(one, str)]
+    named = [group_name(one) for one in found if isinstance(one, str)]
     return list(dict.fromkeys(one for one in named if one))[:MOST_GROUPS]
 
 

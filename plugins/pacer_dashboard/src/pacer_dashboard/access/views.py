@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from pacer_dashboard.access.accounts import account_of
+from pacer_dashboard.access.counts import public_counts
 from pacer_dashboard.access.sign_in import ID_TOKEN, SignInError, provider
 
 log = logging.getLogger("pacer.dashboard.access")
@@ -38,6 +39,7 @@ class Login(LoginView):
         return super().get_context_data(
             **kwargs,
             sign_in=settings.PACER_SIGN_IN is not None,
+            counts=public_counts(),
             sign_in_url=_with_back(reverse("oidc-login"), back),
         )
 

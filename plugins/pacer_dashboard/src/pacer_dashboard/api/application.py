@@ -9,7 +9,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from ninja import NinjaAPI
 
-from pacer_dashboard.api import errors, messages, numbers
+from pacer_dashboard.api import actions, errors, messages, numbers, operations
 from pacer_dashboard.api.problems import MEDIA_TYPE, Problem, handle
 from pacer_dashboard.api.signed_in import BySession, ByToken
 
@@ -30,7 +30,7 @@ def api() -> NinjaAPI:
         auth=[ByToken(), BySession()],
         docs_url=None,
     )
-    for module in (messages, errors, numbers):
+    for module in (messages, errors, numbers, actions, operations):
         made.add_router("", module.router)
     handle(made)
     return made
@@ -46,8 +46,8 @@ def schema() -> dict[str, Any]:
         "description": "What went wrong",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    for operations in found["paths"].values():
-        for operation in operations.values():
+    for methods in found["paths"].values():
+        for operation in methods.values():
             operation["responses"]["default"] = answer
     return found
 

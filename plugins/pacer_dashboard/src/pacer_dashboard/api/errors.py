@@ -31,14 +31,14 @@ def errors(
     return groups.page(viewer_of(request), asked, statuses=status, offset=offset, size=size)
 
 
-@router.get("/errors/{group}", response=GroupOut, summary="An error group")
+@router.get("/errors/{int:group}", response=GroupOut, summary="An error group")
 def error(request: HttpRequest, group: int) -> Any:
     """Give a group, or the one that it was merged into."""
     only(request, ())
     return groups.group(viewer_of(request), _id(group))
 
 
-@router.get("/errors/{group}/touched", response=TouchedOut, summary="Whom and what an error has touched")
+@router.get("/errors/{int:group}/touched", response=TouchedOut, summary="Whom and what an error has touched")
 def touched(request: HttpRequest, group: int) -> Any:
     """Give proposals, instruments and people, the most frequent ones first."""
     only(request, ())

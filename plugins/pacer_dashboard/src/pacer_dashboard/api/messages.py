@@ -7,14 +7,19 @@ from typing import Any, Literal
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router
 
+from pacer_dashboard.access.counts import public_counts
 from pacer_dashboard.api.filters import FilterIn, filter_of, only
-from pacer_dashboard.api.schemas import ChangesOut, EstimateOut, LifeOut, MeOut, PageOut
+from pacer_dashboard.api.schemas import ChangesOut, CountsOut, EstimateOut, LifeOut, MeOut, PageOut
 from pacer_dashboard.api.signed_in import viewer_of
+from pacer_dashboard.pages.export import export_list
 from pacer_dashboard.query import changes, life, listing
+from pacer_dashboard.query.errors import BadFilter, NotVisible
 
 router = Router(tags=["messages"])
 LARGEST_REVISION = 2**63 - 1
 FORM = Query("jsonl", alias="format")
+ID = Query(..., description="The correlation id.")
+SIGHT = Query(..., description="The id of one of its sights.")
 
 
 @router.get("/messages", response=PageOut, summary="A page of messages, newest first")
@@ -41,28 +46,22 @@ def export(
     request: HttpRequest, filter_: Query[FilterIn], form: Literal["csv", "jsonl"] = FORM
 ) -> HttpResponseBase:
     """Stream a file of all messages that a filter finds."""
-    from pacer_dashboard.pages.export import export_list
-
     filter_of(request, "format")
     return export_list(request, form)
 
 
-@router.get("/messages/{correlation_id}", response=LifeOut, summary="All that became of a message")
-def message(request: HttpRequest, correlation_id: str) -> Any:
+@router.get("/message", response=LifeOut, summary="All that became of a message")
+def message(request: HttpRequest, id: str = ID) -> Any:  # noqa: A002 - the parameter's name
     """Give a message with its sights and its relatives."""
-    only(request, ())
-    return life.life(viewer_of(request), correlation_id)
+    only(request, {"id"})
+    return life.life(viewer_of(request), _plain("id", id))
 
 
-@router.get(
-    "/messages/{correlation_id}/sights/{sight}/payload",
-    summary="The payload of a sight",
-    response={200: None},
-)
-def payload(request: HttpRequest, correlation_id: str, sight: str) -> HttpResponse:
+@router.get("/payload", summary="The payload of a sight", response={200: None})
+def payload(request: HttpRequest, id: str = ID, sight: str = SIGHT) -> HttpResponse:  # noqa: A002 - as above
     """Give the payload as it was, as a download that no browser runs."""
-    only(request, ())
-    body = life.payload(viewer_of(request), correlation_id, sight)
+    only(request, {"id", "sight"})
+    body = life.payload(viewer_of(request), _plain("id", id), _plain("sight", sight))
     answer = HttpResponse(body, content_type="application/octet-stream")
     answer.headers["Content-Disposition"] = 'attachment; filename="payload"'
     return answer
@@ -78,6 +77,18 @@ def changed(
     """Ask again with the answer's ``revision``, and no change is missed."""
     asked = filter_of(request, "revision", "limit")
     return changes.since(viewer_of(request), asked, revision, limit)
+
+
+@router.get(
+    "/counts", response=CountsOut, summary="Counts that everybody may see", auth=None, tags=["access"]
+)
+def counts(request: HttpRequest) -> Any:
+    """Give counts of the last day, without a login; where that is not switched on, there is nothing here."""
+    only(request, ())
+    found = public_counts()
+    if found is None:
+        raise NotVisible("count for everybody")
+    return found
 
 
 @router.get("/me", response=MeOut, summary="Who you are, and what you may", tags=["access"])
@@ -97,3 +108,10 @@ def me(request: HttpRequest) -> Any:
             for rule in viewer.rules
         ],
     }
+
+
+def _plain(parameter: str, text: str) -> str:
+    """Give an id as a database can look for it."""
+    if "\0" in text:
+        raise BadFilter(parameter, "holds the character 0")
+    return text

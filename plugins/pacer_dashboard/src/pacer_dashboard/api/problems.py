@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
@@ -54,6 +55,22 @@ def problem(status: int, detail: str, **more: Any) -> HttpResponse:
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="pacer"'  # RFC 6750, 3
     return answer
+
+
+class NotAllowed:
+    """Middleware: a method that an address of the API does not have is a problem, too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request."""
+        answer = self.get_response(request)
+        if answer.status_code != 405 or not request.path_info.startswith("/api/"):
+            return answer
+        said = problem(405, f"{request.method} is not for this address: it takes {answer['Allow']}")
+        said.headers["Allow"] = answer["Allow"]
+        return said
 
 
 def handle(api: NinjaAPI) -> None:

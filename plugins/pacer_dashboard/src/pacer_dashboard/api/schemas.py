@@ -188,6 +188,13 @@ class ChangesOut(Schema):
     more: bool
 
 
+class CountsOut(Schema):
+    """Of the last day, by whole hours: messages that arrived, and deliveries that failed."""
+
+    messages: int
+    errors: int
+
+
 class MeOut(Schema):
     """Who you are to the dashboard."""
 

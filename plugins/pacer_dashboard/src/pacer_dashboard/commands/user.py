@@ -21,9 +21,13 @@ RIGHTS = ("view", "act", "reingest", "personal")
 @click.group()
 def user() -> None:
     """Accounts, roles and tokens of the dashboard."""
-    from pacer_dashboard.start import prepare
+    from pacer_dashboard.place import from_environment
+    from pacer_dashboard.start import migrate, prepare
 
-    prepare()
+    place = from_environment()
+    prepare(place)
+    if place.folder is not None:
+        migrate()  # as `serve` does, so that the first account can be made before it
 
 
 @user.command()
@@ -37,6 +41,7 @@ def add(name: str, admin: bool, roles: tuple[str, ...], no_password: bool, passw
     from django.contrib.auth.models import User
     from django.db import IntegrityError, transaction
 
+    _valid(name)
     given = [_role(one) for one in roles]
     chosen = None if no_password else _chosen(password, name)
     try:
@@ -111,7 +116,7 @@ def define(
     """Make a role, or add a rule to one: rights over messages of types that have identifiers."""
     from django.db import transaction
 
-    from pacer_dashboard.access.grammar import GrammarError, identifiers_of, types_of
+    from pacer_dashboard.access.grammar import GrammarError, group_name, identifiers_of, types_of
     from pacer_dashboard.models.access import Role, RoleRule
 
     try:
@@ -129,7 +134,7 @@ def define(
             chosen = {right: right in (rights or ("view",)) for right in RIGHTS}
             RoleRule.objects.create(role=found, types=said_types, identifiers=said_identifiers, **chosen)
         for group in groups:
-            found.groups.get_or_create(name=group)
+            found.groups.get_or_create(name=group_name(group))
         _note("change", found)
     for rule in found.rules.all():
         click.echo(f"{name}: {rule}")
@@ -204,6 +209,17 @@ def _chosen(password: str | None, name: str) -> str:
     except ValidationError as wrong:
         raise PacerError(" ".join(wrong.messages)) from wrong
     return str(chosen)
+
+
+def _valid(name: str) -> None:
+    """Refuse a name that the login page would refuse: others are those of programs in the audit log."""
+    from django.contrib.auth.models import User
+    from django.core.exceptions import ValidationError
+
+    try:
+        User(username=name).clean_fields(exclude=["password"])
+    except ValidationError as wrong:
+        raise PacerError(" ".join(wrong.messages)) from wrong
 
 
 def _note(what: str, about: object, details: str = "") -> None:

@@ -1,4 +1,4 @@
-"""The messages of the demo: most are good, and some are wrong in the ways in which they are. Nobody is real."""
+"""The messages of the demo: most are good, and some wrong in the ways there are. Nobody is real."""
 
 from __future__ import annotations
 
@@ -103,17 +103,23 @@ def _visit(chance: random.Random, number: int, **changes: Any) -> Sent:
 
 def _unknown_visit(chance: random.Random, number: int) -> Sent:
     sent = _dataset(chance, number, investigation=f"2027{number % 3:07d}")
-    return Sent(sent.to, sent.body, sent.content_type, "a dataset whose visit the user office has yet to announce")
+    return Sent(
+        sent.to, sent.body, sent.content_type, "a dataset whose visit the user office has yet to announce"
+    )
 
 
 def _unnamed(chance: random.Random, number: int) -> Sent:
     sent = _dataset(chance, number, name="", start_date="yesterday")
-    return Sent(sent.to, sent.body, sent.content_type, "a dataset without a name, and with a date that is none")
+    return Sent(
+        sent.to, sent.body, sent.content_type, "a dataset without a name, and with a date that is none"
+    )
 
 
 def _cut_off(chance: random.Random, number: int) -> Sent:
     sent = _dataset(chance, number)
-    return Sent(sent.to, sent.body[: len(sent.body) // 2], sent.content_type, "a dataset cut off in the middle")
+    return Sent(
+        sent.to, sent.body[: len(sent.body) // 2], sent.content_type, "a dataset cut off in the middle"
+    )
 
 
 def _unknown_instrument(chance: random.Random, number: int) -> Sent:

@@ -1,9 +1,9 @@
 """Live arrivals for all streams of a process: one poller, and what viewers of the same see is drawn once.
 
-A stream has a position, the revision up to which it was told everything. The poller draws what came after the last
-one for each channel (the same viewer's key, filter and columns) into a log of a few batches, which all streams of
-the channel send from. A stream whose position is older than the log, because it has just come or is slow, asks the
-database itself until it has caught up. So none misses a change, and a slow one holds nobody up.
+A stream has a position, the revision up to which it was told everything. The poller draws what came after the
+last one for each channel (the same viewer's key, filter and columns) into a log of a few batches, which
+all streams of the channel send from. A stream whose position is older than the log, as it has just come or is
+slow, asks the database itself until it has caught up: none misses a change, and a slow one holds up nobody.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Hub:
     """The streams of one process and event loop."""
 
     def __init__(self, newest: Callable[[], int], judge: Judge, done: Callable[[], None]) -> None:
-        """Take how to ask for the newest revision, who may still listen, and what ends each turn of the thread."""
+        """Take how to ask for the newest revision and who may still listen; ``done`` ends each question."""
         self._newest, self._judge, self._done = newest, judge, done
         self._channels: dict[Hashable, Channel] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dashboard-live")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
+
+from pacer_dashboard.access.grammar import group_name
 
 
 class Role(models.Model):
@@ -47,7 +51,9 @@ class RoleRule(models.Model):
 
     def __str__(self) -> str:
         rights = ", ".join(name for name in ("view", "act", "reingest", "personal") if getattr(self, name))
-        return f"{rights or 'nothing'} of {', '.join(self.types) or 'no type'}"
+        of = ", ".join(self.types) or "no type"
+        having = "; ".join(f"{key} = {', '.join(values)}" for key, values in self.identifiers.items())
+        return f"{rights or 'nothing'} of {of} with {having or 'no identifiers'}"
 
 
 class RoleGroup(models.Model):
@@ -60,6 +66,11 @@ class RoleGroup(models.Model):
         app_label = "pacer_dashboard"
         ordering = ("name",)
         constraints = (models.UniqueConstraint(fields=("role", "name"), name="pacer_dashboard_role_group"),)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the name as names of claims are compared."""
+        self.name = group_name(self.name)
+        super().save(*args, **kwargs)
 
     def __str__(self) -> str:
         return self.name

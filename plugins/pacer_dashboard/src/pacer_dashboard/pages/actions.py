@@ -15,7 +15,7 @@ from pacer_dashboard.query.viewer import Right, Viewer
 
 @frozen
 class Action:
-    """Something to do: the name of its address, its right, its word and its icon; ``post`` where it acts at once."""
+    """Something to do: its address's name, its right, word and icon; ``post`` where it acts at once."""
 
     name: str
     right: Right

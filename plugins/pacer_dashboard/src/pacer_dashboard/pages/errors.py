@@ -143,6 +143,7 @@ def _touched(touched: groups.Touched, mine: Filter) -> Any:
                 "title": title,
                 "about": len(values),
                 "names": [
-                    (name, count, f"{reverse('messages')}?{narrowed(name).to_query()}") for name, count in values
+                    (name, count, f"{reverse('messages')}?{narrowed(name).to_query()}")
+                    for name, count in values
                 ],
             }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any
 
 from django.http import QueryDict
@@ -70,8 +72,8 @@ def fields(viewer: Viewer, filter_: Filter) -> list[dict[str, Any]]:
         one("proposal"),
         one("dataset"),
         one("id", hint=gettext("as in sample=S1")),
-        one("since", kind="date", value=_day(filter_.since)),
-        one("until", kind="date", value=_day(filter_.until), hint=gettext("The day is included.")),
+        one("since", **_time(filter_.since)),
+        one("until", **_time(filter_.until), hint=gettext("The day is included.")),
         one("exchange"),
         one("key"),
         one("acknowledged", choices=[("yes", gettext("yes")), ("no", gettext("no"))]),
@@ -80,5 +82,15 @@ def fields(viewer: Viewer, filter_: Filter) -> list[dict[str, Any]]:
     ]
 
 
-def _day(value: Any) -> str:
-    return "" if value is None else value.isoformat()[:10]
+def unshown(base: QueryDict, shown: Iterable[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Give what an address says and no field of the form holds: it goes along with the form."""
+    held = {("q", base.get("q", "")), *((one["name"], one["value"]) for one in shown)}
+    pairs = [(name, str(value)) for name, values in base.lists() for value in values]
+    return [pair for pair in pairs if pair not in held]
+
+
+def _time(value: date | None) -> dict[str, str]:
+    """Give the field of a day, or of a time where the address has one."""
+    if isinstance(value, datetime):
+        return {"value": value.isoformat(), "kind": "text"}
+    return {"value": "" if value is None else value.isoformat(), "kind": "date"}

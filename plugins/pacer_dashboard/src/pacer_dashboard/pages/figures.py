@@ -172,7 +172,10 @@ def _begins(answer: Series) -> tuple[datetime, ...]:
 
 
 def _chart(
-    title: str, answer: Series, lines: Sequence[tuple[str, Callable[[Numbers], float | None], str]], **more: Any
+    title: str,
+    answer: Series,
+    lines: Sequence[tuple[str, Callable[[Numbers], float | None], str]],
+    **more: Any,
 ) -> Chart:
     points = answer.lines.get("", ())
     return Chart(

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 
 from pacer_dashboard.pages import saved
 from pacer_dashboard.pages.actions import BULK, offered
-from pacer_dashboard.pages.fields import chips, fields
+from pacer_dashboard.pages.fields import chips, fields, unshown
 from pacer_dashboard.pages.present import COLUMNS, chosen_columns, shown
 from pacer_dashboard.query import changes, listing
 from pacer_dashboard.query.errors import BadFilter
@@ -37,6 +37,8 @@ def viewer_of(request: HttpRequest) -> Viewer:
 @require_safe
 def messages(request: HttpRequest) -> HttpResponse:
     """Show a page of the list."""
+    if any(not value for _, value in _pairs(request.GET)):  # a form sends its empty fields as well
+        return HttpResponseRedirect(_without_blanks(request.GET))
     if not request.GET and (first := saved.first_of(request)) is not None:
         return HttpResponseRedirect(f"{reverse('messages')}?{first.query}")
     viewer = viewer_of(request)
@@ -51,21 +53,24 @@ def messages(request: HttpRequest) -> HttpResponse:
         wrong = str(error)
     columns = chosen_columns(request.GET.getlist("column"))
     base = _base(request, filter_)
+    in_form = fields(viewer, filter_)
     context = {
         "rows": shown(page.rows),
         "columns": [column.name for column in columns],
         "shown": columns,
         "choosable": [
-            {"name": one.name, "word": one.word, "on": one in columns} for one in COLUMNS if one.name != "type"
+            {"name": one.name, "word": one.word, "on": one in columns}
+            for one in COLUMNS
+            if one.name != "type"
         ],
         "may_act": bool(actions := offered(BULK, viewer)),
         "actions": actions,
         "wrong": wrong,
         "query": base.urlencode(),
         "kept": [(name, value) for name, value in _pairs(base) if name != "column"],
-        "unshown": [("column", value) for value in base.getlist("column")],
+        "unshown": unshown(base, in_form),
         "chips": chips(filter_, base),
-        "fields": fields(viewer, filter_),
+        "fields": in_form,
         "field": {"text": {"name": "q", "value": filter_.text}},
         "states": _states(filter_, base),
         "spans": _spans(filter_, base),
@@ -91,6 +96,14 @@ def _base(request: HttpRequest, filter_: Filter) -> QueryDict:
     for column in request.GET.getlist("column"):
         base.appendlist("column", column)
     return base
+
+
+def _without_blanks(query: QueryDict) -> str:
+    clean = QueryDict(mutable=True)
+    for name, value in _pairs(query):
+        if value:
+            clean.appendlist(name, value)
+    return f"{reverse('messages')}?{clean.urlencode() or 'all=1'}"
 
 
 def _pairs(query: QueryDict) -> Iterator[tuple[str, str]]:

@@ -144,7 +144,7 @@ def _tasks(sight: SightView) -> Iterator[TaskLine]:
         )
     for name in sight.pending:
         if name not in failed:
-            yield TaskLine(name, "pending", "pause", "none", gettext("not yet"), None, None)
+            yield TaskLine(name, "left", "pause", "none", gettext("not yet"), None, None)
 
 
 def _failures(sight: SightView, row: Row) -> Iterator[dict[str, Any]]:
@@ -198,14 +198,18 @@ def _payloads(request: HttpRequest, viewer: Viewer, row: Row, kept: Sequence[Sig
     try:
         left, right = by_id.get(request.GET.get("a", "")), by_id.get(request.GET.get("b", ""))
         diff = None if left is None or right is None else _difference(viewer, row, left, right)
-        one = by_id.get(request.GET.get("sight", ""), names[-1])
+        one = by_id.get(request.GET.get("sight", ""), names[0])
         body = life.payload(viewer, row.correlation_id, one.id)
     except NotVisible:  # its time ended meanwhile
         return {"bodies": [], "payload": None}
     payload = show(body)
     return {
         "bodies": [
-            {"word": _named(each), "url": url(sight=each.id), "here": diff is None and each.digest == one.digest}
+            {
+                "word": _named(each),
+                "url": url(sight=each.id),
+                "here": diff is None and each.digest == one.digest,
+            }
             for each in names
         ],
         "diff_url": url(a=names[0].id, b=names[-1].id) if len(names) > 1 else "",

@@ -23,7 +23,7 @@ _INDENT = "  "
 
 @frozen
 class Shown:
-    """A payload on a page: ``language`` is ``json``, ``xml`` or nothing; ``cut`` where it is its beginning."""
+    """A payload on a page: ``language`` is ``json``, ``xml`` or nothing; ``cut`` says it is a beginning."""
 
     html: SafeString
     language: str
@@ -71,17 +71,17 @@ def _indented(text: str) -> Iterator[str]:
     """Set the tokens of valid JSON on lines."""
     depth = 0
     before = ""
-    for token in _TOKEN.findall(text):
-        if token in "}]":
+    for piece in _TOKEN.findall(text):
+        if piece in "}]":
             depth -= 1
             if before not in "{[":
                 yield "\n" + _INDENT * min(depth, 40)
         elif before in ("{", "[", ","):
             yield "\n" + _INDENT * min(depth, 40)
-        yield ": " if token == ":" else token
-        if token in "{[":
+        yield ": " if piece == ":" else piece
+        if piece in "{[":
             depth += 1
-        before = token
+        before = piece
 
 
 def _coloured(text: str, language: str) -> SafeString:

@@ -31,6 +31,7 @@ from pacer_dashboard.query.viewer import Viewer
 
 NOW = timedelta(minutes=5)
 """How long "now" is."""
+NONE = "\N{EN DASH}"
 _WORDS = {
     "hour": gettext_lazy("Hour"),
     "day": gettext_lazy("Day"),
@@ -191,9 +192,9 @@ def _figures(viewer: Viewer, filter_: Filter, total: Numbers) -> list[dict[str, 
         *(
             {
                 "what": gettext("processing, {part}").format(part=part),
-                "value": text.duration(getattr(total.processing, part)) or "–",
+                "value": text.duration(getattr(total.processing, part)) or NONE,
                 "more": gettext("{time} in the queue").format(
-                    time=text.duration(getattr(total.queueing, part)) or "–"
+                    time=text.duration(getattr(total.queueing, part)) or NONE
                 ),
             }
             for part in ("p50", "p95", "p99")
@@ -211,7 +212,7 @@ def _table(name: str, by: By, asked: Asked, query: str) -> dict[str, Any]:
         "columns": [_TITLES[name], *(_COLUMNS[column] for column, _, _ in columns)],
         "rows": [
             {
-                "name": line or "–",
+                "name": line or NONE,
                 "url": _list_of(by, line, asked.filter),
                 "cells": [(_COLUMNS[column], _FORMS[form](of(numbers))) for column, of, form in columns],
             }

@@ -1,4 +1,4 @@
-"""Text that others wrote, so that it can be shown: nothing of it moves, hides or turns what stands around it."""
+"""Text that others wrote, so that it can be shown: nothing of it moves, hides or turns what is around it."""
 
 from __future__ import annotations
 
@@ -45,13 +45,17 @@ def _picture(sign: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Give a length of time in its two largest units, as ``350 ms``, ``4.2 s``, ``3 min 20 s``, ``2 d 4 h``."""
+    """Give a length of time in its two largest units: ``350 ms``, ``4.2 s``, ``3 min 20 s``, ``2 d 4 h``."""
     if seconds is None:
         return ""
     if seconds < 0:
         return f"-{duration(-seconds)}"
     if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms" if seconds >= 0.0095 or seconds == 0 else f"{seconds * 1000:.1f}".removesuffix(".0") + " ms"
+        return (
+            f"{seconds * 1000:.0f} ms"
+            if seconds >= 0.0095 or seconds == 0
+            else f"{seconds * 1000:.1f}".removesuffix(".0") + " ms"
+        )
     if seconds < 59.95:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
     minutes, rest = divmod(round(seconds), 60)

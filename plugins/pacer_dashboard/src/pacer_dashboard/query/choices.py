@@ -1,4 +1,4 @@
-"""What can be chosen in a filter: the types, consumers and instruments that there were, of what a viewer sees."""
+"""What can be chosen in a filter: types, consumers and instruments that there were, of what a viewer sees."""
 
 from __future__ import annotations
 

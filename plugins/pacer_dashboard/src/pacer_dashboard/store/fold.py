@@ -43,7 +43,8 @@ def fold(records: Iterable[Record]) -> Folded:
     first = min(ordered, key=lambda one: (one.first_seen, one.finished, one.id))
     latest = {one.consumer: one for one in ordered}
     identifiers: dict[str, str] = {}
-    for one in ordered:
+    # The first stage names things as their sender does, follow-ups by their numbers; of a stage the latest.
+    for one in sorted(ordered, key=lambda one: one.first_seen, reverse=True):
         identifiers.update(one.identifiers)
     failing = [one for one in ordered if one.failed]
     return Folded(

@@ -86,7 +86,7 @@ def state(value: str, word: str = "") -> SafeString:
 
 @register.simple_tag
 def moment(value: datetime | None, form: str = "full") -> SafeString:
-    """Show a time to the second, in the time zone of the pages; ``day``, ``clock`` and ``full`` are its forms."""
+    """Show a time in the time zone of the pages; its forms are ``full``, ``day``, ``clock`` and ``fine``."""
     if value is None:
         return mark_safe("")
     local = timezone.localtime(value)

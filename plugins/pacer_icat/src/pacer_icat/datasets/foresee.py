@@ -18,12 +18,14 @@ from pacer_icat.wording import number_of
 def foresee_dataset(dataset: Dataset, ctx: Context) -> list[Planned]:
     """Say what `store_dataset` would do."""
     icat = ctx[ICAT].shared
-    return looking_again(icat.catalogue, lambda: list(_foresee(plan(dataset, ctx.options, icat), icat)))
+    return looking_again(icat.catalogue, lambda: list(_foresee(plan(dataset, ctx.options, icat), icat, ctx)))
 
 
-def _foresee(planned: Plan, icat: Shared) -> Iterator[Planned]:
+def _foresee(planned: Plan, icat: Shared, ctx: Context) -> Iterator[Planned]:
     there = target(planned, icat)
+    ctx.facts["investigation_id"] = planned.investigation
     if isinstance(there, Found):
+        ctx.facts["dataset_id"] = there.id
         missing, differing = missing_files(planned.files, planned.location, there.id, icat)
         added = f"{len(missing)} of {number_of(len(planned.files), 'file')} to be added"
         sizes = f", {number_of(differing, 'file')} with another size, which stay" if differing else ""

@@ -16,6 +16,7 @@ from pacer_icat.visits import find_visit
 def foresee_check(message: InvestigationOperations, ctx: Context) -> list[Planned]:
     """Say whether the operations are possible; the check itself writes nothing."""
     visit = _checked(message, ctx)
+    _leave(visit, ctx)
     return [Planned(f"investigation {visit.id}", "there", f"fit for {', '.join(message.operations)}")]
 
 
@@ -26,7 +27,10 @@ def check_investigation(message: InvestigationOperations, ctx: Context) -> None:
     Tasks that do an operation come after this one: ``after=["check_investigation"]``. It leaves
     ``investigation_id`` and ``visit_id`` in the facts.
     """
-    visit = _checked(message, ctx)
+    _leave(_checked(message, ctx), ctx)
+
+
+def _leave(visit: Investigation, ctx: Context) -> None:
     ctx.facts["investigation_id"] = visit.id
     ctx.facts["visit_id"] = visit.visit_id
 

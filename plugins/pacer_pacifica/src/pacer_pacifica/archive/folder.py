@@ -30,7 +30,7 @@ from pacer_pacifica.archive.disk import (
     make_folder,
     write_file,
 )
-from pacer_pacifica.archive.sources import drop, opened
+from pacer_pacifica.archive.sources import blocks, drop, opened
 from pacer_pacifica.bundles.agreement import checked
 from pacer_pacifica.bundles.errors import ContentError
 from pacer_pacifica.bundles.names import shown
@@ -82,7 +82,7 @@ class FolderArchive:
             with opened(_source(deposit), self._move_from) as (descriptor, _):
                 if not linked(descriptor, path):
                     copied = hashlib.sha256()
-                    write_file(path, _noting(_blocks(descriptor), copied.update), deposit.file.modified)
+                    write_file(path, _noting(blocks(descriptor), copied.update), deposit.file.modified)
                     if copied.hexdigest() != digest:
                         raise ContentError(f"{shown(_source(deposit))} is being written to: move it later")
             path.rename(folder / f"{deposit.id}.{digest}")
@@ -154,7 +154,7 @@ class FolderArchive:
             path = tree / deposit.file.below_data
             try:
                 with path.open("rb") as file:
-                    for _ in checked(deposit.file, _blocks(file.fileno())):
+                    for _ in checked(deposit.file, blocks(file.fileno())):
                         pass
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ContentError):
                 raise ContentError(
@@ -229,7 +229,7 @@ class FolderArchive:
                 raise ContentError(
                     f"{shown(_source(deposit))} has {status.st_size} bytes, and {declared} are declared"
                 )
-            for _ in _noting(checked(deposit.file, _blocks(descriptor), note), digest.update):
+            for _ in _noting(checked(deposit.file, blocks(descriptor), note), digest.update):
                 pass
         return digest.hexdigest()
 
@@ -241,7 +241,7 @@ class FolderArchive:
                 same = os.path.samestat(status, kept.stat())
                 if not same and status.st_size == kept.stat().st_size:
                     digest = hashlib.sha256()
-                    for block in _blocks(descriptor):
+                    for block in blocks(descriptor):
                         digest.update(block)
                     same = digest.hexdigest() == hash_of(kept)
                 if same:
@@ -255,7 +255,7 @@ def _is_whole(path: Path, deposit: Deposit, note: Note) -> bool:
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            for block in checked(deposit.file, _blocks(file.fileno()), note):
+            for block in checked(deposit.file, blocks(file.fileno()), note):
                 digest.update(block)
     except ContentError:
         return False
@@ -280,12 +280,6 @@ def _files_below(folder: Path) -> Iterator[Path]:
 def _noting(content: Iterable[bytes], note: Callable[[bytes], object]) -> Iterator[bytes]:
     for block in content:
         note(block)
-        yield block
-
-
-def _blocks(descriptor: int) -> Iterator[bytes]:
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    while block := os.read(descriptor, 1024 * 1024):
         yield block
 
 

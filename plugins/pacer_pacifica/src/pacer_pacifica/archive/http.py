@@ -6,23 +6,35 @@ twice. What it has under a number is believed only once it has been read and has
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
+
+from attrs import evolve
 
 from pacer_core import Retry
 from pacer_http import Away, HttpClient, Stream
 from pacer_pacifica.archive.base import Deposit, Note, Removal
 from pacer_pacifica.archive.options import ArchiveOptions
-from pacer_pacifica.archive.sources import check_named
+from pacer_pacifica.archive.sources import blocks, check_named, is_below, opened
 from pacer_pacifica.bundles.agreement import checked
 from pacer_pacifica.bundles.errors import ContentError
 from pacer_pacifica.bundles.names import shown
 
 _SMALL = 256 * 1024
 """Bytes of a file that is sent from memory."""
+_HELD = 4 * 1024 * 1024
+"""Bytes of small files of a bundle that are kept from when they were hashed until they are sent."""
+_SLOW = 0.02
+"""Seconds: an archive that takes longer for a small file gets the next ones at once, by the threads.
+
+To hand a file to a thread, and to hear that it has been sent, costs as much as to send it.
+"""
 _GLANCE = 1.0
 """Seconds between two looks at how far that is, and whether the job is still wanted."""
 _AT_ONCE = 256
@@ -63,27 +75,68 @@ class HttpArchive:
 
     def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
         """Send files; their hashes are all checked before the first one is."""
+        ready, held = [], 0
         for deposit in deposits:
-            for _ in checked(deposit.file, _content(deposit), lambda _: note(0)):
+            content = checked(deposit.file, _content(deposit), lambda _: note(0))
+            if deposit.size <= _SMALL and held + deposit.size <= _HELD:
+                held += deposit.size
+                ready.append(evolve(deposit, read=partial(_once, b"".join(content))))
+                continue
+            for _ in content:
                 pass
+            ready.append(deposit)
 
         def send(deposit: Deposit, progress: _Progress) -> None:
             if not (again and self._has(deposit)):
                 self._put(deposit, progress)
 
-        self._all(send, deposits, note)
+        self._all(send, ready, note)
 
     def move(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
-        """Have the archive move files that it can reach, from the folders that the options name."""
+        """Have the archive move files that it can reach, from the folders that the options name.
+
+        What this host sees of them is compared before the first one is moved; the rest, where the options
+        let it be moved, when the archive has it.
+        """
         for deposit in deposits:
             check_named(_source(deposit), self._options.move_from)
+        there = {one.id for one in deposits if again and self._length(one) is not None}
+        compared = {one.id for one in deposits if one.id not in there and self._is_compared(one, note)}
 
         def move(deposit: Deposit, _: _Progress) -> None:
-            if not (again and self._length(deposit) is not None):
+            if deposit.id not in there:
                 self._patch(deposit)
-            self._check_moved(deposit)
+            self._check_moved(deposit, is_compared=deposit.id in compared)
 
         self._all(move, deposits, note)
+
+    def _is_compared(self, deposit: Deposit, note: Note) -> bool:
+        """Compare a file that is still to be moved with what is declared, where this host sees it.
+
+        Raises
+        ------
+        ContentError
+            Where it is another one, or not there.
+        Retry
+            Where this host does not see its folder, and only what it sees may be moved.
+        """
+        source, roots = _source(deposit), self._options.move_from
+        above = [str(Path(one)) for one in roots if is_below(source, str(Path(one)))]
+        if not any(Path(one).is_dir() for one in above):
+            if self._options.move_unseen:
+                return False
+            raise Retry(
+                f"{above[0]} is not there on this host, where files are compared before they are moved: "
+                "mount it under the same path, or set the archive's option 'moveUnseen'"
+            )
+        with opened(source, roots) as (descriptor, status):
+            declared = deposit.file.size
+            if declared is not None and status.st_size != declared:
+                raise ContentError(_another_size(deposit, status.st_size))
+            if self._options.verify_moves:
+                for _ in checked(deposit.file, blocks(descriptor), lambda _: note(0)):
+                    pass
+        return True
 
     def remove(self, job_id: int, deposits: Sequence[Deposit]) -> Removal:
         """Delete files by their numbers."""
@@ -101,14 +154,26 @@ class HttpArchive:
         self, work: Callable[[Deposit, _Progress], None], deposits: Sequence[Deposit], note: Note
     ) -> None:
         """Do something with each file, several at once; after a failure nothing more is begun."""
-        for start in range(0, len(deposits), _AT_ONCE):
+        done = self._quickly(work, deposits, note)
+        for start in range(done, len(deposits), _AT_ONCE):
             some = deposits[start : start + _AT_ONCE]
-            total, progress = sum(deposit.size for deposit in some), _Progress()
-            if len(some) == 1 and total <= _SMALL:
-                work(some[0], progress)
-            else:
-                self._at_once(work, some, progress, note)
-            note(max(0, total - progress.told))
+            progress = _Progress()
+            self._at_once(work, some, progress, note)
+            note(max(0, sum(deposit.size for deposit in some) - progress.told))
+
+    def _quickly(
+        self, work: Callable[[Deposit, _Progress], None], deposits: Sequence[Deposit], note: Note
+    ) -> int:
+        """Do something with the first small files, one by one, while that is quick; say how many."""
+        progress, took = _Progress(), 0.0
+        for number, deposit in enumerate(deposits):
+            if deposit.size > _SMALL or took > _SLOW:
+                return number
+            began = time.monotonic()
+            work(deposit, progress)
+            took = time.monotonic() - began
+            note(deposit.size)
+        return len(deposits)
 
     def _at_once(
         self,
@@ -155,13 +220,13 @@ class HttpArchive:
             raise ContentError(f"{shown(_source(deposit))} is not there, says the archive")
         raise Away(f"{answer.what} was answered with 500: look into the archive's log", answer)
 
-    def _check_moved(self, deposit: Deposit) -> None:
+    def _check_moved(self, deposit: Deposit, *, is_compared: bool) -> None:
         length, declared = self._length(deposit), deposit.file.size
         if length is None:
             raise Retry(f"the archive has no file {deposit.id} that it says it has moved")
         if declared is not None and length != declared:
-            raise ContentError(f"{shown(_source(deposit))} has {length} bytes, and {declared} are declared")
-        if self._options.verify_moves and not self._hash_fits(deposit):
+            raise ContentError(_another_size(deposit, length))
+        if self._options.verify_moves and not is_compared and not self._hash_fits(deposit):
             raise ContentError(
                 f"{shown(_source(deposit))} has another {deposit.file.hash.type} than declared"
             )
@@ -210,9 +275,17 @@ class _Progress:
         return more
 
 
+def _once(content: bytes) -> Iterable[bytes]:
+    return (content,)
+
+
 def _content(deposit: Deposit) -> Iterable[bytes]:
     assert deposit.read is not None, "only a move's files have no content here"  # noqa: S101
     return deposit.read()
+
+
+def _another_size(deposit: Deposit, size: int) -> str:
+    return f"{shown(_source(deposit))} has {size} bytes, and {deposit.file.size} are declared"
 
 
 def _source(deposit: Deposit) -> str:

@@ -33,9 +33,12 @@ class ArchiveOptions:
         A folder of this machine's instead, on a file system with hard links.
     move_from
         The folders whose files may be moved into the archive; by default nothing may. For a ``url`` they are
-        folders of the archive's host.
+        folders of the archive's host, which the consumer's host sees under the same paths.
     verify_moves
-        Whether a file that was moved over HTTP is read once, for its hash.
+        Whether a file that is moved over HTTP is read once, for its hash, before it is moved.
+    move_unseen
+        Whether the archive may move files of folders that the consumer's host does not see. They are compared
+        only when they have been moved: one that is not what is declared is in the archive by then.
     connections
         Files that are sent at once, over HTTP.
     timeout
@@ -48,6 +51,7 @@ class ArchiveOptions:
     folder: str | None = field(default=None, validator=_is_folder)
     move_from: tuple[str, ...] = field(default=(), validator=_are_folders)
     verify_moves: bool = True
+    move_unseen: bool = False
     connections: int = field(default=4, validator=[validators.ge(1), validators.le(32)])
     timeout: timedelta = field(default=timedelta(minutes=5), validator=validators.gt(timedelta(0)))
     ca_file: str | None = None

@@ -13,6 +13,7 @@ from pacer_core import Retry
 from pacer_pacifica.bundles.errors import ContentError
 from pacer_pacifica.bundles.names import shown
 
+_BLOCK = 1024 * 1024
 _QUIET = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -76,6 +77,13 @@ def opened(path: str, roots: Sequence[str]) -> Iterator[tuple[int, os.stat_resul
             os.close(readable)
     finally:
         os.close(handle)
+
+
+def blocks(descriptor: int) -> Iterator[bytes]:
+    """Give the content of an open file, from its first byte on."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while block := os.read(descriptor, _BLOCK):
+        yield block
 
 
 def drop(path: str, status: os.stat_result, roots: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from attrs import evolve, frozen
@@ -57,7 +58,7 @@ class File:
         """Its path without ``data/``."""
         return self.path.removeprefix(f"{DATA}/")
 
-    @property
+    @cached_property
     def hash(self) -> Hash:
         """Its hash in normal form.
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pacer_pacifica.jobs.errors import DatabaseError, NoSuchJob, Over
-from pacer_pacifica.jobs.ids import FILE, UPLOAD_JOB, Ids
+from pacer_pacifica.jobs.ids import FILE, UPLOAD_JOB, FileNumbers, Ids
 from pacer_pacifica.jobs.records import (
     FAILED,
     INGEST_FILES,
@@ -51,6 +51,7 @@ __all__ = [
     "UPLOAD_JOB",
     "Database",
     "DatabaseError",
+    "FileNumbers",
     "Ids",
     "Job",
     "Jobs",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import (
@@ -52,6 +53,11 @@ class Database:
 
     def __init__(self, address: str, password: Secret | None = None) -> None:
         self._engine = _engine(address, password)
+        self._reading = self._engine.execution_options(pacer_reads=True)
+        self._durable = self._engine.execution_options(pacer_durable=True)
+        self._turn: AbstractContextManager[object] = (
+            Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
+        )
         self.address = address
         try:
             self._migrate()
@@ -72,24 +78,26 @@ class Database:
         DatabaseError
             Where the database does not answer.
         """
-        with self._translated(), self._engine.connect().execution_options(pacer_reads=True) as connection:
+        with self._translated(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self, *, durable: bool = False) -> Iterator[Connection]:
         """Give a connection in a transaction, committed at the end; ``durable`` ones outlive a power cut.
 
+        SQLite has one writer at a time. Threads of a process take turns here: SQLite would have them sleep,
+        and look again, whoever comes first.
+
         Raises
         ------
         DatabaseError
             Where the database does not answer.
         """
-        with self._translated(), self._engine.connect() as plain:
-            connection = plain.execution_options(pacer_durable=durable)
-            with connection.begin():
-                if connection.dialect.name == "postgresql" and not durable:
-                    connection.execute(text("SET LOCAL synchronous_commit = off"))
-                yield connection
+        engine = self._durable if durable else self._engine
+        with self._translated(), self._turn, engine.begin() as connection:
+            if connection.dialect.name == "postgresql" and not durable:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            yield connection
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -149,9 +157,15 @@ def _engine(address: str, password: Secret | None) -> Engine:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file where it is not there: it names people, and SQLite would leave that to the umask."""
+    """Make the file where it is not there: it names people, and SQLite would leave that to the umask.
+
+    One that is there is not even opened: to close it would give up the locks of all who have it open in this
+    process, and another process that ends would take their log of changes for its own, and remove it.
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise DatabaseError(f"the job database {path}: {error.strerror or error}") from None
 
@@ -167,5 +181,8 @@ def _on_begin(connection: Connection) -> None:
     if options.get("pacer_reads"):
         connection.exec_driver_sql("BEGIN")
         return
-    connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('pacer_durable') else 'NORMAL'}")
+    wanted = "FULL" if options.get("pacer_durable") else "NORMAL"
+    if connection.info.get("synchronous") != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
+        connection.info["synchronous"] = wanted
     connection.exec_driver_sql("BEGIN IMMEDIATE")

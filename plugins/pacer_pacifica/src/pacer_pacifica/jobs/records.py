@@ -14,6 +14,8 @@ POLICY = "Policy Validation"
 INGEST_FILES = "ingest files"
 MOVE_FILES = "move files"
 INGEST_METADATA = "ingest metadata"
+ORDER = (OPEN_TAR, LOAD_METADATA, POLICY, INGEST_FILES, MOVE_FILES, INGEST_METADATA)
+"""The stages as they follow each other; of `INGEST_FILES` and `MOVE_FILES` a job has one."""
 UPLOAD, MOVE = "upload", "move"
 STATUSES = ("waiting", "working", "done", "failed", "cancelled")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import DateTime, and_, bindparam, select, text, update
 
-from pacer_pacifica.jobs.records import FAILED, OK
-from pacer_pacifica.jobs.tables import job, kept, stage
+from pacer_pacifica.jobs.records import FAILED, OK, ORDER
+from pacer_pacifica.jobs.tables import job, kept
 
 _OPEN = and_(
     job.c.id == bindparam("of_job"),
@@ -22,7 +22,7 @@ _MOVED = {
 }
 
 BEGIN_JOB = update(job).where(_OPEN).values(state=OK, percent=0.0, complete=False, **_MOVED)
-FINISH_JOB = update(job).where(_OPEN).values(state=OK, percent=100.0, complete=bindparam("is_last"), **_MOVED)
+FINISH_JOB = update(job).where(_OPEN).values(state=OK, percent=100.0, complete=True, **_MOVED)
 
 # SQLite and PostgreSQL spell it the same.
 BEGIN_STAGE = text(
@@ -31,14 +31,24 @@ BEGIN_STAGE = text(
     "ON CONFLICT (job_id, attempt, task) DO UPDATE "
     "SET tries = pacifica_stage.tries + 1, percent = 0, ended = NULL, exception = ''"
 ).bindparams(bindparam("now", type_=DateTime))
-FINISH_STAGE = (
-    update(stage)
-    .where(
-        stage.c.job_id == bindparam("of_job"),
-        stage.c.attempt == bindparam("of_attempt"),
-        stage.c.task == bindparam("at_task"),
-    )
-    .values(percent=100.0, ended=bindparam("now"), exception="")
+_ENDED = (
+    "UPDATE pacifica_stage SET percent = 100, ended = :now, exception = '' "
+    "WHERE job_id = :of_job AND attempt = :of_attempt AND ended IS NULL"
 )
+END_STAGES = text(_ENDED).bindparams(bindparam("now", type_=DateTime))
+"""End every stage of an attempt that is open."""
 
+
+END_BEFORE = {
+    task: text(f"{_ENDED} AND task IN ({', '.join(map(repr, ORDER[:place]))})").bindparams(
+        bindparam("now", type_=DateTime)
+    )
+    for place, task in enumerate(ORDER)
+    if place
+}
+"""By stage: end those before it, which are done where it begins."""
+
+KEEP = text(
+    "INSERT INTO pacifica_kept (job_id, name, value) VALUES (:of_job, :named, :value) ON CONFLICT DO NOTHING"
+)
 KEPT = select(kept.c.value).where(kept.c.job_id == bindparam("of_job"), kept.c.name == bindparam("named"))

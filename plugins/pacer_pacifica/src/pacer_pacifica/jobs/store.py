@@ -14,7 +14,15 @@ from pacer_pacifica.jobs import tables
 from pacer_pacifica.jobs.database import Database
 from pacer_pacifica.jobs.errors import NoSuchJob, Over
 from pacer_pacifica.jobs.records import FAILED, INGEST_METADATA, OK, UPLOADING, Job, Stage
-from pacer_pacifica.jobs.statements import BEGIN_JOB, BEGIN_STAGE, FINISH_JOB, FINISH_STAGE, KEPT
+from pacer_pacifica.jobs.statements import (
+    BEGIN_JOB,
+    BEGIN_STAGE,
+    END_BEFORE,
+    END_STAGES,
+    FINISH_JOB,
+    KEEP,
+    KEPT,
+)
 
 _job, _stage, _kept = tables.job, tables.stage, tables.kept
 
@@ -101,10 +109,11 @@ class Jobs:
 
     # --- the tasks -----------------------------------------------------------------------------------
 
-    def begin(self, job_id: int, attempt: int, task: str) -> None:
-        """Note that a stage begins, or begins again after a retry or a crash.
+    def begin(self, job_id: int, attempt: int, task: str, kept: str = "") -> Any:
+        """Note that a stage begins, or begins again after a retry or a crash; those before it are done.
 
-        A job that has failed in this attempt goes on again: its message was replayed.
+        A job that has failed in this attempt goes on again: its message was replayed. What is ``kept`` under
+        a name is given as well, as `kept` does.
 
         Raises
         ------
@@ -115,7 +124,10 @@ class Jobs:
         with self._database.writing() as connection:
             if not connection.execute(BEGIN_JOB, given).rowcount:
                 raise self._over(connection, job_id, attempt)
+            if (before := END_BEFORE.get(task)) is not None:
+                connection.execute(before, given)
             connection.execute(BEGIN_STAGE, given)
+            return _kept_under(connection, job_id, kept) if kept else None
 
     def progress(self, job_id: int, attempt: int, task: str, percent: float) -> None:
         """Note how far a stage is, from 0 to 100. Do that once a second, not for every block.
@@ -129,20 +141,19 @@ class Jobs:
             self._move(connection, job_id, attempt, _now(), task=task, percent=percent)
             connection.execute(update(_stage).where(_is_stage(job_id, attempt, task)).values(percent=percent))
 
-    def finish(self, job_id: int, attempt: int, task: str) -> None:
-        """Note that a stage is done; with `INGEST_METADATA` the job is, durably.
+    def finish(self, job_id: int, attempt: int) -> None:
+        """Note that all stages are done, and the job with them, durably.
 
         Raises
         ------
         Over
             Where the job is done, cancelled, gone, or in a later attempt.
         """
-        last = task == INGEST_METADATA
-        given = {"of_job": job_id, "of_attempt": attempt, "at_task": task, "now": _now()}
-        with self._database.writing(durable=last) as connection:
-            if not connection.execute(FINISH_JOB, {**given, "is_last": last}).rowcount:
+        given = {"of_job": job_id, "of_attempt": attempt, "at_task": INGEST_METADATA, "now": _now()}
+        with self._database.writing(durable=True) as connection:
+            if not connection.execute(FINISH_JOB, given).rowcount:
                 raise self._over(connection, job_id, attempt)
-            connection.execute(FINISH_STAGE, given)
+            connection.execute(END_STAGES, given)
 
     def wait(self, job_id: int, attempt: int, task: str, what: str) -> None:
         """Note what keeps a stage from its end for now: the message comes again.
@@ -181,19 +192,17 @@ class Jobs:
         So that what is drawn once (the numbers of files) stays, however often the work is repeated.
         """
         with self._database.writing(durable=True) as connection:
-            connection.execute(select(_job.c.id).where(_job.c.id == job_id).with_for_update())
-            found = connection.execute(KEPT, {"of_job": job_id, "named": name}).scalar_one_or_none()
-            if found is not None:
-                return orjson.loads(found)
-            text = orjson.dumps(value).decode()
-            connection.execute(insert(_kept).values(job_id=job_id, name=name, value=text))
-        return value
+            if connection.dialect.name == "postgresql":  # SQLite has one writer
+                connection.execute(select(_job.c.id).where(_job.c.id == job_id).with_for_update())
+            given = {"of_job": job_id, "named": name, "value": orjson.dumps(value).decode()}
+            if connection.execute(KEEP, given).rowcount:
+                return value
+            return _kept_under(connection, job_id, name)
 
     def kept(self, job_id: int, name: str) -> Any:
         """Give what is kept under a name, or ``None``."""
         with self._database.reading() as connection:
-            found = connection.execute(KEPT, {"of_job": job_id, "named": name}).scalar_one_or_none()
-        return None if found is None else orjson.loads(found)
+            return _kept_under(connection, job_id, name)
 
     def forget(self, job_id: int, attempt: int, name: str) -> bool:
         """Forget what is kept, unless the job is done or in a later attempt; say whether it is forgotten.
@@ -311,6 +320,11 @@ def _changed(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
 def _text(text: str) -> str:
     """Give a text as every database takes it: PostgreSQL has no NUL, and UTF-8 no half of a character."""
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _kept_under(connection: Connection, job_id: int, name: str) -> Any:
+    found = connection.execute(KEPT, {"of_job": job_id, "named": name}).scalar_one_or_none()
+    return None if found is None else orjson.loads(found)
 
 
 def _is_stage(job_id: int, attempt: int, task: str) -> Any:

@@ -22,7 +22,7 @@ from pacer_pacifica.service.options import ServiceOptions
 from pacer_pacifica.service.resumable import Resumable
 from pacer_pacifica.service.sending import Sender, trouble
 from pacer_pacifica.service.site import Site
-from pacer_pacifica.service.spool import Room, Spool
+from pacer_pacifica.service.spool import Room, Spool, make_spool
 from pacer_pacifica.service.sweeping import Sweeper
 from pacer_pacifica.service.users import Door
 from pacer_pacifica.sizes import size
@@ -107,11 +107,17 @@ def _full(options: ServiceOptions) -> str:
 
 
 def _database(ctx: ServiceContext) -> Database | None:
-    """Open the job database, when it answers; ``None`` where PACER stops before."""
+    """Open the job database, when it answers; ``None`` where PACER stops before.
+
+    Raises
+    ------
+    PacerError
+        Where the spool is not there, and nothing that it would be in.
+    """
     options: ServiceOptions = ctx.options
     while not ctx.stopping.is_set():
         try:
-            Path(options.spool).mkdir(parents=True, exist_ok=True)
+            make_spool(Path(options.spool))
             return database_of(options)
         except DatabaseError as error:
             ctx.log.error("%s", error)

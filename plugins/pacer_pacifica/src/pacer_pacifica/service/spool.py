@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from attrs import frozen
 
+from pacer_core import PacerError
 from pacer_pacifica.service.refusals import Refused
 
 T = TypeVar("T")
@@ -44,13 +45,38 @@ class Room:
     uploads: int
 
 
+def make_spool(folder: Path) -> None:
+    """Make the spool's folder in a folder that is there, readable by PACER's account alone.
+
+    Nothing above it is made: a path with a mistake in it, or a disk that is not mounted, would be made as a
+    new folder on the wrong disk, where no consumer looks for what is uploaded.
+
+    Raises
+    ------
+    PacerError
+        Where it cannot be made; says what to do.
+    """
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        above = next(one for one in folder.parents if one.is_dir())
+        raise PacerError(
+            f"there is no {folder.parent} for the spool {folder} to be made in, only {above}: "
+            "correct 'spool', mount the disk, or make the folder"
+        ) from None
+    except FileExistsError:
+        raise PacerError(f"the spool {folder} is no folder: correct 'spool'") from None
+    except OSError as error:
+        raise PacerError(f"the spool {folder} cannot be made: {error.strerror or error}") from None
+
+
 class Spool:
     """A folder for uploads; one event loop uses it."""
 
     def __init__(self, folder: Path, room: Room) -> None:
         self.folder, self._room = folder, room
         self._incoming = folder / INCOMING
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        self._incoming.mkdir(exist_ok=True)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="spool")
         self._active = 0
         self._expected = 0  # bytes that uploads have announced, and not written yet

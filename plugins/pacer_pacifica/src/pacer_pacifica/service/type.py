@@ -23,6 +23,9 @@ def run(ctx: ServiceContext) -> None:
 def check(options: ServiceOptions) -> Iterable[Seen]:
     """Look whether the spool can be written and the jobs read; nothing is made to find out."""
     spool = Path(options.spool)
+    if not spool.exists() and spool.parent.is_dir():
+        yield Seen(f"{spool} is not there, and will be made: is it the right path?")
+        return
     if not spool.is_dir():
         yield Seen(f"{spool} is not there", "make the folder, mount it, or correct its path")
         return

@@ -22,7 +22,6 @@ from pacer_pacifica.work.options import BundlesOptions
 from pacer_pacifica.work.stages import Stage, of_a_job, run
 from pacer_pacifica.work.steps import (
     allow,
-    are_archived,
     catalogue,
     check_declared,
     cleaning,
@@ -75,7 +74,7 @@ def _archive(bundle: Bundle, ctx: Context) -> None:
         check_members(metadata, upload.index.files)
         check_declared(metadata)
         archive, remove = ctx[PACIFICA_ARCHIVE], _options(ctx).failed_files == "remove"
-        first, again = numbers(bundle, ctx, metadata, archive)
+        first, again = numbers(bundle, ctx, metadata, stage.numbers, archive)
         with upload.contents(metadata, first) as deposits:
             stage.expect(sum(deposit.size for deposit in deposits))
             try:
@@ -97,18 +96,20 @@ def _archive(bundle: Bundle, ctx: Context) -> None:
 def ingest_bundle_metadata(bundle: Bundle, ctx: Context) -> None:
     """Store the transaction in Pacifica's metadata service: ``ingest metadata``."""
 
-    def work(_: Stage) -> None:
+    def work(stage: Stage) -> bool:
+        if stage.numbers is None:
+            return False
         upload, metadata = opened(bundle, ctx)
-        first, _again = numbers(bundle, ctx, metadata)
+        first, _again = numbers(bundle, ctx, metadata, stage.numbers)
         with (
             upload.contents(metadata, first) as deposits,
             cleaning(bundle, ctx, deposits, remove=_options(ctx).failed_files == "remove"),
         ):
             catalogue(bundle, ctx, metadata, first)
+        return True
 
-    if not are_archived(bundle, ctx):  # they were, and were taken out when an earlier try here failed
-        _archive(bundle, ctx)
-    run(bundle, ctx, INGEST_METADATA, work, last=False)
+    while not run(bundle, ctx, INGEST_METADATA, work):
+        _archive(bundle, ctx)  # they were, and were taken out when an earlier try here failed
 
 
 def finish_after(name: str) -> Task:

@@ -89,13 +89,13 @@ def _datafile(file: File, sizes: Mapping[str, int], folder: str) -> Datafile:
 def store_bundle_in_icat(bundle: Bundle, ctx: Context) -> None:
     """Store the bundle as a dataset in ICAT: ``ingest metadata``."""
 
-    def work(_: Stage) -> None:
+    def work(stage: Stage) -> None:
         upload, metadata = bundles.opened(bundle, ctx)
-        first, _again = numbers(bundle, ctx, metadata)
+        first, _again = numbers(bundle, ctx, metadata, stage.numbers)
         with upload.contents(metadata, first) as deposits:
             _store(bundle, metadata, deposits, ctx)
 
-    run(bundle, ctx, INGEST_METADATA, work, last=False)
+    run(bundle, ctx, INGEST_METADATA, work)
 
 
 @task(
@@ -108,12 +108,12 @@ def store_bundle_in_icat(bundle: Bundle, ctx: Context) -> None:
 def store_move_in_icat(move: Move, ctx: Context) -> None:
     """Store the files that were moved as a dataset in ICAT: ``ingest metadata``."""
 
-    def work(_: Stage) -> None:
+    def work(stage: Stage) -> None:
         metadata = moves.document(move, ctx)
-        first, _again = numbers(move, ctx, metadata)
+        first, _again = numbers(move, ctx, metadata, stage.numbers)
         _store(move, metadata, moves.deposits_of(metadata, first), ctx)
 
-    run(move, ctx, INGEST_METADATA, work, last=False)
+    run(move, ctx, INGEST_METADATA, work)
 
 
 def _store(message: Message, metadata: Metadata, deposits: Sequence[Deposit], ctx: Context) -> None:

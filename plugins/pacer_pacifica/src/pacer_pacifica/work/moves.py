@@ -53,7 +53,7 @@ def archive_move(move: Move, ctx: Context) -> None:
     def work(stage: Stage) -> None:
         metadata = document(move, ctx)
         check_declared(metadata)
-        first, again = numbers(move, ctx, metadata, ctx[PACIFICA_ARCHIVE])
+        first, again = numbers(move, ctx, metadata, stage.numbers, ctx[PACIFICA_ARCHIVE])
         deposits = deposits_of(metadata, first)
         stage.expect(sum(deposit.size for deposit in deposits))
         ctx[PACIFICA_ARCHIVE].move(move.job_id, deposits, again=again, note=stage.moved)
@@ -66,14 +66,14 @@ def archive_move(move: Move, ctx: Context) -> None:
 def ingest_move_metadata(move: Move, ctx: Context) -> None:
     """Store the transaction in Pacifica's metadata service: ``ingest metadata``."""
 
-    def work(_: Stage) -> None:
+    def work(stage: Stage) -> None:
         metadata = document(move, ctx)
-        first, _again = numbers(move, ctx, metadata)
+        first, _again = numbers(move, ctx, metadata, stage.numbers)
         # Never taken away: they are nowhere else any more.
         with cleaning(move, ctx, deposits_of(metadata, first), remove=False):
             catalogue(move, ctx, metadata, first)
 
-    run(move, ctx, INGEST_METADATA, work, last=False)
+    run(move, ctx, INGEST_METADATA, work)
 
 
 def finish_after(name: str) -> Task:

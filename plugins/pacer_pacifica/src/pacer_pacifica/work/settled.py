@@ -5,7 +5,7 @@ from __future__ import annotations
 from pacer_core import Delivery, Outcome, SettledContext
 from pacer_pacifica.integration import PACIFICA
 from pacer_pacifica.jobs import NoSuchJob, Over
-from pacer_pacifica.messages import BUNDLES, MOVES, Bundle, Move
+from pacer_pacifica.messages import Bundle, Move
 
 
 def note_dead(delivery: Delivery, ctx: SettledContext) -> bool | None:
@@ -13,7 +13,7 @@ def note_dead(delivery: Delivery, ctx: SettledContext) -> bool | None:
 
     Where this is lost, the service's sweeper finds the job.
     """
-    if ctx.type not in (BUNDLES, MOVES) or PACIFICA not in ctx:
+    if PACIFICA not in ctx:
         return False
     message = delivery.message
     if delivery.outcome is not Outcome.DEAD or not isinstance(message, Bundle | Move):

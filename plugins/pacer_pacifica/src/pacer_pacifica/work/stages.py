@@ -5,17 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pacer_core import Context, NotYet, Reject, Retry
 from pacer_pacifica.bundles.errors import BundleError, CatalogueError, MetadataError
 from pacer_pacifica.integration import PACIFICA
-from pacer_pacifica.jobs import INGEST_METADATA, LOAD_METADATA, DatabaseError, Over
+from pacer_pacifica.jobs import (
+    INGEST_FILES,
+    INGEST_METADATA,
+    LOAD_METADATA,
+    MOVE_FILES,
+    DatabaseError,
+    Over,
+)
 from pacer_pacifica.work.places import Message, drop_plain
 
 if TYPE_CHECKING:
     from pacer_pacifica.jobs import Jobs
 
+T = TypeVar("T")
+NUMBERS = "files"
+"""The name under which a job keeps the numbers of its files."""
+_NUMBERED = (INGEST_FILES, MOVE_FILES, INGEST_METADATA)
 _MOMENT = 1.0  # seconds between two notes of progress
 _ALMOST = 99.9  # the end is told by `Jobs.finish` alone
 
@@ -34,13 +45,16 @@ def of_a_job(function: Callable[[Any, Context], None]) -> Callable[[Any, Context
 
 
 class Stage:
-    """A stage at work; ``moved`` is told of bytes, and raises `Over` where nobody wants them any more."""
+    """A stage at work; ``moved`` is told of bytes, and raises `Over` where nobody wants them any more.
 
-    def __init__(self, jobs: Jobs, message: Message, name: str) -> None:
-        self.name = name
+    ``numbers`` are those that the job has for its files, as `pacer_pacifica.work.steps.numbers` keeps them.
+    """
+
+    def __init__(self, jobs: Jobs, message: Message, name: str, numbers: Any) -> None:
+        self.name, self.numbers = name, numbers
         self._jobs, self._message = jobs, message
         self._total = self._done = 0
-        self._told = time.monotonic()
+        self._began = self._told = time.monotonic()
 
     def expect(self, total: int) -> None:
         """Say how many bytes there are to be moved."""
@@ -61,13 +75,22 @@ class Stage:
             percent = min(_ALMOST, 100 * self._done / self._total) if self._total else 0.0
             self._jobs.progress(self._message.job_id, self._message.attempt, self.name, percent)
 
+    def ended(self) -> None:
+        """Note that all is done, where somebody may have seen less: the next stage may have to wait.
 
-def run(
-    message: Message, ctx: Context, name: str, work: Callable[[Stage], None], *, last: bool = True
-) -> None:
-    """Do a stage's work, which may raise anything, and write its beginning and its end down.
+        Raises
+        ------
+        Over
+            As `moved`.
+        """
+        if self.name != INGEST_METADATA and time.monotonic() - self._began >= _MOMENT:
+            self._jobs.progress(self._message.job_id, self._message.attempt, self.name, 100.0)
 
-    With ``last`` the stage is over then; another task goes on with it otherwise.
+
+def run(message: Message, ctx: Context, name: str, work: Callable[[Stage], T]) -> T:
+    """Do a stage's work, which may raise anything; write down that it begins, and what keeps it from its end.
+
+    That it has ended is written down with the beginning of the next one, or the end of the job.
 
     Raises
     ------
@@ -80,10 +103,9 @@ def run(
     """
     jobs, key = ctx[PACIFICA].jobs, (message.job_id, message.attempt)
     try:
-        jobs.begin(*key, name)
-        work(Stage(jobs, message, name))
-        if last:
-            jobs.finish(*key, name)
+        stage = Stage(jobs, message, name, jobs.begin(*key, name, NUMBERS if name in _NUMBERED else ""))
+        result = work(stage)
+        stage.ended()
     except BundleError as error:
         jobs.fail(*key, _stage_of(error, name), str(error))
         drop_plain(message, ctx[PACIFICA].spool)
@@ -102,6 +124,7 @@ def run(
     except Exception as error:
         jobs.wait(*key, name, f"an error of PACER itself, {type(error).__name__}: see its log")
         raise
+    return result
 
 
 def _stage_of(error: BundleError, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from pacer_core import Context, Reject
 from pacer_pacifica.archive import PACIFICA_ARCHIVE, Archive, Deposit
@@ -13,11 +14,9 @@ from pacer_pacifica.bundles.metadata import Metadata
 from pacer_pacifica.ends.metadata import PACIFICA_METADATA
 from pacer_pacifica.ends.policy import PACIFICA_POLICY
 from pacer_pacifica.integration import PACIFICA
-from pacer_pacifica.jobs import FILE, INGEST_METADATA, Over
+from pacer_pacifica.jobs import Over
 from pacer_pacifica.work.places import Message, clear
-
-_NUMBERS = "files"
-"""The name under which a job keeps the numbers of its files."""
+from pacer_pacifica.work.stages import NUMBERS
 
 
 class PolicyError(BundleError):
@@ -50,9 +49,11 @@ def check_declared(metadata: Metadata) -> None:
 
 
 def numbers(
-    message: Message, ctx: Context, metadata: Metadata, archive: Archive | None = None
+    message: Message, ctx: Context, metadata: Metadata, kept: Any, archive: Archive | None = None
 ) -> tuple[int, bool]:
     """Give the number of a job's first file, drawn once for all attempts, and whether it was drawn before.
+
+    ``kept`` is what the stage has found of that: `Stage.numbers`.
 
     Raises
     ------
@@ -61,24 +62,18 @@ def numbers(
     """
     pacifica = ctx[PACIFICA]
     count = len(metadata.files)
-    kept = pacifica.jobs.kept(message.job_id, _NUMBERS)
     again = kept is not None
     if not again:
-        first = pacifica.ids.take(FILE, count)
+        first = pacifica.files.take(count)
         if archive is not None and archive.has(first):
             raise ContentError(
                 f"the archive has another file under the number {first}, which was drawn just now: has the "
                 "job database been made anew, or brought back from a copy? Set its numbers behind the last"
             )
-        kept = pacifica.jobs.keep(message.job_id, _NUMBERS, {"first": first, "count": count})
+        kept = pacifica.jobs.keep(message.job_id, NUMBERS, {"first": first, "count": count})
     if kept["count"] != count:
         raise ContentError(f"{count} files are declared, and {kept['count']} were in an earlier attempt")
     return int(kept["first"]), again
-
-
-def are_archived(message: Message, ctx: Context) -> bool:
-    """Tell whether the files of a job are in the archive still, once they have been stored."""
-    return ctx[PACIFICA].jobs.kept(message.job_id, _NUMBERS) is not None
 
 
 def catalogue(message: Message, ctx: Context, metadata: Metadata, first: int) -> None:
@@ -113,7 +108,7 @@ def take_out(message: Message, ctx: Context, deposits: Sequence[Deposit]) -> str
 
     Their numbers are forgotten first: whoever goes on with the job archives its files anew, under others.
     """
-    if not ctx[PACIFICA].jobs.forget(message.job_id, message.attempt, _NUMBERS):
+    if not ctx[PACIFICA].jobs.forget(message.job_id, message.attempt, NUMBERS):
         return "its files stay in the archive, since the job goes on elsewhere"
     removal = ctx[PACIFICA_ARCHIVE].remove(message.job_id, deposits)
     left = f"; {removal.left} are left, which other jobs have" if removal.left else ""
@@ -124,7 +119,7 @@ def finish(message: Message, ctx: Context) -> None:
     """End a job well, and take its upload out of the spool."""
     pacifica = ctx[PACIFICA]
     try:
-        pacifica.jobs.finish(message.job_id, message.attempt, INGEST_METADATA)
+        pacifica.jobs.finish(message.job_id, message.attempt)
     except Over:
         if pacifica.jobs.get(message.job_id).status != "done":
             raise

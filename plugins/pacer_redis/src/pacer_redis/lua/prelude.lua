@@ -4,7 +4,8 @@
 --   :generation                 grows with every change of what is declared or bound
 --   :exchanges :queues :bindings   hashes: what is declared, each as a table of AMQP
 --   :ids                        the last number that was given: of messages, queues and consumers
---   :owners                     sorted set: each owner by when its lease ends (ms since 1970, by this clock)
+--   :owners                     sorted set: each owner by when its lease ends (ms, by `clock`)
+--   :clock                      hash: the latest time that was "seen", and by how much the server's is "behind"
 --   :held:OWNER                 set: the messages it has leased, each "QUEUE:RANK:ID"
 --   :consumers:OWNER            set: its subscriptions, each "QUEUE:NUMBER:EXCLUSIVE"
 --   :due                        sorted set: "QUEUE:RANK:ID" by when it expires (ms)
@@ -27,9 +28,12 @@ local function even_when_full()
   redis.call('DEL', P .. ':nothing')
 end
 
+-- The time in ms since 1970, or later: it does not go back with the server's clock, or with a master that was a
+-- replica on another machine. Who renews a lease sees that, and what is missing is added from then on.
 local function clock()
   local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  local behind = redis.call('HGET', P .. ':clock', 'behind') or 0
+  return time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(behind)
 end
 
 local function of(queue, what)

@@ -1,7 +1,8 @@
 """What a NeXus file holds, read with care. The only door to h5py.
 
 The descriptor that was checked is what HDF5 opens: a link that takes the file's place leads nowhere. Links
-and storage that lead out of the file are not followed.
+and storage that lead out of the file are not followed. It is h5py's lower level, HDF5's own calls, that is
+used: many threads read files at once, and h5py's objects hold the interpreter's lock three times as long.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import cache
 from math import prod
 from typing import Any
 
-import h5py
 import numpy
 from attrs import define
+from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t
 
 from pacer_core import Retry
 from pacer_scicat.schemas.extensions import VariableError
@@ -40,11 +42,21 @@ def open_nexus(descriptor: int, name: str) -> Iterator[NexusFile]:
         Where its writer still holds it, or what is there so far is no whole HDF5 file.
     """
     try:
-        file = h5py.File(f"/proc/self/fd/{descriptor}", "r")
+        file = h5f.open(f"/proc/self/fd/{descriptor}".encode(), h5f.ACC_RDONLY, _access())
     except OSError as error:
         raise Retry(f"{name}: {_why(error)}") from None
-    with file:
+    try:
         yield NexusFile(file)
+    finally:
+        file.close()
+
+
+@cache
+def _access() -> h5p.PropFAID:
+    """Give how files are opened: what is open in one is closed with it, as h5py has it."""
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    return access
 
 
 def _why(error: OSError) -> str:
@@ -61,9 +73,9 @@ def _why(error: OSError) -> str:
 class NexusFile:
     """An open file: values by their paths."""
 
-    def __init__(self, file: h5py.File) -> None:
+    def __init__(self, file: h5f.FileID) -> None:
         self._file = file
-        self._groups: dict[tuple[str, ...], h5py.Group] = {}
+        self._groups: dict[tuple[str, ...], h5g.GroupID] = {}
 
     def read(self, path: str, *, several: bool) -> tuple[Any, str | None]:
         """Give what stands at a path, and its unit.
@@ -104,9 +116,9 @@ class NexusFile:
             group = self._walk(so_far)
         except VariableError:
             return
-        if isinstance(group, h5py.Group):
+        if isinstance(group, h5g.GroupID):
             budget.spend(_NAME * len(group))
-            for name in sorted(group):
+            for name in sorted(_text(name) for name in group):
                 if fnmatchcase(name, first) and self._leads((*so_far, name), rest):
                     yield from self._fitting(rest, budget, (*so_far, name))
 
@@ -118,7 +130,7 @@ class NexusFile:
             inner = self._walk(so_far)
         except VariableError:
             return False
-        return isinstance(inner, h5py.Group) and (_is_pattern(rest[0]) or _link(inner, rest[0]) is not None)
+        return isinstance(inner, h5g.GroupID) and (_is_pattern(rest[0]) or _link(inner, rest[0]) is not None)
 
     def _walk(self, segments: Sequence[str]) -> Any:
         """Give what is at a path. HDF5 follows no link itself: it would open whatever one names."""
@@ -128,18 +140,18 @@ class NexusFile:
         place, hops = f"/{'/'.join(segments)}", 0
         while todo:
             name = todo.pop()
-            kind = _link(at, name) if isinstance(at, h5py.Group) else None
+            kind = _link(at, name) if isinstance(at, h5g.GroupID) else None
             if kind is None:
                 raise VariableError(f"nothing is at {place}")
-            if kind == h5py.h5l.TYPE_HARD:
-                if len(todo) == 0 and not hops and isinstance(at, h5py.Group) and len(self._groups) < _KEPT:
+            if kind == h5l.TYPE_HARD:
+                if not todo and not hops and len(self._groups) < _KEPT:
                     self._groups[above] = at
-                at = at[name]
-            elif kind == h5py.h5l.TYPE_SOFT:
+                at = h5o.open(at, _name(name))
+            elif kind == h5l.TYPE_SOFT:
                 hops += 1
                 if hops > _HOPS:
                     raise VariableError(f"{place} leads round in circles")
-                target = at.id.links.get_val(_name(name)).decode("utf-8", "surrogateescape")
+                target = _text(at.links.get_val(_name(name)))
                 at = self._file if target.startswith("/") else at
                 todo.extend(reversed(_segments(target)))
             else:
@@ -149,19 +161,25 @@ class NexusFile:
     def _one(self, segments: Sequence[str], budget: _Budget) -> tuple[Any, str | None]:
         path = f"/{'/'.join(segments)}"
         dataset = self._walk(segments)
-        if not isinstance(dataset, h5py.Dataset):
+        if not isinstance(dataset, h5d.DatasetID):
             raise VariableError(f"{path} is a group, and no value")
-        if dataset.external or dataset.is_virtual:
+        kept = dataset.get_create_plist()
+        layout = kept.get_layout()
+        if layout == h5d.VIRTUAL or kept.get_external_count():
             raise VariableError(f"{path} is kept in another file: such values are not read")
-        if dataset.shape is None:
+        space = dataset.get_space()
+        if space.get_simple_extent_type() == h5s.NULL:
             raise VariableError(f"{path} is empty")
-        if dataset.size > LARGEST:
-            raise VariableError(f"{path} has {dataset.size} elements: {LARGEST} are read at most")
-        budget.spend(dataset.size)
-        width = dataset.dtype.itemsize
-        if dataset.size * width > LARGEST_BYTES or prod(dataset.chunks or (0,)) * width > LARGEST_CHUNK:
+        shape = space.get_simple_extent_dims()
+        size = prod(shape)
+        if size > LARGEST:
+            raise VariableError(f"{path} has {size} elements: {LARGEST} are read at most")
+        budget.spend(size)
+        kind = dataset.dtype
+        piece = prod(kept.get_chunk()) if layout == h5d.CHUNKED else 0
+        if size * kind.itemsize > LARGEST_BYTES or piece * kind.itemsize > LARGEST_CHUNK:
             raise VariableError(f"{path} takes more memory than a value may")
-        return _plain(dataset[()], path), _unit(dataset)
+        return _plain(_read(dataset, shape, kind), path), _unit(dataset)
 
 
 @define
@@ -205,10 +223,25 @@ def _name(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
-def _link(group: h5py.Group, name: str) -> int | None:
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _link(group: h5g.GroupID, name: str) -> int | None:
     """Give the kind of a link, which is not followed; ``None`` where there is none."""
-    links = group.id.links
+    links = group.links
     return int(links.get_info(_name(name)).type) if links.exists(_name(name)) else None
+
+
+def _read(held: h5d.DatasetID | h5a.AttrID, shape: tuple[int, ...], kind: numpy.dtype[Any]) -> Any:
+    """Give all that a dataset or an attribute holds."""
+    values = numpy.zeros(shape, kind)
+    memory = h5t.py_create(kind)
+    if isinstance(held, h5a.AttrID):
+        held.read(values, memory)
+    elif values.size:
+        held.read(h5s.ALL, h5s.ALL, values, memory)
+    return values[()]
 
 
 def _is_pattern(segment: str) -> bool:
@@ -236,10 +269,13 @@ def _plain(value: Any, path: str) -> Any:
     raise VariableError(f"{path} holds {type(value).__name__}, which is no value")
 
 
-def _unit(dataset: h5py.Dataset) -> str | None:
-    if "units" not in dataset.attrs or dataset.attrs.get_id("units").get_storage_size() > _LONGEST_UNIT:
+def _unit(dataset: h5d.DatasetID) -> str | None:
+    if not h5a.exists(dataset, b"units"):
         return None
-    unit = dataset.attrs["units"]
+    held = h5a.open(dataset, b"units")
+    if held.get_storage_size() > _LONGEST_UNIT or held.get_space().get_simple_extent_type() == h5s.NULL:
+        return None
+    unit = _read(held, held.shape, held.dtype)
     if isinstance(unit, numpy.ndarray):
         unit = unit.flat[0] if unit.size else None
     if isinstance(unit, bytes):

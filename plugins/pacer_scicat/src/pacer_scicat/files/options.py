@@ -121,6 +121,9 @@ class NexusFilesOptions:
         Where a dataset's pid comes from.
     metadata_key
         The scientific metadata by which a dataset is found where it has no pid of ours; ``null`` for none.
+    look_up
+        By what a dataset is found that is there already: ``pid``, or ``metadata``: its ``metadata_key``,
+        whatever pid it has there. That is one request more for each file.
     hash
         The algorithm by which files are hashed, any of hashlib; ``null`` for none.
     paths
@@ -142,6 +145,7 @@ class NexusFilesOptions:
     base_folder: str | None = field(default=None, validator=validators.optional(_is_absolute))
     pid: PidOptions = field(factory=PidOptions)
     metadata_key: str | None = "job_id"
+    look_up: Literal["pid", "metadata"] = "pid"
     hash: str | None = field(default="blake2b", validator=_is_algorithm)
     paths: Literal["relative", "absolute"] = "relative"
     sidecars: Sidecars = field(factory=Sidecars)
@@ -155,6 +159,8 @@ class NexusFilesOptions:
             raise ValueError("allowedRoots names no folder: no file could be read; [/] allows any")
         if self.sidecars.hash and self.hash is None:
             raise ValueError("sidecars.hash needs 'hash', the algorithm")
+        if self.look_up == "metadata" and self.metadata_key is None:
+            raise ValueError("lookUp 'metadata' needs a metadataKey")
 
 
 def warn(options: NexusFilesOptions) -> Iterator[Seen]:

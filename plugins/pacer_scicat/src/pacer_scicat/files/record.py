@@ -136,6 +136,7 @@ def _prepared(
         [one.item(folder, relative=relative) for one in (data, *others)],
         options.hash,
         _known_by(fields, options),
+        is_looked_for=options.look_up == "metadata",
     )
     return Prepared(schema, variables, built, record)
 
@@ -204,9 +205,10 @@ def _check(schema: Schema, built: Built, options: NexusFilesOptions) -> None:
     missing = built.missing()
     if options.pid.policy == "given" and "pid" not in built.fields:
         missing["pid"] = built.failed.get("pid", VariableError("no field of the schema gives it"))
-    if options.pid.policy == "server" and _known_by(built.fields, options) is None:
+    by_metadata = options.pid.policy == "server" or options.look_up == "metadata"
+    if by_metadata and _known_by(built.fields, options) is None:
         missing["scientificMetadata"] = VariableError(
-            f"has no {options.metadata_key!r}, by which a dataset with a pid of the server's is found again"
+            f"has no {options.metadata_key!r}, by which the dataset is found again"
         )
     if not missing:
         return

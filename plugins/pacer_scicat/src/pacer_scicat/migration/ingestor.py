@@ -150,6 +150,8 @@ class _Migration:
         yield "allowedRoots", [data or "/"]
         yield "pid", self._pid()
         yield "metadataKey", self._metadata_key()
+        if self._get("ingestion", "check_if_dataset_exists_by_metadata") is not False:
+            yield "lookUp", "metadata"
         yield from self._files()
         defaults = dict(self._defaults())
         if defaults:
@@ -171,10 +173,17 @@ class _Migration:
         return {"policy": "server"}
 
     def _metadata_key(self) -> str | None:
-        for key in ("check_if_dataset_exists_by_pid", "check_if_dataset_exists_by_metadata"):
-            if self._has("ingestion", key):
-                what = "a dataset is always found before it is created; what lacks its files gets them"
-                self._note(self._line("ingestion", key), f"ingestion.{key}: {what}", "left-out")
+        key = "check_if_dataset_exists_by_pid"
+        if self._has("ingestion", key):
+            what = "a pid that is there is always noticed; what lacks its files gets them"
+            self._note(self._line("ingestion", key), f"ingestion.{key}: {what}", "left-out")
+        key = "check_if_dataset_exists_by_metadata"
+        if self._get("ingestion", key) is not False:
+            what = (
+                "took an empty list for a match, and skipped every new file: lookUp 'metadata' finds what is "
+                "there, for one request a file; leave it out where no dataset has a pid of another kind"
+            )
+            self._note(self._line("ingestion", key), f"ingestion.{key} {what}")
         return str(self._get("ingestion", "check_if_dataset_exists_by_metadata_key") or "job_id")
 
     def _files(self) -> Iterator[tuple[str, Any]]:

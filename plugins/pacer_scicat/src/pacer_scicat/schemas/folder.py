@@ -22,7 +22,6 @@ Stamp = tuple[int, int]
 
 @frozen
 class _Read:
-    stamp: Stamp
     schema: Schema | None
     problems: tuple[Problem, ...]
 
@@ -32,10 +31,12 @@ class SchemaFolder:
     """A folder of schemas; a bad file is reported once, and does not stop the others. Safe for threads."""
 
     folder: Path
-    _read: dict[Path, _Read] = field(factory=dict)
+    _read: dict[str, _Read] = field(factory=dict)
+    _stamps: dict[str, Stamp] = field(factory=dict)
+    _usable: list[Schema] = field(factory=list)
     _lock: threading.Lock = field(factory=threading.Lock, repr=False)
 
-    def schemas(self) -> list[Schema]:
+    def schemas(self) -> Sequence[Schema]:
         """Give the schemas that can be used, in the order in which they are tried.
 
         Raises
@@ -43,41 +44,43 @@ class SchemaFolder:
         PacerError
             Where the folder cannot be read.
         """
-        read_now = self._look().values()
-        return sorted((one.schema for one in read_now if one.schema is not None), key=_order)
+        with self._lock:
+            self._look()
+            return self._usable
 
     def problems(self) -> list[Problem]:
         """Give every mistake of every file."""
-        return [problem for one in self._look().values() for problem in one.problems]
-
-    def _look(self) -> dict[Path, _Read]:
         with self._lock:
-            stamps = dict(self._stamps())
-            if {file: one.stamp for file, one in self._read.items()} != stamps:
-                # A new mapping: another thread may be reading the one that it was given.
-                self._read = {file: self._known(file, stamp) for file, stamp in stamps.items()}
-            return self._read
+            self._look()
+            return [problem for one in self._read.values() for problem in one.problems]
 
-    def _known(self, file: Path, stamp: Stamp) -> _Read:
+    def _look(self) -> None:
+        """Read what has changed since the last look; with each message, so that it costs little."""
+        stamps = self._seen()
+        if stamps != self._stamps:
+            self._read = {file: self._known(file, stamp) for file, stamp in sorted(stamps.items())}
+            usable = [one.schema for one in self._read.values() if one.schema is not None]
+            self._stamps, self._usable = stamps, sorted(usable, key=_order)  # new: others hold the old ones
+
+    def _known(self, file: str, stamp: Stamp) -> _Read:
         known = self._read.get(file)
-        return known if known is not None and known.stamp == stamp else self._one(file, stamp)
+        return known if known is not None and self._stamps[file] == stamp else self._one(Path(file))
 
-    def _stamps(self) -> Sequence[tuple[Path, Stamp]]:
+    def _seen(self) -> dict[str, Stamp]:
         try:
             with os.scandir(self.folder) as entries:
-                found = [(Path(one.path), _stamp(one)) for one in entries if is_schema_file(one.name)]
+                return {one.path: _stamp(one) for one in entries if is_schema_file(one.name)}
         except OSError as error:
             raise PacerError(
                 f"the schemas in {self.folder} cannot be read: {error.strerror}; correct 'schemas'"
             ) from None
-        return sorted(found)
 
     @staticmethod
-    def _one(file: Path, stamp: Stamp) -> _Read:
+    def _one(file: Path) -> _Read:
         schema, problems = read(file, extensions())
         for problem in problems:
             (log.error if problem.serious else log.warning)("%s", problem)
-        return _Read(stamp, schema, tuple(problems))
+        return _Read(schema, tuple(problems))
 
 
 def _stamp(entry: os.DirEntry[str]) -> Stamp:

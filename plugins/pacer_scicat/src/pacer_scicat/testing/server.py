@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import socket
-import ssl
-import struct
-import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
+from pacer_http.loopback import Loopback, Reply, Request, Says
 from pacer_scicat.testing.accounts import Accounts
 from pacer_scicat.testing.backend import Backend
-from pacer_scicat.testing.misbehaviour import Misbehaviour, Plan
+from pacer_scicat.testing.misbehaviour import Misbehaviour
 from pacer_scicat.testing.store import Store
 
 CONTROL = "/stand-in/misbehave"
 """Takes wishes by POST (`Misbehaviour.tell`), and says by GET what was asked so far."""
+_JSON = "application/json; charset=utf-8"
 _PAGE = b"<html><body>Down for maintenance</body></html>"
 
 
@@ -50,24 +44,12 @@ class ScicatStandIn:
         self.backend = Backend(accounts, Store(pid_rule=pid_rule))
         self.misbehaviour = Misbehaviour()
         self._errors: list[Exception] = []
-        stand_in = self
-
-        class Handler(_Handler):
-            owner = stand_in
-
-        self._server = _Server(("127.0.0.1", port), Handler)
-        self._scheme = "http" if certificate is None else "https"
-        if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._loopback = Loopback(self._take, port=port, certificate=certificate)
 
     @property
     def url(self) -> str:
         """The address of the backend."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
+        return self._loopback.url
 
     @property
     def store(self) -> Store:
@@ -86,86 +68,50 @@ class ScicatStandIn:
 
     def close(self) -> None:
         """Cease to listen; raise what went wrong within the stand-in itself."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._loopback.close()
         if self._errors:
             raise self._errors[0]
 
-    def take(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def _take(self, request: Request) -> tuple[Says, Reply | None]:
         """Answer a request, or the wishes of whoever tests with it."""
-        if target == CONTROL:
-            return self._control(method, body)
+        if request.target == CONTROL:
+            return "all", self._control(request)
+        plan = self.misbehaviour.plan(request.method, request.target)
+        if plan.away == "proxy":
+            return "all", _page(503)
+        if plan.fault is None:
+            return "all", self._answer(request)
+        how = plan.fault.how
+        if how == "lost-request":
+            return "nothing", None
+        if how in ("html", "status"):
+            return "all", _page(200 if how == "html" else plan.fault.status)
+        if how == "late":
+            # The client gives up; what it asked for is done all the same (A8, 5).
+            time.sleep(plan.fault.seconds)
+        answer = self._answer(request)
+        return ("nothing", None) if how in ("lost-answer", "late") else ("half", answer)
+
+    def _answer(self, request: Request) -> Reply:
         self.backend.is_healthy = self.misbehaviour.away != "database"
+        headers = request.headers
         if not self.backend.is_healthy:
             headers = {name: value for name, value in headers.items() if name != "authorization"}  # A8, 4
         try:
-            return self.backend.answer(method, target, headers, body)
+            status, body = self.backend.answer(request.method, request.target, headers, request.body)
         except Exception as error:
             self._errors.append(error)
-            return 500, b'"the stand-in is broken"'
+            return Reply("the stand-in is broken", 500)
+        return Reply(body, status, {"Content-Type": _JSON} if body else {})
 
-    def _control(self, method: str, body: bytes) -> tuple[int, bytes]:
+    def _control(self, request: Request) -> Reply:
         try:
-            if method == "POST":
-                self.misbehaviour.tell(json.loads(body))
+            if request.method == "POST":
+                self.misbehaviour.tell(request.json())
         except ValueError as error:
-            return 400, json.dumps(str(error)).encode()
-        return 200, json.dumps({"asked": self.misbehaviour.asked}).encode()
+            return Reply(str(error), 400)
+        return Reply({"asked": self.misbehaviour.asked})
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing about clients that have gone; anything else is the stand-in's own trouble."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms
-    owner: ScicatStandIn
-
-    def _any(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        control = self.path == CONTROL
-        plan = Plan() if control else self.owner.misbehaviour.plan(self.command, self.path)
-        if plan.away == "proxy":
-            return self._say(503, _PAGE, "text/html")
-        how = plan.fault.how if plan.fault else "nothing"
-        if how == "lost-request":
-            return self._cut()
-        if plan.fault and how in ("html", "status"):
-            return self._say(200 if how == "html" else plan.fault.status, _PAGE, "text/html")
-        if plan.fault and how == "late":
-            # The client gives up; what it asked for is done all the same (A8, 5).
-            time.sleep(plan.fault.seconds)
-        status, answer = self.owner.take(self.command, self.path, headers, body)
-        if how in ("lost-answer", "late"):
-            return self._cut()
-        return self._say(status, answer, "application/json; charset=utf-8", cut=how == "cut")
-
-    def _say(self, status: int, body: bytes, kind: str, *, cut: bool = False) -> None:
-        self.send_response(status)
-        if body:
-            self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if cut else body)
-        if cut:
-            self.close_connection = True
-
-    def _cut(self) -> None:
-        """Reset the connection, as a process that was killed leaves it."""
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815 - the base class's names
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Say nothing."""
+def _page(status: int) -> Reply:
+    return Reply(_PAGE, status, {"Content-Type": "text/html"})

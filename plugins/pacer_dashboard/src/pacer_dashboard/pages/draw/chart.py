@@ -1,4 +1,4 @@
-"""What a chart shows, before it is drawn: points of time, and for each of some lines a figure at each of them."""
+"""What a chart shows, before it is drawn: points of time, and at each of them a figure of some lines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Charts drawn as SVG: shapes have attributes and classes alone, as the pages' policy allows no style in them.
+"""Charts drawn as SVG: shapes have attributes and classes alone, as the pages' policy allows no styles.
 
-The plot is stretched to the width there is (``preserveAspectRatio="none"``), and what is written stands outside of
-it at percentages, so that letters keep their size from a telephone to a wall.
+The plot is stretched to the width there is (``preserveAspectRatio="none"``); what is written stands beside it
+at percentages, so that letters keep their size from a telephone to a wall.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def spark(values: Sequence[float], about: str, style: str = "bad") -> SafeString
         for at, value in enumerate(values)
     ]
     return format_html(
-        '<svg class="spark" viewBox="0 0 {} 100" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        '<svg class="spark" viewBox="0 0 {} 100" preserveAspectRatio="none" role="img" aria-label="{}">{}'
+        "</svg>",
         max(len(values), 1) * 10,
         about,
         mark_safe("".join(shapes)),  # noqa: S308 - made of format_html

@@ -116,6 +116,7 @@ function selection() {
   const boxes = () => [...document.querySelectorAll("[data-row] input[type=checkbox]")];
   const show = () => {
     const chosen = boxes().filter((box) => box.checked).length;
+    form.classList.toggle("some", chosen > 0);
     count.textContent = count.dataset.word.replace("%", chosen);
     if (all) { all.checked = chosen > 0 && chosen === boxes().length; all.indeterminate = chosen > 0 && !all.checked; }
   };

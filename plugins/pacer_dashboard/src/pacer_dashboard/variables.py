@@ -1,7 +1,4 @@
-"""The environment variables of access: their names, what they mean, and how each is read.
-
-The reference page is written from :data:`VARIABLES`.
-"""
+"""The environment variables: their names and what they mean; the reference page is written from them."""
 
 from __future__ import annotations
 
@@ -23,6 +20,77 @@ class Variable:
     secret: bool = False
 
 
+DATABASE = (
+    Variable(
+        "PACER_DASHBOARD_DATABASE", "`postgresql://ACCOUNT@HOST:PORT/DATABASE`, or a folder for SQLite."
+    ),
+    Variable(
+        "POSTGRES_DB", "The database, where `PACER_DASHBOARD_DATABASE` is not set; without both, SQLite."
+    ),
+    Variable("POSTGRES_USER", "Its account."),
+    Variable("POSTGRES_PASSWORD", "Its password.", secret=True),
+    Variable("POSTGRES_HOST", "Its server.", "localhost"),
+    Variable("POSTGRES_PORT", "Its port.", "5432"),
+    Variable("PACER_DASHBOARD_FOLDER", "The folder of SQLite's file.", "dashboard"),
+)
+"""Where the database is."""
+PAGES = (
+    Variable("TIME_ZONE", "The time zone of the pages: `Europe/Madrid`.", "UTC"),
+    Variable(
+        "PACER_DASHBOARD_STATIC", "The folder into which `collectstatic` writes, for a proxy that serves it."
+    ),
+    Variable(
+        "PACER_DASHBOARD_DEBUG", "`true` shows errors with their settings; refused with PostgreSQL.", "false"
+    ),
+)
+"""How the pages look."""
+BROKER = (
+    Variable("PACER_CONFIG", "PACER's configuration, whose broker sends messages again; or else `RMQ_HOST`."),
+    Variable("RMQ_HOST", "The broker's host."),
+    Variable("RMQ_PORT", "Its port; that of the protocol, where it is left out."),
+    Variable("RMQ_PROTOCOL", "`amqp` or `amqps`.", "amqp"),
+    Variable("RMQ_USERNAME", "Its account."),
+    Variable("RMQ_PASSWORD", "Its password.", secret=True),
+    Variable("RMQ_VHOST", "Its virtual host.", "/"),
+)
+"""Where messages are sent again."""
+WATCHING = (
+    Variable(
+        "PACER_DASHBOARD_PACERS", "Addresses of the health endpoints of PACERs that are watched, with commas."
+    ),
+    Variable("EMAIL_HOST", "The server that takes mail; without it, alerts go to webhooks alone."),
+    Variable("EMAIL_PORT", "Its port.", "25"),
+    Variable("EMAIL_HOST_USER", "The account there, where it needs one."),
+    Variable("EMAIL_HOST_PASSWORD", "Its password.", secret=True),
+    Variable("EMAIL_USE_TLS", "Whether STARTTLS is spoken.", "false"),
+    Variable("DEFAULT_FROM_EMAIL", "From whom mail is.", "pacer@localhost"),
+)
+"""The system page, and alerts."""
+CHECKS = (
+    Variable(
+        "INVESTIGATION_CHECK_AT", "When the checks run each day, `04:30`; without it, by the command alone."
+    ),
+    Variable("ICAT_SERVER_URL", "ICAT, which is asked for investigations."),
+    Variable("ICAT_AUTH_PLUGIN", "How one logs in there.", "db"),
+    Variable("ICAT_USERNAME", "The account there."),
+    Variable("ICAT_PASSWORD", "Its password.", secret=True),
+    Variable("PANOSC_API_URL", "PaNOSC's scoring service; without it, its items are not checked."),
+    Variable("PANOSC_API_USERNAME", "The account there, where it needs one."),
+    Variable("PANOSC_API_PASSWORD", "Its password.", secret=True),
+    Variable(
+        "INVESTIGATION_CHECK_DAYS", "For how many days after its end an investigation is checked.", "30"
+    ),
+    Variable(
+        "INVESTIGATION_OPS_EXCHANGE",
+        "Where operations are sent that are lacking.",
+        "investigation-ops-exchange",
+    ),
+    Variable("INVESTIGATION_OPS_ROUTING_KEY", "With which routing key.", "investigation.ops"),
+    Variable("ES_PUBLIC_DATASET_INDEX", "The index of public datasets."),
+    Variable("PACER_INTERNAL_DATASET_EXCHANGE", "Where messages about public datasets are sent."),
+    Variable("PACER_DATASET_INDEXING_ROUTING_KEY", "With which routing key."),
+)
+"""What investigation checks and the index of public datasets ask and send."""
 VARIABLES = (
     Variable(
         "SECRET_KEY",
@@ -76,6 +144,16 @@ VARIABLES = (
         "12",
     ),
 )
+"""Who may come in, and how."""
+SECTIONS = {
+    "Access": VARIABLES,
+    "Database": DATABASE,
+    "Pages": PAGES,
+    "Sending again": BROKER,
+    "System and alerts": WATCHING,
+    "Checks": CHECKS,
+}
+"""All variables, by what they are about."""
 _DEFAULTS = {one.name: one.default for one in VARIABLES}
 
 

@@ -1,0 +1,118 @@
+"""What was done, found and told: the audit log, checks of investigations, alerts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+
+from pacer_dashboard.api.filters import only
+from pacer_dashboard.api.signed_in import viewer_of
+from pacer_dashboard.checks.views import may_see
+from pacer_dashboard.models import AlertRule, Audit, InvestigationCheck
+from pacer_dashboard.query import NotVisible, Right
+from pacer_dashboard.system import watching
+
+router = Router(tags=["operations"])
+LARGEST_ID = 2**63 - 1
+BEFORE = Query(LARGEST_ID, ge=0, le=LARGEST_ID, description="Give those whose number is below.")
+SIZE = Query(100, ge=1, le=1000)
+
+
+class AuditOut(Schema):
+    """One thing that somebody did."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    note: str
+    count: int
+    detail: dict[str, Any]
+
+
+class CheckOut(Schema):
+    """An investigation that has ended, and what was found of it."""
+
+    id: int
+    investigation: str
+    visit_id: str
+    ended: datetime
+    doi: str
+    panosc: str
+    first_check: datetime
+    last_check: datetime
+    checks: int
+    sent: int
+    note: str
+    settled: bool
+
+
+class AlertOut(Schema):
+    """A rule that tells people when something is wrong, and how it stands."""
+
+    id: int
+    name: str
+    kind: str
+    type: str
+    enabled: bool
+    raised_at: datetime | None
+    looked_at: datetime | None
+    value: float | None
+    trouble: str
+
+
+class PacerOut(Schema):
+    """A PACER that is watched: what it said, or why it does not answer."""
+
+    url: str
+    answers: bool
+    since: datetime | None
+    why: str
+    answered_at: datetime | None
+    said: dict[str, Any]
+
+
+@router.get("/audit", response=list[AuditOut], summary="What people have done, the latest first")
+def audit(request: HttpRequest, before: int = BEFORE, size: int = SIZE) -> Any:
+    """Give what you have done; who sees everything is given what everybody has done."""
+    only(request, {"before", "size"})
+    viewer = viewer_of(request)
+    found = Audit.objects.filter(id__lt=before).order_by("-id")
+    if not viewer.everything:
+        if not (viewer.has(Right.ACT) or viewer.has(Right.REINGEST)):
+            raise NotVisible("audit log")
+        found = found.filter(actor=viewer.name)
+    return list(found[:size])
+
+
+@router.get("/checks", response=list[CheckOut], summary="Investigations that are looked after")
+def checks(request: HttpRequest, before: int = BEFORE, size: int = SIZE, settled: bool | None = None) -> Any:
+    """Give investigations with what they lack, of which you see messages about their operations."""
+    only(request, {"before", "size", "settled"})
+    viewer = viewer_of(request)
+    found = InvestigationCheck.objects.filter(id__lt=before).order_by("-id")
+    found = found if settled is None else found.filter(settled=settled)
+    return list(islice((one for one in found.iterator() if may_see(viewer, one)), size))
+
+
+@router.get("/alerts", response=list[AlertOut], summary="Alerts, and how they stand")
+def alerts(request: HttpRequest) -> Any:
+    """Give all rules, for who sees everything; not where they tell, which may hold secrets."""
+    only(request, ())
+    if not viewer_of(request).everything:
+        raise NotVisible("alerts")
+    return list(AlertRule.objects.order_by("name"))
+
+
+@router.get("/system", response=list[PacerOut], summary="How each PACER is that is watched")
+def system(request: HttpRequest) -> Any:
+    """Give what each said when it was last asked, for who sees any message."""
+    only(request, ())
+    if not viewer_of(request).has(Right.VIEW):
+        raise NotVisible("system")
+    return [{name: getattr(one, name) for name in PacerOut.model_fields} for one in watching.look()]

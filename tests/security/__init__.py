@@ -1,0 +1,1 @@
+"""What hostile publishers, networks, files and plugins can try; docs/explanation/security.md is the index."""
