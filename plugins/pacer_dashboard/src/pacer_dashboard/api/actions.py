@@ -10,7 +10,7 @@ from django.http import HttpRequest, QueryDict
 from ninja import Query, Router, Schema
 from pydantic import ConfigDict, Field, field_validator
 
-from pacer_dashboard.again import acknowledging, batches, bodies
+from pacer_dashboard.again import acknowledging, batches, bodies, host
 from pacer_dashboard.again.editing import BadEdit, edited
 from pacer_dashboard.again.selection import MOST_IDS, Selection
 from pacer_dashboard.api.filters import PARAMETERS, only
@@ -227,6 +227,7 @@ def start(request: HttpRequest, said: AgainIn) -> Any:
         )
     except (batches.BadBatch, BadEdit) as wrong:
         raise NotPossible(str(wrong)) from wrong
+    host.wake()
     return _told(batch)
 
 
