@@ -296,3 +296,20 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
             start(users.correlation_id, datasets.correlation_id, **more)
     again = start(users.correlation_id, request="one form", viewer=everything)
     assert start(users.correlation_id, request="one form", viewer=everything).id == again.id
+
+
+def test_whoever_was_too_slow_for_his_lease_does_not_have_the_last_word(site: Any, start: Start) -> None:
+    from pacer_dashboard.again import runner
+
+    batch = start(dead("datasets")[0].correlation_id)
+    slow = runner._take("slow", timedelta(0))
+    assert slow is not None
+    held = runner._next(slow, "slow")
+    assert runner._take("quick", timedelta(minutes=1)) is not None
+    runner._find_again(batch)
+    held[0].state = "failed"
+    with pytest.raises(runner.LostError):
+        runner._write_down(slow, "slow", held, "the broker is away")
+    with pytest.raises(runner.LostError):
+        runner._next(slow, "slow")
+    assert items(batch) == [("waiting", "")]
