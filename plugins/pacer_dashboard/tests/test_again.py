@@ -186,7 +186,7 @@ def test_what_a_killed_runner_was_sending_is_sent_by_the_next_one_and_says_so(
     rows = dead("datasets", 3)
     batch = start(*(row.correlation_id for row in rows))
     # As kill -9 leaves it between a publish and its confirm: one sent, one in doubt, one to come.
-    taken_batch = runner._take("dead process", timedelta(0))
+    taken_batch = runner._take("dead process", timedelta(seconds=-1))
     assert taken_batch is not None
     first, second, _ = Item.objects.filter(batch=batch).order_by("id")
     Item.objects.filter(id=first.id).update(state="sent")
@@ -302,9 +302,10 @@ def test_whoever_was_too_slow_for_his_lease_does_not_have_the_last_word(site: An
     from pacer_dashboard.again import runner
 
     batch = start(dead("datasets")[0].correlation_id)
-    slow = runner._take("slow", timedelta(0))
+    slow = runner._take("slow", timedelta(minutes=1))
     assert slow is not None
     held = runner._next(slow, "slow")
+    type(batch).objects.update(held_until=None)  # as if that minute were over
     assert runner._take("quick", timedelta(minutes=1)) is not None
     runner._find_again(batch)
     held[0].state = "failed"
