@@ -129,6 +129,29 @@ def test_the_new_life_is_joined_to_the_old_one_when_its_record_comes(site: Any, 
     assert origin.correlation_id == row.correlation_id
 
 
+def test_a_message_has_its_publisher_s_headers_again_and_tells_how_often_it_went_round(
+    site: Any, start: Start
+) -> None:
+    from attrs import evolve
+
+    from pacer_dashboard import store, testing
+    from pacer_dashboard.again import runner
+
+    record = next(one for one in testing.lives(20, seed=9) if one.type == "dataset-ingestion")
+    store.store([evolve(record, id="a", correlation_id="first", headers={"site": "alba"})])
+    start("first")
+    runner.work_off()
+    (message,) = taken(site)
+    assert (message.headers["site"], message.headers["pacer-again-times"]) == ("alba", 1)
+    second = message.properties["correlation_id"]
+    store.store([evolve(record, id="b", correlation_id=second, headers=message.headers)])
+    start(second)
+    runner.work_off()
+    (message,) = taken(site)
+    assert (message.headers["site"], message.headers["pacer-again-times"]) == ("alba", 2)
+    assert message.headers["pacer-again-origin"] == second
+
+
 def test_what_no_queue_takes_has_failed_and_keeps_no_other_from_being_sent(site: Any, start: Start) -> None:
     from pacer_dashboard.again import batches, runner
 
