@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -71,6 +71,14 @@ def _place(request: pytest.FixtureRequest, tmp_path: Path, kind: str, content: s
     name = f"dashboard_{uuid4().hex[:10]}"
     _create(server, name, request.getfixturevalue("postgresql_templates")[content])
     return Place(url=server.url(name))
+
+
+@pytest.fixture(scope="session")
+def new_place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Place]:
+    """Make databases of a kind (``sqlite``, ``postgresql``), ``empty`` or ``filled``; the test opens them."""
+    return lambda kind, content: _place(request, tmp_path_factory.mktemp("place"), kind, content)
 
 
 def _open(place: Place) -> Iterator[Place]:
