@@ -18,7 +18,7 @@ _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\N{ZERO WIDTH SPACE}"
 
 
 def tell(rule: AlertRule, subject: str, text: str, *, already: Sequence[str] = ()) -> tuple[list[str], str]:
-    """Tell everybody whom a rule names, but by what has told them already; give by what, and why not by all."""
+    """Tell those whom a rule names, but by what has told them already; give by what, and why not by all."""
     told: list[str] = []
     wrong: list[str] = []
     addresses = [one.strip() for one in rule.mail.splitlines() if one.strip()]
