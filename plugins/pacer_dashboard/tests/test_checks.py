@@ -126,7 +126,7 @@ def test_both_kinds_of_lack_are_found_in_a_window_of_days_and_nobody_is_told_of_
     investigation("doi-only", doi="10.5072/1")
     investigation("whole", doi="10.5072/2")
     investigation("old", days=31)
-    investigation("to-come", days=-1)
+    investigation("to-come", days=-5)
     investigation("industry", type="INDUSTRIAL")
     broker = Broker()
     report = checked(broker=broker, items=["no-doi/1", "whole/1"])
