@@ -7,6 +7,7 @@ from attrs import frozen
 from pacer_dashboard.models import Clock, Message
 from pacer_dashboard.query import where
 from pacer_dashboard.query.filters import Filter
+from pacer_dashboard.query.plans import along_indexes
 from pacer_dashboard.query.rows import Row
 from pacer_dashboard.query.viewer import Viewer
 
@@ -39,14 +40,16 @@ def since(viewer: Viewer, filter_: Filter, revision: int, limit: int = 200) -> C
     last = newest()
     changed = Message.objects.filter(revision__gt=revision, revision__lte=last)
     seen = changed.filter(where.visible(viewer, Filter())).order_by("revision")
-    known = [*seen.values_list("revision", "correlation_id")[: limit + 1]]
+    with along_indexes():
+        known = [*seen.values_list("revision", "correlation_id")[: limit + 1]]
     more = len(known) > limit
     known = known[:limit]
     if not known:
         return Changes((), (), last, more=False)
     until = known[-1][0] if more else last
     asked = changed.filter(where.visible(viewer, filter_), revision__lte=until)
-    rows = tuple(map(Row.of, asked.order_by("revision")))
+    with along_indexes():
+        rows = tuple(map(Row.of, asked.order_by("revision")))
     found = {one.correlation_id for one in rows}
     gone = tuple(one for _, one in known if one not in found)
     return Changes(rows, gone, until, more)

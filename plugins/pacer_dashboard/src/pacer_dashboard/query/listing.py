@@ -17,6 +17,7 @@ from pacer_dashboard.models import Message
 from pacer_dashboard.query import where
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
+from pacer_dashboard.query.plans import along_indexes
 from pacer_dashboard.query.rows import Row
 from pacer_dashboard.query.viewer import Right, Viewer
 from pacer_dashboard.query.where import Stream, Walk
@@ -27,7 +28,9 @@ COUNTED = 1000
 """How many messages are counted; of more than that, an estimate is given."""
 _CHUNK = 500
 _INSTANT = timedelta(microseconds=1)
-_LISTED, _SEARCHED, _EVER = timedelta(days=31), timedelta(hours=6), timedelta(days=36_500)
+_LISTED, _SEARCHED, _COUNTED = (timedelta(days=31), 12), (timedelta(hours=6), 16), (timedelta(days=16), 64)
+"""How long the first span of time is that is looked at, and how many times longer each further one."""
+_EVER = timedelta(days=36_500)
 Span = tuple[datetime, datetime]
 """From a time on, and before another one."""
 
@@ -135,13 +138,15 @@ def _merged(
     """Give the first messages of all streams together, each once; the newest first, or the oldest one."""
     found: dict[Cursor, Row] = {}
     walks = [one for stream in streams for one in stream.walks()]
-    for span in _spans(streams, older_than, newer_than):
-        for walk_ in walks:
-            for message in _within(walk_, span, older_than, newer_than)[:size]:
-                row = Row.of(message)
-                found[_place(row)] = row
-        if len(found) >= size:
-            break
+    widths = _SEARCHED if any(one.words for one in streams) else _LISTED
+    with along_indexes():
+        for span in _spans(widths, older_than, newer_than):
+            for walk_ in walks:
+                for message in _within(walk_, span, older_than, newer_than)[:size]:
+                    row = Row.of(message)
+                    found[_place(row)] = row
+            if len(found) >= size:
+                break
     places = sorted(found, reverse=newer_than is None)
     return [found[one] for one in places[:size]]
 
@@ -150,14 +155,12 @@ def _merged_places(streams: list[Stream], size: int) -> set[Cursor]:
     """Give the places of the first messages of all streams together."""
     found: set[Cursor] = set()
     walks = [one for stream in streams for one in stream.walks()]
-    for span in _spans(streams, None, None):
-        for walk_ in walks:
-            messages = _within(walk_, span, None, None)
-            found.update(
-                Cursor(*place) for place in messages.values_list(walk_.arrived, walk_.correlation_id)[:size]
-            )
-            if len(found) >= size:
-                return found
+    with along_indexes():
+        for span in _spans(_COUNTED, None, None):
+            for walk_ in walks:
+                found.update(Cursor(*place) for place in walk_.places(*span)[:size])
+                if len(found) >= size:
+                    return found
     return found
 
 
@@ -175,7 +178,9 @@ def _within(
     return walk_.messages(condition, *span).order_by(sign + walk_.arrived, sign + walk_.correlation_id)
 
 
-def _spans(streams: list[Stream], older_than: Cursor | None, newer_than: Cursor | None) -> Iterator[Span]:
+def _spans(
+    widths: tuple[timedelta, int], older_than: Cursor | None, newer_than: Cursor | None
+) -> Iterator[Span]:
     """Give the time that messages have arrived in, piece by piece from where a list begins, each longer.
 
     What many messages have is found in the first one, and the database sorts no more than that; what few have
@@ -185,7 +190,7 @@ def _spans(streams: list[Stream], older_than: Cursor | None, newer_than: Cursor 
     if times["first"] is None:
         return
     first, end = times["first"], times["last"] + _INSTANT
-    width, growth = (_SEARCHED, 8) if any(one.words for one in streams) else (_LISTED, 12)
+    width, growth = widths
     if newer_than is not None:
         begin = max(newer_than.arrived, first)
         while begin < end:

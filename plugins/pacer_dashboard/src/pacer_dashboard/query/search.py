@@ -51,7 +51,7 @@ def in_payload(words: Iterable[str], begin: datetime | None, end: datetime | Non
         found = found.filter(arrived__gte=begin)
     if end is not None:
         found = found.filter(arrived__lt=end)
-    return Q(correlation_id__in=found.values("correlation_id"))
+    return Q(pk__in=found.values("arrived", "correlation_id", "troubled"))
 
 
 def _found(table: str, query: str) -> object:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Any
 
 from attrs import evolve, frozen
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -34,6 +35,8 @@ class Walk:
     correlation_id: str = "correlation_id"
     in_payload: tuple[str, ...] = ()
     """Words that a payload has to have."""
+    alone: tuple[str, str] | None = None
+    """The key and value of the identifier, where nothing else is asked for."""
 
     def messages(self, more: Q, begin: datetime, end: datetime) -> QuerySet[Message]:
         """Give those of a span of time that meet another condition as well.
@@ -46,6 +49,21 @@ class Walk:
         if self.in_payload:
             condition &= search.in_payload(self.in_payload, begin, end)
         return Message.objects.filter(condition)  # in one go: of one and the same identifier
+
+    def places(self, begin: datetime, end: datetime) -> QuerySet[Any, tuple[datetime, str]]:
+        """Give when the messages of a span arrived, and their correlation ids, the newest first."""
+        if self.alone is None:
+            return (
+                self.messages(Q(), begin, end)
+                .order_by(f"-{self.arrived}", f"-{self.correlation_id}")
+                .values_list(self.arrived, self.correlation_id)
+            )
+        key, value = self.alone
+        return (
+            Identifier.objects.filter(key=key, value=value, arrived__gte=begin, arrived__lt=end)
+            .order_by("-arrived", "-correlation_id")
+            .values_list("arrived", "correlation_id")
+        )
 
 
 @frozen
@@ -77,7 +95,8 @@ class Stream:
         condition = self._without(driver) & self._in_text()
         for value in values:
             walk = condition & Q(postings__key=key, postings__value=value)
-            yield Walk(walk, "postings__arrived", "postings__correlation_id", self._payload_words)
+            alone = None if condition or self.in_payload else (key, value)
+            yield Walk(walk, "postings__arrived", "postings__correlation_id", self._payload_words, alone)
 
     def _without(self, driver: Having | None) -> Q:
         condition = self.plain

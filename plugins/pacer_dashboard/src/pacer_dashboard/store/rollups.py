@@ -36,40 +36,45 @@ class Rollups:
 
     def arrived(self, first: Record, dimensions: tuple[str, str], sign: int) -> None:
         """Count a message where its first sight was first seen; dimensions are its type and instrument."""
-        for cell in self._at(first.first_seen, first.consumer, dimensions, ""):
-            cell.numbers["messages"] += sign
+        self._at(first.first_seen, first.consumer, dimensions, "").numbers["messages"] += sign
 
     def seen(self, record: Record, dimensions: tuple[str, str], sign: int) -> None:
         """Count a sight in the bucket in which it finished, under its message's type and instrument."""
         queueing = record.queueing
-        for cell in self._at(record.finished, record.consumer, dimensions, ""):
-            cell.numbers[record.outcome] += sign
-            cell.processing[bin_of(record.processing.total_seconds())] += sign
-            if queueing is not None:
-                cell.queueing[bin_of(queueing.total_seconds())] += sign
+        cell = self._at(record.finished, record.consumer, dimensions, "")
+        cell.numbers[record.outcome] += sign
+        cell.processing[bin_of(record.processing.total_seconds())] += sign
+        if queueing is not None:
+            cell.queueing[bin_of(queueing.total_seconds())] += sign
         failed = {one.task for one in record.failures}
         for task, seconds in record.timings.items():
-            for cell in self._at(record.finished, record.consumer, dimensions, task):
-                cell.numbers["dead" if task in failed else "acked"] += sign
-                cell.processing[bin_of(seconds)] += sign
+            cell = self._at(record.finished, record.consumer, dimensions, task[:128])
+            cell.numbers["dead" if task in failed else "acked"] += sign
+            cell.processing[bin_of(seconds)] += sign
 
-    def _at(
-        self, time: datetime, consumer: str, dimensions: tuple[str, str], task: str
-    ) -> tuple[_Cell, _Cell, _Cell]:
-        type_, instrument = dimensions
+    def _at(self, time: datetime, consumer: str, dimensions: tuple[str, str], task: str) -> _Cell:
+        """Give the cell of an hour; days and months are added up of hours, when all of these are there."""
         hour = time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        day = hour.replace(hour=0)
-        buckets = (("h", hour), ("d", day), ("m", day.replace(day=1)))
-        h, d, m = (
-            self._cells.setdefault((step, bucket, type_, consumer, instrument, task[:128]), _Cell())
-            for step, bucket in buckets
-        )
-        return h, d, m
+        key = "h", hour, dimensions[0], consumer, dimensions[1], task
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = _Cell()
+        return cell
+
+    def _add_up(self) -> None:
+        for (_, hour, *rest), cell in [*self._cells.items()]:
+            day = hour.replace(hour=0)
+            for step, bucket in (("d", day), ("m", day.replace(day=1))):
+                total = self._cells.setdefault((step, bucket, *rest), _Cell())
+                total.numbers.update(cell.numbers)
+                total.processing.update(cell.processing)
+                total.queueing.update(cell.queueing)
 
     def write(self) -> None:
         """Add all of it to what is there; called with the clock taken, so that nobody else does so."""
         if not self._cells:
             return
+        self._add_up()
         rows = self._present()
         for key, cell in self._cells.items():
             if not cell:

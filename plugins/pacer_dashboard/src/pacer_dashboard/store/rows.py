@@ -7,39 +7,63 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
+from attrs import frozen
 from django.db import connection, models
 
-from pacer_dashboard.models import Life, Payload, Sight
+from pacer_dashboard.models import Identifier, Life, Message, Payload, Sight
 from pacer_dashboard.records import Failure, Record
 
 M = TypeVar("M", bound=models.Model)
 _MANY = 500  # rows that SQLite takes in one statement
 
 
-def sight_row(record: Record, arrived: datetime, troubled: bool) -> Sight:
-    """Give the row of a record."""
-    return Sight(
-        arrived=arrived,
-        correlation_id=record.correlation_id,
-        id=record.id,
-        troubled=troubled,
-        consumer=record.consumer,
-        type=record.type,
-        queue=record.queue,
-        exchange=record.exchange,
-        routing_key=record.routing_key,
-        outcome=record.outcome,
-        attempt=record.attempt,
-        redelivered=record.redelivered,
-        first_seen=record.first_seen,
-        started=record.started,
-        finished=record.finished,
-        identifiers=dict(record.identifiers),
-        detail={**record.detail, **({"origin": record.origin} if record.origin else {})},
-        digest=record.digest,
-        payload_size=record.payload_size,
-        content_type=record.content_type or "",
-    )
+@frozen
+class Table:
+    """A table with the columns that rows are given for, in that order; rows are plain, as there are many."""
+
+    model: type[models.Model]
+    columns: tuple[str, ...]
+    documents: tuple[int, ...] = ()
+    """Which columns are of JSON."""
+
+
+LIVES = Table(Life, ("arrived", "correlation_id", "troubled"))
+MESSAGES = Table(
+    Message,
+    (
+        "arrived", "correlation_id", "troubled", "revision", "type", "consumer", "queue", "exchange",
+        "routing_key", "state", "finished", "attempts", "sights", "instrument", "proposal", "dataset",
+        "group", "kind", "task", "reason", "failed_at", "origin", "text", "acknowledged_at",
+        "acknowledged_by", "acknowledged_note", "stages", "identifiers",
+    ),
+    (26, 27),
+)  # fmt: skip
+SIGHTS = Table(
+    Sight,
+    (
+        "arrived", "correlation_id", "troubled", "id", "consumer", "type", "queue", "exchange", "routing_key",
+        "outcome", "attempt", "redelivered", "first_seen", "started", "finished", "digest", "payload_size",
+        "content_type", "identifiers", "detail",
+    ),
+    (18, 19),
+)  # fmt: skip
+PAYLOADS = Table(Payload, ("arrived", "correlation_id", "troubled", "digest", "body"))
+IDENTIFIERS = Table(Identifier, ("arrived", "correlation_id", "troubled", "key", "value"))
+Place = tuple[datetime, str, bool]
+"""What all rows of a life begin with: ``arrived``, ``correlation_id``, ``troubled``."""
+
+
+def sight_row(record: Record, place: Place) -> tuple[Any, ...]:
+    """Give the row of a record, for `SIGHTS`."""
+    detail = record.detail
+    if record.origin:
+        detail["origin"] = record.origin
+    return (
+        *place, record.id, record.consumer, record.type, record.queue, record.exchange,
+        record.routing_key, record.outcome, record.attempt, record.redelivered, record.first_seen,
+        record.started, record.finished, record.digest, record.payload_size, record.content_type or "",
+        dict(record.identifiers), detail,
+    )  # fmt: skip
 
 
 def record_of(sight: Sight) -> Record:
@@ -118,21 +142,23 @@ def _marks(values: Sequence[str]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
-def insert(model: type[models.Model], rows: Sequence[models.Model]) -> None:
+def insert(table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert rows, by ``COPY`` where there is one."""
     if not rows:
         return
     if connection.vendor != "postgresql":
-        model._default_manager.bulk_create(rows, batch_size=_MANY)
+        made = (table.model(**dict(zip(table.columns, row, strict=True))) for row in rows)
+        table.model._default_manager.bulk_create(made, batch_size=_MANY)
         return
-    fields = [one for one in model._meta.local_concrete_fields if not isinstance(one, models.AutoField)]
-    columns = ", ".join(f'"{one.column}"' for one in fields)
-    names = [(one.attname, isinstance(one, models.JSONField)) for one in fields]
-    statement = f'COPY "{model._meta.db_table}" ({columns}) FROM STDIN'
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    columns = ", ".join(f'"{one}"' for one in table.columns)
+    plain = min(table.documents, default=len(table.columns))  # documents are the last ones
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f'COPY "{table.model._meta.db_table}" ({columns}) FROM STDIN') as copy,
+    ):
         for row in rows:
-            copy.write_row([_value(getattr(row, name), as_json) for name, as_json in names])
+            copy.write_row((*row[:plain], *map(_json, row[plain:])))
 
 
-def _value(value: Any, as_json: bool) -> Any:
-    return orjson.dumps(value).decode() if as_json else value
+def _json(document: Any) -> str:
+    return orjson.dumps(document).decode()

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import define, field, frozen
 from django.db import transaction
 
-from pacer_dashboard.models import Identifier, Life, Lineage, Message, Payload, Sight
+from pacer_dashboard.models import Identifier, Life, Lineage, Message, Sight
 from pacer_dashboard.records import Record
 from pacer_dashboard.store import clock, errors
 from pacer_dashboard.store.fold import Folded, fold
 from pacer_dashboard.store.rollups import Rollups
-from pacer_dashboard.store.rows import delete, insert, move, of_lives, record_of, sight_row
+from pacer_dashboard.store.rows import (
+    IDENTIFIERS,
+    LIVES,
+    MESSAGES,
+    PAYLOADS,
+    SIGHTS,
+    Place,
+    delete,
+    insert,
+    move,
+    of_lives,
+    record_of,
+    sight_row,
+)
 
 
 @frozen
@@ -92,8 +106,9 @@ def _write(lives: Sequence[_Life], revision: int) -> None:
     rows = _Rows()
     for number, life in enumerate(lives):
         folded = fold([*life.old, *life.new])
-        message = _message(life, folded, groups, origins, revision + number)
-        rows.add(life, message)
+        place = life.arrived, life.correlation_id, _is_troubled(life, folded)
+        rows.add(life, place, folded.identifiers)
+        rows.messages.append((*place, revision + number, *_message(life, folded, groups, origins)))
         _count(rollups, life, folded)
     rows.write()
     rollups.write()
@@ -103,87 +118,80 @@ def _write(lives: Sequence[_Life], revision: int) -> None:
 class _Rows:
     """The rows of a batch, table by table."""
 
-    lives: list[Life] = field(factory=list)
-    messages: list[Message] = field(factory=list)
-    sights: list[Sight] = field(factory=list)
-    payloads: list[Payload] = field(factory=list)
-    identifiers: list[Identifier] = field(factory=list)
-    gone: list[_Life] = field(factory=list)
+    lives: list[tuple[Any, ...]] = field(factory=list)
+    messages: list[tuple[Any, ...]] = field(factory=list)
+    sights: list[tuple[Any, ...]] = field(factory=list)
+    payloads: list[tuple[Any, ...]] = field(factory=list)
+    identifiers: list[tuple[Any, ...]] = field(factory=list)
+    gone: list[str] = field(factory=list)
     """Messages whose row is written anew."""
-    moved: list[_Life] = field(factory=list)
+    moved: list[str] = field(factory=list)
     """Messages that are in trouble for the first time."""
 
-    def add(self, life: _Life, message: Message) -> None:
-        at = {"arrived": life.arrived, "correlation_id": life.correlation_id, "troubled": message.troubled}
+    def add(self, life: _Life, place: Place, identifiers: Mapping[str, str]) -> None:
+        """Add the rows of a message, but for its own."""
         if life.row is None:
-            self.lives.append(Life(**at))
+            self.lives.append(place)
         else:
-            self.gone.append(life)
-            if life.row.troubled != message.troubled:
-                self.moved.append(life)
-        self.messages.append(message)
+            self.gone.append(life.correlation_id)
+            if life.row.troubled != place[2]:
+                self.moved.append(life.correlation_id)
         for record in life.new:
-            self.sights.append(sight_row(record, life.arrived, message.troubled))
+            self.sights.append(sight_row(record, place))
             if record.payload is not None and record.digest not in life.digests:
                 life.digests.add(record.digest)
-                self.payloads.append(Payload(**at, digest=record.digest, body=record.payload))
-        self.identifiers += (
-            Identifier(**at, key=key, value=value) for key, value in message.identifiers.items()
-        )
+                self.payloads.append((*place, record.digest, record.payload))
+        self.identifiers += ((*place, key, value) for key, value in identifiers.items())
 
     def write(self) -> None:
         """Write them, those first that others are found by."""
         for model in (Message, Identifier):
-            delete(model, [one.correlation_id for one in self.gone])
-        move([one.correlation_id for one in self.moved])
-        insert(Life, self.lives)
-        insert(Message, self.messages)
-        insert(Sight, self.sights)
-        insert(Payload, self.payloads)
-        insert(Identifier, self.identifiers)
+            delete(model, self.gone)
+        move(self.moved)
+        insert(LIVES, self.lives)
+        insert(MESSAGES, self.messages)
+        insert(SIGHTS, self.sights)
+        insert(PAYLOADS, self.payloads)
+        insert(IDENTIFIERS, self.identifiers)
+
+
+def _is_troubled(life: _Life, folded: Folded) -> bool:
+    return folded.troubled or (life.row is not None and life.row.troubled)
 
 
 def _message(
-    life: _Life, folded: Folded, groups: Mapping[str, int], origins: Mapping[str, str], revision: int
-) -> Message:
+    life: _Life, folded: Folded, groups: Mapping[str, int], origins: Mapping[str, str]
+) -> tuple[Any, ...]:
+    """Give the row of a message, for `MESSAGES`, but for its place and revision."""
     first, failure, before = folded.first, folded.failure, life.before
-    message = Message(
-        arrived=life.arrived,
-        correlation_id=life.correlation_id,
-        troubled=folded.troubled or (life.row is not None and life.row.troubled),
-        revision=revision,
-        type=first.type,
-        consumer=first.consumer,
-        queue=first.queue,
-        exchange=first.exchange,
-        routing_key=first.routing_key,
-        state=folded.state,
-        finished=folded.finished,
-        attempts=folded.attempts,
-        sights=folded.sights,
-        stages=folded.stages,
-        identifiers=folded.identifiers,
-        instrument=folded.identifiers.get("instrument", ""),
-        proposal=folded.identifiers.get("proposal", ""),
-        dataset=folded.identifiers.get("dataset", ""),
-        group=None,
-        kind="" if failure is None else failure.kind,
-        task="" if failure is None else failure.task,
-        reason="" if failure is None else failure.reason,
-        failed_at=folded.failed_at,
-        origin=folded.origin or origins.get(life.correlation_id, before.origin if before else ""),
-        text=folded.text,
-        acknowledged_at=None,
-        acknowledged_by="",
-        acknowledged_note="",
-    )
+    group = None
     if failure is not None:
-        message.group = groups.get(errors.key(failure)) or (before.group if before else None)
+        group = groups.get(errors.key(failure)) or (before.group if before else None)
+    acknowledged: tuple[Any, ...] = (None, "", "")
     if before is not None and before.acknowledged_at and not _failed_since(life, before.acknowledged_at):
-        message.acknowledged_at = before.acknowledged_at
-        message.acknowledged_by = before.acknowledged_by
-        message.acknowledged_note = before.acknowledged_note
-    return message
+        acknowledged = before.acknowledged_at, before.acknowledged_by, before.acknowledged_note
+    return (
+        first.type,
+        first.consumer,
+        first.queue,
+        first.exchange,
+        first.routing_key,
+        folded.state,
+        folded.finished,
+        folded.attempts,
+        folded.sights,
+        folded.identifiers.get("instrument", ""),
+        folded.identifiers.get("proposal", ""),
+        folded.identifiers.get("dataset", ""),
+        group,
+        *(("", "", "") if failure is None else (failure.kind, failure.task, failure.reason)),
+        folded.failed_at,
+        folded.origin or origins.get(life.correlation_id, before.origin if before else ""),
+        folded.text,
+        *acknowledged,
+        folded.stages,
+        folded.identifiers,
+    )
 
 
 def _failed_since(life: _Life, time: datetime) -> bool:
