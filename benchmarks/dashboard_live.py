@@ -3,7 +3,7 @@
     python -m benchmarks.dashboard_live [--quick] [--rounds N] [--json FILE]
 
 ``live/browsers``: the CPU time of the server's process with 200 streams of the list over that with one, on a
-PostgreSQL; at most 3. Each stream is a browser's: an HTTP connection of its own, a session of its own. Each has
+PostgreSQL; at most 3. Each stream is a browser's: a connection of its own with a session of its own. Each has
 to be told every message that was stored; a single one that is missing fails the run. What writes and what
 listens are other processes, and not counted. Rounds alternate, so that both have the same noise.
 """

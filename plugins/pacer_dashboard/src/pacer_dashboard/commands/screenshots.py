@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, CDPSession, Page
 
     from pacer_dashboard.testing_site import Site
 
@@ -71,6 +72,7 @@ def _take(browser: Browser, site: Site, into: Path, only: tuple[str, ...]) -> It
             )
             context.add_cookies([cookie])  # type: ignore[list-item]
             page = context.new_page()
+            shots = context.new_cdp_session(page)
             for name, path in _pages(page, site).items():
                 if only and name not in only:
                     continue
@@ -79,7 +81,7 @@ def _take(browser: Browser, site: Site, into: Path, only: tuple[str, ...]) -> It
                     click.echo(f"{name}: there is no page at {path}", err=True)
                     continue
                 page.wait_for_load_state()
-                yield _picture(page, into / f"{name}-{width}-{colours}.webp")
+                yield _picture(shots, into / f"{name}-{width}-{colours}.webp")
             context.close()
 
 
@@ -107,9 +109,13 @@ def _first(page: Page, site: Site) -> str:
     return link.removeprefix(site.root).removeprefix("/")
 
 
-def _picture(page: Page, file: Path) -> Path:
+def _picture(shots: CDPSession, file: Path) -> Path:
     """Take a picture as WebP, which Playwright itself does not write."""
     asked = {"format": "webp", "quality": QUALITY}
-    said = page.context.new_cdp_session(page).send("Page.captureScreenshot", asked)
+    try:
+        said = shots.send("Page.captureScreenshot", asked)
+    except Exception:  # chromium has not drawn the page yet, on a busy machine
+        time.sleep(1)
+        said = shots.send("Page.captureScreenshot", asked)
     file.write_bytes(base64.b64decode(said["data"]))
     return file

@@ -54,6 +54,7 @@ def serve(host: str, port: int, root_path: str, config: Path | None) -> None:
         port=port,
         proxy_headers=False,  # PACER_DASHBOARD_TRUSTED_PROXIES says who is believed, also under other servers
         lifespan="off",
+        timeout_graceful_shutdown=3,  # seconds; streams of live arrivals last for hours, and come back
         log_level="info",
     )
 
