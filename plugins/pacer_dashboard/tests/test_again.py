@@ -69,7 +69,8 @@ def dead(consumer: str, number: int = 1) -> list[Any]:
 def taken(open_: Any, queue: str = "datasets-queue") -> list[Any]:
     found = []
     while (message := open_.basic_get(queue, no_ack=True)) is not None:
-        message.body = bytes(message.body).decode()
+        if isinstance(message.body, bytes):
+            message.body = message.body.decode()
         found.append(message)
     return found
 
