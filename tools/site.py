@@ -51,7 +51,7 @@ def main(folder: Path, versions: Sequence[str], build: Build) -> None:
 def lay_out(folder: Path, versions: Sequence[str]) -> None:
     """Write what is above the versions, of which the newest comes first."""
     releases = [one for one in versions if not Version(one).is_prerelease]
-    shown = [{"folder": LATEST, "title": "latest (not released)"}]
+    shown = [{"folder": LATEST, "title": "latest"}]
     shown += [{"folder": one, "title": one} for one in versions]
     (folder / "versions.json").write_text(json.dumps(shown, indent=2) + "\n")
     (folder / "index.html").write_text(INDEX.format(folder=releases[0] if releases else LATEST))

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import orjson
 from attrs import asdict
 
 from pacer_core.cli.config_views import graph, schema, show
 from pacer_core.cli.console import echo
+from pacer_core.cli.json_output import dumps
 from pacer_core.cli.migrate import migrate
 from pacer_core.commands import config_option
 from pacer_core.config import Problem
@@ -43,9 +43,7 @@ def check(ctx: click.Context, file: Path, as_json: bool) -> None:
     """
     found, problems = check_config(file, disk=True)
     if as_json:
-        sys.stdout.buffer.write(
-            orjson.dumps([_plain(one) for one in problems], option=orjson.OPT_INDENT_2) + b"\n"
-        )
+        sys.stdout.buffer.write(dumps([_plain(one) for one in problems], indent=True) + b"\n")
     else:
         for problem in problems:
             click.secho(str(problem), fg="yellow" if problem.severity == "warning" else "red")

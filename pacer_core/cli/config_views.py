@@ -10,10 +10,10 @@ from typing import Any
 
 import attrs
 import click
-import orjson
 
 from pacer_core.cli import graph as drawing
 from pacer_core.cli.console import echo
+from pacer_core.cli.json_output import dumps
 from pacer_core.commands import config_option
 from pacer_core.config import Config, load
 from pacer_core.config.model import Broker, ConsumerPlan, ServicePlan
@@ -39,7 +39,7 @@ def show(file: Path, as_json: bool) -> None:
     """
     data = shown(load(file))
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(dumps(data, indent=True) + b"\n")
         return
     echo(screen(dump(data).removesuffix("\n")))
 
@@ -54,7 +54,7 @@ def schema(output: Path | None) -> None:
     """
     plugins = load_plugins()
     plugins.check()
-    text = orjson.dumps(schema_of(plugins), option=orjson.OPT_INDENT_2) + b"\n"
+    text = dumps(schema_of(plugins), indent=True) + b"\n"
     if output is None:
         sys.stdout.buffer.write(text)
         return

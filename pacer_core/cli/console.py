@@ -20,6 +20,8 @@ from rich.text import Text
 from pacer_core.model.escapes import escaped, escaped_lines
 from pacer_core.model.secrets import redact
 
+NARROW = 100
+"""Columns of a window below which things are written one below the other, and no table is made of them."""
 _ENDLESS = 1 << 16  # characters of a line that nobody looks at: a program reads it, or a file keeps it
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from pacer_core.cli.console import echo
 from pacer_core.cli.first_config import UNIT, Ask, First, example, required, text_of, usable
+from pacer_core.cli.json_output import dumps
 from pacer_core.cli.migrate import migrate
 from pacer_core.config import check as check_config
 from pacer_core.config.document import Document
@@ -57,7 +57,7 @@ def init(ctx: click.Context, folder: Path, yes: bool, old: Path | None, force: b
     if there and not force:
         raise PacerError(f"{', '.join(there)} exists already: name another folder, or say --force")
     program = shutil.which("pacer") or f"{sys.executable} -m pacer_core"
-    described = orjson.dumps(schema(plugins), option=orjson.OPT_INDENT_2).decode() + "\n"
+    described = dumps(schema(plugins), indent=True).decode() + "\n"
     _write(folder / SCHEMA, described, shared=True)
     _write(folder / SERVICE, UNIT.format(name=SERVICE, pacer=program, config=config.absolute()), shared=True)
     for path, secret in secrets.items():

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
-import orjson
 from attrs import asdict
 
 from pacer_core.cli.console import echo
+from pacer_core.cli.json_output import dumps
 from pacer_core.cli.scaffold import Consumer, begin
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
@@ -95,7 +95,7 @@ def migrate(
     problems = [] if output is None else check_config(output)[1]
     if as_json:
         data = {"notes": [asdict(one) for one in notes], "problems": [str(one) for one in problems]}
-        sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(dumps(data, indent=True) + b"\n")
     else:
         _tell(old, output, notes, files, problems)
     ctx.exit(1 if any(one.severity == "error" for one in problems) else 0)

@@ -9,7 +9,6 @@ from contextlib import closing
 from pathlib import Path
 
 import click
-import orjson
 from attrs import evolve
 
 from pacer_core.cli.console import echo
@@ -101,7 +100,7 @@ def plan(
         else:
             _print_line({"correlation_id": envelope.correlation_id, **plain(seen)})
     if array:
-        sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(dumps(told, indent=True) + b"\n")
     elif as_json:
         _print_line({"sums": sums.data()})
     elif queue is not None or differences:

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import click
-import orjson
 from attrs import asdict
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pacer_core.cli.console import echo, print_table, screen
+from pacer_core.cli.console import NARROW, echo, print_table, screen
+from pacer_core.cli.json_output import dumps
 from pacer_core.cli.scaffold import PARTS, begin
 from pacer_core.model.suggestions import hint
 from pacer_core.plugins import ACTIVE, FAILED, PluginInfo, Plugins, load
@@ -53,7 +54,7 @@ def show(name: str, as_json: bool) -> None:
         names = [one.name for one in found.infos]
         raise click.UsageError(f"no plugin {name!r}{hint(name, names)}")
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(asdict(info), option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(dumps(asdict(info), indent=True) + b"\n")
         return
     echo(f"{info.name}: {info.distribution} {info.version}, {info.state}")
     for kind, registered in info.registers.items():
@@ -71,20 +72,26 @@ def list_(as_json: bool) -> None:
     if as_json:
         data = {"plugins": [asdict(info) for info in found.infos], "conflicts": found.conflicts}
         data["leftovers"] = found.leftovers
-        sys.stdout.buffer.write(orjson.dumps(data, option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(dumps(data, indent=True) + b"\n")
         return
     _show(found)
 
 
 def _show(found: Plugins) -> None:
     console = screen()
-    table = Table(box=None, pad_edge=False)
-    for name in ("plugin", "distribution", "version", "state", "registers"):
-        table.add_column(name, overflow="fold")
-    for info in found.infos:
-        state = Text(info.state, style=_COLOURS.get(info.state, "yellow"))
-        table.add_row(info.name, info.distribution, info.version, state, _registered(info))
-    print_table(console, table)
+    if console.width < NARROW:
+        for info in found.infos:
+            head = (Text(info.name, style="bold"), Text(f"{info.distribution} {info.version}"), _state(info))
+            console.print(Text("  ").join(head))
+            console.print(Padding(Text(_registered(info)), (0, 0, 0, 2)))
+    else:
+        table = Table(box=None, pad_edge=False)
+        for name in ("plugin", "distribution", "version", "state", "registers"):
+            table.add_column(name, overflow="fold")
+        for info in found.infos:
+            texts = (Text(one) for one in (info.name, info.distribution, info.version))
+            table.add_row(*texts, _state(info), Text(_registered(info)))
+        print_table(console, table)
     for info in found.failed:
         console.print(f"\nwarning: plugin {info} failed and is left out:", style="yellow", markup=False)
         console.print((info.error or "").rstrip(), markup=False, soft_wrap=True)
@@ -93,6 +100,10 @@ def _show(found: Plugins) -> None:
         console.print(text, style="yellow", markup=False, soft_wrap=True)
     for conflict in found.conflicts:
         console.print(f"\nerror: {conflict}", style="red", markup=False, soft_wrap=True)
+
+
+def _state(info: PluginInfo) -> Text:
+    return Text(info.state, style=_COLOURS.get(info.state, "yellow"))
 
 
 def _registered(info: PluginInfo) -> str:

@@ -10,13 +10,13 @@ from pacer_core.config.problems import Code
 from tests.docs.pages import PAGES, ROOT, blocks
 
 REFERENCE = ROOT / "docs" / "reference"
-GENERATED = ("configuration.md", "command-line.md", "transports.md", "errors.md")
+GENERATED = {"configuration.md", "command-line.md", "transports.md", "errors.md"}
 
 
 def test_the_committed_reference_is_what_the_code_says(tmp_path: Path) -> None:
     generate.write(tmp_path)
-    assert sorted(GENERATED) == sorted(path.name for path in tmp_path.iterdir())
-    stale = [one for one in GENERATED if (tmp_path / one).read_text() != (REFERENCE / one).read_text()]
+    assert {path.name for path in tmp_path.iterdir()} >= GENERATED
+    stale = [one.name for one in tmp_path.iterdir() if one.read_text() != (REFERENCE / one.name).read_text()]
     assert stale == [], "run: python docs/generate.py"
 
 

@@ -65,7 +65,7 @@ def test_no_name_in_a_message_controls_what_commands_and_logs_print(site: Site, 
     printed["run"] = site.pacer("run", "--once", "-c", facility).both
     for words in ("dead list", "waiting list", "dead list --json", "waiting list --json", "status"):
         printed[words] = site.pacer(*words.split(), "-c", facility).both
-    (letter,) = json.loads(printed["dead list --json"])
+    (letter,) = json.loads(printed["dead list --json"])["letters"]
     printed["dead show"] = site.pacer("dead", "show", letter["id"], "--body", "-c", facility).both
     printed["trace"] = site.pacer("trace", letter["correlation_id"], "-c", facility).both
     printed["the log"] = (site.folder / "pacer.log").read_text()

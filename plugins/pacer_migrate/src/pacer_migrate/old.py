@@ -122,7 +122,8 @@ class Old:
 
 def own(class_name: Any, module: Any) -> str:
     """Give a class's name where it is one of ICAT-PACER's own."""
-    ours = class_name in TYPES and (module is None or re.match(r"(\w+\.)?consumers\b", str(module)))
+    known = isinstance(class_name, str) and class_name in TYPES
+    ours = known and (module is None or re.match(r"(\w+\.)?consumers\b", str(module)))
     return str(class_name) if ours else ""
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import attrs
 import redis
 import redis.cluster
 import redis.sentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from pacer_redis.options import RedisOptions, addresses
+from pacer_core import BrokerError
+from pacer_redis.options import RedisOptions, Tls, addresses
 
 # Types of redis-py end here.
 _Sentinel: Any = redis.sentinel.Sentinel
@@ -61,6 +64,7 @@ def _common(options: RedisOptions, protocol: str) -> dict[str, Any]:
         "client_name": "pacer",
     }
     if protocol == "rediss":
+        _check_files(options.tls)
         common |= {
             "ssl": True,
             "ssl_ca_certs": options.tls.ca_file,
@@ -69,3 +73,20 @@ def _common(options: RedisOptions, protocol: str) -> dict[str, Any]:
             "ssl_check_hostname": True,
         }
     return common
+
+
+def _check_files(tls: Tls) -> None:
+    """See that all files can be read: redis-py names none.
+
+    Raises
+    ------
+    BrokerError
+        Where one cannot be read.
+    """
+    for field in attrs.fields(Tls):
+        file = getattr(tls, field.name)
+        if file is not None:
+            try:
+                Path(file).open("rb").close()
+            except OSError as error:
+                raise BrokerError(f"{file} of 'tls' cannot be read: {error.strerror}") from None

@@ -24,6 +24,10 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+# What is read of a server that does not go on without a certificate: its word, or no word at all.
+_NO_CERTIFICATE = ("certificate required", "EOF occurred in violation of protocol")
+
+
 @contextmanager
 def as_lost(broker: str) -> Iterator[None]:
     """Turn whatever Redis and its connection raise into a lost connection, in words.
@@ -56,4 +60,7 @@ def _in_words(error: Exception) -> str:
     for kind, words in _WORDS:
         if isinstance(error, kind):
             return f"{words} ({error})"
-    return f"{type(error).__name__}: {error}"
+    said = f"{type(error).__name__}: {error}"
+    if any(words in said for words in _NO_CERTIFICATE):
+        return f"{said} Where it has 'tls-auth-clients yes', it wants a certificate: 'tls.certificateFile'"
+    return said
