@@ -339,3 +339,21 @@ def test_whoever_was_too_slow_for_his_lease_does_not_have_the_last_word(site: An
     with pytest.raises(runner.LostError):
         runner._next(slow, "slow")
     assert items(batch) == [("waiting", "")]
+
+
+def test_letters_are_for_those_who_may_do_so_with_messages_of_their_consumer(stored: Place) -> None:
+    from types import SimpleNamespace
+
+    from pacer_dashboard.again.letters import allowed
+    from pacer_dashboard.query import Right, Rule, Viewer
+
+    opened: Any = SimpleNamespace(consumers={"data": ("datasets", ("data-queue",))})
+    mine = {"consumer": "data", "about": {"instrument": "BL01"}}
+    others = {"consumer": "data", "about": {"instrument": "BL04"}}
+    unknown = {"consumer": None, "about": {}}
+    rule = Rule(frozenset({"datasets"}), {"instrument": frozenset({"BL01"})}, frozenset({Right.REINGEST}))
+    replays = allowed(Viewer("staff", (rule,)), opened, Right.REINGEST)
+    assert [replays(one) for one in (mine, others, unknown)] == [True, False, False]
+    discards = allowed(Viewer("staff", (rule,)), opened, Right.REINGEST, Right.ACT)
+    assert not discards(mine)
+    assert all(map(allowed(Viewer("operator", everything=True), opened, Right.ACT), (mine, others, unknown)))
