@@ -249,7 +249,7 @@ def test_a_dry_run_sends_nothing_and_a_cancelled_batch_no_more(site: Any, start:
 
 
 def test_an_edited_payload_is_sent_where_it_has_the_form_of_the_old_one(site: Any, start: Start) -> None:
-    from pacer_dashboard.again import editing, runner
+    from pacer_dashboard.again import editing, forgetting, runner
 
     row = dead("datasets")[0]
     edit = editing.edited('{"n": 1,\r\n"sample": "é"}', '{"n": 0}')
@@ -258,6 +258,10 @@ def test_an_edited_payload_is_sent_where_it_has_the_form_of_the_old_one(site: An
     assert items(batch) == [("sent", "")]
     (message,) = taken(site)
     assert message.body == '{"n": 1,\n"sample": "é"}'
+    ended = type(batch).objects.get(id=batch.id).finished_at
+    assert ended is not None
+    assert forgetting.forget(ended) == 0
+    assert forgetting.forget(ended + timedelta(seconds=1)) == 1
     for payload, before, why in (
         ("{'n': 1}", '{"n": 0}', "no JSON: line 1, column 2"),
         ("<a><b></a>", "<a/>", "no XML: line 1"),

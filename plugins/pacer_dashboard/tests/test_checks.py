@@ -282,3 +282,13 @@ def test_the_checks_run_once_a_day_at_their_time(empty: Place, monkeypatch: pyte
     assert not schedule.due(NOW)
     assert not schedule.due(NOW + timedelta(hours=16))  # at 04:00 of the next day
     assert schedule.due(NOW + timedelta(hours=17))
+
+
+def test_dry_run_is_a_flag_and_a_value_behind_it_is_an_error() -> None:
+    from click.testing import CliRunner
+
+    from pacer_dashboard.commands.checks import checks
+
+    done = CliRunner().invoke(checks, ["--dry-run", "False"])
+    assert done.exit_code == 2
+    assert "False" in done.output
