@@ -18,7 +18,12 @@ def jobs() -> Mapping[str, Job]:
     from pacer_dashboard.again import forgetting
     from pacer_dashboard.upkeep import months
 
-    return {"partitions": months.make, "retention": months.drop, "sessions": tidy}
+    return {
+        "partitions": months.make,
+        "retention": months.drop,
+        "sessions": tidy,
+        "edited payloads": forgetting.tick,
+    }
 
 
 def watches() -> Mapping[str, Job]:
