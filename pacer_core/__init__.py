@@ -27,7 +27,7 @@ from pacer_core.model.migrations import ConfigMigration, Foreign, Migrated, Note
 from pacer_core.model.planning import Planned
 from pacer_core.model.notification import SettledContext, hears
 from pacer_core.model.transports import Capabilities, TransportType
-from pacer_core.observe.logs.queued import QueuedHandler
+from pacer_core.model.queued_log import QueuedHandler
 from pacer_core.model.services import Publication, ServiceContext, ServiceType, Stopping, StoppingEvent
 
 __all__ = [

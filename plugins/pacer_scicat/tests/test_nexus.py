@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -205,6 +207,29 @@ def test_what_hdf5_stumbles_over_is_no_value_and_a_disk_in_trouble_is_no_word_ab
         value(file)
     with pytest.raises(Retry, match="Input/output error"):
         value(file)
+
+
+ENDLESS = """
+import logging, os, sys
+from pacer_scicat.files import nexus, watch
+logging.basicConfig()
+watch.LONGEST = 1.0
+with nexus.open_nexus(os.open(sys.argv[1], os.O_RDONLY), "damaged.nxs") as file:
+    print("open", flush=True)
+    file.read("/entry/entry_identifier_uuid", several=False)
+print("read", flush=True)
+"""
+
+
+def test_a_file_in_which_hdf5_goes_round_for_ever_ends_the_process(tmp_path: Path) -> None:
+    file = tmp_path / "damaged.nxs"
+    file.write_bytes(gzip.decompress((Path(__file__).parent / "damaged/endless.nxs.gz").read_bytes()))
+    command = [sys.executable, "-c", ENDLESS, str(file)]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    if ran.stdout == "open\nread\n":
+        pytest.skip("the HDF5 of this h5py does not mind the file")
+    assert ran.returncode == -signal.SIGKILL
+    assert "has not come back from damaged.nxs:/entry/entry_identifier_uuid" in ran.stderr
 
 
 def test_soft_links_within_the_file_are_followed(make: Make) -> None:

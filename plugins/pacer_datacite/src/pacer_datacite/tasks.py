@@ -13,7 +13,7 @@ from pacer_datacite.metadata import document_of
 from pacer_datacite.minting import foresee, mint
 from pacer_datacite.options import DataciteOptions
 from pacer_datacite.proposal import read
-from pacer_icat import ICAT, Bean, IcatFault, InvestigationOperations, check_found, settled
+from pacer_icat import ICAT, IcatFault, InvestigationOperations, check_found, settled
 
 OPERATION = "mint-proposal"
 
@@ -78,7 +78,7 @@ def store_doi(message: InvestigationOperations, ctx: Context) -> None:
             ctx[ICAT].shared.wire.update(record, doi=ctx.facts["doi"])
 
 
-def _investigation(message: InvestigationOperations, ctx: Context) -> tuple[Bean, bool]:
+def _investigation(message: InvestigationOperations, ctx: Context) -> tuple[Any, bool]:
     """Give ICAT's record of the investigation that a DOI was minted for, and whether it has that already."""
     doi, id_ = ctx.facts["doi"], ctx.facts["investigation_id"]
     record = ctx[ICAT].shared.wire.read("Investigation", id_)

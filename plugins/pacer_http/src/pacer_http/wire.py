@@ -72,7 +72,8 @@ class Wire:
             content=content,
             extensions=self._timeout,
         )
-        return self._pool.handle_request(request)
+        response: httpcore.Response = self._pool.handle_request(request)
+        return response
 
 
 def decoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 _NO_INSTANCES = 0
+_EMPLOYER = ("name", "town", "country_code")
+_USER = ("first_name", "last_name", "email", "affiliation_id")
 
 
 def foresee_user(user: User, ctx: Context) -> list[Planned]:
@@ -35,10 +37,10 @@ def _foresee(
     connection: Connection[Any], key: str, user: User, visa: Visa, ctx: Context
 ) -> Iterator[Planned]:
     if (employer := _employer_row(user, ctx)) is not None:
-        columns = ("name", "town", "country_code")
-        yield planned(connection, f"employer {employer[0]}", "employer", employer[0], columns, employer[1:])
+        what = f"employer {employer[0]}"
+        yield planned(connection, what, "employer", employer[0], _EMPLOYER, employer[1:])
     row = _user_row(key, user, visa, ctx)
-    columns = ("first_name", "last_name", "email", *(() if row[4] is None else ("affiliation_id",)))
+    columns = _USER if row[4] is not None else _USER[:-1]
     yield planned(connection, f"user {key}", "users", key, columns, row[1 : 1 + len(columns)])
     quota = connection.execute("SELECT instance_quota FROM users WHERE id = %s", [key]).fetchone()
     if not user.enabled and quota != (_NO_INSTANCES,):

@@ -75,7 +75,8 @@ class HttpArchive:
 
     def store(self, job_id: int, deposits: Sequence[Deposit], *, again: bool, note: Note) -> None:
         """Send files; their hashes are all checked before the first one is."""
-        ready, held = [], 0
+        ready: list[Deposit] = []
+        held = 0
         for deposit in deposits:
             content = checked(deposit.file, _content(deposit), lambda _: note(0))
             if deposit.size <= _SMALL and held + deposit.size <= _HELD:

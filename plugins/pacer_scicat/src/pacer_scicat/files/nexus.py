@@ -21,6 +21,7 @@ from attrs import define
 from h5py import h5a, h5d, h5f, h5g, h5l, h5o, h5p, h5s, h5t
 
 from pacer_core import Retry
+from pacer_scicat.files.watch import WATCH
 from pacer_scicat.schemas.extensions import VariableError
 
 LARGEST = 100_000
@@ -42,11 +43,12 @@ def open_nexus(descriptor: int, name: str) -> Iterator[NexusFile]:
         Where its writer still holds it, or what is there so far is no whole HDF5 file.
     """
     try:
-        file = h5f.open(f"/proc/self/fd/{descriptor}".encode(), h5f.ACC_RDONLY, _access())
+        with WATCH.over(name):
+            file = h5f.open(f"/proc/self/fd/{descriptor}".encode(), h5f.ACC_RDONLY, _access())
     except OSError as error:
         raise Retry(f"{name}: {_why(error)}") from None
     try:
-        yield NexusFile(file)
+        yield NexusFile(file, name)
     finally:
         file.close()
 
@@ -73,8 +75,8 @@ def _why(error: OSError) -> str:
 class NexusFile:
     """An open file: values by their paths."""
 
-    def __init__(self, file: h5f.FileID) -> None:
-        self._file = file
+    def __init__(self, file: h5f.FileID, name: str) -> None:
+        self._file, self._called = file, name
         self._groups: dict[tuple[str, ...], h5g.GroupID] = {}
 
     def read(self, path: str, *, several: bool) -> tuple[Any, str | None]:
@@ -90,7 +92,7 @@ class NexusFile:
             Where the disk does not give it.
         """
         segments = _segments(path)
-        with _reading(path):
+        with _reading(path), WATCH.over(f"{self._called}:{path}"):
             if not any(_is_pattern(one) for one in segments):
                 return self._one(segments, _Budget(path))
             if not several:
