@@ -124,7 +124,8 @@ def test_the_new_life_is_joined_to_the_old_one_when_its_record_comes(site: Any, 
     (message,) = taken(site)
     new = message.properties["correlation_id"]
     record = next(one for one in testing.lives(20, seed=9) if one.type == "dataset-ingestion")
-    store.store([evolve(record, id="new", correlation_id=new, origin="")])
+    later = {name: row.finished + timedelta(hours=1) for name in ("first_seen", "started", "finished")}
+    store.store([evolve(record, id="new", correlation_id=new, origin="", **later)])
     assert new in [one.correlation_id for one in life.life(EVERYTHING, row.correlation_id).again]
     origin = life.life(EVERYTHING, new).origin
     assert origin is not None
