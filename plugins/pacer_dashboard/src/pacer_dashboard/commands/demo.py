@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import time
 from itertools import islice
@@ -31,6 +32,7 @@ def demo(ctx: click.Context, port: int, rate: float, messages: int, linger: floa
     from pacer_dashboard.demo.parts import running
     from pacer_dashboard.demo.stream import stream
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # it has processes to end, as with Ctrl-C
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="pacer-dashboard-demo-") as name:
         try:

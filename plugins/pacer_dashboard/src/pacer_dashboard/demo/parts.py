@@ -56,7 +56,8 @@ def running(folder: Path, port: int = 0) -> Iterator[Demo]:
         environment = {**os.environ, **_variables(folder, stack)}
         port = port or _free_port()
         configuration = Path(shutil.copy(_HERE / "pacer.yaml", folder / "pacer.yaml"))
-        serve = _start(stack, folder, environment, "dashboard", "serve", "--port", str(port))
+        with_broker = ("--config", str(configuration))
+        serve = _start(stack, folder, environment, "dashboard", "serve", "--port", str(port), *with_broker)
         url = f"http://127.0.0.1:{port}/"
         _await(url, serve, folder)  # it makes the tables
         worker = _start(stack, folder, environment, "run", "-c", str(configuration))
@@ -73,7 +74,10 @@ def _variables(folder: Path, stack: ExitStack) -> dict[str, str]:
         raise PacerError(
             f"the demo needs a sandbox of ICAT and PACER's consumers: pip install pacer ({error})"
         ) from None
+    health = str(_free_port())
     return {
+        "DEMO_HEALTH_PORT": health,
+        "PACER_DASHBOARD_PACERS": f"http://127.0.0.1:{health}",
         "DEMO_ICAT_URL": sandbox.url,
         "DEMO_ICAT_PASSWORD": "secret",
         "DEMO_BROKER": str(folder / "broker.db"),
