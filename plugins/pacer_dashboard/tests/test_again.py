@@ -165,7 +165,7 @@ def test_what_no_queue_takes_has_failed_and_keeps_no_other_from_being_sent(site:
     assert (failed, sent) == ("failed", ("sent", ""))
     assert "users-exchange" in why
     assert len(taken(site)) == 1
-    nowhere = batches.Target("route", EXCHANGE, "nobody.listens")
+    nowhere = batches.Target(batches.Batch.Target.ROUTE, EXCHANGE, "nobody.listens")
     batch = start(good.correlation_id, target=nowhere)
     runner.work_off()
     ((failed, why),) = items(batch)
@@ -301,7 +301,7 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
     seen = batches.preview(everything, both, batches.Target())
     assert (seen.count, seen.is_mixed) == (2, True)
     assert seen.targets == {("users-exchange", "users.sync"): 1, (EXCHANGE, "datasets.sync"): 1}
-    queue = batches.preview(everything, both, batches.Target("queue"))
+    queue = batches.preview(everything, both, batches.Target(batches.Batch.Target.QUEUE))
     assert queue.targets == {("", "users-queue"): 1, ("", "datasets-queue"): 1}
 
     mine = Rule(frozenset({"dataset-ingestion"}), rights=frozenset({Right.REINGEST}))
@@ -313,15 +313,16 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
     everywhere = batches.preview(viewer, Selection(filter=Filter()), batches.Target())
     assert set(everywhere.types) == {"dataset-ingestion"}
     assert not batches.visible(Viewer("somebody else", (mine, theirs)), batch)
-    route = batches.Target("route", "", "datasets-queue")
-    for problem, more in {
+    route = batches.Target(batches.Batch.Target.ROUTE, "", "datasets-queue")
+    refusals: dict[str, dict[str, Any]] = {
         "say why": {"reason": "  "},
         "agree to that": {"target": route},
         "rate": {"rate": 0},
-        "exchange, or a queue": {"target": batches.Target("route")},
+        "exchange, or a queue": {"target": batches.Target(batches.Batch.Target.ROUTE)},
         "nothing that you may": {"viewer": Viewer("nobody")},
         "one message can be edited": {"edit": "{}"},
-    }.items():
+    }
+    for problem, more in refusals.items():
         with pytest.raises(batches.BadBatch, match=problem):
             start(users.correlation_id, datasets.correlation_id, **more)
     again = start(users.correlation_id, request="one form", viewer=everything)
@@ -355,10 +356,11 @@ def test_letters_are_for_those_who_may_do_so_with_messages_of_their_consumer(sto
     opened: Any = SimpleNamespace(consumers={"data": ("datasets", ("data-queue",))})
     mine = {"consumer": "data", "about": {"instrument": "BL01"}}
     others = {"consumer": "data", "about": {"instrument": "BL04"}}
-    unknown = {"consumer": None, "about": {}}
+    unknown: dict[str, Any] = {"consumer": None, "about": {}}
     rule = Rule(frozenset({"datasets"}), {"instrument": frozenset({"BL01"})}, frozenset({Right.REINGEST}))
     replays = allowed(Viewer("staff", (rule,)), opened, Right.REINGEST)
     assert [replays(one) for one in (mine, others, unknown)] == [True, False, False]
     discards = allowed(Viewer("staff", (rule,)), opened, Right.REINGEST, Right.ACT)
     assert not discards(mine)
-    assert all(map(allowed(Viewer("operator", everything=True), opened, Right.ACT), (mine, others, unknown)))
+    everything = allowed(Viewer("operator", everything=True), opened, Right.ACT)
+    assert all(everything(one) for one in (mine, others, unknown))
