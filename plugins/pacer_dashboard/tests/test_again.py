@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import amqp
 import pytest
 
+from pacer_dashboard.models import Batch
 from pacer_dashboard.place import Place
 from tests.services import RabbitMQ
 from tests.services.base import free_port
 
-if TYPE_CHECKING:
-    from pacer_dashboard.models import Batch
-
 EXCHANGE = "datasets-exchange"
-Start = Callable[..., "Batch"]
+Start = Callable[..., Batch]
 
 
 @contextmanager
@@ -85,7 +83,7 @@ def test_a_message_is_sent_again_as_it_was_to_where_it_came_from_and_names_its_o
     site: Any, start: Start
 ) -> None:
     from pacer_dashboard.again import bodies, runner
-    from pacer_dashboard.models import Audit, Batch, Lineage
+    from pacer_dashboard.models import Audit, Lineage
 
     (row,) = dead("datasets")
     batch = start(row.correlation_id)
@@ -165,7 +163,7 @@ def test_what_no_queue_takes_has_failed_and_keeps_no_other_from_being_sent(site:
     assert (failed, sent) == ("failed", ("sent", ""))
     assert "users-exchange" in why
     assert len(taken(site)) == 1
-    nowhere = batches.Target(batches.Batch.Target.ROUTE, EXCHANGE, "nobody.listens")
+    nowhere = batches.Target(Batch.Target.ROUTE, EXCHANGE, "nobody.listens")
     batch = start(good.correlation_id, target=nowhere)
     runner.work_off()
     ((failed, why),) = items(batch)
@@ -207,7 +205,7 @@ def test_what_a_killed_runner_was_sending_is_sent_by_the_next_one_and_says_so(
     site: Any, start: Start
 ) -> None:
     from pacer_dashboard.again import batches, runner
-    from pacer_dashboard.models import Batch, Item
+    from pacer_dashboard.models import Item
 
     rows = dead("datasets", 3)
     batch = start(*(row.correlation_id for row in rows))
@@ -301,7 +299,7 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
     seen = batches.preview(everything, both, batches.Target())
     assert (seen.count, seen.is_mixed) == (2, True)
     assert seen.targets == {("users-exchange", "users.sync"): 1, (EXCHANGE, "datasets.sync"): 1}
-    queue = batches.preview(everything, both, batches.Target(batches.Batch.Target.QUEUE))
+    queue = batches.preview(everything, both, batches.Target(Batch.Target.QUEUE))
     assert queue.targets == {("", "users-queue"): 1, ("", "datasets-queue"): 1}
 
     mine = Rule(frozenset({"dataset-ingestion"}), rights=frozenset({Right.REINGEST}))
@@ -313,12 +311,12 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
     everywhere = batches.preview(viewer, Selection(filter=Filter()), batches.Target())
     assert set(everywhere.types) == {"dataset-ingestion"}
     assert not batches.visible(Viewer("somebody else", (mine, theirs)), batch)
-    route = batches.Target(batches.Batch.Target.ROUTE, "", "datasets-queue")
+    route = batches.Target(Batch.Target.ROUTE, "", "datasets-queue")
     refusals: dict[str, dict[str, Any]] = {
         "say why": {"reason": "  "},
         "agree to that": {"target": route},
         "rate": {"rate": 0},
-        "exchange, or a queue": {"target": batches.Target(batches.Batch.Target.ROUTE)},
+        "exchange, or a queue": {"target": batches.Target(Batch.Target.ROUTE)},
         "nothing that you may": {"viewer": Viewer("nobody")},
         "one message can be edited": {"edit": "{}"},
     }
