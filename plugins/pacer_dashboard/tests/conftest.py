@@ -175,3 +175,9 @@ def open_page(browser: Browser, cookie: dict[str, str], **options: Any) -> Itera
     yield page
     context.close()
     assert not wrong
+
+
+@pytest.fixture(autouse=True)
+def _nobody_sends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let batches of messages wait until a test sends them; served dashboards are other processes."""
+    monkeypatch.setattr("pacer_dashboard.again.host.wake", lambda: None)

@@ -11,7 +11,7 @@ from ninja import Router, Schema
 from ninja.params import functions as parameters
 from pydantic import ConfigDict, Field, field_validator
 
-from pacer_dashboard.again import acknowledging, batches, bodies
+from pacer_dashboard.again import acknowledging, batches, bodies, host
 from pacer_dashboard.again.editing import BadEdit, edited
 from pacer_dashboard.again.selection import MOST_IDS, Selection
 from pacer_dashboard.api.filters import PARAMETERS, only
@@ -238,6 +238,7 @@ def start(request: HttpRequest, said: AgainIn) -> Any:
         )
     except (batches.BadBatch, BadEdit) as wrong:
         raise NotPossible(str(wrong)) from wrong
+    host.wake()
     return _told(batch)
 
 
