@@ -122,6 +122,8 @@ def faults_long(session: nox.Session) -> None:
     install(session, "test")
     # The table comes last, and is what this is run for.
     plugins = (
+        "plugins/pacer_dashboard/tests/test_keycloak.py",
+        "plugins/pacer_dashboard/tests/test_nothing_leaks.py",
         "plugins/pacer_files/tests",
         "plugins/pacer_pacifica/tests/test_kills.py",
         "plugins/pacer_pacifica/tests/work/test_kills.py",

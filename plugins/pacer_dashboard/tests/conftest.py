@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -73,6 +73,14 @@ def _place(request: pytest.FixtureRequest, tmp_path: Path, kind: str, content: s
     return Place(url=server.url(name))
 
 
+@pytest.fixture(scope="session")
+def new_place(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str], Place]:
+    """Make databases of a kind (``sqlite``, ``postgresql``), ``empty`` or ``filled``; the test opens them."""
+    return lambda kind, content: _place(request, tmp_path_factory.mktemp("place"), kind, content)
+
+
 def _open(place: Place) -> Iterator[Place]:
     prepare(place)
     from django.db import connections
@@ -110,7 +118,8 @@ def testserver() -> Iterator[None]:
     """Let Django's own client in, which calls us by this name."""
     from django.test import override_settings
 
-    with override_settings(ALLOWED_HOSTS=["testserver", "127.0.0.1", "localhost"]):
+    hashed = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 is slow on purpose
+    with override_settings(ALLOWED_HOSTS=["testserver", "127.0.0.1", "localhost"], PASSWORD_HASHERS=hashed):
         yield
 
 
@@ -166,3 +175,9 @@ def open_page(browser: Browser, cookie: dict[str, str], **options: Any) -> Itera
     yield page
     context.close()
     assert not wrong
+
+
+@pytest.fixture(autouse=True)
+def _nobody_sends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let batches of messages wait until a test sends them; served dashboards are other processes."""
+    monkeypatch.setattr("pacer_dashboard.again.host.wake", lambda: None)

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import amqp
 import pytest
 
+from pacer_dashboard.models import Batch
 from pacer_dashboard.place import Place
 from tests.services import RabbitMQ
 from tests.services.base import free_port
 
-if TYPE_CHECKING:
-    from pacer_dashboard.models import Batch
-
 EXCHANGE = "datasets-exchange"
-Start = Callable[..., "Batch"]
+Start = Callable[..., Batch]
 
 
 @contextmanager
@@ -69,6 +67,8 @@ def dead(consumer: str, number: int = 1) -> list[Any]:
 def taken(open_: Any, queue: str = "datasets-queue") -> list[Any]:
     found = []
     while (message := open_.basic_get(queue, no_ack=True)) is not None:
+        if isinstance(message.body, bytes):
+            message.body = message.body.decode()
         found.append(message)
     return found
 
@@ -83,7 +83,7 @@ def test_a_message_is_sent_again_as_it_was_to_where_it_came_from_and_names_its_o
     site: Any, start: Start
 ) -> None:
     from pacer_dashboard.again import bodies, runner
-    from pacer_dashboard.models import Audit, Batch, Lineage
+    from pacer_dashboard.models import Audit, Lineage
 
     (row,) = dead("datasets")
     batch = start(row.correlation_id)
@@ -122,11 +122,35 @@ def test_the_new_life_is_joined_to_the_old_one_when_its_record_comes(site: Any, 
     (message,) = taken(site)
     new = message.properties["correlation_id"]
     record = next(one for one in testing.lives(20, seed=9) if one.type == "dataset-ingestion")
-    store.store([evolve(record, id="new", correlation_id=new, origin="")])
-    assert [one.correlation_id for one in life.life(EVERYTHING, row.correlation_id).again] == [new]
+    later = {name: row.finished + timedelta(hours=1) for name in ("first_seen", "started", "finished")}
+    store.store([evolve(record, id="new", correlation_id=new, origin="", **later)])
+    assert new in [one.correlation_id for one in life.life(EVERYTHING, row.correlation_id).again]
     origin = life.life(EVERYTHING, new).origin
     assert origin is not None
     assert origin.correlation_id == row.correlation_id
+
+
+def test_a_message_has_its_publisher_s_headers_again_and_tells_how_often_it_went_round(
+    site: Any, start: Start
+) -> None:
+    from attrs import evolve
+
+    from pacer_dashboard import store, testing
+    from pacer_dashboard.again import runner
+
+    record = next(one for one in testing.lives(20, seed=9) if one.consumer == "datasets")
+    store.store([evolve(record, id="a", correlation_id="first", headers={"site": "alba"})])
+    start("first")
+    runner.work_off()
+    (message,) = taken(site)
+    assert (message.headers["site"], message.headers["pacer-again-times"]) == ("alba", 1)
+    second = message.properties["correlation_id"]
+    store.store([evolve(record, id="b", correlation_id=second, headers=message.headers)])
+    start(second)
+    runner.work_off()
+    (message,) = taken(site)
+    assert (message.headers["site"], message.headers["pacer-again-times"]) == ("alba", 2)
+    assert message.headers["pacer-again-origin"] == second
 
 
 def test_what_no_queue_takes_has_failed_and_keeps_no_other_from_being_sent(site: Any, start: Start) -> None:
@@ -139,7 +163,7 @@ def test_what_no_queue_takes_has_failed_and_keeps_no_other_from_being_sent(site:
     assert (failed, sent) == ("failed", ("sent", ""))
     assert "users-exchange" in why
     assert len(taken(site)) == 1
-    nowhere = batches.Target("route", EXCHANGE, "nobody.listens")
+    nowhere = batches.Target(Batch.Target.ROUTE, EXCHANGE, "nobody.listens")
     batch = start(good.correlation_id, target=nowhere)
     runner.work_off()
     ((failed, why),) = items(batch)
@@ -181,12 +205,12 @@ def test_what_a_killed_runner_was_sending_is_sent_by_the_next_one_and_says_so(
     site: Any, start: Start
 ) -> None:
     from pacer_dashboard.again import batches, runner
-    from pacer_dashboard.models import Batch, Item
+    from pacer_dashboard.models import Item
 
     rows = dead("datasets", 3)
     batch = start(*(row.correlation_id for row in rows))
     # As kill -9 leaves it between a publish and its confirm: one sent, one in doubt, one to come.
-    taken_batch = runner._take("dead process", timedelta(0))
+    taken_batch = runner._take("dead process", timedelta(seconds=-1))
     assert taken_batch is not None
     first, second, _ = Item.objects.filter(batch=batch).order_by("id")
     Item.objects.filter(id=first.id).update(state="sent")
@@ -224,7 +248,7 @@ def test_a_dry_run_sends_nothing_and_a_cancelled_batch_no_more(site: Any, start:
 
 
 def test_an_edited_payload_is_sent_where_it_has_the_form_of_the_old_one(site: Any, start: Start) -> None:
-    from pacer_dashboard.again import editing, runner
+    from pacer_dashboard.again import editing, forgetting, runner
 
     row = dead("datasets")[0]
     edit = editing.edited('{"n": 1,\r\n"sample": "é"}', '{"n": 0}')
@@ -233,6 +257,10 @@ def test_an_edited_payload_is_sent_where_it_has_the_form_of_the_old_one(site: An
     assert items(batch) == [("sent", "")]
     (message,) = taken(site)
     assert message.body == '{"n": 1,\n"sample": "é"}'
+    ended = type(batch).objects.get(id=batch.id).finished_at
+    assert ended is not None
+    assert forgetting.forget(ended) == 0
+    assert forgetting.forget(ended + timedelta(seconds=1)) == 1
     for payload, before, why in (
         ("{'n': 1}", '{"n": 0}', "no JSON: line 1, column 2"),
         ("<a><b></a>", "<a/>", "no XML: line 1"),
@@ -271,7 +299,7 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
     seen = batches.preview(everything, both, batches.Target())
     assert (seen.count, seen.is_mixed) == (2, True)
     assert seen.targets == {("users-exchange", "users.sync"): 1, (EXCHANGE, "datasets.sync"): 1}
-    queue = batches.preview(everything, both, batches.Target("queue"))
+    queue = batches.preview(everything, both, batches.Target(Batch.Target.QUEUE))
     assert queue.targets == {("", "users-queue"): 1, ("", "datasets-queue"): 1}
 
     mine = Rule(frozenset({"dataset-ingestion"}), rights=frozenset({Right.REINGEST}))
@@ -283,16 +311,54 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
     everywhere = batches.preview(viewer, Selection(filter=Filter()), batches.Target())
     assert set(everywhere.types) == {"dataset-ingestion"}
     assert not batches.visible(Viewer("somebody else", (mine, theirs)), batch)
-    route = batches.Target("route", "", "datasets-queue")
-    for problem, more in {
+    route = batches.Target(Batch.Target.ROUTE, "", "datasets-queue")
+    refusals: dict[str, dict[str, Any]] = {
         "say why": {"reason": "  "},
         "agree to that": {"target": route},
         "rate": {"rate": 0},
-        "exchange, or a queue": {"target": batches.Target("route")},
+        "exchange, or a queue": {"target": batches.Target(Batch.Target.ROUTE)},
         "nothing that you may": {"viewer": Viewer("nobody")},
         "one message can be edited": {"edit": "{}"},
-    }.items():
+    }
+    for problem, more in refusals.items():
         with pytest.raises(batches.BadBatch, match=problem):
             start(users.correlation_id, datasets.correlation_id, **more)
     again = start(users.correlation_id, request="one form", viewer=everything)
     assert start(users.correlation_id, request="one form", viewer=everything).id == again.id
+
+
+def test_whoever_was_too_slow_for_his_lease_does_not_have_the_last_word(site: Any, start: Start) -> None:
+    from pacer_dashboard.again import runner
+
+    batch = start(dead("datasets")[0].correlation_id)
+    slow = runner._take("slow", timedelta(minutes=1))
+    assert slow is not None
+    held = runner._next(slow, "slow")
+    type(batch).objects.update(held_until=None)  # as if that minute were over
+    assert runner._take("quick", timedelta(minutes=1)) is not None
+    runner._find_again(batch)
+    held[0].state = "failed"
+    with pytest.raises(runner.LostError):
+        runner._write_down(slow, "slow", held, "the broker is away")
+    with pytest.raises(runner.LostError):
+        runner._next(slow, "slow")
+    assert items(batch) == [("waiting", "")]
+
+
+def test_letters_are_for_those_who_may_do_so_with_messages_of_their_consumer(stored: Place) -> None:
+    from types import SimpleNamespace
+
+    from pacer_dashboard.again.letters import allowed
+    from pacer_dashboard.query import Right, Rule, Viewer
+
+    opened: Any = SimpleNamespace(consumers={"data": ("datasets", ("data-queue",))})
+    mine = {"consumer": "data", "about": {"instrument": "BL01"}}
+    others = {"consumer": "data", "about": {"instrument": "BL04"}}
+    unknown: dict[str, Any] = {"consumer": None, "about": {}}
+    rule = Rule(frozenset({"datasets"}), {"instrument": frozenset({"BL01"})}, frozenset({Right.REINGEST}))
+    replays = allowed(Viewer("staff", (rule,)), opened, Right.REINGEST)
+    assert [replays(one) for one in (mine, others, unknown)] == [True, False, False]
+    discards = allowed(Viewer("staff", (rule,)), opened, Right.REINGEST, Right.ACT)
+    assert not discards(mine)
+    everything = allowed(Viewer("operator", everything=True), opened, Right.ACT)
+    assert all(everything(one) for one in (mine, others, unknown))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from pacer_dashboard.api.application import schema
+from pacer_dashboard.place import Place
 from pacer_dashboard.query import listing
 from pacer_dashboard.query.filters import Filter
 from pacer_dashboard.query.viewer import EVERYTHING
+from pacer_dashboard.start import prepare
 
 SCHEMA = schema()
 OPERATIONS = [(path, method) for path, methods in SCHEMA["paths"].items() for method in methods]
@@ -29,11 +32,22 @@ ODD = st.sampled_from([
 ])  # fmt: skip
 
 
-@pytest.fixture
-def client(stored: Any, testserver: None) -> Client:
-    made = Client()
-    made.force_login(User.objects.create_superuser("ada"))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, new_place: Callable[[str, str], Place]) -> Place:
+    """Give a database for all tests here: what one leaves behind is nothing to another."""
+    made = new_place(request.param, "filled")
+    prepare(made)
+    User.objects.create_superuser("ada")
     return made
+
+
+@pytest.fixture
+def client(place: Place, testserver: None) -> Iterator[Client]:
+    prepare(place)
+    made = Client()
+    made.force_login(User.objects.get())
+    yield made
+    connections.close_all()
 
 
 def resolved(part: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -113,7 +127,7 @@ def test_whatever_is_thrown_at_the_api_it_answers_as_it_says(client: Client, pat
     good = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema")
     validator = Draft202012Validator({**good, "components": SCHEMA["components"]}) if good else None
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         said=st.fixed_dictionaries(needed, optional=dict(others)),
         few=st.sets(st.sampled_from(sorted(others)), max_size=2) if others else st.just(set()),

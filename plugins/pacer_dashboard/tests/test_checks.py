@@ -126,7 +126,7 @@ def test_both_kinds_of_lack_are_found_in_a_window_of_days_and_nobody_is_told_of_
     investigation("doi-only", doi="10.5072/1")
     investigation("whole", doi="10.5072/2")
     investigation("old", days=31)
-    investigation("to-come", days=-1)
+    investigation("to-come", days=-5)
     investigation("industry", type="INDUSTRIAL")
     broker = Broker()
     report = checked(broker=broker, items=["no-doi/1", "whole/1"])
@@ -282,3 +282,13 @@ def test_the_checks_run_once_a_day_at_their_time(empty: Place, monkeypatch: pyte
     assert not schedule.due(NOW)
     assert not schedule.due(NOW + timedelta(hours=16))  # at 04:00 of the next day
     assert schedule.due(NOW + timedelta(hours=17))
+
+
+def test_dry_run_is_a_flag_and_a_value_behind_it_is_an_error() -> None:
+    from click.testing import CliRunner
+
+    from pacer_dashboard.commands.checks import checks
+
+    done = CliRunner().invoke(checks, ["--dry-run", "False"])
+    assert done.exit_code == 2
+    assert "False" in done.output

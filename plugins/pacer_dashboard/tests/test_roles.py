@@ -171,7 +171,7 @@ def test_a_stream_learns_at_once_that_a_role_a_session_or_a_token_is_gone() -> N
     clients = [Client(), Client()]
     for client, one in zip(clients, (user, other), strict=True):
         client.force_login(one)
-    sessions = [Standing(session=client.session.session_key) for client in clients]
+    sessions = [Standing(session=str(client.session.session_key)) for client in clients]
     token, _ = make_token(user, given, "script", timedelta(days=1))
     shown, nobody = Standing(token=token.pk), Standing()
     everyone = [*sessions, shown, nobody]

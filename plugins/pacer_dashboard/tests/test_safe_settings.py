@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import pacer_dashboard
 from pacer_dashboard.access.configuration import (
@@ -18,6 +19,7 @@ from pacer_dashboard.access.configuration import (
     ready_to_serve,
     refuse_without_login,
 )
+from pacer_dashboard.commands import dashboard
 from pacer_dashboard.variables import SECTIONS
 
 KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -132,6 +134,11 @@ def test_without_a_login_nothing_listens_where_others_can_reach(host: str) -> No
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]", "localhost", "127.8.9.1", "::ffff:127.0.0.1"])
 def test_without_a_login_this_machine_alone_may_listen(host: str) -> None:
     refuse_without_login(host, {"DISABLED_AUTH": "true"})
+
+
+def test_the_command_does_not_begin_to_listen_for_everybody_without_logins() -> None:
+    answer = CliRunner().invoke(dashboard, ["serve", "--host", "0.0.0.0"], env={"DISABLED_AUTH": "true"})
+    assert isinstance(answer.exception, UnsafeError)
 
 
 def test_every_variable_that_is_read_stands_in_the_reference() -> None:

@@ -158,6 +158,22 @@ def test_a_record_in_json_says_what_became_of_the_message(record: Record) -> Non
     }
 
 
+def test_a_record_in_json_has_the_publisher_s_headers_where_they_are_short(record: Record) -> None:
+    given = {
+        "site": "alba",
+        "run": 7,
+        "x-death": [{"queue": "a"}],
+        "raw": b"1",
+        "nan": float("nan"),
+        "zero": "\0",
+    }
+    one = parcel('{"name": "a"}', headers=given)
+    assert record(one, format="json")["headers"] == {"site": "alba", "run": 7}
+    assert record(one, format="json", payload=False)["headers"] == {}
+    long = parcel('{"name": "a"}', headers={"site": "x" * 5000})
+    assert record(long, format="json")["headers"] == {}
+
+
 def test_a_record_in_json_names_every_bad_field(record: Record) -> None:
     given = record(parcel('{"trouble": 3}'), format="json")
     (failure,) = given["failures"]

@@ -10,4 +10,5 @@ class DashboardConfig(AppConfig):
 
     name = "pacer_dashboard"
     label = "pacer_dashboard"
+    verbose_name = "Who may see what"
     default_auto_field = "django.db.models.BigAutoField"

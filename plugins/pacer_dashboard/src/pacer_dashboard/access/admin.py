@@ -22,6 +22,7 @@ from pacer_dashboard.access.grammar import (
     text_of_types,
     types_of,
 )
+from pacer_dashboard.access.views import leave
 from pacer_dashboard.models.access import Role, RoleGroup, RoleRule, SignedIn
 from pacer_dashboard.models.tokens import Token
 
@@ -43,6 +44,12 @@ class Administration(admin.AdminSite):
                 "You do not administer this dashboard.", status=403, content_type="text/plain"
             )
         return redirect(f"{reverse('login')}?{urlencode({'next': request.GET.get('next', '')})}")
+
+    def logout(  # type: ignore[override] # the stubs know Django's own page alone
+        self, request: HttpRequest, extra_context: Any = None
+    ) -> HttpResponse:
+        """Log out as everywhere else, at the sign-in service, too."""
+        return leave(request)
 
 
 site = Administration(name="admin")
@@ -68,7 +75,7 @@ class Audited:
         return super().log_deletions(request, queryset)  # type: ignore[misc] # of ModelAdmin
 
 
-class RuleForm(forms.ModelForm):
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none when it runs
     """A rule, with types and identifiers as lines of text."""
 
     types = forms.CharField(
@@ -93,11 +100,13 @@ class RuleForm(forms.ModelForm):
 
     def clean_types(self) -> list[str]:
         """Read the lines."""
-        return self._read(types_of, "types")
+        found: list[str] = self._read(types_of, "types")
+        return found
 
     def clean_identifiers(self) -> dict[str, list[str]]:
         """Read the lines."""
-        return self._read(identifiers_of, "identifiers")
+        found: dict[str, list[str]] = self._read(identifiers_of, "identifiers")
+        return found
 
     def _read(self, reader: Any, field: str) -> Any:
         try:
@@ -106,7 +115,7 @@ class RuleForm(forms.ModelForm):
             raise forms.ValidationError(str(wrong)) from wrong
 
 
-class Rules(admin.TabularInline):
+class Rules(admin.TabularInline):  # type: ignore[type-arg]  # it takes none when it runs
     """The rules of a role."""
 
     model = RoleRule
@@ -114,7 +123,7 @@ class Rules(admin.TabularInline):
     extra = 0
 
 
-class Groups(admin.TabularInline):
+class Groups(admin.TabularInline):  # type: ignore[type-arg]  # it takes none when it runs
     """The groups of the sign-in service that have a role."""
 
     model = RoleGroup
@@ -122,7 +131,7 @@ class Groups(admin.TabularInline):
 
 
 @admin.register(Role, site=site)
-class Roles(Audited, admin.ModelAdmin):
+class Roles(Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # it takes none when it runs
     """Roles, with rules, groups and accounts on one page."""
 
     list_display = ("name", "description", "administers")
@@ -131,7 +140,7 @@ class Roles(Audited, admin.ModelAdmin):
 
 
 @admin.register(User, site=site)
-class Users(Audited, UserAdmin):
+class Users(Audited, UserAdmin):  # type: ignore[type-arg]  # it takes none when it runs
     """Accounts: their names, passwords, and whether they are switched on."""
 
     list_display = ("username", "is_active", "is_superuser", "last_login")
@@ -147,7 +156,7 @@ class Users(Audited, UserAdmin):
 
 
 @admin.register(SignedIn, site=site)
-class People(Audited, admin.ModelAdmin):
+class People(Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # it takes none when it runs
     """Who an account is at the sign-in service, and the groups it had at its latest login; read only."""
 
     list_display = ("user", "issuer", "groups", "at")
@@ -159,7 +168,7 @@ class People(Audited, admin.ModelAdmin):
 
 
 @admin.register(Token, site=site)
-class Tokens(Audited, admin.ModelAdmin):
+class Tokens(Audited, admin.ModelAdmin):  # type: ignore[type-arg]  # it takes none when it runs
     """Tokens: they are made on the page of tokens or by the command, and withdrawn here as well."""
 
     list_display = ("name", "hint", "owner", "role", "expires", "last_used")

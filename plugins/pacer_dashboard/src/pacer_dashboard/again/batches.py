@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from uuid import uuid4
 
 from attrs import field, frozen
@@ -121,8 +122,8 @@ def start(
         raise BadBatch(f"the rate is from above 0 to {FASTEST:g} messages a second")
     if target.kind == Batch.Target.ROUTE and not (target.exchange or target.routing_key):
         raise BadBatch("another route needs an exchange, or a queue as its routing key")
-    request = request or uuid4().hex
-    if (there := Batch.objects.filter(request=request, actor=viewer.name).first()) is not None:
+    request = _own(viewer, request or uuid4().hex)
+    if (there := Batch.objects.filter(request=request).first()) is not None:
         return there
     rows = [*selection.rows(viewer, Right.REINGEST)]
     if not rows:
@@ -137,7 +138,7 @@ def start(
     try:
         with transaction.atomic():
             batch = Batch.objects.create(
-                request=request[:64],
+                request=request,
                 actor=viewer.name[:255],
                 reason=reason,
                 query="" if selection.filter is None else selection.filter.to_query(),
@@ -166,8 +167,13 @@ def start(
                 edited=edit is not None,
             )
     except IntegrityError:  # the form was sent twice at one moment
-        return Batch.objects.get(request=request[:64], actor=viewer.name)
+        return Batch.objects.get(request=request)
     return batch
+
+
+def _own(viewer: Viewer, request: str) -> str:
+    """Give what makes a form unique, whoever else chooses the same word."""
+    return sha256(f"{viewer.name}\0{request}".encode()).hexdigest()
 
 
 def cancel(viewer: Viewer, batch: Batch) -> bool:

@@ -55,7 +55,7 @@ def allowed(viewer: Viewer, opened: BrokerByHand, *rights: Right) -> Callable[[L
 def listed(request: HttpRequest) -> HttpResponse:
     """Show what is in the dead queues."""
     viewer = viewer_of(request)
-    if not viewer.has(Right.VIEW):
+    if not (viewer.has(Right.ACT) or viewer.has(Right.REINGEST)):  # one looks at a time: not for everybody
         raise PermissionDenied
     looked = datetime.now(UTC)
     trouble, letters, causes = "", [], Counter[tuple[str, str]]()
@@ -97,6 +97,8 @@ def listed(request: HttpRequest) -> HttpResponse:
 def shown(request: HttpRequest, id_: str) -> HttpResponse:
     """Show a letter whole; its body to who may see personal data of it."""
     viewer = viewer_of(request)
+    if not (viewer.has(Right.ACT) or viewer.has(Right.REINGEST)):
+        raise PermissionDenied
     try:
         with broker.opened() as opened:
             choice = LetterChoice(ids=(id_,), allowed=allowed(viewer, opened, Right.VIEW))

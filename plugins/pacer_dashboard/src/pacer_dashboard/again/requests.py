@@ -8,6 +8,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from pacer_dashboard.query import NOBODY, Right, Viewer
 
+LARGEST = 2**63 - 1
+"""What a database has for a number: larger ones are nobody's."""
+
 
 def viewer_of(request: HttpRequest) -> Viewer:
     """Give who asks, as the middleware has it; nobody where there is none."""

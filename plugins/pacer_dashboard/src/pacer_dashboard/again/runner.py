@@ -194,12 +194,14 @@ def _posting(batch: Batch, item: Item, body: bodies.Body) -> Posting:
 def _write_down(batch: Batch, holder: str, items: Sequence[Item], trouble: str) -> None:
     now = datetime.now(UTC)
     with transaction.atomic():
+        # Who has been too slow for his lease has lost his word: the next one sends what was in doubt.
+        if not Batch.objects.filter(id=batch.id, holder=holder).update(trouble=trouble):
+            raise LostError
         for item in items:
             item.at = now
         Item.objects.bulk_update(items, ["state", "reason", "at", "sent_before"])
         never = [one.sent_as for one in items if one.state == Item.State.FAILED]
         Lineage.objects.filter(correlation_id__in=never).delete()
-        Batch.objects.filter(id=batch.id, holder=holder).update(trouble=trouble)
         if Batch.objects.filter(id=batch.id, state=Batch.State.CANCELLED).exists():
             Item.objects.filter(batch=batch, state=Item.State.WAITING).update(state=Item.State.CANCELLED)
 

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from pacer_dashboard.again import batches, bodies, broker, host
 from pacer_dashboard.again.editing import BadEdit, edited, form_of
-from pacer_dashboard.again.requests import viewer_of
+from pacer_dashboard.again.requests import LARGEST, viewer_of
 from pacer_dashboard.again.selection import MOST, BadSelection, Selection
 from pacer_dashboard.models import Batch, Item
 from pacer_dashboard.query import BadFilter, NotVisible, Right, Viewer, life
@@ -67,8 +67,10 @@ def new(request: HttpRequest) -> HttpResponse:
         return _form(request, viewer, request.POST)
     try:
         batch = _start(viewer, request.POST)
-    except (batches.BadBatch, BadEdit, BadSelection, BadFilter, ValueError) as error:
+    except (batches.BadBatch, BadEdit, BadSelection, BadFilter) as error:
         return _form(request, viewer, request.POST, str(error))
+    except NotVisible as why:
+        raise Http404(str(why)) from None
     host.wake()
     return HttpResponseRedirect(reverse("again-batch", args=(batch.id,)))
 
@@ -127,7 +129,7 @@ def failed(request: HttpRequest, id_: int) -> HttpResponse:
 
 
 def _batch(viewer: Viewer, id_: int) -> Batch:
-    batch = Batch.objects.filter(id=id_).first()
+    batch = Batch.objects.filter(id=min(id_, LARGEST)).first()
     if batch is None or not batches.visible(viewer, batch):
         raise Http404(f"batch {id_}")
     return batch
@@ -137,8 +139,9 @@ def _start(viewer: Viewer, form: QueryDict) -> Batch:
     selection = Selection.read(form)
     edit = None
     if form.get("edit"):
-        (id_,) = selection.ids
-        row = life.row(viewer, id_, Right.PERSONAL)
+        if len(selection.ids) != 1:
+            raise batches.BadBatch(gettext("one message can be edited, and not several"))
+        row = life.row(viewer, selection.ids[0], Right.PERSONAL)
         before = bodies.payload(row.correlation_id) or ""
         now = edited(form.get("payload", ""), before)
         edit = None if now == before.replace("\r\n", "\n") else now

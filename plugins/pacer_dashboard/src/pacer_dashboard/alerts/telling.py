@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -12,28 +12,29 @@ from pacer_core import PacerError, Secret, redact
 from pacer_dashboard.models import AlertRule
 from pacer_http import HttpClient
 
+MAIL, WEBHOOK = "mail", "webhook"
 _TIMEOUT = timedelta(seconds=10)
 _ESCAPED = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\N{ZERO WIDTH SPACE}"}
 
 
-def tell(rule: AlertRule, subject: str, text: str) -> tuple[list[str], str]:
-    """Tell everybody whom a rule names; give by what, and why others were not told."""
+def tell(rule: AlertRule, subject: str, text: str, *, already: Sequence[str] = ()) -> tuple[list[str], str]:
+    """Tell those whom a rule names, but by what has told them already; give by what, and why not by all."""
     told: list[str] = []
     wrong: list[str] = []
     addresses = [one.strip() for one in rule.mail.splitlines() if one.strip()]
-    if addresses:
+    if addresses and MAIL not in already:
         try:
             _mail(addresses, subject, text)
-            told.append("mail")
+            told.append(MAIL)
         except (OSError, ValueError, PacerError) as error:  # SMTPException is an OSError
             wrong.append(f"mail: {redact(str(error) or type(error).__name__)}")
-    if rule.webhook:
+    if rule.webhook and WEBHOOK not in already:
         try:
             _post(rule.webhook, f"{subject}\n{text}")
-            told.append("webhook")
+            told.append(WEBHOOK)
         except (PacerError, ValueError) as error:
             wrong.append(redact(str(error)))
-    if not told and not wrong:
+    if not told and not wrong and not already:
         wrong.append("the rule names neither an address nor a webhook: nobody is told")
     return told, "; ".join(wrong)
 

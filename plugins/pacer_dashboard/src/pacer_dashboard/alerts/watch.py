@@ -64,7 +64,7 @@ def _event(rule: AlertRule, what: What, found: Measured, now: datetime) -> Alert
 
 def _tell(event: AlertEvent) -> None:
     rule = event.rule
-    told, trouble = tell(rule, f"[PACER] {_WORDS[event.what]}: {rule.name}", _text(event))
+    told, trouble = tell(rule, f"[PACER] {_WORDS[event.what]}: {rule.name}", _text(event), already=event.told)
     event.told = sorted({*event.told, *told})
     event.trouble = trouble
     event.save(update_fields=["told", "trouble"])

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 from django.db import transaction
 from django.http import HttpRequest, QueryDict
-from ninja import Query, Router, Schema
+from ninja import Router, Schema
+from ninja.params import functions as parameters
 from pydantic import ConfigDict, Field, field_validator
 
-from pacer_dashboard.again import acknowledging, batches, bodies
+from pacer_dashboard.again import acknowledging, batches, bodies, host
 from pacer_dashboard.again.editing import BadEdit, edited
 from pacer_dashboard.again.selection import MOST_IDS, Selection
 from pacer_dashboard.api.filters import PARAMETERS, only
@@ -26,16 +27,26 @@ Id = Field(ge=0, le=LARGEST_ID)
 
 
 class In(Schema):
-    """A body: what it has that is not known is a mistake, and no text has the character 0."""
+    """A body: what it has that is not known is a mistake, and all text in it can be stored."""
 
     model_config = ConfigDict(extra="forbid")
 
     @field_validator("*")
     @classmethod
-    def _no_zero(cls, value: Any) -> Any:
-        if isinstance(value, str) and "\0" in value:
-            raise ValueError("holds the character 0")
+    def _storable(cls, value: Any) -> Any:
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and ("\0" in text or not _encodes(text)):
+                raise ValueError("holds the character 0, or half of a character")
         return value
+
+
+def _encodes(text: str) -> bool:
+    """Tell whether a text is whole: JSON may have half of a surrogate pair alone, and databases may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class SelectionIn(In):
@@ -58,8 +69,8 @@ class TargetIn(In):
     """Where to: the original route, the first queue, or another route."""
 
     kind: Literal["original", "queue", "route"] = "original"
-    exchange: str = Field("", max_length=255)
-    routing_key: str = Field("", max_length=255)
+    exchange: str = Field(default="", max_length=255)
+    routing_key: str = Field(default="", max_length=255)
 
 
 class PreviewIn(In):
@@ -227,11 +238,12 @@ def start(request: HttpRequest, said: AgainIn) -> Any:
         )
     except (batches.BadBatch, BadEdit) as wrong:
         raise NotPossible(str(wrong)) from wrong
+    host.wake()
     return _told(batch)
 
 
 @router.get("/again", response=list[BatchOut], summary="Batches, the newest first")
-def all_batches(request: HttpRequest, before: int = Query(LARGEST_ID, ge=0, le=LARGEST_ID)) -> Any:
+def all_batches(request: HttpRequest, before: int = parameters.Query(LARGEST_ID, ge=0, le=LARGEST_ID)) -> Any:
     """Give the fifty newest batches of yours, of whose number is below ``before``."""
     only(request, {"before"})
     viewer = viewer_of(request)
@@ -254,8 +266,8 @@ def progress(request: HttpRequest, batch: int) -> Any:
 def items(
     request: HttpRequest,
     batch: int,
-    after: int = Query(0, ge=0, le=LARGEST_ID),
-    size: int = Query(200, ge=1, le=1000),
+    after: int = parameters.Query(0, ge=0, le=LARGEST_ID),
+    size: int = parameters.Query(200, ge=1, le=1000),
 ) -> Any:
     """Give items in their order, of whose number is above ``after``."""
     only(request, {"after", "size"})

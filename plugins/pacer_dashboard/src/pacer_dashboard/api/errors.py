@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router
+from ninja.params import functions as parameters
 
 from pacer_dashboard.api.filters import FilterIn, filter_of, only
 from pacer_dashboard.api.schemas import GroupOut, GroupPageOut, TouchedOut
@@ -15,7 +16,7 @@ from pacer_dashboard.query import groups
 router = Router(tags=["errors"])
 LARGEST_ID = 2**63 - 1
 Status = Literal["open", "resolved", "ignored"]
-OPEN = Query(["open"])
+OPEN = parameters.Query(["open"])
 
 
 @router.get("/errors", response=GroupPageOut, summary="Error groups, that with the latest failure first")
@@ -23,8 +24,8 @@ def errors(
     request: HttpRequest,
     filter_: Query[FilterIn],
     status: list[Status] = OPEN,
-    offset: int = Query(0, ge=0, le=100_000),
-    size: int = Query(50, ge=1, le=200),
+    offset: int = parameters.Query(0, ge=0, le=100_000),
+    size: int = parameters.Query(50, ge=1, le=200),
 ) -> Any:
     """With a filter, counts are those of the messages that it finds."""
     asked = filter_of(request, "status", "offset", "size")

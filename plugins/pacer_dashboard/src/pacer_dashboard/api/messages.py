@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router
+from ninja.params import functions as parameters
 
 from pacer_dashboard.access.counts import public_counts
 from pacer_dashboard.api.filters import FilterIn, filter_of, only
@@ -17,9 +18,9 @@ from pacer_dashboard.query.errors import BadFilter, NotVisible
 
 router = Router(tags=["messages"])
 LARGEST_REVISION = 2**63 - 1
-FORM = Query("jsonl", alias="format")
-ID = Query(..., description="The correlation id.")
-SIGHT = Query(..., description="The id of one of its sights.")
+FORM = parameters.Query("jsonl", alias="format")
+ID = parameters.Query(..., description="The correlation id.")
+SIGHT = parameters.Query(..., description="The id of one of its sights.")
 
 
 @router.get("/messages", response=PageOut, summary="A page of messages, newest first")
@@ -28,7 +29,7 @@ def messages(
     filter_: Query[FilterIn],
     after: str | None = None,
     before: str | None = None,
-    size: int = Query(50, ge=1, le=listing.LARGEST),
+    size: int = parameters.Query(50, ge=1, le=listing.LARGEST),
 ) -> Any:
     """Page by page: ``older`` of an answer is ``after`` of the next. What arrives meanwhile moves nothing."""
     asked = filter_of(request, "after", "before", "size")
@@ -71,8 +72,8 @@ def payload(request: HttpRequest, id: str = ID, sight: str = SIGHT) -> HttpRespo
 def changed(
     request: HttpRequest,
     filter_: Query[FilterIn],
-    revision: int = Query(..., ge=0, le=LARGEST_REVISION),
-    limit: int = Query(200, ge=1, le=1000),
+    revision: int = parameters.Query(..., ge=0, le=LARGEST_REVISION),
+    limit: int = parameters.Query(200, ge=1, le=1000),
 ) -> Any:
     """Ask again with the answer's ``revision``, and no change is missed."""
     asked = filter_of(request, "revision", "limit")

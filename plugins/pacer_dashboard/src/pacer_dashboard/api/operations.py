@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Router, Schema
+from ninja.params import functions as parameters
 
 from pacer_dashboard.api.filters import only
 from pacer_dashboard.api.signed_in import viewer_of
@@ -18,8 +19,8 @@ from pacer_dashboard.system import watching
 
 router = Router(tags=["operations"])
 LARGEST_ID = 2**63 - 1
-BEFORE = Query(LARGEST_ID, ge=0, le=LARGEST_ID, description="Give those whose number is below.")
-SIZE = Query(100, ge=1, le=1000)
+BEFORE = parameters.Query(LARGEST_ID, ge=0, le=LARGEST_ID, description="Give those whose number is below.")
+SIZE = parameters.Query(100, ge=1, le=1000)
 
 
 class AuditOut(Schema):

@@ -112,4 +112,4 @@ def index_options(environment: Mapping[str, str] = os.environ, **given: str | No
     found = {key: given.get(key) or environment.get(name, "") for key, name in names.items()}
     if missing := [names[key] for key, value in found.items() if not value]:
         raise PacerError(f"{', '.join(missing)}: not set; this is where messages about datasets go")
-    return IndexOptions(**found)
+    return IndexOptions(found["index"], found["exchange"], found["routing_key"])

@@ -15,9 +15,15 @@ _MINUTE = 60.0
 def jobs() -> Mapping[str, Job]:
     """Give what is to be done, by what it is called when it goes wrong."""
     from pacer_dashboard.access.tidying import tidy
+    from pacer_dashboard.again import forgetting
     from pacer_dashboard.upkeep import months
 
-    return {"partitions": months.make, "retention": months.drop, "sessions": tidy}
+    return {
+        "partitions": months.make,
+        "retention": months.drop,
+        "sessions": tidy,
+        "edited payloads": forgetting.tick,
+    }
 
 
 def watches() -> Mapping[str, Job]:
