@@ -126,7 +126,8 @@ async def measured(site: Site, cookies: Sequence[str], seconds: float) -> dict[s
         asyncio.create_task(one.listen(site, cookie)) for one, cookie in zip(listening, cookies, strict=True)
     ]
     ready = asyncio.gather(*(one.ready.wait() for one in listening))
-    await asyncio.wait([asyncio.ensure_future(ready), *tasks], return_when=asyncio.FIRST_COMPLETED)
+    first: list[asyncio.Future[Any]] = [ready, *tasks]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
     if ended := [task for task in tasks if task.done()]:
         raise SystemExit(f"a stream ended at once: {ended[0].exception()!r}")
     here, there = multiprocessing.Pipe()
