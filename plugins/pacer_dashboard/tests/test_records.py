@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacer_core import Delivery, Envelope, Outcome, Reject
-from pacer_core.model.messages import FollowUp, TaskFailure
 from pacer_dashboard.histogram import bin_of, percentile
 from pacer_dashboard.place import Place, from_environment
 from pacer_dashboard.records import Failure, fingerprint, read
@@ -21,6 +21,8 @@ from pacer_dashboard_log import DashboardOptions
 from pacer_dashboard_log.records import as_json, icat_pacer
 
 STARTED = datetime(2026, 9, 20, 10, 0, tzinfo=UTC)
+FAILURE: Any = SimpleNamespace(task="second", kind="reject", reason="bad", fields=())
+FOLLOW_UP: Any = SimpleNamespace(consumer_type="links")
 DELIVERY = Delivery(
     envelope=Envelope(
         body=b'{"a": "\x00\xff"}',
@@ -35,8 +37,8 @@ DELIVERY = Delivery(
     outcome=Outcome.DEAD,
     done=("first",),
     rejected={"second": "bad"},
-    failures=(TaskFailure("second", "reject", "bad"),),
-    follow_ups=(FollowUp("links", b""),),
+    failures=(FAILURE,),
+    follow_ups=(FOLLOW_UP,),
     description={"investigation": "HG-1", "instrument": "BL01"},
     started=STARTED,
     finished=STARTED + timedelta(seconds=2),

@@ -37,7 +37,7 @@ def snapshot() -> dict[str, object]:
     return found
 
 
-def _is_nothing(row: dict[str, Any]) -> bool:
+def _is_nothing(row: Any) -> bool:
     return not any(row[name] for name in ("messages", "acked", "retried", "dead", "processing", "queueing"))
 
 
