@@ -132,6 +132,8 @@ async def measured(site: Site, cookies: Sequence[str], seconds: float) -> dict[s
     writer.start()
     before, begun = cpu(site.pid), time.monotonic()
     while not here.poll():
+        if not writer.is_alive():
+            raise SystemExit("the writer ended without telling what it wrote")
         await asyncio.sleep(0.1)
     sent, took = here.recv()
     wanted = {one.encode() for one in sent}

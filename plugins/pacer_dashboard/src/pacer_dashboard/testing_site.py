@@ -105,10 +105,11 @@ class Site:
 
     def store(self, records: Sequence[Record]) -> None:
         """Store records as the writer does."""
-        from pacer_dashboard import store
         from pacer_dashboard.start import prepare
 
         prepare(self.place)
+        from pacer_dashboard import store
+
         for begin in range(0, len(records), 500):
             store.store(records[begin : begin + 500])
 
