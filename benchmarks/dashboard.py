@@ -293,6 +293,7 @@ def scale(server: PostgreSQL, records: int, rounds: int) -> dict[str, Any]:
     for row in questions():
         small, large = (_p95(times[row, name]) for name in ("small", "large"))
         found[f"{row}/scale"] = {
+            "records": records,
             "ratio": round(large / small, 2),
             "target": SCALE,
             "at_most": True,
@@ -348,6 +349,7 @@ def storing(server: PostgreSQL, broker: RabbitMQ, count: int, repeats: int) -> d
     shown = {name: [round(one) for one in values] for name, values in rates.items()}
     return {
         f"store/{row}": {
+            "records": len(records),
             "ratio": round(st.median(a / b for a, b in zip(ours, rates[name], strict=True)), 2),
             "target": target,
             "at_most": False,
@@ -484,7 +486,6 @@ def main() -> None:
             "hardware": hardware(),
             "python": platform.python_version(),
             "load": round(os.getloadavg()[0], 1),
-            "records": 100_000 if arguments.quick else arguments.records,
         }
         arguments.json.write_text(json.dumps(before, indent=1) + "\n")
 

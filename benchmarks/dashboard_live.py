@@ -21,6 +21,7 @@ import statistics as st
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ from benchmarks.report import hardware
 
 os.environ.setdefault("SECRET_KEY", "for-benchmarks-alone-and-of-no-use-to-anybody-who-reads-it-here")
 
+from pacer_dashboard.live.packing import HEAD
 from pacer_dashboard.place import Place
 from pacer_dashboard.records import Record, read
 from pacer_dashboard.testing_site import Site
@@ -81,7 +83,7 @@ def write(place: Place, folder: Path, seconds: float, told: Any) -> None:
 class Browser:
     """A stream of the list, and the messages that it was told of."""
 
-    seen_before: dict[bytes, frozenset[bytes]] = {}  # noqa: RUF012 - all have the same events: each is read once
+    seen_before: dict[bytes, frozenset[bytes]] = {}  # noqa: RUF012 - all have the same parts: each is read once
 
     def __init__(self) -> None:
         self.told: set[bytes] = set()
@@ -93,21 +95,19 @@ class Browser:
         path = urlsplit(site.url).path
         writer.write(
             f"GET {path}live HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\nCookie: pacer_session={cookie}\r\n"
-            f"Accept: text/event-stream\r\n\r\n".encode()
+            f"Accept: text/event-stream\r\nAccept-Encoding: gzip\r\n\r\n".encode()
         )
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             assert b" 200 " in head.partition(b"\r\n")[0], head
-            kept = b""
             while size := int(await reader.readline(), 16):
-                kept += (await reader.readexactly(size + 2))[:-2]
+                part = (await reader.readexactly(size + 2))[:-2]
                 self.ready.set()
-                *events, kept = kept.split(b"\n\n")
-                for event in events:
-                    known = self.seen_before.get(event)
-                    if known is None:
-                        known = self.seen_before[event] = frozenset(_ROW.findall(event))
-                    self.told |= known
+                known = self.seen_before.get(part)
+                if known is None:  # a part is compressed by itself, but for the first, which has the header
+                    text = zlib.decompressobj(-zlib.MAX_WBITS).decompress(part.removeprefix(HEAD))
+                    known = self.seen_before[part] = frozenset(_ROW.findall(text))
+                self.told |= known
         finally:
             writer.close()
 

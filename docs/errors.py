@@ -120,7 +120,7 @@ What stands before the reason is the task that failed. Where no task had begun i
 
 | Begins with | It means | What to do |
 |---|---|---|
-| `error: ` and a place in the configuration | exit code 78: see above | `pacer config check` lists all of them |
+| `FILE:LINE:COLUMN: error:` | exit code 78: see above | `pacer config check` lists all of them |
 | `error: lost the broker, or was refused` | exit code 69: the connection ended, or the account may not do this | `pacer doctor` |
 | `error: ... needs pacer-core...` | exit code 78: the distributions installed do not belong together | the line at its end mends it: [Install](../how-to/install.md) |
 | `Usage:` | exit code 2: the command line is wrong | `--help`, or [Command line](command-line.md) |

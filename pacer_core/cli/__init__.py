@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from pacer_core.commands import BY_HAND, LOAD, PUBLISH
 from pacer_core.model.errors import BrokerError, PacerError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from pacer_core.plugins import Plugins
 
 COMMANDS = (
@@ -49,6 +52,7 @@ class _Cli(click.Group):
         return ours if theirs is None else _joined(ours, theirs)
 
     def invoke(self, ctx: click.Context) -> Any:
+        sys.excepthook = _uncaught
         ctx.meta[LOAD] = lambda file: _from("pacer_core.config", "load")(file)
         try:
             return super().invoke(ctx)
@@ -59,6 +63,14 @@ class _Cli(click.Group):
 def _from(module: str, name: str) -> Any:
     """Give what is in a module, which is imported now: a command is as quick as what it needs itself."""
     return getattr(import_module(module), name)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print an exception that nobody has caught: no secret, and nothing that it may quote about people."""
+    from pacer_core.observe import logs
+
+    logs.set_up("WARNING")
+    logs.uncaught(kind, error, trace)
 
 
 def _complain(error: PacerError) -> int:

@@ -11,8 +11,9 @@ from attrs import define, field, frozen
 from pacer_core.config.model import Config, ConsumerPlan
 
 COLUMNS = ("exchanges", "queues", "consumers", "tasks", "ends")
-_WIDTH, _HEIGHT, _GAP, _BETWEEN, _HEAD = 200, 30, 12, 90, 40
-_LONGEST = 30
+_WIDTH, _HEIGHT, _GAP, _BETWEEN, _HEAD = 222, 30, 12, 130, 40
+_LONGEST, _LONGEST_LABEL = 30, 22
+"""Characters that fit into a box, and between two; the whole name comes up under the pointer."""
 """Characters that fit into a box."""
 
 
@@ -111,9 +112,11 @@ _HEAD_OF_FILE = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif"
  font-size="12" role="img" aria-label="What a message passes">
 <style>
-.box{{fill:#fff;stroke:#456}} .off{{stroke-dasharray:4}} .line{{fill:none;stroke:#789}}
-text{{fill:#123}} .label{{font-size:10px;fill:#567}} .head{{font-weight:bold}}
-@media(prefers-color-scheme:dark){{.box{{fill:#223}} text{{fill:#eee}} .label{{fill:#abc}}}}
+svg{{background:#fff}} .box{{fill:#fff;stroke:#456}} .off{{stroke-dasharray:4}} .line{{fill:none;stroke:#789}}
+text{{fill:#123}} .head{{font-weight:bold}}
+.label{{font-size:10px;fill:#567;text-anchor:end;paint-order:stroke;stroke:#fff;stroke-width:3px}}
+@media(prefers-color-scheme:dark){{svg{{background:#1a1d21}} .box{{fill:#223}}
+text{{fill:#eee}} .label{{fill:#abc;stroke:#1a1d21}}}}
 </style>
 <defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">
 <path d="M0 0L8 4L0 8z" fill="#789"/></marker></defs>"""
@@ -166,7 +169,8 @@ def _line(places: dict[str, tuple[int, int]], first: str, second: str, words: st
         return f'<path class="line" marker-end="url(#tip)" d="{path}"/>'
     start, bend = x1 + _WIDTH, (x1 + _WIDTH + x2) // 2
     path = f"M{start} {y1 + middle}C{bend} {y1 + middle} {bend} {y2 + middle} {x2} {y2 + middle}"
-    label = (
-        f'<text class="label" x="{start + 6}" y="{y1 + middle - 4}">{escape(words)}</text>' if words else ""
-    )
+    # At its end, since many begin at one box and few end at one.
+    fits = words if len(words) <= _LONGEST_LABEL else f"{words[: _LONGEST_LABEL - 1]}…"
+    said = f"{escape(fits)}<title>{escape(words)}</title>"
+    label = f'<text class="label" x="{x2 - 9}" y="{y2 + middle - 4}">{said}</text>' if words else ""
     return f'<path class="line" marker-end="url(#tip)" d="{path}"/>{label}'

@@ -20,6 +20,7 @@ from pacer_core.commands import config_option
 from pacer_core.config import Config, load
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.errors import BrokerError
+from pacer_core.model.escapes import escaped
 from pacer_core.model.messages import Envelope
 from pacer_core.model.secrets import redact
 from pacer_core.model.suggestions import did_you_mean
@@ -94,7 +95,7 @@ def plan(
             continue
         if not as_json:
             for line in lines(name, seen):
-                echo(redact(line))
+                echo(escaped(redact(line)))
         elif array:
             told.append({"file": name, **plain(seen)})
         else:
@@ -105,7 +106,7 @@ def plan(
         _print_line({"sums": sums.data()})
     elif queue is not None or differences:
         for line in sums.lines():
-            echo(redact(line))
+            echo(escaped(redact(line)))
     ctx.exit(DEAD if sums.dead else WAITING if sums.wait else 0)
 
 

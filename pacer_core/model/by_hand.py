@@ -43,7 +43,7 @@ class LetterChoice:
     """Which letters of the dead queues are meant; everything that is given has to fit."""
 
     ids: tuple[str, ...] = ()
-    """Beginnings of ids, or whole correlation ids; one of them has to fit."""
+    """Of each the beginning of an id, or a whole correlation id: one of them has to fit."""
     consumer: str | None = None
     error: str | None = None
     """A text or a regular expression, in the error or in one of the bad fields, whatever the case."""

@@ -21,13 +21,16 @@ EXECUTED = {
 """Pages whose commands are executed as they stand, and by what."""
 FOREIGN = "installs, or starts, what is no part of PACER"
 RECORDED = "was recorded at a facility; the command itself is tested where it is made"
+DASHBOARD = "plugins/pacer_dashboard/tests runs the dashboard's commands"
 NOT_EXECUTED = {
     "docs/how-to/begin-a-plugin.md": "tests/unit/test_new_plugin.py runs the command with all its parts",
     "docs/how-to/bundles-over-http.md": "tests/docs/test_example_pacifica.py runs the example",
+    "docs/how-to/checks-and-alerts.md": DASHBOARD,
     "docs/how-to/debug-a-task.md": "opens a debugger",
     "docs/how-to/files-from-a-folder.md": FOREIGN,
     "docs/how-to/files-into-scicat.md": "plugins/pacer_scicat/tests runs the commands and the example",
     "docs/how-to/find-out-what-is-wrong.md": RECORDED,
+    "docs/how-to/give-roles-in-the-dashboard.md": DASHBOARD,
     "docs/how-to/grow.md": "tests/e2e/test_partitions.py runs the command",
     "docs/how-to/install.md": "nox -s wheels installs every distribution",
     "docs/how-to/look-at-a-configuration.md": "tests/unit/test_config_views.py runs the commands",
@@ -38,7 +41,9 @@ NOT_EXECUTED = {
     "docs/how-to/run-beside-icat-pacer.md": "tests/e2e/test_plan.py does all of it, with an embedded broker",
     "docs/how-to/run-in-containers.md": "needs a container engine; tests/deploy does without",
     "docs/how-to/run-on-redis.md": FOREIGN,
+    "docs/how-to/run-the-dashboard.md": DASHBOARD,
     "docs/how-to/run-the-tests.md": "is the tests themselves",
+    "docs/how-to/send-again-from-the-dashboard.md": DASHBOARD,
     "docs/how-to/set-up-a-facility.md": "tests/docs/test_facility.py does it without root and systemd",
     "docs/how-to/take-messages-from-pyicat-plus.md": FOREIGN,
     "docs/how-to/turn-all-ends-on.md": "tests/e2e/test_all_ends.py runs the configuration",
@@ -81,7 +86,7 @@ def test_every_page_with_commands_is_executed_or_says_why_not() -> None:
 
 @pytest.mark.parametrize(("page", "line"), SHOWN, ids=lambda one: one)
 def test_a_command_on_a_page_exists_with_its_options(page: str, line: str) -> None:
-    one = re.split(r" [|&]|;|&&|\s#\s| > | \\\\$", line.replace("...", ""))[0].replace("'", "")
+    one = re.split(r" [|&]|;|&&|\s#\s| > | \\$", line.replace("...", ""))[0].replace("'", "")
     words = shlex.split(one)[1:]
     command: click.Command = main
     ctx = click.Context(main, info_name="pacer")

@@ -23,7 +23,7 @@ from pacer_core.transport.connection import connect, contents
 from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.queue_status import depth
-from tests.at_length import Scale
+from tests.at_length import Scale, long
 from tests.faults.conftest import ACCOUNTS
 from tests.faults.ledger import PLUGIN, Account, Ledger, Who
 from tests.faults.processes import alive, workers
@@ -134,7 +134,7 @@ def ledger(site: Site, request: pytest.FixtureRequest) -> Iterator[tuple[SqsLedg
         yield SqsLedger(lab, Unread(server.port), record), server  # type: ignore[arg-type]  # nor its wire
 
 
-@pytest.mark.parametrize("fault", ["server killed and frozen", "workers killed"])
+@pytest.mark.parametrize("fault", ["server killed and frozen", pytest.param("workers killed", marks=long)])
 def test_an_sqs_that_goes_and_comes_back_and_workers_that_die_lose_nothing(
     ledger: tuple[SqsLedger, ElasticMQ], scale: Scale, fault: str
 ) -> None:
@@ -146,7 +146,7 @@ def test_an_sqs_that_goes_and_comes_back_and_workers_that_die_lose_nothing(
     faults = 0
     for _ in range(scale(1, 8)):
         for strike in _freeze_and_kill(server, running) if "server" in fault else [_kill_workers(running)]:
-            books.mixture(scale(60, 300))
+            books.mixture(scale(30, 300))
             books.wait_for_share(running, chance.uniform(0.3, 0.8))
             strike()
             faults += 1

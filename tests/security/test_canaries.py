@@ -94,7 +94,7 @@ def test_a_secret_is_in_no_repr_and_no_traceback_of_its_options(owner: str, path
         attribute.name: None if attribute.default is attrs.NOTHING else attribute.default
         for attribute in attrs.fields(cls)
     }
-    made = object.__new__(cls)  # whatever validators ask for beside it
+    made: Any = object.__new__(cls)  # whatever validators ask for beside it
     for name, value in (values | {path[-1]: Secret(CANARY)}).items():
         object.__setattr__(made, name, value)
     try:

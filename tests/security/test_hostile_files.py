@@ -50,7 +50,7 @@ def called(server: socket.socket) -> bool:
         LAUGHS,
         "&a [*a, *a]",
         "a: &a {b: *a}",
-        "[" * 100_000,
+        "[" * 20_000,
         "{a: " * 50_000,
         "? " * 20_000,
         "- " * 20_000,

@@ -27,6 +27,7 @@ __all__ = [
     "screen",
     "set_up",
     "set_up_run",
+    "uncaught",
 ]
 
 log = logging.getLogger("pacer")
@@ -67,7 +68,7 @@ def set_up_run(settings: Logging, more: Sequence[LogHandler] = ()) -> None:
     handlers += [_with_format(one.type.open(one.options), "json", level) for one in more]
     _install(level, handlers or [logging.NullHandler()])
     logging.captureWarnings(True)
-    sys.excepthook = _uncaught
+    sys.excepthook = uncaught
     threading.excepthook = _uncaught_in_thread
 
 
@@ -86,7 +87,8 @@ def _install(level: str, handlers: list[logging.Handler]) -> None:
     log.setLevel(level)
 
 
-def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log an exception that nobody has caught, as `sys.excepthook`."""
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
     else:

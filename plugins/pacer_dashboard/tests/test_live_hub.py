@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -152,6 +153,24 @@ def test_a_stream_that_is_too_far_behind_is_told_to_draw_its_page_anew() -> None
     async def main() -> None:
         hub = Hub(changes.newest, changes.judge, lambda: None)
         assert await told(hub.listen("all", changes.source, 1, 0, "all"), 1) == [-1]
+
+    run(main)
+
+
+def test_a_compressed_stream_is_one_gzip_of_parts_that_were_made_once() -> None:
+    changes = Changes([1, 2])
+
+    async def main() -> None:
+        hub = Hub(changes.newest, changes.judge, lambda: None)
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        said = b""
+        async for data in hub.listen("all", changes.source, 0, 0, "all", packed=True):
+            said += unpack.decompress(data)
+            if b"2 " in said and len(changes.revisions) == 2:
+                changes.revisions.append(3)
+            if b"3 " in said:
+                break
+        assert said == b": hello\nretry: 1000\n\n1 2 3 "
 
     run(main)
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import psycopg
+import pytest
+from django.db import DataError, IntegrityError, InternalError, OperationalError, ProgrammingError
 
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
+from pacer_dashboard.records import Record
+from pacer_dashboard.store import Stored, committer, store
+from pacer_dashboard.store.away import is_away
 
 
 def snapshot() -> dict[str, object]:
@@ -34,10 +44,8 @@ def _is_nothing(row: dict[str, Any]) -> bool:
 def test_records_in_any_order_and_twice_are_stored_as_once_in_order(each_empty: Place) -> None:
     from django.core.management import call_command
 
-    from pacer_dashboard import store
-
     records = [*testing.lives(60)]
-    store.store(records)
+    store(records)
     once = snapshot()
     call_command("flush", interactive=False, verbosity=0)
     from pacer_dashboard.models import Clock
@@ -47,10 +55,53 @@ def test_records_in_any_order_and_twice_are_stored_as_once_in_order(each_empty: 
     random.Random(3).shuffle(twice)
     while twice:
         batch, twice = twice[:7], twice[7:]
-        store.store(batch)
+        store(batch)
     later = snapshot()
     assert later["sights"] == once["sights"] == len(records)
     assert later["failures"] == once["failures"]
     assert later["ErrorGroup"] == once["ErrorGroup"]
     assert later["Rollup"] == once["Rollup"]
     assert later["Message"] == once["Message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "away"),
+    [
+        (OperationalError, psycopg.errors.AdminShutdown, True),
+        (OperationalError, psycopg.errors.ProgramLimitExceeded, False),
+        (ProgrammingError, psycopg.errors.UndefinedTable, True),
+        (InternalError, psycopg.errors.ReadOnlySqlTransaction, True),
+        (DataError, psycopg.errors.StringDataRightTruncation, False),
+        (IntegrityError, psycopg.errors.UniqueViolation, False),
+        (OperationalError, sqlite3.OperationalError, True),
+        (ValueError, ValueError, False),
+    ],
+)
+def test_a_database_is_away_where_it_may_take_the_same_record_later(
+    error: type[Exception], cause: type[Exception], away: bool
+) -> None:
+    raised = error()
+    raised.__cause__ = cause()
+    assert is_away(raised) is away
+
+
+def test_a_record_that_the_database_refuses_keeps_no_other_one_back(
+    empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, bad, *others = testing.lives(20)
+
+    def refuse(records: Sequence[Record]) -> Stored:
+        if bad in records:
+            raise DataError
+        return store(records)
+
+    monkeypatch.setattr(committer, "store", refuse)
+    one = committer.Committer(500)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            futures = [threads.submit(one.store, record) for record in (first, bad, *others)]
+        assert isinstance(futures[1].exception(), DataError)
+        assert all(future.result() for future in (futures[0], *futures[2:]))
+        assert one.store(first) is False
+    finally:
+        one.close()

@@ -58,7 +58,7 @@ def test_a_doi_of_somebody_else_is_said_beforehand(
 ) -> None:
     assert send().error is None
     lupo.dois[DOI].attributes["url"] = "https://elsewhere.example.org/"
-    clients = {ICAT: icat, DATACITE: datacite}
+    clients: dict[Any, Any] = {ICAT: icat, DATACITE: datacite}
     found: dict[str, Any] = dict(foresee(CONSUMER, json.dumps(message()), integrations=clients))
     failure = found["mint_proposal"]
     assert failure.kind == "reject"

@@ -286,19 +286,21 @@ def guarded(start_kafka: Callable[..., Kafka], certificate: Path) -> Kafka:
     )
 
 
-def test_a_password_is_used_and_never_shown_and_a_wrong_one_is_said(
-    lab: Lab, guarded: Kafka, certificate: Path
-) -> None:
-    topics = Topics(guarded)
-    account = {
+def account(certificate: Path, password: str) -> dict[str, str]:
+    """Give the options of an account, and that librdkafka prints its options."""
+    return {
         "security.protocol": "SASL_SSL",
         "ssl.ca.location": str(certificate),
         "sasl.mechanisms": "SCRAM-SHA-256",
         "sasl.username": "pacer",
-        "sasl.password": PASSWORD,
-        "debug": "security,conf",  # with which librdkafka prints its options
+        "sasl.password": password,
+        "debug": "security,conf",
     }
-    configure(lab, topics, listener="SAFE", librdkafka=account)
+
+
+def test_a_password_is_used_and_never_shown(lab: Lab, guarded: Kafka, certificate: Path) -> None:
+    topics = Topics(guarded)
+    configure(lab, topics, listener="SAFE", librdkafka=account(certificate, PASSWORD))
     lab.file.write_text(lab.file.read_text().replace("logLevel: INFO", "logLevel: DEBUG"))
     running = lab.site.start("run", "-c", lab.file)
     topics.send(body(1))
@@ -309,7 +311,11 @@ def test_a_password_is_used_and_never_shown_and_a_wrong_one_is_said(
     assert "pacer.service.kafka.librdkafka" in running.printed
     assert PASSWORD not in running.printed + doctor.both
 
-    configure(lab, topics, listener="SAFE", librdkafka={**account, "sasl.password": "wrong-Horse-8"})
+
+@long
+def test_a_wrong_password_is_said_and_never_shown(lab: Lab, guarded: Kafka, certificate: Path) -> None:
+    topics = Topics(guarded)
+    configure(lab, topics, listener="SAFE", librdkafka=account(certificate, "wrong-Horse-8"))
     running = lab.site.start("run", "-c", lab.file)
     running.wait_for("correct sasl.username and sasl.password under librdkafka", 60)
     doctor = lab.site.pacer("doctor", "-c", lab.file)

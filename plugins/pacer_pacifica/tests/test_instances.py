@@ -8,7 +8,6 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
@@ -88,11 +87,13 @@ class Pair:
 def pair(tmp_path: Path) -> Iterator[Pair]:
     """Two instances that serve."""
     pair = Pair(tmp_path, free_port(), {})
-    with ExitStack() as stack:
-        stack.callback(lambda: [pair.kill(one) for one in list(pair.processes)])
+    try:
         for instance in (1, 2):
             pair.start(instance)
         yield pair
+    finally:
+        for instance in list(pair.processes):
+            pair.kill(instance)
 
 
 def test_jobs_spool_and_outbox_are_safe_with_two_of_which_one_is_killed(pair: Pair) -> None:

@@ -46,7 +46,7 @@ FILES, ONCE, CLIENT, SCHEMAS, SAMPLES, MIGRATE, HERE = (
 FAULTS: Mapping[str, Fault] = {
     "password-in-log": Fault(
         "the options of Kafka's client are logged at INFO, sasl.password among them",
-        _of(*THROUGH, "test_a_password_is_used_and_never_shown_and_a_wrong_one_is_said"),
+        _of(*THROUGH, "test_a_password_is_used_and_never_shown"),
         "passwords of Kafka",
     ),
     "default-message-file": Fault(

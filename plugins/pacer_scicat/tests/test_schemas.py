@@ -359,7 +359,7 @@ BOMB = "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
         SCHEMA.replace("variables:", "variables: &v\n  self: *v", 1),
         SCHEMA + BOMB,
         SCHEMA + "day: 2026-13-45\n",
-        "[" * 5000,
+        "[" * 1000,
         SCHEMA + "sample_attachment: {sample_name_path: 5}\n",
     ],
 )

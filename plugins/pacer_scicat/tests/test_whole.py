@@ -87,7 +87,7 @@ def test_scicat_may_be_away_for_a_while(site: Site, facility: Facility, config: 
     assert facility.is_whole()
 
 
-@pytest.mark.parametrize("moment", ["POST datasets", "POST origdatablocks"])
+@pytest.mark.parametrize("moment", [pytest.param("POST datasets", marks=long), "POST origdatablocks"])
 def test_workers_that_are_killed_leave_one_of_each(
     site: Site, facility: Facility, config: Path, moment: str
 ) -> None:

@@ -18,6 +18,7 @@ from pacer_scicat import Scicat
 from pacer_scicat.files.options import PidOptions
 from pacer_scicat.testing import Accounts, ScicatStandIn, User
 from plugins.pacer_scicat.tests.support import PID, Facility, client_of
+from tests.at_length import long
 
 POLICIES = ("given", "generated", "server")
 
@@ -130,7 +131,7 @@ def _work(root: Path, url: str, file: Path, policy: Any) -> None:
         facility.send(file, twice=False, options=facility.options(pid=PidOptions(policy)))
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", ["given", pytest.param("generated", marks=long), "server"])
 def test_a_worker_that_is_killed_at_any_moment_leaves_one_of_each(facility: Facility, policy: Any) -> None:
     file, options = facility.file(), facility.options(pid=PidOptions(policy))
     facility.scicat.misbehaviour.delay = 0.05

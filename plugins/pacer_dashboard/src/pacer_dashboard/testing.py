@@ -92,7 +92,7 @@ def _made(count: int, seed: int, start: datetime, every: timedelta) -> list[_Mad
     chance = random.Random(seed)  # noqa: S311 - to be the same each time
     found: list[_Made] = []
     for number in range(count):
-        arrived = start + every * (number + 0.7 * chance.random())
+        arrived = start + every * (number + chance.random() * 5 / 7)
         found += _life(chance, number, arrived)
     return sorted(found, key=lambda one: (one[1].finished, one[1].id))
 

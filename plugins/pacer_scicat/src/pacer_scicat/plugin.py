@@ -14,9 +14,6 @@ from pacer_scicat.samples.task import SCICAT_SAMPLES
 if TYPE_CHECKING:
     import click
 
-if TYPE_CHECKING:
-    pass
-
 
 @hookimpl
 def pacer_consumers() -> Iterable[ConsumerType]:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -19,6 +20,8 @@ from attrs import frozen
 
 from pacer_core import PacerError
 
+NEEDED = ("pacer-sandbox", "pacer-embedded", "pacer-icat", "pacer-dashboard-log")
+"""Distributions that the dashboard itself does without."""
 STARTED = 60.0
 """Seconds that the dashboard may take to answer."""
 _STOPPED = 20.0
@@ -66,14 +69,11 @@ def running(folder: Path, port: int = 0) -> Iterator[Demo]:
 
 
 def _variables(folder: Path, stack: ExitStack) -> dict[str, str]:
-    try:
-        from pacer_sandbox import IcatSandbox
+    if missing := [name for name in NEEDED if find_spec(name.replace("-", "_")) is None]:
+        raise PacerError(f"the demo needs {', '.join(missing)}: pip install {' '.join(missing)}")
+    from pacer_sandbox import IcatSandbox
 
-        sandbox = stack.enter_context(IcatSandbox(seed="demo"))
-    except ImportError as error:
-        raise PacerError(
-            f"the demo needs a sandbox of ICAT and PACER's consumers: pip install pacer ({error})"
-        ) from None
+    sandbox = stack.enter_context(IcatSandbox(seed="demo"))
     health = str(_free_port())
     return {
         "DEMO_HEALTH_PORT": health,

@@ -13,9 +13,12 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any, TypeVar
 
 from attrs import Factory, define, frozen
+
+from pacer_dashboard.live.packing import HEAD, pack
 
 log = logging.getLogger("pacer.dashboard.live")
 T = TypeVar("T")
@@ -40,6 +43,11 @@ class Batch:
     after: int
     upto: int
     data: bytes
+
+    @cached_property
+    def packed(self) -> bytes:
+        """The same for streams that are compressed, made once for all of them."""
+        return pack(self.data)
 
 
 Source = Callable[[int, int], tuple[Batch, bool]]
@@ -78,7 +86,12 @@ class Stream:
     sees: Hashable
     channel: Channel
     position: int
+    packed: bool = False
     gone: bool = False
+
+    def write(self, data: bytes) -> bytes:
+        """Give something of this stream alone as it is sent."""
+        return pack(data) if self.packed else data
 
 
 Judge = Callable[[Iterable[Any]], Mapping[Any, Any]]
@@ -96,18 +109,26 @@ class Hub:
         self._poller: asyncio.Task[None] | None = None
 
     async def listen(
-        self, key: Hashable, source: Source, position: int | None, standing: Hashable, sees: Hashable
+        self,
+        key: Hashable,
+        source: Source,
+        position: int | None,
+        standing: Hashable,
+        sees: Hashable,
+        *,
+        packed: bool = False,
     ) -> AsyncIterator[bytes]:
-        """Give what a stream is sent, from a position on, or from now."""
+        """Give what a stream is sent, from a position on, or from now; ``packed`` as gzip."""
         newest = await self._ask(self._newest)
         channel = self._channels.setdefault(key, Channel(source, newest))
         # A position of the future is one of a database that was put back to an older state.
-        stream = Stream(standing, sees, channel, newest if position is None else min(position, newest))
+        begin = newest if position is None else min(position, newest)
+        stream = Stream(standing, sees, channel, begin, packed)
         channel.streams.add(stream)
         if self._poller is None or self._poller.done():
             self._poller = asyncio.get_running_loop().create_task(self._poll())
         try:
-            yield b": hello\nretry: 1000\n\n"
+            yield (HEAD if packed else b"") + stream.write(b": hello\nretry: 1000\n\n")
             async for data in self._told(stream):
                 yield data
         finally:
@@ -123,20 +144,22 @@ class Hub:
                 try:
                     await asyncio.wait_for(changed.wait(), HEARTBEAT)
                 except TimeoutError:
-                    yield f"id: {stream.position}\n\n".encode()  # the browser keeps it, and shows nothing
+                    # The browser keeps it, and shows nothing.
+                    yield stream.write(f"id: {stream.position}\n\n".encode())
                 continue
             if channel.cursor - stream.position > TOO_FAR:
                 break
             batch = channel.next(stream.position)
             if batch is None:
                 position = stream.position
-                batch, _ = await self._ask(lambda: channel.source(position, AT_ONCE))  # noqa: B023 - awaited here
+                found, _ = await self._ask(lambda: channel.source(position, AT_ONCE))  # noqa: B023 - awaited here
+                batch = found
             if stream.gone:
                 break
             stream.position = batch.upto
             if batch.data:
-                yield batch.data
-        yield GONE
+                yield batch.packed if stream.packed else batch.data
+        yield stream.write(GONE)
 
     async def _poll(self) -> None:
         """Draw what is new, twice a second, as long as anybody listens."""

@@ -10,8 +10,13 @@ from asgiref.sync import sync_to_async
 from attrs import evolve, frozen
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
-from django.utils.functional import SimpleLazyObject
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseForbidden,
+    StreamingHttpResponse,
+)
 
 from pacer_dashboard.access.standing import standing_of, viewers_now
 from pacer_dashboard.live.hub import Batch, Hub, Source
@@ -21,9 +26,17 @@ from pacer_dashboard.pages.present import Column, chosen_columns, draw_rows
 from pacer_dashboard.query import changes
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
-from pacer_dashboard.query.viewer import Viewer
+from pacer_dashboard.query.viewer import Right, Viewer
 
-_hub = SimpleLazyObject(lambda: Hub(changes.newest, viewers_now, _done))
+
+def _done() -> None:
+    """End a turn of the hub's thread as a request ends: a connection that broke is not kept."""
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
+
+
+_hub = Hub(changes.newest, viewers_now, _done)
+"""The streams of this process."""
 
 
 @frozen
@@ -68,9 +81,17 @@ async def live(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         asked = await sync_to_async(_asked)(request)
     except BadFilter as error:
         return HttpResponseBadRequest(str(error), content_type="text/plain; charset=utf-8")
-    stream = _hub.listen(asked.key, asked.source, asked.position, asked.standing, asked.viewer.key())
+    if not asked.viewer.has(Right.VIEW):  # a stream costs something, and nothing would ever come
+        return HttpResponseForbidden("You see no messages.", content_type="text/plain; charset=utf-8")
+    packed = "gzip" in request.headers.get("Accept-Encoding", "")
+    stream = _hub.listen(
+        asked.key, asked.source, asked.position, asked.standing, asked.viewer.key(), packed=packed
+    )
     answer = StreamingHttpResponse(stream, content_type="text/event-stream; charset=utf-8")
     answer["Cache-Control"] = "no-store, private"
+    answer["Vary"] = "Accept-Encoding"
+    if packed:
+        answer["Content-Encoding"] = "gzip"
     answer["X-Accel-Buffering"] = "no"  # nginx would keep it back
     return answer
 
@@ -102,9 +123,3 @@ def _asked(request: HttpRequest) -> _Asked:
 def _position(request: HttpRequest) -> int | None:
     said: Any = request.headers.get("Last-Event-ID") or request.GET.get("revision") or ""
     return int(said) if said.isascii() and said.isdecimal() and len(said) < 19 else None
-
-
-def _done() -> None:
-    """End a turn of the hub's thread as a request ends: a connection that broke is not kept."""
-    for connection in connections.all(initialized_only=True):
-        connection.close_if_unusable_or_obsolete()

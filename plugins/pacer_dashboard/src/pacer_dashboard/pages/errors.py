@@ -133,17 +133,18 @@ def _days(group: Group) -> Chart:
 
 def _touched(touched: groups.Touched, mine: Filter) -> Any:
     """Give the proposals, instruments and people, each with the list of their messages."""
-    for title, values, narrowed in (
-        (gettext("Proposals"), touched.proposals, lambda one: evolve(mine, proposals=(one,))),
-        (gettext("Instruments"), touched.instruments, lambda one: evolve(mine, instruments=(one,))),
-        (gettext("People"), touched.users, lambda one: evolve(mine, identifiers=(("user", one),))),
+    messages = reverse("messages")
+    for title, values, name_of in (
+        (gettext("Proposals"), touched.proposals, "proposal"),
+        (gettext("Instruments"), touched.instruments, "instrument"),
+        (gettext("People"), touched.users, "user"),
     ):
         if values:
             yield {
                 "title": title,
                 "about": len(values),
                 "names": [
-                    (name, count, f"{reverse('messages')}?{narrowed(name).to_query()}")
+                    (name, count, f"{messages}?{evolve(mine, identifiers=((name_of, name),)).to_query()}")
                     for name, count in values
                 ],
             }

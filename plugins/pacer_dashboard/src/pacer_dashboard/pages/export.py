@@ -69,12 +69,9 @@ def _jsonl(rows: Iterable[Row]) -> Iterator[str]:
 
 async def _one_by_one(pieces: Iterator[str]) -> AsyncIterator[str]:
     """Give pieces as they are asked for: an ASGI server would make a list of all of them first."""
-    while (piece := await sync_to_async(_next)(pieces)) is not None:
+    ask = sync_to_async(lambda: next(pieces, None))
+    while (piece := await ask()) is not None:
         yield piece
-
-
-def _next(pieces: Iterator[str]) -> str | None:
-    return next(pieces, None)
 
 
 def _together(lines: Iterable[str]) -> Iterator[str]:

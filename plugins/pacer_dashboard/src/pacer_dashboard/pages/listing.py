@@ -79,7 +79,7 @@ def messages(request: HttpRequest) -> HttpResponse:
         "revision": revision,
         "first": not wrong and not any(request.GET.get(one) for one in _PLACES),
         "size": SIZE,
-        "live_url": f"{reverse('live')}?{base.urlencode()}" if isinstance(request, ASGIRequest) else "",
+        "live_url": f"{reverse('live')}?{base.urlencode()}" if _streams(request) else "",
         "older_url": _at(base, "after", page.older),
         "newer_url": _at(base, "before", page.newer),
         "newest_url": f"?{base.urlencode()}" if base else "?all=1",
@@ -88,6 +88,11 @@ def messages(request: HttpRequest) -> HttpResponse:
         **saved.context(request, base),
     }
     return render(request, "pacer_dashboard/list.html", context, status=400 if wrong else 200)
+
+
+def _streams(request: HttpRequest) -> bool:
+    """Tell whether there is a live stream: not under WSGI, and not for whoever sees nothing."""
+    return isinstance(request, ASGIRequest) and viewer_of(request).has(Right.VIEW)
 
 
 def _base(request: HttpRequest, filter_: Filter) -> QueryDict:

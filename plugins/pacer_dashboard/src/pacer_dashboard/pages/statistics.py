@@ -224,5 +224,6 @@ def _table(name: str, by: By, asked: Asked, query: str) -> dict[str, Any]:
 def _list_of(by: By, name: str, filter_: Filter) -> str:
     if by not in _FILTERS or not name:
         return ""
-    narrowed: Filter = evolve(filter_, **{_FILTERS[by]: (name,)})
+    narrowing: dict[str, Any] = {_FILTERS[by]: (name,)}
+    narrowed = evolve(filter_, **narrowing)
     return f"{reverse('messages')}?{narrowed.to_query()}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from attrs import evolve, frozen
 from django.db.models import Q, QuerySet
 
@@ -13,6 +15,7 @@ from pacer_dashboard.query.rows import Row, SightView
 from pacer_dashboard.query.viewer import Right, Viewer
 
 _MOST = 1000  # sights of a life, or messages made from it, that a page shows
+_SKEW = timedelta(days=31)  # by which clocks may differ, for a message to come before its origin
 
 
 @frozen
@@ -56,7 +59,7 @@ def life(viewer: Viewer, correlation_id: str) -> Life:
     if not viewer.may(Right.PERSONAL, message):
         sights = [evolve(one, digest="") for one in sights]
     allowed = where.visible(viewer, Filter())
-    later = Q(origin=correlation_id, arrived__gte=message.arrived)
+    later = Q(origin=correlation_id, arrived__gte=message.arrived - _SKEW)
     again = models.Message.objects.filter(allowed & later).order_by("arrived")[:_MOST]
     return Life(
         message=message,

@@ -38,10 +38,10 @@ class Committer:
         return future.result()
 
     def check(self) -> None:
-        """Ask the database for something, in the caller's thread."""
+        """Ask the database for something of ours, in the caller's thread."""
         try:
             with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
+                cursor.execute("SELECT revision FROM pacer_dashboard_clock")
         finally:
             connection.close()
 
@@ -69,8 +69,8 @@ class Committer:
 
     def _commit(self, batch: Sequence[_Item]) -> None:
         """Store a batch; where the database refuses it for one of its records, each by itself."""
-        connection.close_if_unusable_or_obsolete()
         try:
+            connection.close_if_unusable_or_obsolete()
             new = store([record for record, _ in batch]).fresh
         except Exception as error:
             if len(batch) > 1 and not is_away(error):

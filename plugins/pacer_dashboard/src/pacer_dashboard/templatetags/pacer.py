@@ -103,7 +103,7 @@ def moment(value: datetime | None, form: str = "full") -> SafeString:
 def navigation(context: template.RequestContext) -> list[dict[str, Any]]:
     """Give the pages that are there, and which of them this one belongs to."""
     path = context["request"].path if "request" in context else ""
-    found = []
+    found: list[dict[str, Any]] = []
     for name, word, sign in PAGES:
         try:
             url = reverse(name)

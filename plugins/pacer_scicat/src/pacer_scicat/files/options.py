@@ -122,8 +122,8 @@ class NexusFilesOptions:
     metadata_key
         The scientific metadata by which a dataset is found where it has no pid of ours; ``null`` for none.
     look_up
-        By what a dataset is found that is there already: ``pid``, or ``metadata``: its ``metadata_key``,
-        whatever pid it has there. That is one request more for each file.
+        By what a dataset is found that is there already: ``pid``, or ``metadata``: what it has under that
+        key, whatever its pid is. That is one request more for each file.
     hash
         The algorithm by which files are hashed, any of hashlib; ``null`` for none.
     paths

@@ -38,7 +38,7 @@ def bars(chart: Chart) -> SafeString:
         shapes.append(
             format_html("<g><title>{}\n{}</title>{}{}</g>", time, said, mark_safe("".join(stack)), hover)  # noqa: S308 - made of format_html
         )
-    return _frame(chart, scale, len(chart.times) * 10, shapes, chart.times, centred=True)
+    return _frame(chart, scale, len(chart.times) * 10, shapes)
 
 
 def curves(chart: Chart, *, log: bool = False) -> SafeString:
@@ -60,7 +60,7 @@ def curves(chart: Chart, *, log: bool = False) -> SafeString:
                 _TALL,
             )
         )
-    return _frame(chart, scale, len(chart.times) * 10, shapes, chart.times, centred=True)
+    return _frame(chart, scale, len(chart.times) * 10, shapes)
 
 
 def spark(values: Sequence[float], about: str, style: str = "bad") -> SafeString:
@@ -110,15 +110,7 @@ def _curve(line: Line, scale: Scale) -> Iterator[SafeString]:
         run = []
 
 
-def _frame(
-    chart: Chart,
-    scale: Scale,
-    width: int,
-    shapes: Sequence[SafeString],
-    times: Sequence[object],
-    *,
-    centred: bool,
-) -> SafeString:
+def _frame(chart: Chart, scale: Scale, width: int, shapes: Sequence[SafeString]) -> SafeString:
     rules = format_html_join(
         "",
         '<line class="rule" x1="0" x2="{}" y1="{}" y2="{}"/>',
