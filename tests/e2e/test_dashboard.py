@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -45,6 +45,14 @@ consumers:
   - {{type: dashboard-records, queues: [dashboard-logging], integrations: [dashboard-store]}}
 processes: {{stateFolder: {folder}/state}}
 """
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Place]:
+    """Give the dashboard's database in a file, with nothing in it."""
+    place = Place(folder=tmp_path / "dashboard")
+    with testing.database(place):
+        yield place
 
 
 def stored() -> int:
