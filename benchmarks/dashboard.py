@@ -445,7 +445,7 @@ def _one_by_one(url: str, broker: RabbitMQ, records: Sequence[bytes]) -> float:
 
 def parts(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Measure what is asked for."""
-    settings = {
+    settings: dict[str, str | int] = {
         "shared_buffers": "1GB",
         "max_wal_size": "8GB",
         "work_mem": "16MB",

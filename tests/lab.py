@@ -15,6 +15,8 @@ from attrs import define
 
 from pacer_core.config import load
 from pacer_core.transport.connection import connect
+from pacer_core.transport.outgoing import Outgoing
+from pacer_core.transport.publish import Publisher
 from pacer_core.transport.topology import declare
 from tests.services import RabbitMQ
 from tests.support import Ran, Running, Site
@@ -120,6 +122,15 @@ processes: {{stateFolder: {state}, shutdownGrace: 5s}}
 LIMIT = 50_000
 """Bytes of a body that a `limited` broker takes."""
 LOST = (amqp.AMQPError, OSError, KeyError)  # KeyError: py-amqp's, where the broker has said goodbye
+
+
+def publish(file: Path, exchange: str, key: str, *bodies: bytes) -> None:
+    """Publish messages to the broker of a configuration, with everything declared."""
+    config = load(file)
+    with closing(connect(config.broker, "test")) as connection:
+        declare(connection, config)
+    with closing(Publisher(config.broker)) as publisher:
+        publisher.publish([Outgoing(exchange, key, body) for body in bodies])
 
 
 @contextmanager

@@ -36,7 +36,8 @@ MESSAGES = {
     "broken-fields.xml": "an empty name, a date that is none, a missing value",
 }
 # What the demo itself reads, to show what each task did.
-LOGGING = """
+HERE_ALONE = """
+processes: {stateFolder: state}
 logging:
   logLevel: DEBUG
   console: {enabled: false}
@@ -74,7 +75,7 @@ def show(broker: Main) -> None:
     with tempfile.TemporaryDirectory(prefix="pacer-demo-") as name, IcatSandbox(seed="demo") as sandbox:
         os.environ |= {"DEMO_ICAT_URL": sandbox.url, "DEMO_ICAT_PASSWORD": "secret"}
         folder = Path(name)
-        (folder / "pacer.yaml").write_text(configuration(broker) + LOGGING)
+        (folder / "pacer.yaml").write_text(configuration(broker) + HERE_ALONE)
         files = send(folder)
         pacer(folder, "run", "--once", expected=1)  # 1: some are dead
         show_handled(folder, files)

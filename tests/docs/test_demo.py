@@ -59,7 +59,7 @@ def test_the_demo_shows_the_same_on_a_server(tmp_path: Path, broker: str) -> Non
         [sys.executable, str(ROOT / "examples/demo/run.py"), "--broker", broker],
         stdout=subprocess.PIPE,
         cwd=tmp_path,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "TMPDIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)},
         text=True,
     )
     assert done.returncode == 0

@@ -19,7 +19,7 @@ from tests.services.server import Server
 VERSION = "26.7.3"
 REALM, CLIENT, SECRET = "lab", "dashboard", "a-secret-of-the-tests"
 PERSON, PASSWORD = "ada", "a long pass phrase"
-_JVM = "-Xmx400m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+_JVM = {"JAVA_OPTS_KC_HEAP": "-Xmx400m", "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1"}
 
 
 def distribution() -> Path:
@@ -105,7 +105,7 @@ class Keycloak(Server):
             str(self._home / "bin" / "kc.sh"), "start", "--optimized", "--http-enabled=true",
             "--hostname-strict=false", "--http-host=127.0.0.1", f"--http-port={self.port}",
             f"--http-management-port={self._management}", "--import-realm",
-            env={**os.environ, "JAVA_OPTS_KC_HEAP": _JVM}, log="keycloak.log",
+            env={**os.environ, **_JVM}, log="keycloak.log",
         )  # fmt: skip
 
     def _responds(self) -> bool:

@@ -49,7 +49,7 @@ class Broker:
 class Scoring:
     """PaNOSC's scoring service, as far as GET /items/NAME/VISIT goes: 200 with the item, or 404 and null.
 
-    Recorded of the service itself (FastAPI): an id may contain a slash.
+    By the facts about it, which were read in its routes (FastAPI): an id may contain a slash.
     """
 
     items: set[str] = attrs.field(factory=set)

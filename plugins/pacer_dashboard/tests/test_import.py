@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from click.testing import CliRunner
 
+from pacer_core import PacerError
+from pacer_dashboard.commands import dashboard
 from pacer_dashboard.place import Place
 from tests.services import PostgreSQL
 
@@ -74,9 +75,6 @@ def test_an_import_takes_each_message_once_and_goes_on_where_it_was(empty: Place
 def test_a_database_of_something_else_is_said_to_be_one(
     empty: Place, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pacer_core.cli import main
-
     monkeypatch.setenv("PACER_DASHBOARD_DATABASE", str(empty.folder))
-    done = CliRunner().invoke(main, ["dashboard", "import", postgresql.url()])
-    assert done.exit_code == 70
-    assert "has no table dashboard_message" in done.output
+    with pytest.raises(PacerError, match="has no table dashboard_message"):
+        dashboard.main(["import", postgresql.url()], standalone_mode=False)

@@ -36,9 +36,11 @@ def test_a_person_signs_in_at_keycloak_has_the_roles_of_their_groups_and_leaves_
     role = Role.objects.create(name="id01 staff")
     RoleRule.objects.create(role=role, types=["datasets"], identifiers={"instrument": ["ID01"]})
     role.groups.create(name="id01")
-    client, browser = Client(), httpx.Client()
-    with override_settings(PACER_SIGN_IN=SignIn(keycloak.issuer, CLIENT, SECRET)):
+    client, sign_in = Client(), SignIn(keycloak.issuer, CLIENT, SECRET)
+    with httpx.Client() as browser, override_settings(PACER_SIGN_IN=sign_in):
         page = browser.get(client.get("/oidc/login")["Location"])
+        for cookie in browser.cookies.jar:  # a browser sends them to this machine by plain HTTP, too
+            cookie.secure = False
         (action,) = re.findall(r'<form[^>]*id="kc-form-login"[^>]*action="([^"]+)"', page.text)
         there = browser.post(html.unescape(action), data={"username": PERSON, "password": PASSWORD})
         assert there.status_code == 302, there.text

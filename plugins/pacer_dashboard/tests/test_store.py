@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -37,7 +37,7 @@ def snapshot() -> dict[str, object]:
     return found
 
 
-def _is_nothing(row: dict[str, Any]) -> bool:
+def _is_nothing(row: Mapping[str, Any]) -> bool:
     return not any(row[name] for name in ("messages", "acked", "retried", "dead", "processing", "queueing"))
 
 

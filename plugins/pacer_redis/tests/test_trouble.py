@@ -235,6 +235,9 @@ def test_a_write_that_too_few_replicas_have_is_not_confirmed(server: Redis, star
 
         start_redis(config={"replicaof": f"127.0.0.1 {server.port}"})
         assert eventually(lambda: "state=online" in server.tell("INFO", "replication"))
+    patient = Require(replicas=1, wait=timedelta(milliseconds=1900))
+    with Broker(REDIS, options(server, require=patient)) as broker:
+        channel = broker.channel()
         server.tell("SCRIPT", "FLUSH")
         send(channel, "two")
 

@@ -24,6 +24,7 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+_CODES: dict[type[Exception], str] = {errors.OutOfMemoryError: "OOM", errors.ReadOnlyError: "READONLY"}
 # What is read of a server that does not go on without a certificate: its word, or no word at all.
 _NO_CERTIFICATE = ("certificate required", "EOF occurred in violation of protocol")
 
@@ -58,7 +59,9 @@ def lost_lease(broker: str) -> RecoverableConnectionError:
 
 def _in_words(error: Exception) -> str:
     for kind, words in _WORDS:
-        if isinstance(error, kind):
+        # Before Redis 7 an error of a step inside a script is quoted in one of the script's.
+        code = _CODES.get(kind)
+        if isinstance(error, kind) or (code is not None and f"-{code} " in str(error)):
             return f"{words} ({error})"
     said = f"{type(error).__name__}: {error}"
     if any(words in said for words in _NO_CERTIFICATE):

@@ -62,10 +62,10 @@ class Rollups:
         return cell
 
     def _add_up(self) -> None:
-        for (_, hour, *rest), cell in [*self._cells.items()]:
+        for (_, hour, type_, consumer, instrument, task), cell in [*self._cells.items()]:
             day = hour.replace(hour=0)
             for step, bucket in (("d", day), ("m", day.replace(day=1))):
-                total = self._cells.setdefault((step, bucket, *rest), _Cell())
+                total = self._cells.setdefault((step, bucket, type_, consumer, instrument, task), _Cell())
                 total.numbers.update(cell.numbers)
                 total.processing.update(cell.processing)
                 total.queueing.update(cell.queueing)

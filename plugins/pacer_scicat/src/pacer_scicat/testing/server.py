@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from pacer_http.loopback import Loopback, Reply, Request, Says
+from pacer_http.testing import Loopback, Reply, Request, Says
 from pacer_scicat.testing.accounts import Accounts
 from pacer_scicat.testing.backend import Backend
 from pacer_scicat.testing.misbehaviour import Misbehaviour

@@ -6,21 +6,15 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from pacer_core.config import load
-from pacer_core.transport.connection import connect
-from pacer_core.transport.outgoing import Outgoing
-from pacer_core.transport.publish import Publisher
-from pacer_core.transport.topology import declare
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
-from tests.lab import PLUGIN
+from tests.lab import PLUGIN, publish
 from tests.services import PostgreSQL, RabbitMQ
 from tests.support import Running, Site, eventually
 
@@ -53,13 +47,12 @@ processes: {{stateFolder: {folder}/state}}
 """
 
 
-def publish(file: Path, exchange: str, key: str, *bodies: bytes) -> None:
-    """Publish messages to the broker of a configuration, with everything declared."""
-    config = load(file)
-    with closing(connect(config.broker, "test")) as connection:
-        declare(connection, config)
-    with closing(Publisher(config.broker)) as publisher:
-        publisher.publish([Outgoing(exchange, key, body) for body in bodies])
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Place]:
+    """Give the dashboard's database in a file, with nothing in it."""
+    place = Place(folder=tmp_path / "dashboard")
+    with testing.database(place):
+        yield place
 
 
 def stored() -> int:
