@@ -125,7 +125,11 @@ async def measured(site: Site, cookies: Sequence[str], seconds: float) -> dict[s
     tasks = [
         asyncio.create_task(one.listen(site, cookie)) for one, cookie in zip(listening, cookies, strict=True)
     ]
-    await asyncio.gather(*(one.ready.wait() for one in listening))
+    ready = asyncio.gather(*(one.ready.wait() for one in listening))
+    first: list[asyncio.Future[Any]] = [ready, *tasks]
+    await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+    if ended := [task for task in tasks if task.done()]:
+        raise SystemExit(f"a stream ended at once: {ended[0].exception()!r}")
     here, there = multiprocessing.Pipe()
     spawn = multiprocessing.get_context("spawn")
     writer = spawn.Process(target=write, args=(site.place, site.folder, seconds, there))

@@ -12,6 +12,7 @@ import pytest
 from attrs import define, field
 
 from pacer_dashboard.live import hub as hub_module
+from pacer_dashboard.live.gate import Gate
 from pacer_dashboard.live.hub import GONE, Batch, Hub
 
 
@@ -155,6 +156,36 @@ def test_a_stream_that_is_too_far_behind_is_told_to_draw_its_page_anew() -> None
         assert await told(hub.listen("all", changes.source, 1, 0, "all"), 1) == [-1]
 
     run(main)
+
+
+def test_so_many_requests_are_worked_on_at_once_and_a_stream_does_not_count() -> None:
+    working, most = 0, 0
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal working, most
+        working += 1
+        most = max(most, working)
+        await asyncio.sleep(0)
+        working -= 1
+        await send({"type": "http.response.start"})
+        await streaming.wait()
+
+    async def main() -> None:
+        gate = Gate(application, 3)
+        answered: list[Any] = []
+
+        async def send(message: Any) -> None:
+            answered.append(message)
+
+        requests = [asyncio.create_task(gate({}, None, send)) for _ in range(20)]  # type: ignore[arg-type]
+        while len(answered) < 20:
+            await asyncio.sleep(0)
+        streaming.set()
+        await asyncio.gather(*requests)
+
+    streaming = asyncio.Event()
+    run(main)
+    assert most == 3
 
 
 def test_a_compressed_stream_is_one_gzip_of_parts_that_were_made_once() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.core.asgi import get_asgi_application
 
+from pacer_dashboard.live.gate import Gate
 from pacer_dashboard.start import prepare_to_serve
 
 prepare_to_serve()
-application = get_asgi_application()
+application = Gate(get_asgi_application())
