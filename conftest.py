@@ -38,7 +38,8 @@ def _state_of_this_run_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(autouse=True)
 def _secrets_of_one_test_alone() -> Iterator[None]:
     """Forget the secrets that a test has made up: ``value`` would be hidden in every text after it."""
-    before = set(secrets.known)
+    before, strong = set(secrets.known), set(secrets._strong)
     yield
     secrets.known.intersection_update(before)
+    secrets._strong.intersection_update(strong)
     secrets._patterns.clear()  # they are made anew when there are more secrets, which there need not be now

@@ -137,16 +137,16 @@ def publish(file: Path, exchange: str, key: str, *bodies: bytes) -> None:
 def limited(node: RabbitMQ, size: int = LIMIT) -> Iterator[None]:
     """Have a node refuse larger messages on the channels that are opened from now on."""
 
-    def limit(to: int) -> None:
+    def limit(old: int, new: int) -> None:
         # RabbitMQ 3.10 reads the one, 4.x the other.
-        settings = ("application:set_env(rabbit, ", "persistent_term:put(")
-        node.ctl("eval", ", ".join(f"{setting}max_message_size, {to})" for setting in settings) + ".")
+        settings = {"application:set_env(rabbit, ": old, "persistent_term:put(": new}
+        node.ctl("eval", ", ".join(f"{one}max_message_size, {to})" for one, to in settings.items()) + ".")
 
-    limit(size)
+    limit(size, size)
     try:
         yield
     finally:
-        limit(16_777_216)
+        limit(134_217_728, 16_777_216)  # their defaults
 
 
 @define(eq=False)

@@ -129,9 +129,9 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 CHROMIUM = os.environ.get("PACER_CHROMIUM", "/usr/bin/chromium")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Start Debian's chromium, without a window."""
+    """Start Debian's chromium, without a window; while it runs, nothing else can run an event loop here."""
     with skip_without_program():
         if not Path(CHROMIUM).exists():
             raise ServiceMissingError(f"{CHROMIUM} is not installed: apt-get install chromium")
