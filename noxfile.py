@@ -173,7 +173,11 @@ def build(session: nox.Session) -> None:
     session.run("python", "tools/build.py", "dist")
     files = sorted(str(one) for one in (ROOT / "dist").glob("*-*"))
     session.run("twine", "check", "--strict", *files)
-    session.run("check-wheel-contents", *(one for one in files if one.endswith(".whl")))
+    found = [one for one in files if one.endswith(".whl")]
+    django = [one for one in found if "/pacer_dashboard-" in one]
+    session.run("check-wheel-contents", *(one for one in found if one not in django))
+    # W004 is a name that no import statement takes: Django's migrations begin with a number.
+    session.run("check-wheel-contents", "--ignore", "W004", *django)
 
 
 @nox.session
