@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -170,7 +171,9 @@ class RedisCluster(_Several):
             undo.pop_all()
 
     def _node(self) -> Redis:
-        config = {"cluster-enabled": "yes", "cluster-node-timeout": 2000, "cluster-port": free_port()}
+        config: dict[str, str | int] = {"cluster-enabled": "yes", "cluster-node-timeout": 2000}
+        if _says_where_its_bus_is():
+            config["cluster-port"] = free_port()
         return self._start(config=config)
 
     def _make(self) -> None:
@@ -219,3 +222,9 @@ def _command(what: str) -> tuple[str, ...]:
     if root and folder:
         return program_elsewhere(root, folder + name, variable="PACER_REDIS")
     return (program(path, package=PACKAGE),)
+
+
+def _says_where_its_bus_is() -> bool:
+    """Tell whether ``cluster-port`` is known, as since Redis 7; before, it is the port and 10 000."""
+    said = subprocess.run([*_command("server"), "--version"], capture_output=True, text=True).stdout
+    return re.search(r"v=[0-6]\.", said) is None

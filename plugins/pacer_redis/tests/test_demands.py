@@ -89,9 +89,9 @@ def test_the_rights_of_the_how_to_are_enough(start_redis: Start) -> None:
     server = start_redis()
     rights = "+@scripting +@hash +@list +@set +@sortedset +@string +@pubsub +@connection +@transaction"
     more = "+del +exists +time +wait +info +config|get +cluster|slots"
-    server.tell(
-        "ACL", "SETUSER", "worker", "on", ">secret", "~{pacer}*", "&{pacer}*", *rights.split(), *more.split()
-    )
+    keys = "~{pacer}* resetchannels &{pacer}*"
+    words = (*keys.split(), *rights.split(), *more.split())
+    server.tell("ACL", "SETUSER", "worker", "on", ">secret", *words)
     connection = opened(server, RedisOptions(username="worker", password=Secret("secret")))
 
     channel = connection.channel()
