@@ -342,6 +342,8 @@ def test_whoever_was_too_slow_for_his_lease_does_not_have_the_last_word(site: An
         runner._write_down(slow, "slow", held, "the broker is away")
     with pytest.raises(runner.LostError):
         runner._next(slow, "slow")
+    with pytest.raises(runner.LostError):
+        runner._give_up(slow, "slow", "the broker is away")
     assert items(batch) == [("waiting", "")]
 
 

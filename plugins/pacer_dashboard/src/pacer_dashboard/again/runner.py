@@ -207,14 +207,15 @@ def _write_down(batch: Batch, holder: str, items: Sequence[Item], trouble: str) 
 
 
 def _give_up(batch: Batch, holder: str, why: str) -> None:
-    """Let all that is not sent have failed, and the batch be at its end."""
+    """Let all that is not sent have failed, and the batch be at its end, where it is still ours."""
     with transaction.atomic():
+        if not Batch.objects.filter(id=batch.id, holder=holder, state=Batch.State.RUNNING).update(
+            state=Batch.State.DONE, finished_at=datetime.now(UTC), trouble=why
+        ):
+            raise LostError
         left = Item.objects.filter(batch=batch, state=Item.State.WAITING)
         Lineage.objects.filter(correlation_id__in=left.filter(sent_before=0).values("sent_as")).delete()
         left.update(state=Item.State.FAILED, reason=why, at=datetime.now(UTC))
-        Batch.objects.filter(id=batch.id, holder=holder).update(
-            state=Batch.State.DONE, finished_at=datetime.now(UTC), trouble=why
-        )
     log.warning("batch %d is given up: %s", batch.id, why)
 
 
