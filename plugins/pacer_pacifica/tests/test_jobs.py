@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from sqlalchemy import text
 
 from pacer_core import Secret
 from pacer_pacifica.jobs import (
+    FILE,
     INGEST_FILES,
     INGEST_METADATA,
     LOAD_METADATA,
@@ -174,6 +177,27 @@ def test_a_process_that_comes_and_goes_does_not_take_what_another_one_writes(tmp
             if expected == "1":
                 create(first)
         assert len(jobs.find()) == 2
+
+
+def test_a_writer_waits_for_another_process_and_no_longer_than_it_has_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "jobs.sqlite"
+    with closing(Database(str(path))) as database, closing(sqlite3.connect(path)) as other:
+        ids = OwnIds(database)
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor() as pool:
+            waiting = pool.submit(ids.take, FILE, 1)
+            assert not wait([waiting], 0.3).done
+            other.execute("COMMIT")
+            assert waiting.result() == 1
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("pacer_pacifica.jobs.database._PATIENCE", 0.2)
+        with pytest.raises(DatabaseError, match="database is locked"):
+            ids.take(FILE, 1)
+        other.execute("COMMIT")
+        assert ids.take(FILE, 1) == 2
 
 
 def test_what_is_kept_first_stays(open_: Open) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -33,6 +35,7 @@ _UNTIL_IT_IS_AWAY = {
 }  # fmt: skip
 """Without these a request to a PostgreSQL whose host is gone waits for hours, and a thread with it."""
 _PATIENCE = 30.0  # seconds that SQLite waits for another writer
+_GLANCE = 1  # milliseconds after which it looks again whether there is none
 
 
 class Database:
@@ -185,4 +188,27 @@ def _on_begin(connection: Connection) -> None:
     if connection.info.get("synchronous") != wanted:
         connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
         connection.info["synchronous"] = wanted
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    _begin_to_write(connection)
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Begin as soon as no other process writes.
+
+    SQLite by itself sleeps longer and longer, up to 100 ms, before it looks again: whoever came first waits
+    for all who come later, and a second process makes the first one slower than it is alone.
+    """
+    sqlite: Any = connection.connection.driver_connection
+    until = time.monotonic() + _PATIENCE
+    sqlite.execute(f"PRAGMA busy_timeout = {_GLANCE}")
+    try:
+        while time.monotonic() < until:
+            try:
+                sqlite.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # of which there are several kinds
+                    break
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # its error is one of SQLAlchemy's
+    finally:
+        sqlite.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
