@@ -3,8 +3,8 @@
     python -m benchmarks.pacifica_services
 
 The rules are those that the tests have, `pacer_pacifica.stand_ins`, without what the archive would hold. They
-are served by asyncio and the parser of uvicorn: a request for a file takes 0.05 ms of CPU so, and 0.4 ms
-by the server that the tests have, which makes a thread for each connection.
+are served by the loop and the parser of uvicorn: a file takes 0.06 ms of CPU so, and 0.11 ms on a connection
+of its own; the server that the tests have takes 0.16 ms and 0.55 ms.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import cast
 from urllib.parse import parse_qsl
 
 import httptools
+import uvloop
 
 from pacer_http.testing import Request
 from pacer_pacifica.stand_ins import Rules
@@ -35,8 +37,7 @@ class Service(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
@@ -99,4 +100,4 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    uvloop.run(serve())

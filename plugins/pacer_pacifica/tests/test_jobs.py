@@ -193,7 +193,7 @@ def test_a_writer_waits_for_another_process_and_no_longer_than_it_has_patience(
             other.execute("COMMIT")
             assert waiting.result() == 1
         other.execute("BEGIN IMMEDIATE")
-        monkeypatch.setattr("pacer_pacifica.jobs.database._PATIENCE", 0.2)
+        monkeypatch.setattr("pacer_pacifica.jobs.driver.PATIENCE", 0.2)
         with pytest.raises(DatabaseError, match="database is locked"):
             ids.take(FILE, 1)
         other.execute("COMMIT")

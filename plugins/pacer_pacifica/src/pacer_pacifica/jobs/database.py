@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -26,16 +24,16 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pacer_core import Secret, redact
+from pacer_pacifica.jobs.driver import PATIENCE, Driver, begin_to_write
 from pacer_pacifica.jobs.errors import DatabaseError
 from pacer_pacifica.jobs.tables import MIGRATIONS, VERSION, metadata, next_id, version
 
 _LOCK = 0x50414349  # "PACI"; two processes that start at once shall not make the same table
+_QUICK = "SET LOCAL synchronous_commit = off"
 _UNTIL_IT_IS_AWAY = {
     "tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
 }  # fmt: skip
 """Without these a request to a PostgreSQL whose host is gone waits for hours, and a thread with it."""
-_PATIENCE = 30.0  # seconds that SQLite waits for another writer
-_GLANCE = 1  # milliseconds after which it looks again whether there is none
 
 
 class Database:
@@ -58,9 +56,9 @@ class Database:
         self._engine = _engine(address, password)
         self._reading = self._engine.execution_options(pacer_reads=True)
         self._durable = self._engine.execution_options(pacer_durable=True)
-        self._turn: AbstractContextManager[object] = (
-            Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
-        )
+        self.is_sqlite = self._engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[object] = Lock() if self.is_sqlite else nullcontext()
+        self._driver: Any = self._engine.dialect.loaded_dbapi
         self.address = address
         try:
             self._migrate()
@@ -98,9 +96,27 @@ class Database:
         """
         engine = self._durable if durable else self._engine
         with self._translated(), self._turn, engine.begin() as connection:
-            if connection.dialect.name == "postgresql" and not durable:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            if not self.is_sqlite and not durable:
+                connection.exec_driver_sql(_QUICK)
             yield connection
+
+    @contextmanager
+    def at_once(self, *, durable: bool = False) -> Iterator[Driver]:
+        """Give a transaction as `writing` does, at the driver: for few short statements, asked very often.
+
+        Raises
+        ------
+        DatabaseError
+            Where the database does not answer.
+        """
+        with self._translated(), self._turn, closing(self._engine.raw_connection()) as connection:
+            driver = Driver(connection, is_sqlite=self.is_sqlite)
+            if self.is_sqlite:
+                begin_to_write(connection, durable=durable)
+            elif not durable:
+                driver.run(_QUICK, {})
+            yield driver
+            connection.commit()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -108,6 +124,9 @@ class Database:
             yield
         except DBAPIError as error:  # its own text quotes the statement, with what people have sent
             said = " ".join(str(error.orig).split())
+            raise DatabaseError(f"the job database {self.address}: {redact(said)}") from None
+        except self._driver.Error as error:
+            said = " ".join(str(error).split())
             raise DatabaseError(f"the job database {self.address}: {redact(said)}") from None
         except SQLAlchemyError as error:
             raise DatabaseError(f"the job database {self.address}: {redact(str(error))}") from None
@@ -139,7 +158,7 @@ class Database:
 def _engine(address: str, password: Secret | None) -> Engine:
     if Path(address).is_absolute():
         _make_private(Path(address))
-        engine = create_engine(f"sqlite:///{address}", connect_args={"timeout": _PATIENCE}, pool_size=4)
+        engine = create_engine(f"sqlite:///{address}", connect_args={"timeout": PATIENCE}, pool_size=4)
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
         return engine
@@ -184,31 +203,4 @@ def _on_begin(connection: Connection) -> None:
     if options.get("pacer_reads"):
         connection.exec_driver_sql("BEGIN")
         return
-    wanted = "FULL" if options.get("pacer_durable") else "NORMAL"
-    if connection.info.get("synchronous") != wanted:
-        connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
-        connection.info["synchronous"] = wanted
-    _begin_to_write(connection)
-
-
-def _begin_to_write(connection: Connection) -> None:
-    """Begin as soon as no other process writes.
-
-    SQLite by itself sleeps longer and longer, up to 100 ms, before it looks again: whoever came first waits
-    for all who come later, and a second process makes the first one slower than it is alone.
-    """
-    sqlite: Any = connection.connection.driver_connection
-    until = time.monotonic() + _PATIENCE
-    sqlite.execute(f"PRAGMA busy_timeout = {_GLANCE}")
-    try:
-        while time.monotonic() < until:
-            try:
-                sqlite.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # of which there are several kinds
-                    break
-            else:
-                return
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # its error is one of SQLAlchemy's
-    finally:
-        sqlite.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")
+    begin_to_write(connection.connection, durable=options.get("pacer_durable", False))
