@@ -65,7 +65,7 @@ from pacer_pacifica.messages import BUNDLES, message_of
 from pacer_pacifica.work.consumers import consumer_types
 
 FILES, SIZE = 10, 4096
-WORKERS, THREADS = 2, 2  # as `workers: 2` and `threads: 2` of a consumer: more gain nothing on two cores
+WORKERS, THREADS = 2, 2  # as `workers` and `concurrency` of a consumer; more gain nothing on two cores
 PACER, PACER_ALONE = "pacer", "pacer, one worker"
 PACIFICA_WAY, PACIFICA_ALONE = "pacifica", "pacifica, one worker"
 FOUR, BY_BUNDLE = "lean, four requests a file", "lean, by bundle"
