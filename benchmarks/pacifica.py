@@ -13,15 +13,15 @@ a process of their own. The ratios are medians of those within each repeat:
 ``bundles/pacifica-way/lean-four-requests-a-file``
     Four requests for each file, one after another: its number, the policy, the file, its metadata. They are
     sent by hand (`benchmarks.pacifica_lean`), and nothing else is done: no job has a state, and nothing is
-    checked or synced. Beside PACER's two worker processes, and its one.
+    checked or synced. Beside PACER's two worker processes.
 ``bundles/pacifica-way/lean-by-bundle``
     The same with the numbers, the policy and the metadata once a bundle, which is what Pacifica's code asks.
 
 The same is done in all: the tar is read, each file hashed, compared and archived, the policy asked, the
-metadata stored. PACER asks for a hundred numbers of files at a time. It does more as well, and that is in its
-time: every stage of a job is written to its database, its numbers and its end are synced to the disk, all
-headers, sizes and hashes are checked before the first file is sent, the archive is asked whether the first
-number is free, and the bundle leaves the spool.
+metadata stored. As Pacifica does, and no lean way, PACER writes every stage of a job to its database, and takes
+the bundle out of the spool. More than all of them it syncs a job's numbers and its end to the disk, checks all
+headers, sizes and hashes before the first file is sent, and asks the archive whether the first number is free.
+It asks for a hundred numbers of files at a time.
 """
 
 from __future__ import annotations
@@ -179,7 +179,6 @@ ROWS = (
     Row(ROW, PACIFICA_WAY),
     Row(f"{ROW}/one-worker", PACIFICA_ALONE, PACER_ALONE),
     Row(f"{ROW}/lean-four-requests-a-file", FOUR),
-    Row(f"{ROW}/lean-four-requests-a-file/one-worker", FOUR, PACER_ALONE),
     Row(f"{ROW}/lean-by-bundle", BY_BUNDLE),
 )
 

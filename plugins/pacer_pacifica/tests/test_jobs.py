@@ -351,14 +351,31 @@ def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
         Database(str(tmp_path / "jobs.sqlite"))
 
 
-def test_a_database_that_answers_again_is_used_again(open_: Open) -> None:
+def test_a_database_that_answers_again_is_used_again(open_: Open, caplog: pytest.LogCaptureFixture) -> None:
     database = open_()
     if "://" not in database.address:
         pytest.skip("of PostgreSQL alone")
     jobs = create(database)
-    with database.reading() as connection:
-        connection.execute(text("SELECT 1"))
-    with closing(open_()) as other, other.writing() as connection:
-        others = "pid <> pg_backend_pid() AND datname = current_database()"
+    with closing(open_()) as other:
+        jobs.begin(1, 1, OPEN_TAR)
+        _end_connections(other)
+        assert jobs.get(1).id == 1
+        _end_connections(other)
+        jobs.begin(1, 1, LOAD_METADATA)
+        with pytest.raises(DatabaseError, match="terminating connection"):
+            _lose_a_transaction(database, other)
+        jobs.finish(1, 1)
+    assert not caplog.records, "a lost connection is not told by the pool as well"
+
+
+def _end_connections(database: Database) -> None:
+    """End all connections to a database but the one that says so."""
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    with database.writing() as connection:
         connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
-    assert jobs.get(1).id == 1
+
+
+def _lose_a_transaction(database: Database, other: Database) -> None:
+    with database.at_once() as driver:
+        _end_connections(other)
+        driver.run("SELECT 1", {})

@@ -110,23 +110,25 @@ class Database:
             Where the database does not answer.
         """
         with self._translated(), self._turn, closing(self._engine.raw_connection()) as connection:
-            driver = Driver(connection, is_sqlite=self.is_sqlite)
-            if self.is_sqlite:
-                begin_to_write(connection, durable=durable)
-            elif not durable:
-                driver.run(_QUICK, {})
-            yield driver
-            connection.commit()
+            try:
+                driver = Driver(connection, is_sqlite=self.is_sqlite)
+                if self.is_sqlite:
+                    begin_to_write(connection, durable=durable)
+                elif not durable:
+                    driver.run(_QUICK, {})
+                yield driver
+                connection.commit()
+            except self._driver.Error as error:
+                connection.invalidate(error)  # the pool would log that it cannot roll back what is lost
+                raise
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:  # its own text quotes the statement, with what people have sent
-            said = " ".join(str(error.orig).split())
-            raise DatabaseError(f"the job database {self.address}: {redact(said)}") from None
-        except self._driver.Error as error:
-            said = " ".join(str(error).split())
+        except (DBAPIError, self._driver.Error) as error:
+            # SQLAlchemy's own text quotes the statement, with what people have sent.
+            said = " ".join(str(getattr(error, "orig", error)).split())
             raise DatabaseError(f"the job database {self.address}: {redact(said)}") from None
         except SQLAlchemyError as error:
             raise DatabaseError(f"the job database {self.address}: {redact(str(error))}") from None
