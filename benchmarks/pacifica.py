@@ -18,10 +18,10 @@ a process of their own. The ratios are medians of those within each repeat:
     The same with the numbers, the policy and the metadata once a bundle, which is what Pacifica's code asks.
 
 The same is done in all: the tar is read, each file hashed, compared and archived, the policy asked, the
-metadata stored. As Pacifica does, and no lean way, PACER writes every stage of a job to its database, and takes
-the bundle out of the spool. More than all of them it syncs a job's numbers and its end to the disk, checks all
-headers, sizes and hashes before the first file is sent, and asks the archive whether the first number is free.
-It asks for a hundred numbers of files at a time.
+metadata stored. As Pacifica does, and no lean way, PACER writes every stage of a job to its database, and
+takes the bundle out of the spool. More than all of them it syncs a job's numbers and its end to the disk,
+checks all headers, sizes and hashes before the first file is sent, and asks the archive whether the first
+number is free. It asks for a hundred numbers of files at a time.
 """
 
 from __future__ import annotations
