@@ -82,13 +82,12 @@ class Service(asyncio.Protocol):
 def stand_ins() -> Iterator[str]:
     """Start the stand-ins in a process of their own; give their address."""
     command = [sys.executable, "-m", "benchmarks.pacifica_services"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
 
 
 async def serve() -> None:
