@@ -18,7 +18,7 @@ from sqlalchemy import PoolProxiedConnection
 
 PATIENCE = 30.0
 """Seconds that a writer of SQLite waits for another one."""
-_GLANCE = 1  # milliseconds after which it looks again whether there is none
+_GLANCE = 0.001  # seconds after which it looks again whether there is none
 
 
 class Driver:
@@ -60,7 +60,7 @@ def begin_to_write(connection: PoolProxiedConnection, *, durable: bool) -> None:
         sqlite.execute(f"PRAGMA synchronous = {wanted}")
         connection.info["synchronous"] = wanted
     until = time.monotonic() + PATIENCE
-    sqlite.execute(f"PRAGMA busy_timeout = {_GLANCE}")
+    sqlite.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
             try:
@@ -69,6 +69,7 @@ def begin_to_write(connection: PoolProxiedConnection, *, durable: bool) -> None:
             except sqlite3.OperationalError as error:  # there are several kinds of busy
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
+            time.sleep(_GLANCE)
     finally:
         sqlite.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
 
