@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
-from pacer_dashboard.query import EVERYTHING, Filter, listing
+from pacer_dashboard.query import EVERYTHING, Filter, counting, listing
 
 
 def parts(table: str = "pacer_dashboard_message") -> dict[str, int]:
@@ -137,5 +137,5 @@ def test_successes_go_first_then_payloads_of_errors_and_then_these(each_empty: P
         assert months(model, troubled=True) == ({10} if payload else {8, 10})
     assert forget(**keep, now=now) == (0, 0)
     # What is gone is not found any more, neither by its text nor as a message.
-    assert listing.estimate(EVERYTHING, Filter(until=date(2026, 2, 1))).number == 0
-    assert listing.estimate(EVERYTHING, Filter(text="hg-1", until=date(2026, 7, 30))).number == 0
+    assert counting.estimate(EVERYTHING, Filter(until=date(2026, 2, 1))).number == 0
+    assert counting.estimate(EVERYTHING, Filter(text="hg-1", until=date(2026, 7, 30))).number == 0
