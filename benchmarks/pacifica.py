@@ -1,45 +1,56 @@
 """Bundles the way that Pacifica takes them, and PACER's, against the same stand-ins.
 
-    python -m benchmarks.pacifica [--bundles N] [--repeats N] [--json FILE]
+    python -m benchmarks.pacifica [--bundles N] [--repeats N] [--row NAME] [--json FILE]
 
-N bundles of ten files of 4 KiB are in the spool, each with its job, and go through to "OK" with the stand-ins
-of `pacer_pacifica.testing` in a process of their own. Pacifica's way is four requests for each file, one
-after another, each on a connection of its own: its number, the policy, the file, its metadata. Beside that
-stands its way by bundle: the numbers, the policy and the metadata once, and its files one after another. The
-ratios are medians of those within each repeat.
+N bundles of ten files of 4 KiB are in the spool, each with its job, and go through to "OK" with stand-ins in
+a process of their own. The ratios are medians of those within each repeat:
 
-The same is done in both: the tar is read, each file hashed, compared and archived, the policy asked, the
-metadata stored. PACER has two worker processes, and asks for the policy and the metadata once a bundle, as
-their protocols allow, and for a hundred numbers at a time. It does more as well, and that is in its time:
-every stage of a job is written to its database, its numbers and its end are synced to the disk, all headers,
-sizes and hashes are checked before the first file is sent, the archive is asked whether the first number is
-free, and the bundle leaves the spool. Pacifica's way keeps no state here, checks nothing, and syncs nothing.
+``bundles/pacifica-way``
+    Pacifica's own code (`benchmarks.pacifica_own`) in two worker processes, as Celery starts them for two
+    cores, beside PACER's two.
+``bundles/pacifica-way/one-worker``
+    One of each.
+``bundles/pacifica-way/lean-four-requests-a-file``
+    Four requests for each file, one after another: its number, the policy, the file, its metadata. They are
+    sent by hand (`benchmarks.pacifica_lean`), and nothing else is done: no job has a state, and nothing is
+    checked or synced. Beside PACER's two worker processes.
+``bundles/pacifica-way/lean-by-bundle``
+    The same with the numbers, the policy and the metadata once a bundle, which is what Pacifica's code asks.
+
+The same is done in all: the tar is read, each file hashed, compared and archived, the policy asked, the
+metadata stored. As Pacifica does, and no lean way, PACER writes every stage of a job to its database, and
+takes the bundle out of the spool. More than all of them it syncs a job's numbers and its end to the disk,
+checks all headers, sizes and hashes before the first file is sent, and asks the archive whether the first
+number is free. It asks for a hundred numbers of files at a time.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import http.client
 import io
 import json
 import multiprocessing
+import os
 import platform
 import statistics
-import subprocess
-import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
+from attrs import frozen
+
+from benchmarks.pacifica_lean import per_bundle, per_file
+from benchmarks.pacifica_own import own, programs
+from benchmarks.pacifica_services import stand_ins
 from benchmarks.report import hardware
 from pacer_core import IntegrationType
 from pacer_core.testing import deliver
@@ -54,11 +65,12 @@ from pacer_pacifica.messages import BUNDLES, message_of
 from pacer_pacifica.work.consumers import consumer_types
 
 FILES, SIZE = 10, 4096
-WORKERS, THREADS = 2, 4  # as `workers: 2` and `threads: 4` of a consumer
-TARGET = 5.0
-ROW = "bundles/pacifica-way"
-PACER, ALONE = "pacer", "pacer, one worker"
-FOUR, BY_BUNDLE = "four requests a file", "by bundle"
+WORKERS, THREADS = 2, 2  # as `workers` and `concurrency` of a consumer; more gain nothing on two cores
+PACER, PACER_ALONE = "pacer", "pacer, one worker"
+PACIFICA_WAY, PACIFICA_ALONE = "pacifica", "pacifica, one worker"
+FOUR, BY_BUNDLE = "lean, four requests a file", "lean, by bundle"
+Way = Callable[[str], float]
+"""Takes the bundles with the stand-ins at an address; gives the seconds."""
 
 
 def bundle(number: int) -> bytes:
@@ -94,20 +106,7 @@ def bundle(number: int) -> bytes:
     return file.getvalue()
 
 
-@contextmanager
-def stand_ins() -> Iterator[str]:
-    """Start the stand-ins in a process of their own; give their address."""
-    command = [sys.executable, "-m", "pacer_pacifica.testing", "--forget"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
-
-
-def ours(folder: Path, url: str, bundles: Sequence[bytes], workers: int = WORKERS) -> float:
+def ours(folder: Path, url: str, bundles: Sequence[bytes], workers: int) -> float:
     """Take all bundles through the tasks, in worker processes with threads of their own; give the seconds.
 
     What is timed begins when all processes wait for it, and ends when the last job is done, in the database.
@@ -165,69 +164,42 @@ def work(options: PacificaOptions, url: str, messages: Sequence[bytes], start: A
             list(pool.map(handle, messages))
 
 
-def request(url: str, method: str, path: str, body: bytes = b"", **headers: str) -> Any:
-    """Send a request on a connection of its own; give what is answered."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc)
-    try:
-        connection.request(method, path, body, {"Content-Type": "application/json", **headers})
-        answer = connection.getresponse()
-        said = answer.read()
-        assert answer.status in (200, 201), (path, answer.status, said)
-        return json.loads(said)
-    finally:
-        connection.close()
+@frozen
+class Row:
+    """A ratio: how much longer one way takes than the other."""
+
+    name: str
+    theirs: str
+    ours: str = PACER
 
 
-def taken(data: bytes) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """Open a bundle; give its rows and its files."""
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        contents = {}
-        for member in archive:
-            file = archive.extractfile(member)
-            assert file is not None
-            contents[member.name] = file.read()
-    return json.loads(contents.pop("metadata.txt")), contents
+ROW = "bundles/pacifica-way"
+TARGET = 5.0
+ROWS = (
+    Row(ROW, PACIFICA_WAY),
+    Row(f"{ROW}/one-worker", PACIFICA_ALONE, PACER_ALONE),
+    Row(f"{ROW}/lean-four-requests-a-file", FOUR),
+    Row(f"{ROW}/lean-by-bundle", BY_BUNDLE),
+)
 
 
-def put(url: str, number: int, content: bytes, row: dict[str, Any]) -> None:
-    """Hash a file, and put it into the archive."""
-    assert hashlib.sha1(content).hexdigest() == row["hashsum"]
-    modified = "Tue Jul 15 10:00:00 2025"
-    request(url, "PUT", f"/archive/{number}", content, **{"Last-Modified": modified})
-
-
-def per_file(url: str, bundles: Sequence[bytes]) -> float:
-    """Take all bundles the way of four requests for each file, one after another; give the seconds."""
-    began = time.perf_counter()
-    for data in bundles:
-        rows, contents = taken(data)
-        terms = [row for row in rows if row["destinationTable"] != "Files"]
-        for row in rows:
-            if row["destinationTable"] != "Files":
-                continue
-            number = request(url, "GET", "/uniqueid/getid?range=1&mode=file")["startIndex"]
-            transaction = {"destinationTable": "Transactions._id", "value": number}
-            request(url, "POST", "/policy/ingest", json.dumps(rows).encode())
-            put(url, number, contents[f"data/{row['name']}"], row)
-            said = [*terms, {**row, "_id": number, "subdir": ""}, transaction]
-            request(url, "PUT", "/metadata/ingest", json.dumps(said).encode())
-    return time.perf_counter() - began
-
-
-def per_bundle(url: str, bundles: Sequence[bytes]) -> float:
-    """Take all bundles with everything but their files in one request each; give the seconds."""
-    began = time.perf_counter()
-    for data in bundles:
-        rows, contents = taken(data)
-        job = request(url, "GET", "/uniqueid/getid?range=1&mode=upload_job")["startIndex"]
-        first = request(url, "GET", f"/uniqueid/getid?range={FILES}&mode=file")["startIndex"]
-        request(url, "POST", "/policy/ingest", json.dumps(rows).encode())
-        for number, row in enumerate((row for row in rows if row["destinationTable"] == "Files"), first):
-            put(url, number, contents[f"data/{row['name']}"], row)
-            row |= {"_id": number, "subdir": ""}
-        rows.append({"destinationTable": "Transactions._id", "value": job})
-        request(url, "PUT", "/metadata/ingest", json.dumps(rows).encode())
-    return time.perf_counter() - began
+def ways(folder: Path, bundles: Sequence[bytes], wanted: Container[str]) -> dict[str, Way]:
+    """Give those of the ways that are wanted and can be had; says which cannot, and why."""
+    all_ways: dict[str, Way] = {
+        PACER: lambda url: ours(folder, url, bundles, WORKERS),
+        PACER_ALONE: lambda url: ours(folder, url, bundles, 1),
+        FOUR: lambda url: per_file(url, bundles),
+        BY_BUNDLE: lambda url: per_bundle(url, bundles),
+    }
+    if PACIFICA_WAY in wanted or PACIFICA_ALONE in wanted:
+        try:
+            installed = programs()
+        except LookupError as error:
+            print(f"left out, Pacifica's own code: {error}")
+        else:
+            all_ways[PACIFICA_WAY] = lambda url: own(installed, folder, url, bundles, WORKERS)
+            all_ways[PACIFICA_ALONE] = lambda url: own(installed, folder, url, bundles, 1)
+    return {name: way for name, way in all_ways.items() if name in wanted}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -235,28 +207,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pacifica", description=__doc__)
     parser.add_argument("--bundles", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="may be repeated")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args(arguments)
+    rows = [row for row in ROWS if not given.row or row.name in given.row]
+    load = os.getloadavg()[0]
     bundles = [bundle(number) for number in range(given.bundles)]
-    found: dict[str, list[float]] = {name: [] for name in (PACER, ALONE, FOUR, BY_BUNDLE)}
+    found: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="pacifica-bench-") as folder:
-        ways: dict[str, Callable[[str], float]] = {
-            PACER: lambda url: ours(Path(folder), url, bundles),
-            ALONE: lambda url: ours(Path(folder), url, bundles, 1),
-            FOUR: lambda url: per_file(url, bundles),
-            BY_BUNDLE: lambda url: per_bundle(url, bundles),
-        }
+        wanted = ways(Path(folder), bundles, {name for row in rows for name in (row.theirs, row.ours)})
         for _ in range(given.repeats):
-            for name, way in ways.items():
+            for name, way in wanted.items():
                 with stand_ins() as url:
-                    found[name].append(way(url))
+                    found.setdefault(name, []).append(way(url))
     ratios = {
-        name: statistics.median(theirs / mine for theirs, mine in zip(found[other], found[own], strict=True))
-        for name, other, own in (
-            (ROW, FOUR, PACER),
-            (f"{ROW}/one-worker", FOUR, ALONE),
-            (f"{ROW}/by-bundle", BY_BUNDLE, PACER),
-        )
+        row.name: statistics.median(a / b for a, b in zip(found[row.theirs], found[row.ours], strict=True))
+        for row in rows
+        if row.theirs in found
     }
     print(f"{given.bundles} bundles of {FILES} files of {SIZE} bytes, medians of {given.repeats}:")
     for name, seconds in found.items():
@@ -264,24 +231,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, ratio in ratios.items():
         print(f"{ratio:10.2f}  {name}{f' (to reach: {TARGET:g})' if name == ROW else ''}")
     if given.json:
-        write(
-            given.json, ratios, {name: statistics.median(one) for name, one in found.items()}, given.repeats
-        )
+        medians = {name: statistics.median(seconds) for name, seconds in found.items()}
+        write(given.json, ratios, medians, given.repeats, load)
 
 
-def write(path: Path, ratios: dict[str, float], seconds: dict[str, float], repeats: int) -> None:
+def write(
+    path: Path, ratios: Mapping[str, float], seconds: Mapping[str, float], repeats: int, load: float
+) -> None:
     """Merge what was found into a file of results."""
     data: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    measured = {
+        "repeats": repeats,
+        "load before": round(load, 1),
+        "when": datetime.now(UTC).isoformat("T", "seconds"),
+    }
     found: dict[str, Any] = {
         "ratios": {name: round(value, 3) for name, value in ratios.items()},
         "targets": {ROW: TARGET},
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "versions": {"Python": platform.python_version(), "httpcore": version("httpcore")},
         "hardware": hardware(),
-        "repeats": repeats,
+        "bundles": dict.fromkeys(ratios, measured),
     }
     for name, value in found.items():
-        data[name] = {**data.get(name, {}), **value} if isinstance(value, dict) else value
+        data[name] = {**data.get(name, {}), **value}
     path.write_text(f"{json.dumps(data, indent=2)}\n")
 
 

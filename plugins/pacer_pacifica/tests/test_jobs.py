@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from sqlalchemy import text
 
 from pacer_core import Secret
 from pacer_pacifica.jobs import (
+    FILE,
     INGEST_FILES,
     INGEST_METADATA,
     LOAD_METADATA,
@@ -176,6 +179,27 @@ def test_a_process_that_comes_and_goes_does_not_take_what_another_one_writes(tmp
         assert len(jobs.find()) == 2
 
 
+def test_a_writer_waits_for_another_process_and_no_longer_than_it_has_patience(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "jobs.sqlite"
+    with closing(Database(str(path))) as database, closing(sqlite3.connect(path)) as other:
+        ids = OwnIds(database)
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        with ThreadPoolExecutor() as pool:
+            waiting = pool.submit(ids.take, FILE, 1)
+            assert not wait([waiting], 0.3).done
+            other.execute("COMMIT")
+            assert waiting.result() == 1
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("pacer_pacifica.jobs.driver.PATIENCE", 0.2)
+        with pytest.raises(DatabaseError, match="database is locked"):
+            ids.take(FILE, 1)
+        other.execute("COMMIT")
+        assert ids.take(FILE, 1) == 2
+
+
 def test_what_is_kept_first_stays(open_: Open) -> None:
     jobs = create(open_())
     assert jobs.kept(1, "files") is None
@@ -327,14 +351,31 @@ def test_a_file_that_is_no_database_is_said_so(tmp_path: Path) -> None:
         Database(str(tmp_path / "jobs.sqlite"))
 
 
-def test_a_database_that_answers_again_is_used_again(open_: Open) -> None:
+def test_a_database_that_answers_again_is_used_again(open_: Open, caplog: pytest.LogCaptureFixture) -> None:
     database = open_()
     if "://" not in database.address:
         pytest.skip("of PostgreSQL alone")
     jobs = create(database)
-    with database.reading() as connection:
-        connection.execute(text("SELECT 1"))
-    with closing(open_()) as other, other.writing() as connection:
-        others = "pid <> pg_backend_pid() AND datname = current_database()"
+    with closing(open_()) as other:
+        jobs.begin(1, 1, OPEN_TAR)
+        _end_connections(other)
+        assert jobs.get(1).id == 1
+        _end_connections(other)
+        jobs.begin(1, 1, LOAD_METADATA)
+        with pytest.raises(DatabaseError, match="terminating connection"):
+            _lose_a_transaction(database, other)
+        jobs.finish(1, 1)
+    assert not caplog.records, "a lost connection is not told by the pool as well"
+
+
+def _end_connections(database: Database) -> None:
+    """End all connections to a database but the one that says so."""
+    others = "pid <> pg_backend_pid() AND datname = current_database()"
+    with database.writing() as connection:
         connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}"))
-    assert jobs.get(1).id == 1
+
+
+def _lose_a_transaction(database: Database, other: Database) -> None:
+    with database.at_once() as driver:
+        _end_connections(other)
+        driver.run("SELECT 1", {})

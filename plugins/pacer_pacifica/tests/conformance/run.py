@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
 """Run Pacifica's own cases against Pacifica's own services, which exist for Python 3.8 alone.
 
-The interpreter is ``PACER_PYTHON38``, or ``python3.8``. pip installs the services from PyPI into a folder of
-the cache (three minutes, once); they run on free ports, the metadata service on a PostgreSQL of this run.
+pip installs the services from PyPI (three minutes, once); they run on free ports, the metadata service on a
+PostgreSQL of this run.
 What the stand-ins of `pacer_pacifica.testing` claim is asked of the real ones as well.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import httpx
 
 from pacer_pacifica.jobs import FAILED, MOVE, OK
 from pacer_pacifica.testing import PacificaServices
+from plugins.pacer_pacifica.tests.conformance.python38 import MISSING, installed, interpreter
 from plugins.pacer_pacifica.tests.work.site import Site
 from plugins.pacer_pacifica.tests.work.support import CONTENTS, bundle, rows
 from plugins.pacer_pacifica.tests.work.test_jobs import CASES, DONE, moves
@@ -47,12 +47,12 @@ def main() -> int:
     """Run everything; give 0 where it went well, or Python 3.8 or PostgreSQL is missing."""
     python = interpreter()
     if python is None:
-        print("skipped: Pacifica's services need Python 3.8: name a python3.8 in PACER_PYTHON38")
+        print(f"skipped: {MISSING}")
         return 1 if os.environ.get("PACER_REQUIRE_SERVICES") == "1" else 0
     with tempfile.TemporaryDirectory(prefix="pacifica-") as name, ExitStack() as stack:
         folder = Path(name)
         try:
-            addresses = stack.enter_context(services(installed(python), folder))
+            addresses = stack.enter_context(services(installed(python, "pacifica-38", PACKAGES), folder))
         except ServiceMissingError as error:
             print(f"skipped: {error}")
             return 1 if os.environ.get("PACER_REQUIRE_SERVICES") == "1" else 0
@@ -64,29 +64,6 @@ def main() -> int:
         print(one)
     print(f"{len(CASES) + 5} cases, {len(wrong)} are wrong")
     return 1 if wrong else 0
-
-
-def interpreter() -> str | None:
-    """Give a Python 3.8 that runs."""
-    for name in (os.environ.get("PACER_PYTHON38"), "python3.8"):
-        found = shutil.which(name) if name else None
-        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
-            return found
-    return None
-
-
-def installed(python: str) -> Path:
-    """Give the folder of the services' programs; installs them where the cache has none."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "pacer", "pacifica-38")
-    programs, whole = cache / "bin", cache / "whole"
-    if not whole.exists():
-        shutil.rmtree(cache, ignore_errors=True)
-        subprocess.run([python, "-m", "venv", str(cache)], check=True)
-        pip = [str(programs / "pip"), "install", "-q"]
-        subprocess.run([*pip, "wheel", "setuptools<70"], check=True)
-        subprocess.run([*pip, *PACKAGES], check=True)
-        whole.touch()
-    return programs
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,15 +24,16 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pacer_core import Secret, redact
+from pacer_pacifica.jobs.driver import PATIENCE, Driver, begin_to_write
 from pacer_pacifica.jobs.errors import DatabaseError
 from pacer_pacifica.jobs.tables import MIGRATIONS, VERSION, metadata, next_id, version
 
 _LOCK = 0x50414349  # "PACI"; two processes that start at once shall not make the same table
+_QUICK = "SET LOCAL synchronous_commit = off"
 _UNTIL_IT_IS_AWAY = {
     "tcp_user_timeout": 30_000, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
 }  # fmt: skip
 """Without these a request to a PostgreSQL whose host is gone waits for hours, and a thread with it."""
-_PATIENCE = 30.0  # seconds that SQLite waits for another writer
 
 
 class Database:
@@ -55,9 +56,9 @@ class Database:
         self._engine = _engine(address, password)
         self._reading = self._engine.execution_options(pacer_reads=True)
         self._durable = self._engine.execution_options(pacer_durable=True)
-        self._turn: AbstractContextManager[object] = (
-            Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
-        )
+        self.is_sqlite = self._engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[object] = Lock() if self.is_sqlite else nullcontext()
+        self._driver: Any = self._engine.dialect.loaded_dbapi
         self.address = address
         try:
             self._migrate()
@@ -95,16 +96,39 @@ class Database:
         """
         engine = self._durable if durable else self._engine
         with self._translated(), self._turn, engine.begin() as connection:
-            if connection.dialect.name == "postgresql" and not durable:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            if not self.is_sqlite and not durable:
+                connection.exec_driver_sql(_QUICK)
             yield connection
+
+    @contextmanager
+    def at_once(self, *, durable: bool = False) -> Iterator[Driver]:
+        """Give a transaction as `writing` does, at the driver: for few short statements, asked very often.
+
+        Raises
+        ------
+        DatabaseError
+            Where the database does not answer.
+        """
+        with self._translated(), self._turn, closing(self._engine.raw_connection()) as connection:
+            try:
+                driver = Driver(connection, is_sqlite=self.is_sqlite)
+                if self.is_sqlite:
+                    begin_to_write(connection, durable=durable)
+                elif not durable:
+                    driver.run(_QUICK, {})
+                yield driver
+                connection.commit()
+            except self._driver.Error as error:
+                connection.invalidate(error)  # the pool would log that it cannot roll back what is lost
+                raise
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:  # its own text quotes the statement, with what people have sent
-            said = " ".join(str(error.orig).split())
+        except (DBAPIError, self._driver.Error) as error:
+            # SQLAlchemy's own text quotes the statement, with what people have sent.
+            said = " ".join(str(getattr(error, "orig", error)).split())
             raise DatabaseError(f"the job database {self.address}: {redact(said)}") from None
         except SQLAlchemyError as error:
             raise DatabaseError(f"the job database {self.address}: {redact(str(error))}") from None
@@ -136,7 +160,7 @@ class Database:
 def _engine(address: str, password: Secret | None) -> Engine:
     if Path(address).is_absolute():
         _make_private(Path(address))
-        engine = create_engine(f"sqlite:///{address}", connect_args={"timeout": _PATIENCE}, pool_size=4)
+        engine = create_engine(f"sqlite:///{address}", connect_args={"timeout": PATIENCE}, pool_size=4)
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
         return engine
@@ -181,8 +205,4 @@ def _on_begin(connection: Connection) -> None:
     if options.get("pacer_reads"):
         connection.exec_driver_sql("BEGIN")
         return
-    wanted = "FULL" if options.get("pacer_durable") else "NORMAL"
-    if connection.info.get("synchronous") != wanted:
-        connection.exec_driver_sql(f"PRAGMA synchronous = {wanted}")
-        connection.info["synchronous"] = wanted
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    begin_to_write(connection.connection, durable=options.get("pacer_durable", False))

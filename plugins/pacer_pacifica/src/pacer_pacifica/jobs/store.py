@@ -10,19 +10,10 @@ import orjson
 from sqlalchemy import Connection, and_, delete, insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from pacer_pacifica.jobs import tables
+from pacer_pacifica.jobs import statements, tables
 from pacer_pacifica.jobs.database import Database
 from pacer_pacifica.jobs.errors import NoSuchJob, Over
 from pacer_pacifica.jobs.records import FAILED, INGEST_METADATA, OK, UPLOADING, Job, Stage
-from pacer_pacifica.jobs.statements import (
-    BEGIN_JOB,
-    BEGIN_STAGE,
-    END_BEFORE,
-    END_STAGES,
-    FINISH_JOB,
-    KEEP,
-    KEPT,
-)
 
 _job, _stage, _kept = tables.job, tables.stage, tables.kept
 
@@ -120,14 +111,15 @@ class Jobs:
         Over
             Where the job is done, cancelled, gone, or in a later attempt.
         """
-        given = {"of_job": job_id, "of_attempt": attempt, "at_task": task, "now": _now()}
-        with self._database.writing() as connection:
-            if not connection.execute(BEGIN_JOB, given).rowcount:
-                raise self._over(connection, job_id, attempt)
-            if (before := END_BEFORE.get(task)) is not None:
-                connection.execute(before, given)
-            connection.execute(BEGIN_STAGE, given)
-            return _kept_under(connection, job_id, kept) if kept else None
+        given = {"of_job": job_id, "of_attempt": attempt, "at_task": task, "now": _now(), "named": kept}
+        with self._database.at_once() as driver:
+            if driver.run(statements.BEGIN_JOB, given):
+                if (before := statements.END_BEFORE.get(task)) is not None:
+                    driver.run(before, given)
+                driver.run(statements.BEGIN_STAGE, given)
+                return _read_kept(driver.value(statements.KEPT, given)) if kept else None
+        with self._database.reading() as connection:
+            raise self._over(connection, job_id, attempt)
 
     def progress(self, job_id: int, attempt: int, task: str, percent: float) -> None:
         """Note how far a stage is, from 0 to 100. Do that once a second, not for every block.
@@ -150,10 +142,12 @@ class Jobs:
             Where the job is done, cancelled, gone, or in a later attempt.
         """
         given = {"of_job": job_id, "of_attempt": attempt, "at_task": INGEST_METADATA, "now": _now()}
-        with self._database.writing(durable=True) as connection:
-            if not connection.execute(FINISH_JOB, given).rowcount:
-                raise self._over(connection, job_id, attempt)
-            connection.execute(END_STAGES, given)
+        with self._database.at_once(durable=True) as driver:
+            if driver.run(statements.FINISH_JOB, given):
+                driver.run(statements.END_STAGES, given)
+                return
+        with self._database.reading() as connection:
+            raise self._over(connection, job_id, attempt)
 
     def wait(self, job_id: int, attempt: int, task: str, what: str) -> None:
         """Note what keeps a stage from its end for now: the message comes again.
@@ -191,18 +185,19 @@ class Jobs:
 
         So that what is drawn once (the numbers of files) stays, however often the work is repeated.
         """
-        with self._database.writing(durable=True) as connection:
-            if connection.dialect.name == "postgresql":  # SQLite has one writer
-                connection.execute(select(_job.c.id).where(_job.c.id == job_id).with_for_update())
-            given = {"of_job": job_id, "named": name, "value": orjson.dumps(value).decode()}
-            if connection.execute(KEEP, given).rowcount:
+        given = {"of_job": job_id, "named": name, "value": orjson.dumps(value).decode()}
+        with self._database.at_once(durable=True) as driver:
+            if not self._database.is_sqlite:
+                driver.run(statements.LOCK_JOB, given)
+            if driver.run(statements.KEEP, given):
                 return value
-            return _kept_under(connection, job_id, name)
+            return _read_kept(driver.value(statements.KEPT, given))
 
     def kept(self, job_id: int, name: str) -> Any:
         """Give what is kept under a name, or ``None``."""
+        query = select(_kept.c.value).where(_kept.c.job_id == job_id, _kept.c.name == name)
         with self._database.reading() as connection:
-            return _kept_under(connection, job_id, name)
+            return _read_kept(connection.execute(query).scalar_one_or_none())
 
     def forget(self, job_id: int, attempt: int, name: str) -> bool:
         """Forget what is kept, unless the job is done or in a later attempt; say whether it is forgotten.
@@ -322,8 +317,7 @@ def _text(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _kept_under(connection: Connection, job_id: int, name: str) -> Any:
-    found = connection.execute(KEPT, {"of_job": job_id, "named": name}).scalar_one_or_none()
+def _read_kept(found: str | None) -> Any:
     return None if found is None else orjson.loads(found)
 
 
