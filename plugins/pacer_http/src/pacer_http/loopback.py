@@ -180,5 +180,6 @@ def _head(reply: Reply, length: int) -> bytes:
         **reply.headers,
         "Content-Length": str(length),
     }
-    lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, '')}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    first = f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, '')}"
+    lines = [first, *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    return "\r\n".join(lines).encode("latin-1")

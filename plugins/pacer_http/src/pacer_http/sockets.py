@@ -105,7 +105,7 @@ class Stream(httpcore.NetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """Say whether something has come (``is_readable``): on an idle connection, that it has been closed."""
+        """Say whether something has come (``is_readable``): on an idle connection, that it is closed."""
         if info != "is_readable":
             return None
         if self._socket.fileno() < 0:
