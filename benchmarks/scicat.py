@@ -146,7 +146,7 @@ def consumed(here: Place) -> float:
         [pacer, "send", *config, "-n", "nexus-files", str(messages)], check=True, capture_output=True
     )
     with (here.folder / "log").open("w") as log:
-        process = subprocess.Popen([pacer, "run", "--once", *config], stdout=log, stderr=log)
+        process = subprocess.Popen([pacer, "run", *config], stdout=log, stderr=log)
     try:
         return _rate(here, process)
     finally:

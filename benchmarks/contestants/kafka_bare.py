@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 import orjson
-import pika  # type: ignore[import-untyped]  # it has no types
+import pika
 from confluent_kafka import Consumer, TopicPartition
 from streaming_data_types.finished_writing_wrdn import deserialise_wrdn
 
