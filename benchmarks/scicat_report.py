@@ -13,7 +13,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "scicat.json"
 PAGE = ROOT / "docs" / "reference" / "benchmarks-scicat.md"
 WHAT = {
     "kafka/bare": "times the rate of a bare loop that decodes and publishes the same messages, with confirms",
-    "kafka/batches": "the same, where the loop waits for the confirms of each batch, by py-amqp",
+    "kafka/batches": "times the rate of a loop by py-amqp that waits for the confirms of each batch",
     "kafka/held-back": "milliseconds that a message was held back at most, one by one, from Kafka to a queue",
     "kafka/memory": "times the memory of the service after 10 000 messages that it has after 100 000",
     "ingest8/ceiling": "times the rate of 8 bare threads that send the same two requests, at 20 ms a request",
