@@ -1,9 +1,10 @@
 """How fast files get into SciCat.
 
 `ingest8/ceiling`: the consumer `nexus-files` with 8 threads against a stand-in that takes 20 ms a request,
-beside 8 bare threads that send the same two requests a file and do nothing else. `ingest/process-per-file`:
-the same consumer against a stand-in that takes no time, beside one process a file, 8 at once, that does the
-same with the same code: the way in which SciCat's own ingestor works.
+beside 8 bare threads that send the same two requests a file, by httpx, and do nothing else.
+`ingest2x4/ceiling`: the same consumer with 2 workers of 4 threads, beside the same.
+`ingest/process-per-file`: the same consumer against a stand-in that takes no time, beside one process a file,
+8 at once, that does the same with the same code: the way in which SciCat's own ingestor works.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ from rich.table import Table
 
 from benchmarks import scicat_report
 
-NAMES = ("ingest8/ceiling", "ingest/process-per-file")
-TARGETS = {"ingest8/ceiling": 0.8, "ingest/process-per-file": 20.0}
+NAMES = ("ingest8/ceiling", "ingest2x4/ceiling", "ingest/process-per-file")
+TARGETS = {"ingest8/ceiling": 0.8, "ingest2x4/ceiling": 0.8, "ingest/process-per-file": 20.0}
 THREADS = 8
+WORKERS = {"ingest2x4/ceiling": 2}
+"""Among which the threads are spread: in one process, where nothing is said."""
 DELAY = 0.02
 _CONTROL = "/stand-in/misbehave"
 _STALL = 120.0
@@ -83,7 +86,7 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(count: int, delay: float) -> Iterator[Place]:
+def place(count: int, delay: float, workers: int = 1) -> Iterator[Place]:
     """Make files, and a SciCat in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -96,7 +99,7 @@ def place(count: int, delay: float) -> Iterator[Place]:
             try:
                 assert scicat.stdout is not None
                 (url,) = re.findall(r"http://[\d.:]+", scicat.stdout.readline())
-                (folder / "pacer.yaml").write_text(_config(folder, url))
+                (folder / "pacer.yaml").write_text(_config(folder, url, workers))
                 with httpx.Client(base_url=url) as control:
                     control.post(_CONTROL, json={"delay": delay}).raise_for_status()
                     yield Place(folder, url, files, control)
@@ -115,7 +118,7 @@ def _file(path: Path) -> Path:
     return path
 
 
-def _config(folder: Path, url: str) -> str:
+def _config(folder: Path, url: str, workers: int) -> str:
     options = f"schemas: {folder}/schemas, allowedRoots: [{folder}/data], lockFolder: {folder}"
     account = "username: datasetIngestor, password: pw-datasetIngestor"
     return (
@@ -123,8 +126,8 @@ def _config(folder: Path, url: str) -> str:
         "exchanges: [{name: writers}]\n"
         "queues: [{name: files, exchange: writers, routingKey: written}]\n"
         f"integrations: {{scicat: {{url: {url}, {account}}}}}\n"
-        f"consumers: [{{type: nexus-files, queues: [files], integrations: [scicat], concurrency: {THREADS},"
-        f" options: {{{options}}}}}]\n"
+        f"consumers: [{{type: nexus-files, queues: [files], integrations: [scicat],"
+        f" workers: {workers}, concurrency: {THREADS // workers}, options: {{{options}}}}}]\n"
         "health: {enabled: false}\n"
         "logging: {logLevel: WARNING}\n"
         f"processes: {{stateFolder: {folder}/state}}\n"
@@ -143,11 +146,11 @@ def consumed(here: Place) -> float:
         [pacer, "send", *config, "-n", "nexus-files", str(messages)], check=True, capture_output=True
     )
     with (here.folder / "log").open("w") as log:
-        process = subprocess.Popen([pacer, "run", "--once", *config], stdout=log, stderr=log)
+        process = subprocess.Popen([pacer, "run", *config], stdout=log, stderr=log)
     try:
         return _rate(here, process)
     finally:
-        process.kill()
+        process.terminate()  # its workers end with it
         process.wait()
 
 
@@ -217,10 +220,10 @@ def run(wanted: list[str], *, quick: bool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     measured: dict[str, Any] = {}
     for name in wanted:
-        delay = DELAY if name == "ingest8/ceiling" else 0.0
+        delay = DELAY if name.endswith("/ceiling") else 0.0
         pairs = []
         for _ in range(repeats):
-            with place(files, delay) as here:
+            with place(files, delay, WORKERS.get(name, 1)) as here:
                 ours = consumed(here)
             with place(files if delay else starts, delay) as here:
                 theirs = bare(here) if delay else processes(here)

@@ -16,7 +16,8 @@ from pacer_core.work.lanes import Lanes
 
 log = logging.getLogger("pacer.worker")
 
-MOMENT = 0.01  # seconds that a stage may take, and that an acknowledgement waits for others
+MOMENT = 0.01  # seconds that a stage may take
+_LINGER = 0.03  # seconds that an acknowledgement waits for others, while threads have something to do
 _MANY = 16  # acknowledgements do not wait: the broker sends no more than the prefetch before it has them
 
 Observer = Callable[[Delivery], None]
@@ -105,7 +106,7 @@ class Acknowledgements:
         lanes = self.lanes
         if lanes is None or not lanes.ready or len(self._finished) >= _MANY:
             return True
-        return time.monotonic() - self._acknowledged > MOMENT
+        return time.monotonic() - self._acknowledged > _LINGER
 
     def acknowledge(self) -> None:
         """Acknowledge what is finished."""

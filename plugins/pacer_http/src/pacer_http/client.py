@@ -228,9 +228,8 @@ class HttpClient:
 
         late = f"{what} was not answered within {self._seconds:g} s"
         try:
-            response = self._wire.send(method, target, headers, content)
-            until = time.monotonic() + self._seconds
-            try:
+            with self._wire.answer(method, target, headers, content) as response:
+                until = time.monotonic() + self._seconds
                 found = _headers(response.headers)
                 body = bytearray()
                 for block in decoded(response.iter_stream(), found.get("content-encoding", "")):
@@ -242,8 +241,6 @@ class HttpClient:
                         raise _Lost(late)
                     if len(body) > LARGEST:
                         raise _Lost(f"{what} was answered with more than {LARGEST} bytes")
-            finally:
-                response.close()
         except (
             httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout, httpcore.ProxyError
         ) as error:  # fmt: skip

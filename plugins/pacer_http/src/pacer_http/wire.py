@@ -1,4 +1,4 @@
-"""Connections to one service, by httpcore, which httpx is made of: what a request costs is spent there.
+"""Requests to one service, by httpcore, which httpx is made of: what a request costs is spent there.
 
 On loopback a PUT of 4 KiB takes 0.25 ms of CPU so, and 0.5 ms by httpx's client, which reads the address anew
 for each request, and keeps cookies, an order of authentication and a history of redirections for it.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -18,10 +20,9 @@ from pacer_core import PacerError
 if TYPE_CHECKING:
     import httpcore
 
-_MOST, _IDLE, _EXPIRY = 64, 16, 30.0
-"""Connections at once, connections that wait for the next request, and seconds that they do."""
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 """What a path may hold as it is, beside letters and digits; ``%`` is of what is quoted already."""
+_PORTS = {"http": 80, "https": 443}
 ENCODINGS = "gzip, deflate"
 
 
@@ -37,7 +38,10 @@ class Wire:
     """
 
     def __init__(self, name: str, url: str, trust: ssl.SSLContext, timeout: Mapping[str, float]) -> None:
-        import httpcore  # not with the plugin, which every command loads
+        # Imported here: not with the plugin, which every command loads.
+        import httpcore
+
+        from pacer_http.connections import Connections
 
         parts = urlsplit(url)
         self._core, self._timeout = httpcore, {"timeout": dict(timeout)}
@@ -45,20 +49,22 @@ class Wire:
         self._port = parts.port
         literal = b"[%s]" % self._host if b":" in self._host else self._host
         self._named = literal if self._port is None else b"%s:%d" % (literal, self._port)
-        self._pool = _pool(name, parts.scheme, parts.hostname or "", trust)
+        at = httpcore.Origin(self._scheme, self._host, self._port or _PORTS[parts.scheme])
+        maker = _maker(name, parts.scheme, parts.hostname or "", trust)
+        self._connections = Connections(partial(maker.create_connection, at))
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.close()
+        self._connections.close()
 
-    def send(
+    def answer(
         self,
         method: str,
         path: str,
         headers: Mapping[str, str],
         content: bytes | Iterable[bytes] | None,
-    ) -> httpcore.Response:
-        """Send a request; give the answer, whose body is still to be read, and which has to be closed.
+    ) -> AbstractContextManager[httpcore.Response]:
+        """Send a request on entry; give the answer, whose body is still to be read.
 
         Raises
         ------
@@ -72,8 +78,7 @@ class Wire:
             content=content,
             extensions=self._timeout,
         )
-        response: httpcore.Response = self._pool.handle_request(request)
-        return response
+        return self._connections.answer(request)
 
 
 def decoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
@@ -104,19 +109,16 @@ def _bytes(text: str) -> bytes:
     return text.encode("ascii")
 
 
-def _pool(name: str, scheme: str, host: str, trust: ssl.SSLContext) -> Any:
+def _maker(name: str, scheme: str, host: str, trust: ssl.SSLContext) -> httpcore.ConnectionPool:
+    """Give what makes connections: straight ones, or such by a proxy."""
     import httpcore
 
-    how: dict[str, Any] = {
-        "ssl_context": trust,
-        "max_connections": _MOST,
-        "max_keepalive_connections": _IDLE,
-        "keepalive_expiry": _EXPIRY,
-    }
+    from pacer_http.sockets import Sockets
+
     found = getproxies()
     proxy = found.get(scheme) or found.get("all")
     if not proxy or proxy_bypass(host):
-        return httpcore.ConnectionPool(**how)
+        return httpcore.ConnectionPool(ssl_context=trust, network_backend=Sockets())
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise PacerError(f"{name}: the environment names a proxy for {scheme} that is no http:// address")
@@ -124,4 +126,4 @@ def _pool(name: str, scheme: str, host: str, trust: ssl.SSLContext) -> Any:
     where = httpcore.URL(
         scheme=parts.scheme.encode(), host=parts.hostname.encode(), port=parts.port, target=b"/"
     )
-    return httpcore.HTTPProxy(where, proxy_auth=auth, **how)
+    return httpcore.HTTPProxy(where, proxy_auth=auth, ssl_context=trust)

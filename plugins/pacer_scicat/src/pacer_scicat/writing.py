@@ -81,7 +81,7 @@ def store(
         As `Scicat.create_dataset`.
     """
     with held(f"{scicat.options.root} {record.identity}", lock_folder):
-        pid = facts.pid or _found(record, scicat)
+        pid = facts.pid or found(record, scicat)
         created = False
         if pid is None:
             pid = _create(record, scicat, facts, patience)
@@ -90,7 +90,7 @@ def store(
             facts.remember(pid, created=created)
         files = list(record.files)
         if not created:
-            files = _missing(record, pid, scicat, facts, patience)
+            files = missing(record, pid, scicat.held(pid), scicat, facts, patience)
         for block in _blocks(files):
             try:
                 scicat.create_block(pid, block, record.algorithm)
@@ -153,7 +153,7 @@ class MessageFacts:
         self.facts.pop(self.key, None)
 
 
-def _found(record: Record, scicat: Scicat) -> str | None:
+def found(record: Record, scicat: Scicat) -> str | None:
     """Give the pid of the dataset where it is there already; an empty list means that it is not.
 
     One with a pid of ours is looked for where that is asked for alone: SciCat takes no second one of a pid,
@@ -182,9 +182,18 @@ def _later(problem: Away, patience: timedelta) -> Away:
     return Away(problem.reason, problem.answer, after=after, counted=problem.counted)
 
 
-def _missing(record: Record, pid: str, scicat: Scicat, facts: Facts, patience: timedelta) -> list[File]:
-    """Give the files that a dataset lacks."""
-    there = scicat.held(pid)
+def missing(
+    record: Record, pid: str, there: Held, scicat: Scicat, facts: Facts, patience: timedelta
+) -> list[File]:
+    """Give the files that a dataset lacks; ``there`` is what the backend has under its pid.
+
+    Raises
+    ------
+    Retry
+        Where it has gone, or somebody else may be about to add them.
+    Reject
+        Where it cannot be read.
+    """
     if there.state == "hidden":
         raise Reject(
             f"the dataset {pid} is in SciCat and PACER's account may not read it, so that nobody can say "
@@ -196,8 +205,8 @@ def _missing(record: Record, pid: str, scicat: Scicat, facts: Facts, patience: t
     folder = str(there.dataset.get("sourceFolder") or "")
     known = {_whole(folder, path) for path in scicat.files_of(pid)}
     own = str(record.fields.get("sourceFolder") or "")
-    missing = [file for file in record.files if _whole(own, str(file["path"])) not in known]
-    if missing and not facts.is_ours:
+    lacking = [file for file in record.files if _whole(own, str(file["path"])) not in known]
+    if lacking and not facts.is_ours:
         left = patience.total_seconds() - max(0.0, _age(there))
         if left > 0:
             raise Retry(
@@ -206,9 +215,9 @@ def _missing(record: Record, pid: str, scicat: Scicat, facts: Facts, patience: t
                 counted=False,
             )
     if posixpath.normpath(own) == posixpath.normpath(folder):
-        return missing
+        return lacking
     # Relative to our folder they would be others' files in that one, and be missing for ever.
-    return [{**file, "path": _whole(own, str(file["path"]))} for file in missing]
+    return [{**file, "path": _whole(own, str(file["path"]))} for file in lacking]
 
 
 def _whole(folder: str, path: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from pacer_core import read_number
+from pacer_core import BadField, Reject, read_number
 from pacer_icat import Dataset, FileRefusedError, Parameter, Roots, looked_at
 from pacer_scicat.datasets.options import ScicatDatasetOptions
 from pacer_scicat.writing import Record
@@ -31,13 +31,7 @@ def record_of(
     sample: str | None,
 ) -> Record:
     """Give the record of a dataset; ``instrument`` and ``sample`` are ids in SciCat, where there are any."""
-    words = {
-        "investigation": investigation,
-        "instrument": dataset.instrument,
-        "name": dataset.name,
-        "location": dataset.location,
-        "sample": dataset.sample.name,
-    }
+    words = words_of(dataset, investigation)
     inputs = _inputs(dataset.parameters)
     folder = options.source_folder.format_map(words)
     fields = {
@@ -71,6 +65,33 @@ def record_of(
             "creationLocation": options.creation_location.format_map(words),
         }
     return Record(fields, list(_files(dataset, folder, options)))
+
+
+def proposal_of(dataset: Dataset) -> str:
+    """Give the name of a dataset's proposal.
+
+    Raises
+    ------
+    Reject
+        Where the message has none.
+    """
+    if dataset.investigation is None:
+        raise Reject(
+            "SciCat needs the proposal's name",
+            fields=[BadField("investigation", "is missing, and an id of ICAT's is none of SciCat's")],
+        )
+    return dataset.investigation
+
+
+def words_of(dataset: Dataset, investigation: str) -> dict[str, str]:
+    """Give what templates may name."""
+    return {
+        "investigation": investigation,
+        "instrument": dataset.instrument,
+        "name": dataset.name,
+        "location": dataset.location,
+        "sample": dataset.sample.name,
+    }
 
 
 def pid_of(dataset: Dataset, investigation: str, prefix: str) -> str:

@@ -71,6 +71,16 @@ def sidecar_folder(path: str, sidecars: Sidecars) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(path), sidecars.folder))
 
 
+def sidecar_names(path: str, options: NexusFilesOptions) -> list[str]:
+    """Give the names of the files that are wanted beside one: the message's, and the hash's last."""
+    sidecars = options.sidecars
+    stem = posixpath.splitext(posixpath.basename(path))[0]
+    return [
+        *([f"{stem}.{sidecars.message_extension}"] if sidecars.message else ()),
+        *([f"{stem}.{sidecars.hash_extension}"] if sidecars.hash else ()),
+    ]
+
+
 def write_sidecars(
     file: DataFile, message: Mapping[str, Any], options: NexusFilesOptions, roots: Roots
 ) -> list[DataFile]:
@@ -84,17 +94,17 @@ def write_sidecars(
         Where the disk does not take them.
     """
     sidecars = options.sidecars
-    if not (sidecars.hash or sidecars.message):
+    names = sidecar_names(file.path, options)
+    if not names:
         return []
-    stem = posixpath.splitext(posixpath.basename(file.path))[0]
     written: list[DataFile] = []
     try:
         with _folder(sidecar_folder(file.path, sidecars), roots) as folder:
             if sidecars.message:
                 text = json.dumps(message, ensure_ascii=False, indent=1)
-                _write(folder / f"{stem}.{sidecars.message_extension}", text)
+                _write(folder / names[0], text)
             if sidecars.hash and file.hash is not None and options.hash is not None:
-                place = folder / f"{stem}.{sidecars.hash_extension}"
+                place = folder / names[-1]
                 _write(place, file.hash)
                 named = posixpath.join(sidecar_folder(file.path, sidecars), place.name)
                 with opened(named, roots) as (descriptor, status):

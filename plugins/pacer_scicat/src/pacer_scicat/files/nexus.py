@@ -50,7 +50,8 @@ def open_nexus(descriptor: int, name: str) -> Iterator[NexusFile]:
     try:
         yield NexusFile(file, name)
     finally:
-        file.close()
+        with WATCH.over(name):
+            file.close()
 
 
 @cache
@@ -169,10 +170,9 @@ class NexusFile:
         layout = kept.get_layout()
         if layout == h5d.VIRTUAL or kept.get_external_count():
             raise VariableError(f"{path} is kept in another file: such values are not read")
-        space = dataset.get_space()
-        if space.get_simple_extent_type() == h5s.NULL:
+        shape = dataset.shape
+        if shape is None:
             raise VariableError(f"{path} is empty")
-        shape = space.get_simple_extent_dims()
         size = prod(shape)
         if size > LARGEST:
             raise VariableError(f"{path} has {size} elements: {LARGEST} are read at most")
@@ -275,9 +275,10 @@ def _unit(dataset: h5d.DatasetID) -> str | None:
     if not h5a.exists(dataset, b"units"):
         return None
     held = h5a.open(dataset, b"units")
-    if held.get_storage_size() > _LONGEST_UNIT or held.get_space().get_simple_extent_type() == h5s.NULL:
+    shape = held.shape
+    if shape is None or held.get_storage_size() > _LONGEST_UNIT:
         return None
-    unit = _read(held, held.shape, held.dtype)
+    unit = _read(held, shape, held.dtype)
     if isinstance(unit, numpy.ndarray):
         unit = unit.flat[0] if unit.size else None
     if isinstance(unit, bytes):

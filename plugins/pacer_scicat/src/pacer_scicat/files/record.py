@@ -69,9 +69,12 @@ def prepare(
     NotYet
         Where the file is not there, or what a mandatory field needs is not in SciCat yet.
     Reject
-        Where the file may not be read, or no schema fits, or a mandatory field has no value.
+        Where its writer says that it is not well, it may not be read, no schema fits, or a mandatory field
+        has no value.
     """
-    path, roots = _path(message, options), Roots(options.allowed_roots)
+    if message.error_encountered:
+        raise Reject(f"the writer says that the file is not well: {message.message or 'without a reason'}")
+    path, roots = path_of(message, options), Roots(options.allowed_roots)
     try:
         with opened(path, roots) as (descriptor, status):
             return _prepared(
@@ -89,7 +92,14 @@ def prepare(
         raise Retry(f"{os.path.basename(path)} cannot be read: {error.strerror}") from None
 
 
-def _path(message: NexusFile, options: NexusFilesOptions) -> str:
+def path_of(message: NexusFile, options: NexusFilesOptions) -> str:
+    """Give the path of a message's file, in its normal form.
+
+    Raises
+    ------
+    Reject
+        Where it counts from nowhere.
+    """
     path: str = message.file_name
     if not os.path.isabs(path):
         if options.base_folder is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pacer_core import ConsumerType, Context, Reject, task
+from pacer_core import ConsumerType, Context, task
+from pacer_scicat.files.foresee import foresee_nexus_file
 from pacer_scicat.files.message import NexusFile, describe
 from pacer_scicat.files.options import NexusFilesOptions, warn
 from pacer_scicat.integration import SCICAT
@@ -14,7 +15,7 @@ _NAMED = 20
 """Failures that the message's record holds at most."""
 
 
-@task(needs=[SCICAT], counts=[FAILED])
+@task(needs=[SCICAT], counts=[FAILED], plan=foresee_nexus_file)
 def store_nexus_file(message: NexusFile, ctx: Context) -> None:
     """Write a finished file into SciCat as a dataset with its files; the same one twice is one.
 
@@ -23,8 +24,6 @@ def store_nexus_file(message: NexusFile, ctx: Context) -> None:
     # Imported here: numpy and HDF5 are for workers.
     from pacer_scicat.files.record import prepare
 
-    if message.error_encountered:
-        raise Reject(f"the writer says that the file is not well: {message.message or 'without a reason'}")
     scicat, options = ctx[SCICAT], ctx.options
     ready = prepare(message, options, scicat, run_id=ctx.envelope.correlation_id or None, facts=ctx.facts)
     failures = ready.failures()

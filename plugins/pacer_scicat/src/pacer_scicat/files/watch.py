@@ -1,7 +1,11 @@
-"""A guard over HDF5: there are damaged files in which its library goes round for ever.
+"""A guard over HDF5: one thread at a time, and none for ever.
 
-Nothing within a process ends that, and h5py lets nobody else in meanwhile. So the process is ended: as after
-a crash, others take its messages over, and the one whose file it was is dead in the end.
+h5py lets one thread in at a time anyway, and asks for that at each of its calls: threads that take turns
+within a value hand its lock and the interpreter's to one another, for nothing. So they take turns by values.
+
+There are damaged files in which the library goes round for ever. Nothing within a process ends that, and
+nobody else gets in meanwhile. So the process is ended: as after a crash, others take its messages over, and
+the one whose file it was is dead in the end.
 """
 
 from __future__ import annotations
@@ -25,32 +29,27 @@ class Watch:
     """Ends the process where something within `over` lasts longer than `LONGEST`."""
 
     def __init__(self) -> None:
-        self._running: dict[int, tuple[float, str]] = {}
-        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        self._running: tuple[float, str] | None = None
         self._thread: threading.Thread | None = None
 
     @contextmanager
     def over(self, what: str) -> Iterator[None]:
-        """Watch over what is done within: ``what`` names it in the log."""
-        own = threading.get_ident()
-        self._running[own] = (time.monotonic(), what)
-        if self._thread is None:
-            self._start()
-        try:
-            yield
-        finally:
-            del self._running[own]
-
-    def _start(self) -> None:
-        with self._lock:
+        """Let this thread in, and watch over what it does within: ``what`` names that in the log."""
+        with self._turn:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="hdf5-watch", daemon=True)
                 self._thread.start()
+            self._running = time.monotonic(), what
+            try:
+                yield
+            finally:
+                self._running = None
 
     def _run(self) -> None:
         while True:
             time.sleep(LONGEST / _LOOKS)
-            began, what = min(self._running.copy().values(), default=(time.monotonic(), ""))
+            began, what = self._running or (time.monotonic(), "")
             if time.monotonic() - began > LONGEST:
                 log.critical(
                     "HDF5 has not come back from %s for %g s: the file is damaged, or its disk in trouble; "

@@ -110,6 +110,9 @@ def proposal(store: Store, user: User, name: str) -> dict[str, Any]:
 def create_sample(store: Store, user: User, body: Any) -> dict[str, Any]:
     """Create a sample; without a name, and a second time, it is a 500 (A8, 14).
 
+    That an account which may create samples of its own groups is refused others is by the facts alone
+    (A8, 30): the recorded answers have no such step, nor the words of that refusal.
+
     Raises
     ------
     Refused

@@ -30,7 +30,8 @@ def problems(body: Any, rules: Rules) -> list[dict[str, Any]]:
     """Give what is wrong with a body, unknown fields first, then field by field."""
     found = [_unknown(name) for name in body if name not in rules]
     for name, rule in rules.items():
-        found += _problems(name, rule, body)
+        if body.get(name) is not None or not _is_optional(rule):
+            found += _problems(name, rule, body)
     return found
 
 
@@ -79,17 +80,16 @@ def _unknown(name: str) -> dict[str, Any]:
     }
 
 
+def _is_optional(rule: str | Nested) -> bool:
+    return rule.optional if isinstance(rule, Nested) else rule.endswith("?")
+
+
 def _problems(name: str, rule: str | Nested, body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     value = body.get(name)
     if isinstance(rule, Nested):
-        if value is not None or not rule.optional:
-            yield from _nested(name, rule, value, name in body)
+        yield from _nested(name, rule, value, name in body)
         return
-    if rule.endswith("?"):
-        if value is None:
-            return
-        rule = rule[:-1]
-    said = dict(_CHECKS[rule](name, value, name in body))
+    said = dict(_CHECKS[rule.removesuffix("?")](name, value, name in body))
     if said:
         yield {"property": name, "children": [], "constraints": said}
 
