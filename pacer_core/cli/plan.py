@@ -12,7 +12,6 @@ import click
 from attrs import evolve
 
 from pacer_core.cli.console import echo
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.letter_places import refuse_unseen
 from pacer_core.cli.plan_words import Sums, lines, plain
 from pacer_core.cli.send import STDIN, body_of, files_of
@@ -21,6 +20,7 @@ from pacer_core.config import Config, load
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.escapes import escaped
+from pacer_core.model.json_output import dumps
 from pacer_core.model.messages import Envelope
 from pacer_core.model.secrets import redact
 from pacer_core.model.suggestions import did_you_mean
