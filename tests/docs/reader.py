@@ -10,7 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +19,7 @@ from tests.docs.pages import ROOT, Block, Command, agrees, blocks, commands
 
 OURS = ("pacer", "_pacer", "_editable", "__editable__")
 VENDORS = ("pyicat_plus",)  # what only our own tests need, and pytest would load everywhere
-ENDLESS = ("pacer run", "pacer sandbox")
+ENDLESS = ("pacer run", "pacer sandbox", "pacer dashboard serve")
 
 
 class Reader:
@@ -69,8 +69,8 @@ class Reader:
         (self.home / "pacer").symlink_to(ROOT)
         self.open_terminal(self.home)
 
-    def read(self, page: Path) -> None:
-        """Do all that a page says.
+    def read(self, page: Path, meanwhile: Mapping[str, Callable[[], object]] | None = None) -> None:
+        """Do all that a page says; ``meanwhile`` is what happens before a command, by its beginning.
 
         Raises
         ------
@@ -82,6 +82,8 @@ class Reader:
                 self._write(block, block.file)
             elif block.language == "console":
                 for command in commands(block):
+                    if happening := self._known(meanwhile or {}, command):
+                        (meanwhile or {})[happening]()
                     self._do(block, command)
         expected = {*self._changes, *self._left_out, *self._codes}
         assert self._used == expected, f"not on the page: {expected - self._used}"
@@ -102,7 +104,8 @@ class Reader:
         self._state.write_text(f"cd {shlex.quote(str(folder))}\n")
 
     def _write(self, block: Block, file: str) -> None:
-        (self.folder / file).write_text(self._real(block.text))
+        home = self._env["HOME"]
+        (self.folder / file.replace("~", home, 1)).write_text(self._real(block.text))
 
     def _do(self, block: Block, command: Command) -> None:
         if beginning := self._known(self._left_out, command):
@@ -120,7 +123,7 @@ class Reader:
         assert not expected or agrees(output, expected), f"{said}\nnot\n{command.output}"
 
     def _known(self, beginnings: Mapping[str, object], command: Command) -> str:
-        return next((one for one in beginnings if command.text.startswith(one)), "")
+        return next((one for one in beginnings if f"{command.text}\n".startswith(one)), "")
 
     def _alike(self, text: str) -> str:
         """Give a text without what is otherwise on another machine, such as the width of a column."""
@@ -176,7 +179,7 @@ class Reader:
             )
         self._running.append(process)
         deadline = time.monotonic() + 60
-        while not agrees(self._shown(log.read_text()), command.output):
+        while command.output and not agrees(self._shown(log.read_text()), command.output):
             assert process.poll() is None, f"{block}: {command.text} has ended\n{log.read_text()}"
             assert time.monotonic() < deadline, f"{block}: {command.text}\n{log.read_text()}"
             time.sleep(0.05)
