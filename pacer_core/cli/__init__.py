@@ -58,8 +58,7 @@ class _Cli(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             meant = _from("pacer_core.model.suggestions", "did_you_mean")(args[0], self.list_commands(ctx))
-            error.message = f"{error.message.rstrip('.')}{meant}"
-            raise
+            raise click.UsageError(f"{error.message.rstrip('.')}{meant}", ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         sys.excepthook = _uncaught
