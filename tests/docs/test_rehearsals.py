@@ -313,7 +313,8 @@ def test_run_the_dashboard(tmp_path: Path) -> None:
 
 @long
 def test_files_into_scicat(tmp_path: Path, scicat_stand_in: ScicatStandIn) -> None:
-    file = write_nexus(tmp_path / "1.nxs")
+    (tmp_path / "coda" / "raw").mkdir(parents=True)
+    file = write_nexus(tmp_path / "coda" / "raw" / "1.nxs")
     changes = {"/etc/pacer/schemas": "examples/scicat/schemas", "/ess/data/coda/raw/1.nxs": str(file)}
     options = {
         "schemas": str(ROOT / "examples/scicat/schemas"),
