@@ -16,18 +16,22 @@ EXECUTED = {
         (
             f"docs/how-to/{name}.md"
             for name in (
-                "files-into-scicat",
                 "find-out-what-is-wrong",
-                "give-roles-in-the-dashboard",
                 "grow",
                 "look-at-a-configuration",
                 "plan-messages",
                 "run-beside-icat-pacer",
-                "run-the-dashboard",
                 "set-up-a-facility",
             )
         ),
         "tests/docs/test_rehearsals.py",
+    ),
+    **dict.fromkeys(
+        (
+            f"docs/how-to/{name}.md"
+            for name in ("files-into-scicat", "give-roles-in-the-dashboard", "install", "run-the-dashboard")
+        ),
+        "tests/docs/test_long_rehearsals.py",
     ),
     "docs/how-to/dead-queues.md": "tests/docs/test_how_to.py",
     "docs/how-to/waiting.md": "tests/docs/test_how_to.py",
@@ -45,7 +49,6 @@ NOT_EXECUTED = {
     "docs/how-to/checks-and-alerts.md": DASHBOARD,
     "docs/how-to/debug-a-task.md": "opens a debugger",
     "docs/how-to/files-from-a-folder.md": FOREIGN,
-    "docs/how-to/install.md": "nox -s wheels installs every distribution",
     "docs/how-to/messages-from-kafka.md": FOREIGN,
     "docs/how-to/monitoring.md": BUSY,
     "docs/how-to/package-a-plugin.md": "tests/docs/test_example_plugin.py builds and installs one",
