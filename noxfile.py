@@ -127,6 +127,7 @@ def faults_long(session: nox.Session) -> None:
         "plugins/pacer_files/tests",
         "plugins/pacer_pacifica/tests/test_kills.py",
         "plugins/pacer_pacifica/tests/work/test_kills.py",
+        "tests/docs/test_long_rehearsals.py",
     )
     session.run("pytest", *plugins, "tests/faults", "--long", "--durations=10", *session.posargs)
 

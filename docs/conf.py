@@ -33,6 +33,7 @@ release = version = version_of("pacer-core")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 exclude_patterns = ["_build"]
+linkcheck_ignore = [r"http://(127\.0\.0\.1|localhost)[:/]"]  # what readers start themselves
 html_theme = "furo"
 html_title = f"PACER {release}"
 html_static_path = ["_static"]

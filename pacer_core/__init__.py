@@ -15,7 +15,15 @@ from pacer_core.model.errors import (
     Retry,
 )
 from pacer_core.hookspecs import hookimpl
-from pacer_core.commands import broker_by_hand, config_option, consumer_by_hand, publish, service_options
+from pacer_core.commands import (
+    broker_by_hand,
+    config_option,
+    consumer_by_hand,
+    publish,
+    say,
+    say_json,
+    service_options,
+)
 from pacer_core.model.by_hand import BrokerAddress, BrokerByHand, LetterChoice, LettersLeft, Posting
 from pacer_core.model.secrets import Secret, redact
 from pacer_core.model.messages import Context, Delivery, Envelope, Outcome
@@ -86,6 +94,8 @@ __all__ = [
     "read_number",
     "read_truth",
     "redact",
+    "say",
+    "say_json",
     "service_options",
     "structured",
     "task",

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pacer_core.model.errors import PacerError
+from pacer_core.model.escapes import escaped
+from pacer_core.model.json_output import dumps
 
 if TYPE_CHECKING:
     import click
@@ -54,6 +56,21 @@ def config_option(command: C) -> C:
 def _remember(ctx: click.Context, _: click.Parameter, value: Path) -> Path:
     ctx.meta[_FILE] = value
     return value
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines to people: what others wrote is shown as it is, and controls no terminal."""
+    import click  # here: a worker needs no commands
+
+    for line in lines:
+        click.echo(escaped(line), err=err)
+
+
+def say_json(data: Any, *, indent: bool = False) -> None:
+    """Print data to programs, in a line or indented; no character in it controls a terminal."""
+    import click  # here: a worker needs no commands
+
+    click.echo(dumps(data, indent=indent))
 
 
 def service_options(ctx: click.Context, file: Path, type_: str) -> Mapping[str, Any]:

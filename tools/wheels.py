@@ -18,14 +18,14 @@ from pathlib import Path
 
 NEWEST = range(11, 16)
 IMPORTS = """
-import importlib, importlib.util, os, pkgutil, re, secrets, sys
+import importlib, os, pkgutil, re, secrets, sys
 from importlib.metadata import requires
 package = importlib.import_module(sys.argv[1])
-if importlib.util.find_spec(package.__name__ + ".settings"):  # what Django has to read before any model
+wanted = requires(sys.argv[1].replace("_", "-")) or []
+if any(re.match(r"django\\b", one, re.I) for one in wanted):  # reads settings before models
     os.environ["DJANGO_SETTINGS_MODULE"] = package.__name__ + ".settings"
     os.environ["SECRET_KEY"] = secrets.token_urlsafe(50)
     importlib.import_module("django").setup()
-wanted = requires(sys.argv[1].replace("_", "-")) or []
 extras = {re.split(r"[^\\w-]", one)[0].replace("-", "_") for one in wanted if "extra ==" in one}
 for one in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     # What is for its authors' own tests may need pytest.

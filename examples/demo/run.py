@@ -85,9 +85,13 @@ def show(broker: Main) -> None:
     command = shlex.join([sys.executable, "-m", "pacer_core"])
     variables = "DEMO_ICAT_URL=http://localhost:8080 DEMO_ICAT_PASSWORD=secret"
     console.print(
-        "docs/tutorials/first-run.md      the same by hand, and with a RabbitMQ\n"
-        "docs/tutorials/first-plugin.md   write a consumer of your own, in twelve lines\n"
-        "examples/demo/pacer.yaml         this demo's configuration; to check it:\n"
+        "In the repository of PACER:\n"
+        "  docs/tutorials/first-run.md     the same by hand, and with a RabbitMQ\n"
+        "  docs/tutorials/first-plugin.md  write a consumer of your own, in twelve lines\n"
+        "A configuration and a plugin of your own:\n"
+        f"  {command} init --yes my-facility\n"
+        f"  {command} plugins new my-plugin\n"
+        "This demo's configuration; to check it:\n"
         f"  {variables} {command} config check -c {shlex.quote(str(HERE / 'pacer.yaml'))}\n"
         "The same ICAT, to play with:\n"
         f"  {command} sandbox icat --seed demo\n"

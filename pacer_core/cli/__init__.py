@@ -51,6 +51,15 @@ class _Cli(click.Group):
         theirs = self._more(ctx).get(cmd_name)
         return ours if theirs is None else _joined(ours, theirs)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            meant = _from("pacer_core.model.suggestions", "did_you_mean")(args[0], self.list_commands(ctx))
+            raise click.UsageError(f"{error.message.rstrip('.')}{meant}", ctx) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         sys.excepthook = _uncaught
         ctx.meta[LOAD] = lambda file: _from("pacer_core.config", "load")(file)

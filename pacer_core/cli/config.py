@@ -11,12 +11,12 @@ from attrs import asdict
 
 from pacer_core.cli.config_views import graph, schema, show
 from pacer_core.cli.console import echo
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.migrate import migrate
 from pacer_core.commands import config_option
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.config.model import Config, ConsumerPlan, ServicePlan
+from pacer_core.model.json_output import dumps
 from pacer_core.model.secrets import screen
 from pacer_core.model.wording import counted
 

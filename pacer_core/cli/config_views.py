@@ -13,7 +13,6 @@ import click
 
 from pacer_core.cli import graph as drawing
 from pacer_core.cli.console import echo
-from pacer_core.cli.json_output import dumps
 from pacer_core.commands import config_option
 from pacer_core.config import Config, load
 from pacer_core.config.model import Broker, ConsumerPlan, ServicePlan
@@ -21,6 +20,7 @@ from pacer_core.config.schema import schema as schema_of
 from pacer_core.config.sections import camel
 from pacer_core.config.yaml_tree import dump
 from pacer_core.model.errors import PacerError
+from pacer_core.model.json_output import dumps
 from pacer_core.model.secrets import Secret, screen
 from pacer_core.plugins import load as load_plugins
 

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 from attrs import asdict
+from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from pacer_core.cli.command_hints import command
-from pacer_core.cli.console import line, print_table, screen
-from pacer_core.cli.json_output import dumps
+from pacer_core.cli.console import NARROW, line, print_table, screen
 from pacer_core.commands import config_option
 from pacer_core.config import load
 from pacer_core.model.escapes import escaped
+from pacer_core.model.json_output import dumps
 
 if TYPE_CHECKING:
     from pacer_core.work.doctor import Finding
@@ -67,20 +69,33 @@ def _in_a_line(text: str) -> str:
     return escaped(" ".join(text.split()))  # what others said in it is redacted already
 
 
-def _show(findings: list[Finding]) -> None:
-    console = screen()
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", "what", "name", "is", "found"):
-        table.add_column(name, overflow="fold")
-    for one in findings:
-        table.add_row(
+def _show_each(console: Console, findings: list[Finding]) -> None:
+    rows = [
+        (
             Text("well", style="green") if one.well else Text("fails", style="red"),
-            one.kind,
+            Text(one.kind),
             Text(line(one.name)),
             Text(_in_a_line(one.about)),
             Text(_in_a_line(one.detail)),
         )
+        for one in findings
+    ]
+    if console.width < NARROW:
+        for *head, detail in rows:
+            console.print(Text("  ").join(head), soft_wrap=True)
+            console.print(Padding(detail, (0, 0, 0, 2)))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("", "what", "name", "is", "found"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
     print_table(console, table)
+
+
+def _show(findings: list[Finding]) -> None:
+    console = screen()
+    _show_each(console, findings)
     failing = [one for one in findings if not one.well]
     for one in failing:
         users = f" (needed by {', '.join(one.users)})" if one.users else ""

@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from pacer_core.cli.json_output import dumps
 from pacer_core.model.errors import PacerError
+from pacer_core.model.json_output import dumps
 from pacer_core.model.messages import Envelope
 from pacer_core.transport.letter_json import whole
 from pacer_core.transport.letters import DeadLetter

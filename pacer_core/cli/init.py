@@ -11,7 +11,6 @@ import click
 
 from pacer_core.cli.console import echo
 from pacer_core.cli.first_config import UNIT, Ask, First, example, required, text_of, usable
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.migrate import migrate
 from pacer_core.config import check as check_config
 from pacer_core.config.document import Document
@@ -19,6 +18,7 @@ from pacer_core.config.schema import schema
 from pacer_core.config.sections import structure
 from pacer_core.model.errors import PacerError
 from pacer_core.model.integrations import IntegrationType
+from pacer_core.model.json_output import dumps
 from pacer_core.model.migrations import yaml_text
 from pacer_core.model.private_files import make_folder, private
 from pacer_core.model.secrets import hide

@@ -44,7 +44,7 @@ def add_show(group: click.Group, pile: Pile) -> None:
 def add_discard(group: click.Group, pile: Pile, text: str) -> None:
     """Give a group the command that removes letters of a pile."""
 
-    @group.command(name="discard", help=text)
+    @group.command(name="discard", help=text, short_help=f"{text.partition(':')[0].rstrip('.')}.")
     @acts(pile)
     @click.pass_context
     def discard(ctx: click.Context, /, **choice: Any) -> None:

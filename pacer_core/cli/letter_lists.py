@@ -15,11 +15,11 @@ import click
 from attrs import evolve
 
 from pacer_core.cli.console import echo, line, screen
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.letter_places import DEAD, Pile, looked, open_
 from pacer_core.cli.letter_tally import Tally
 from pacer_core.cli.letter_text import show, show_table
 from pacer_core.config import Config
+from pacer_core.model.json_output import dumps
 from pacer_core.model.suggestions import did_you_mean
 from pacer_core.model.wording import counted
 from pacer_core.transport.letter_choice import Wanted

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.console import NARROW, clean, line, print_table
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.times import age, local, spell, when
 from pacer_core.model.escapes import escaped
+from pacer_core.model.json_output import dumps
 from pacer_core.model.secrets import redact
 from pacer_core.model.wording import counted
 from pacer_core.transport.letters import DeadLetter, Waiting

@@ -11,11 +11,11 @@ import click
 from attrs import asdict
 
 from pacer_core.cli.console import echo
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.scaffold import Consumer, begin
 from pacer_core.config import Problem
 from pacer_core.config import check as check_config
 from pacer_core.model.errors import PacerError
+from pacer_core.model.json_output import dumps
 from pacer_core.model.migrations import (
     SECRET,
     ConfigMigration,

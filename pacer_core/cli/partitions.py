@@ -23,7 +23,7 @@ from pacer_core.work.os_signals import signals
 from pacer_core.work.worker import Worker
 
 
-@click.group()
+@click.group(short_help="Look at key spaces, and change their partitions.")
 def partitions() -> None:
     """Look at the partitions of key spaces, and change how many there are."""
 

@@ -12,7 +12,6 @@ import click
 from attrs import evolve
 
 from pacer_core.cli.console import echo
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.letter_places import refuse_unseen
 from pacer_core.cli.plan_words import Sums, lines, plain
 from pacer_core.cli.send import STDIN, body_of, files_of
@@ -21,6 +20,7 @@ from pacer_core.config import Config, load
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.errors import BrokerError
 from pacer_core.model.escapes import escaped
+from pacer_core.model.json_output import dumps
 from pacer_core.model.messages import Envelope
 from pacer_core.model.secrets import redact
 from pacer_core.model.suggestions import did_you_mean
@@ -52,7 +52,7 @@ DEAD, WAITING = 1, 2
     show_default=True,
     help="Take so many of a queue at most, the first ones.",
 )
-@click.option("--differences", "-d", is_flag=True, help="Leave out what would change nothing.")
+@click.option("--differences", "-d", is_flag=True, help="Leave out what is there as it would be written.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON; of a queue, a line for each message.")
 @click.argument("files", nargs=-1, type=click.Path(allow_dash=True, path_type=Path))
 @click.pass_context
@@ -91,7 +91,7 @@ def plan(
     told: list[dict[str, object]] = []
     for name, envelope, seen in _foreseen(chosen, messages):
         sums.add(seen)
-        if differences and seen.outcome.value == "acked" and not seen.writes:
+        if differences and seen.outcome.value == "acked" and not seen.writes and not seen.keeps:
             continue
         if not as_json:
             for line in lines(name, seen):

@@ -12,6 +12,7 @@ from pacer_core.model.secrets import redact
 from pacer_core.model.wording import counted
 from pacer_core.work.planning import Foreseen, TaskForeseen
 
+_HAVE = {True: "has", False: "have"}
 _KINDS = {"reject": "the message would be dead", "not-yet": "the message would wait"}
 
 
@@ -21,6 +22,8 @@ class Sums:
 
     same: int = 0
     """Would be done, and nothing is to be written: the ends are as PACER would leave them."""
+    kept: int = 0
+    """Of the same, those that have other values than the ends, which stay."""
     differ: int = 0
     wait: int = 0
     dead: int = 0
@@ -38,6 +41,7 @@ class Sums:
         if seen.outcome is Outcome.ACKED:
             self.differ += bool(seen.writes)
             self.same += not seen.writes
+            self.kept += not seen.writes and seen.keeps
         self.writes += seen.writes
         self.untold.update(seen.untold)
         if seen.failure is not None:
@@ -48,7 +52,9 @@ class Sums:
         """Say it to people."""
         total = self.same + self.differ + self.wait + self.dead
         yield f"{counted(total, 'message')}:"
-        yield f"  {self.same:,} would change nothing: all is there as PACER would write it"
+        yield f"  {self.same:,} would change nothing: all is there as PACER would leave it"
+        if self.kept:
+            yield f"    {self.kept:,} of these {_HAVE[self.kept == 1]} other values, which the ends keep"
         yield f"  {self.differ:,} would be done, and change something"
         for (task, change), number in sorted(self.writes.items()):
             yield f"    {task}: {number:,} {change}"
@@ -62,6 +68,7 @@ class Sums:
         """Say it to programs."""
         return {
             "same": self.same,
+            "kept": self.kept,
             "differ": self.differ,
             "wait": self.wait,
             "dead": self.dead,

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pacer_core.cli.console import NARROW, echo, print_table, screen
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.scaffold import PARTS, begin
+from pacer_core.model.json_output import dumps
 from pacer_core.model.suggestions import hint
 from pacer_core.plugins import ACTIVE, FAILED, PluginInfo, Plugins, load
 
@@ -57,14 +57,13 @@ def show(name: str, as_json: bool) -> None:
         sys.stdout.buffer.write(dumps(asdict(info), indent=True) + b"\n")
         return
     echo(f"{info.name}: {info.distribution} {info.version}, {info.state}")
-    for kind, registered in info.registers.items():
-        if registered:
-            echo(f"{kind}: {', '.join(registered)}")
+    if any(info.registers.values()):
+        screen().print(Text(_registered(info)))
     if info.error:
         echo(info.error.rstrip())
 
 
-@plugins.command(name="list")
+@plugins.command(name="list", short_help="Show every plugin, and what it registers.")
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def list_(as_json: bool) -> None:
     """Show every plugin: its distribution, version, state, and what it registers."""

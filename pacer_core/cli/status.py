@@ -17,13 +17,13 @@ from rich.text import Text
 
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.console import clean, columns, echo, figure, print_table, screen
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.letter_places import WAITING, looked, refuse_unseen
 from pacer_core.cli.letter_tally import Tally
 from pacer_core.cli.times import spell
 from pacer_core.commands import config_option
 from pacer_core.config import Config, load
 from pacer_core.model.errors import BrokerError
+from pacer_core.model.json_output import dumps
 from pacer_core.model.wording import counted
 from pacer_core.observe import logs
 from pacer_core.transport.connection import connect

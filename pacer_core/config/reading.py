@@ -33,7 +33,7 @@ def read(file: Path, sources: Mapping[str, str] | None = None) -> Document:
     except OSError as error:
         why = error.strerror or type(error).__name__
         if isinstance(error, FileNotFoundError):
-            why += "; name another file with --config, or in PACER_CONFIG"
+            why += "; name another file with --config, or in PACER_CONFIG; `pacer init` writes a first one"
         return Document(name, {}, [Problem(name, 1, 1, f"cannot be read: {why}", Code.UNREADABLE_FILE)])
     except UnicodeDecodeError as error:
         line, column = _place(error.object, error.start)

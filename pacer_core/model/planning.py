@@ -9,7 +9,7 @@ from attrs import frozen
 
 from pacer_core.model.messages import Context
 
-Change = Literal["new", "changed", "removed", "there", "left-out"]
+Change = Literal["new", "changed", "removed", "there", "kept", "left-out"]
 WRITES: frozenset[str] = frozenset({"new", "changed", "removed"})
 """The changes for which something is written."""
 
@@ -24,7 +24,8 @@ class Planned:
         What it is about, in the end's own words: ``dataset 'run-7'``.
     change
         ``new``, ``changed`` or ``removed`` where the task would write; ``there`` where nothing would have to
-        be written; ``left-out`` where the message has it and the task would not write it.
+        be written; ``kept`` where the end has another value than the message, and keeps it; ``left-out``
+        where the message has it and the task would not write it.
     detail
         What else there is to say: ``4 files, 2 parameters``.
     """

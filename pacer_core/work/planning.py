@@ -42,11 +42,20 @@ class Foreseen:
     @property
     def writes(self) -> Counter[tuple[str, str]]:
         """How often each task would write, by the task and the change; what is there counts for nothing."""
+        return Counter({key: number for key, number in self._changes.items() if key[1] in WRITES})
+
+    @property
+    def keeps(self) -> bool:
+        """Whether an end has other values than the message, which stay."""
+        return any(change == "kept" for _, change in self._changes)
+
+    @property
+    def _changes(self) -> Counter[tuple[str, str]]:
         return Counter(
             (one.task, planned.change)
             for one in self.tasks
             for planned in one.says or ()
-            if one.failure is None and planned.change in WRITES
+            if one.failure is None
         )
 
     @property

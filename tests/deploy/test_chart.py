@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,22 @@ NOTHING: dict[str, Any] = {
     "networkPolicy": {"enabled": False},
 }
 CASES = {"default": {}, "everything": EVERYTHING, "nothing": NOTHING}
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"config": "queues: []"}, "config has no `health: {host: 0.0.0.0, port: 9807}`"),
+    ({"keda": {"enabled": True, "secret": {"name": "x"}}}, "keda.queues names no queue"),
+    (
+        {"keda": {"enabled": True, "queues": [{"name": "q", "messages": 1}]}},
+        "keda.secret.name: the secret that holds RabbitMQ's address",
+    ),
+]
+SLIPS: list[dict[str, Any]] = [
+    {"replica": 3},
+    {"keda": {"queue": []}},
+    {"secrets": ["pacer"]},
+    {"health": {"port": "x"}},
+]
+VERSIONS = ("1.27", "1.37")
+"""Of Kubernetes: the oldest that the chart takes, and the newest with schemas."""
 OWN = {"ServiceMonitor", "ScaledObject", "TriggerAuthentication"}
 """Kinds that others bring into a cluster: their schemas are not Kubernetes' own."""
 
@@ -75,7 +93,7 @@ def test_kubernetes_takes_what_it_renders(renderer: Path, case: dict[str, Any], 
     for kind in documents.keys() - OWN:
         (tmp_path / f"{kind}.yaml").write_text(json.dumps(documents[kind]))
     files = sorted(str(one) for one in tmp_path.glob("*.yaml"))
-    for version in ("1.27", "1.37"):  # the oldest that the chart takes, and the newest with schemas
+    for version in VERSIONS:
         command = [program("kubernetes-validate", "kubernetes-validate"), "-k", version, "--strict", *files]
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -192,17 +210,7 @@ def test_another_configuration_means_other_pods(renderer: Path) -> None:
     assert annotations("health: {port: 1}\n") != annotations("health: {port: 2}\n")
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"config": "queues: []"}, "config has no `health: {host: 0.0.0.0, port: 9807}`"),
-        ({"keda": {"enabled": True, "secret": {"name": "x"}}}, "keda.queues names no queue"),
-        (
-            {"keda": {"enabled": True, "queues": [{"name": "q", "messages": 1}]}},
-            "keda.secret.name: the secret that holds RabbitMQ's address",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("changes", "said"), REFUSED)
 def test_what_could_not_work_is_refused(renderer: Path, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(RefusedError) as refused:
         render(renderer, changes)
@@ -216,9 +224,7 @@ def test_its_values_are_those_of_its_schema(case: dict[str, Any]) -> None:
     assert schema["properties"].keys() - {"global"} == values().keys()
 
 
-@pytest.mark.parametrize(
-    "slip", [{"replica": 3}, {"keda": {"queue": []}}, {"secrets": ["pacer"]}, {"health": {"port": "x"}}]
-)
+@pytest.mark.parametrize("slip", SLIPS)
 def test_a_slip_in_the_values_is_refused(slip: dict[str, Any]) -> None:
     schema = loaded((CHART / "values.schema.json").read_text())
     with pytest.raises(jsonschema.ValidationError):
@@ -232,16 +238,40 @@ def test_its_version_is_the_cores() -> None:
     assert chart["version"].replace("-", "") == chart["appVersion"] == pacer_core.__version__
 
 
-def test_helm_says_the_same(renderer: Path, case: dict[str, Any], tmp_path: Path) -> None:
-    helm = shutil.which("helm")
-    if helm is None:
-        pytest.skip("helm is not installed: the chart was rendered by Go's templates alone")
-    (tmp_path / "values.json").write_text(json.dumps(case))
-    with_values = ["-f", str(tmp_path / "values.json")]
-    lint = subprocess.run(
-        [helm, "lint", "--strict", str(CHART), *with_values], capture_output=True, text=True
-    )
+@pytest.fixture
+def helm() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Give helm on the chart with values: the one that ``PACER_HELM`` names, or that is on the path."""
+    found = os.environ.get("PACER_HELM") or shutil.which("helm")
+    if found is None:
+        pytest.skip("no helm on the path or in PACER_HELM: Go's templates alone rendered the chart")
+
+    def run(*command: str, changes: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+        (folder / "values.json").write_text(json.dumps(changes))
+        arguments = [found, *command, str(CHART), "-n", "facility", "-f", str(folder / "values.json")]
+        return subprocess.run(arguments, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_helm_says_the_same(
+    renderer: Path, case: dict[str, Any], version: str, helm: Any, tmp_path: Path
+) -> None:
+    lint = helm("lint", "--strict", f"--kube-version={version}.0", changes=case, folder=tmp_path)
     assert lint.returncode == 0, lint.stdout + lint.stderr
-    command = [helm, "template", "test", str(CHART), "-n", "facility", *with_values]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = helm("template", f"--kube-version={version}.0", "test", changes=case, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
     assert by_kind(done.stdout) == render(renderer, case)[0]
+
+
+@pytest.mark.parametrize("slip", [*SLIPS, *(changes for changes, _ in REFUSED)], ids=str)
+def test_helm_refuses_what_is_refused_here(slip: dict[str, Any], helm: Any, tmp_path: Path) -> None:
+    done = helm("template", f"--kube-version={VERSIONS[0]}.0", "test", changes=slip, folder=tmp_path)
+    assert done.returncode != 0
+    said = [said for changes, said in REFUSED if changes == slip] or ["don't meet the specifications"]
+    assert said[0] in done.stderr
+
+
+def test_helm_refuses_an_older_kubernetes(helm: Any, tmp_path: Path) -> None:
+    done = helm("template", "--kube-version=1.26.0", "test", changes={}, folder=tmp_path)
+    assert "requires kubeVersion" in done.stderr

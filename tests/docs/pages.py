@@ -58,21 +58,25 @@ def blocks(page: Path) -> Iterator[Block]:
 
 
 def commands(block: Block) -> Iterator[Command]:
-    """Give the commands of a console block; each begins with ``$ ``."""
+    """Give the commands of a console block; each begins with ``$ ``, and goes on after a last ``\\``."""
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-        text, _, output = part.partition("\n")
-        yield Command(text, output)
+        whole = re.match(r"(?:.*\\\n)*.*", part)
+        assert whole is not None
+        yield Command(whole[0], part[whole.end() :].removeprefix("\n"))
 
 
 def agrees(output: str, expected: str) -> bool:
     """Tell whether a program printed what a page shows.
 
-    ``...`` stands for anything within its line, with the blanks that fill its column.
+    ``...`` stands for anything within its line, with the blanks that fill its column, and in a line of its
+    own for any lines.
     """
-    lines = [line.rstrip() for line in output.strip().splitlines()]
-    wanted = [line.rstrip() for line in expected.strip().splitlines()]
-    patterns = [".*".join(map(re.escape, re.split(r"\.\.\. *", line))) for line in wanted]
-    return len(lines) == len(patterns) and all(map(re.fullmatch, patterns, lines))
+    given, wanted = (
+        "".join(f"{line.rstrip()}\n" for line in text.strip().splitlines()) for text in (output, expected)
+    )
+    parts = re.split(r"^ *\.\.\.\n", wanted, flags=re.MULTILINE)
+    patterns = [".*".join(map(re.escape, re.split(r"\.\.\. *", part))) for part in parts]
+    return re.fullmatch(r"(?s:.*)".join(patterns), given) is not None
 
 
 def installed(site: Site) -> None:

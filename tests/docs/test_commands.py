@@ -9,18 +9,39 @@ import click
 import pytest
 
 from pacer_core.cli import main
-from tests.docs.pages import PAGES, ROOT, blocks
+from tests.docs.pages import PAGES, ROOT, Block, blocks
 
 EXECUTED = {
+    **dict.fromkeys(
+        (
+            f"docs/how-to/{name}.md"
+            for name in (
+                "find-out-what-is-wrong",
+                "grow",
+                "look-at-a-configuration",
+                "plan-messages",
+                "run-beside-icat-pacer",
+                "set-up-a-facility",
+            )
+        ),
+        "tests/docs/test_rehearsals.py",
+    ),
+    **dict.fromkeys(
+        (
+            f"docs/how-to/{name}.md"
+            for name in ("files-into-scicat", "give-roles-in-the-dashboard", "install", "run-the-dashboard")
+        ),
+        "tests/docs/test_long_rehearsals.py",
+    ),
     "docs/how-to/dead-queues.md": "tests/docs/test_how_to.py",
     "docs/how-to/waiting.md": "tests/docs/test_how_to.py",
     "docs/tutorials/first-plugin.md": "tests/docs/test_tutorials.py",
     "docs/tutorials/first-run.md": "tests/docs/test_tutorials.py",
     "README.md": "tests/docs/test_demo.py",
 }
-"""Pages whose commands are executed as they stand, and by what."""
+"""Pages whose commands are executed as they stand, and by what; a test says which of them it leaves out."""
 FOREIGN = "installs, or starts, what is no part of PACER"
-RECORDED = "was recorded at a facility; the command itself is tested where it is made"
+BUSY = "shows a PACER with much in hand, and cut off from its broker; tests/e2e/test_status.py has both"
 DASHBOARD = "plugins/pacer_dashboard/tests runs the dashboard's commands"
 NOT_EXECUTED = {
     "docs/how-to/begin-a-plugin.md": "tests/unit/test_new_plugin.py runs the command with all its parts",
@@ -28,23 +49,13 @@ NOT_EXECUTED = {
     "docs/how-to/checks-and-alerts.md": DASHBOARD,
     "docs/how-to/debug-a-task.md": "opens a debugger",
     "docs/how-to/files-from-a-folder.md": FOREIGN,
-    "docs/how-to/files-into-scicat.md": "plugins/pacer_scicat/tests runs the commands and the example",
-    "docs/how-to/find-out-what-is-wrong.md": RECORDED,
-    "docs/how-to/give-roles-in-the-dashboard.md": DASHBOARD,
-    "docs/how-to/grow.md": "tests/e2e/test_partitions.py runs the command",
-    "docs/how-to/install.md": "nox -s wheels installs every distribution",
-    "docs/how-to/look-at-a-configuration.md": "tests/unit/test_config_views.py runs the commands",
     "docs/how-to/messages-from-kafka.md": FOREIGN,
-    "docs/how-to/monitoring.md": RECORDED,
+    "docs/how-to/monitoring.md": BUSY,
     "docs/how-to/package-a-plugin.md": "tests/docs/test_example_plugin.py builds and installs one",
-    "docs/how-to/plan-messages.md": "tests/e2e/test_plan.py runs the command",
-    "docs/how-to/run-beside-icat-pacer.md": "tests/e2e/test_plan.py does all of it, with an embedded broker",
     "docs/how-to/run-in-containers.md": "needs a container engine; tests/deploy does without",
     "docs/how-to/run-on-redis.md": FOREIGN,
-    "docs/how-to/run-the-dashboard.md": DASHBOARD,
     "docs/how-to/run-the-tests.md": "is the tests themselves",
     "docs/how-to/send-again-from-the-dashboard.md": DASHBOARD,
-    "docs/how-to/set-up-a-facility.md": "tests/docs/test_facility.py does it without root and systemd",
     "docs/how-to/take-messages-from-pyicat-plus.md": FOREIGN,
     "docs/how-to/turn-all-ends-on.md": "tests/e2e/test_all_ends.py runs the configuration",
     "docs/how-to/upgrade.md": "needs two releases, and systemd",
@@ -73,15 +84,20 @@ def test_every_page_with_commands_is_executed_or_says_why_not() -> None:
     with_commands = {
         str(page.relative_to(ROOT))
         for page in PAGES
-        if any(block.language == "console" or block.text.startswith("$ ") for block in blocks(page))
+        if any(block.language == "console" for block in blocks(page))
     }
     assert with_commands == EXECUTED.keys() | NOT_EXECUTED.keys()
     assert not EXECUTED.keys() & NOT_EXECUTED.keys()
     for test in EXECUTED.values():
         assert (ROOT / test).is_file()
+    assert [str(block) for page in PAGES for block in blocks(page) if _hides_commands(block)] == []
     for reason in NOT_EXECUTED.values():
         for path in re.findall(r"\b(?:tests|plugins)/[\w/.]+", reason):
             assert (ROOT / path).exists(), path
+
+
+def _hides_commands(block: Block) -> bool:
+    return block.language != "console" and block.text.startswith("$ ")
 
 
 @pytest.mark.parametrize(("page", "line"), SHOWN, ids=lambda one: one)

@@ -31,7 +31,7 @@ def test_the_demo_shows_what_the_readme_says_and_leaves_nothing_behind(tmp_path:
         shown.append([re.sub(r"done in [\d.]+ ms", "done", line) for line in lines])
     assert sorted(shown[0]) == sorted(shown[1])  # of two that die at once, either may be first
     (promised,) = re.findall(
-        r"^```text\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+        r"^```console\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
     )
     for line in re.sub(r"done in [\d.]+ ms", "done", promised).splitlines():
         assert line.rstrip() in shown[0]
@@ -42,7 +42,7 @@ def test_every_command_that_the_demo_prints_in_the_end_works_word_for_word(tmp_p
     demo = [sys.executable, "-m", "pacer_core", "demo"]
     shown = subprocess.run(demo, stdout=subprocess.PIPE, cwd=tmp_path, env=env, text=True).stdout
     commands = [line.strip() for line in shown.splitlines() if re.match("  .*-m pacer_core", line)]
-    assert len(commands) == 3
+    assert len(commands) == 5
     for command in commands:
         if "sandbox" not in command:  # which would serve until it is stopped
             done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True)
@@ -64,9 +64,9 @@ def test_the_demo_shows_the_same_on_a_server(tmp_path: Path, broker: str) -> Non
     )
     assert done.returncode == 0
     shown = re.sub(r"done in [\d.]+ ms", "done", done.stdout)
-    promised = re.findall(r"^```text\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE)[
-        0
-    ]
+    promised = re.findall(
+        r"^```console\n(.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )[0]
     for line in re.sub(r"done in [\d.]+ ms", "done", promised).splitlines():
         assert line.rstrip() in shown
     assert list(tmp_path.iterdir()) == []

@@ -124,9 +124,14 @@ def test_what_is_planned_is_what_happens_and_then_there_is_nothing_to_do(site: S
         assert site.pacer("run", "--once", "-c", config).code == 0
         (one,) = planned(site, "datasets", body)
         assert [(said["change"], said["detail"]) for said in one["tasks"][0]["says"]] == [
-            ("there", "0 of 4 files to be added"),
+            ("there", "4 files, 3 parameters"),
             ("there", ""),
         ]
+        other = json.loads(body.read_text()) | {"end_date": "2025-07-15_16:00:00"}
+        file = site.write(json.dumps(other), "other.json")
+        done = site.pacer("plan", "-c", config, "-n", "datasets", "--differences", file)
+        assert "    1 of these has other values, which the ends keep" in done.out.splitlines()
+        assert ": kept, in ICAT another value stays: endDate" in done.out
         moved = json.loads(body.read_text()) | {"location": "elsewhere", "datafiles": []}
         (one,) = planned(site, "datasets", site.write(json.dumps(moved), "moved.json"))
         said = one["tasks"][0]["says"][0]
@@ -234,7 +239,7 @@ def test_a_queue_bound_beside_another_program_is_planned_and_keeps_its_messages(
         assert "the first 1 of 3 in beside" in few.err
         assert few.out.splitlines()[:2] == [
             "1 message:",
-            "  1 would change nothing: all is there as PACER would write it",
+            "  1 would change nothing: all is there as PACER would leave it",
         ]
 
 

@@ -338,7 +338,8 @@ def test_a_file_that_is_not_there_is_a_problem(site: Site) -> None:
     assert [(one.code, one.message) for one in problems] == [
         (
             Code.UNREADABLE_FILE,
-            "cannot be read: No such file or directory; name another file with --config, or in PACER_CONFIG",
+            "cannot be read: No such file or directory; name another file with --config, or in PACER_CONFIG; \
+`pacer init` writes a first one",
         )
     ]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pacer_core.cli.json_output import dumps
 from pacer_core.cli.letter_tally import Tally
 from pacer_core.cli.letter_text import show, show_table
+from pacer_core.model.json_output import dumps
 from pacer_core.transport.amqp.deliveries import Contents, named
 from pacer_core.transport.amqp.properties import property_list
 from pacer_core.transport.amqp.undecodable import read_properties

@@ -87,6 +87,13 @@ def test_a_plugin_imports_nothing_from_inside_the_core(plugin: Path) -> None:
 
 
 @every_plugin
+def test_the_commands_of_a_plugin_print_by_what_keeps_the_terminal(plugin: Path) -> None:
+    printing = re.compile(r"click\.s?echo\b")
+    found = [file for file in (plugin / "src").rglob("*.py") if printing.search(file.read_text())]
+    assert found == [], "print by `say` and `say_json` of pacer_core"
+
+
+@every_plugin
 def test_the_tests_of_a_plugin_import_of_the_core_its_facade_and_its_testing_alone(plugin: Path) -> None:
     for where, module, name in imports(plugin / "tests"):
         if module.split(".")[0] == "pacer_core":

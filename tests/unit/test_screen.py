@@ -6,6 +6,7 @@ import io
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,11 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pacer_core.cli import main
 from pacer_core.cli.command_hints import command
 from pacer_core.cli.console import complaints, echo, print_table, screen
+from pacer_core.cli.doctor import _show_each
 from pacer_core.cli.letter_text import _attempts
 from pacer_core.commands import config_option
 from pacer_core.model.wording import counted
+from pacer_core.work.doctor import Finding
 
 
 @pytest.mark.parametrize("width", [12, 20, 40, 80])
@@ -104,3 +108,33 @@ def test_a_command_is_printed_as_it_works_where_it_is_printed(
 
     more = "" if file == "pacer.yaml" else " -c 'of a site.yaml'"
     assert CliRunner().invoke(show, ["-c", file]).output == f"{named.format(**places)} dead list{more}\n"
+
+
+def every_help(width: int) -> Iterator[tuple[str, str]]:
+    """Give what `--help` prints of every command, those of the plugins among them, in a window of a width."""
+    pending = [click.Context(main, info_name="pacer", terminal_width=width, max_content_width=width)]
+    while pending:
+        ctx = pending.pop()
+        yield ctx.command_path, ctx.get_help()
+        if isinstance(ctx.command, click.Group):
+            found = ((name, ctx.command.get_command(ctx, name)) for name in ctx.command.list_commands(ctx))
+            pending += [click.Context(one, ctx, name) for name, one in found if one is not None]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_help_of_no_command_is_cut_or_wider_than_the_window(width: int) -> None:
+    seen = dict(every_help(width))
+    assert {"pacer", "pacer dead list", "pacer dashboard user role"} <= seen.keys()
+    for path, text in seen.items():
+        described = text.partition("\n\n")[2]
+        assert [one for one in text.splitlines() if len(one) > width or "\x1b" in one] == [], path
+        assert [one for one in described.splitlines() if one.endswith("...")] == [], path
+
+
+def test_what_the_doctor_has_found_is_whole_in_a_narrow_window(capsys: pytest.CaptureFixture[str]) -> None:
+    detail = "embedded broker on SQLite 3.40.1; copies are signed with the key in /data/broker.db.key"
+    found = Finding("place", "processes.stateFolder", "/data/state", (), well=True, detail=detail)
+    _show_each(Console(width=80), [found])
+    head, *rest = capsys.readouterr().out.splitlines()
+    assert head == "well  place  processes.stateFolder  /data/state"
+    assert " ".join(one.strip() for one in rest) == detail

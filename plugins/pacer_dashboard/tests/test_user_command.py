@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -82,6 +86,19 @@ def test_what_cannot_be_done_is_said_with_what_to_do(run: Run) -> None:
     run("define", "id01", "--type", "*", "--identifier", "*")
     with pytest.raises(PacerError, match="does not have the role"):
         run("token", "ada", "--role", "id01")
+
+
+def test_asking_for_help_makes_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACER_DASHBOARD_DATABASE", str(tmp_path / "none"))
+    assert CliRunner().invoke(dashboard, ["user", "add", "--help"]).exit_code == 0
+    assert not (tmp_path / "none").exists()
+
+
+def test_processes_that_begin_at_once_make_the_tables_one_after_another(tmp_path: Path) -> None:
+    env = {**os.environ, "PACER_DASHBOARD_DATABASE": str(tmp_path / "new")}
+    command = [sys.executable, "-c", "from pacer_core.cli import main; main()", "dashboard", "migrate"]
+    begun = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [one.wait(120) for one in begun] == [0, 0]
 
 
 def test_a_new_password_ends_sessions(run: Run) -> None:

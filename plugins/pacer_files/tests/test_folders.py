@@ -65,6 +65,19 @@ def test_a_file_is_sent_byte_for_byte_and_moved(folder: Path, make: Make) -> Non
     assert service.is_ready
 
 
+def test_nothing_that_is_made_is_for_everybody_to_write_whatever_the_umask(folder: Path, make: Make) -> None:
+    before = os.umask(0)
+    try:
+        (folder / "a.json").touch(0o600)
+        (folder / "a.json").write_text("{}")
+        service = make()
+        service.run(lambda: service.published)
+    finally:
+        os.umask(before)
+    made = [one for one in folder.rglob("*") if one.stat().st_mode & 0o002]
+    assert made == []
+
+
 def test_a_file_may_be_removed_instead(folder: Path, make: Make) -> None:
     (folder / "a.json").write_text("{}")
     service = make(after="remove")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,16 @@ def test_a_bundle_is_answered_with_its_job_and_sent_to_its_consumer(door: Door, 
     assert door.files() == [name]
     for private in (name, "jobs.sqlite"):
         assert (door.spool / private).stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_in_the_spool_is_for_others_whatever_the_umask(door: Door) -> None:
+    before = os.umask(0)
+    try:
+        assert door.client.post("/upload", content=b"a bundle").status_code == 200
+        until(lambda: door.service.published)
+    finally:
+        os.umask(before)
+    assert [one for one in door.spool.rglob("*") if one.stat().st_mode & 0o077] == []
 
 
 def test_a_list_of_files_to_be_moved_is_answered_with_its_job(door: Door) -> None:

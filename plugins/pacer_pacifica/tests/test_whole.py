@@ -244,6 +244,10 @@ def test_administrators_look_at_jobs_and_mend_them(facility: Facility) -> None:
     shown = json.loads(pacifica("show", job_id, "--json"))
     assert [stage["task"] for stage in shown["stages"]] == ["open tar", "load metadata", "Policy Validation"]
     assert "load metadata" in pacifica("show", job_id)
+    hostile = "\x1b]0;mine\x07 \x9b2J \u202e gpj"
+    pacifica("job", "--job-id", job_id, "--state", "FAILED", "--task", hostile, "--exception", hostile)
+    for command in (("list",), ("list", "--json"), ("show", job_id), ("show", job_id, "--json")):
+        assert [line for line in pacifica(*command).splitlines() if not line.isprintable()] == []
     facility.services.facility.projects = {"1234a"}
     assert "attempt 2" in pacifica("retry", job_id)
     assert facility.end_of(job_id) == OK

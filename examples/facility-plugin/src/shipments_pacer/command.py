@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pacer_core import Publication, config_option, consumer_by_hand, publish
+from pacer_core import Publication, config_option, consumer_by_hand, publish, say, say_json
 from shipments_pacer.courier import COURIER
 from shipments_pacer.shipments import SHIPMENTS
 
@@ -26,9 +26,9 @@ def show(ctx: click.Context, reference: str, file: Path) -> None:
     with consumer_by_hand(ctx, file, SHIPMENTS.name) as by_hand:
         held = by_hand[COURIER].shipment(reference)
     if held is None:
-        click.echo(f"the courier knows no shipment {reference!r}", err=True)
+        say(f"the courier knows no shipment {reference!r}", err=True)
         ctx.exit(1)
-    click.echo(json.dumps(held, indent=2))
+    say_json(held, indent=True)
 
 
 @shipments.command()
@@ -41,4 +41,4 @@ def announce(ctx: click.Context, proposal: str, reference: str, parcels: int, fi
     """Announce the shipment REFERENCE of PROPOSAL, as the user office does."""
     message = {"reference": reference, "proposal": proposal, "parcels": parcels}
     (correlation_id,) = publish(ctx, file, [Publication(SHIPMENTS.name, json.dumps(message).encode())])
-    click.echo(f"confirmed, correlation id {correlation_id}")
+    say(f"confirmed, correlation id {correlation_id}")

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import click
 
-from pacer_core import config_option
+from pacer_core import config_option, say
 
 
 @click.command(name="$command", short_help="Say which configuration this is about.")
 @config_option
 def command(file: Path) -> None:
     """Say which configuration this is about."""
-    click.echo(f"this is about {file}")
+    say(f"this is about {file}")
 ''',
     ("import click", "from $package.command import command"),
     "commands: command",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 import click
 
-from pacer_core import ConsumerType, IntegrationType, LogHandlerType, Task, hookimpl
+from pacer_core import ConsumerType, IntegrationType, LogHandlerType, Task, hookimpl, say_json
 from pacer_elastic.client import template
 from pacer_elastic.integration import ELASTIC
 from pacer_elastic.logs import LOG_HANDLER
@@ -57,10 +56,10 @@ def elastic() -> None:
     """Look after indexes in Elasticsearch and OpenSearch."""
 
 
-@elastic.command("template")
+@elastic.command("template", short_help="Print the index template of datasets.")
 def show_template() -> None:
     """Print the index template of datasets, for ``PUT _index_template/NAME``."""
-    click.echo(json.dumps(template(), indent=2))
+    say_json(template(), indent=True)
 
 
 @hookimpl

@@ -36,7 +36,7 @@ class Lock:
         """Lock the folder; say whether this process has it now, and not another one."""
         folder, trouble = self._folder, self._trouble
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(folder / LOCK, flags, 0o666)
+        file = os.open(folder / LOCK, flags, 0o664)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pacer_core import ServiceContext
-from pacer_files.names import DONE, FAILED, PUBLISHED, TAKEN, Places, printable
+from pacer_files.names import DONE, FAILED, PUBLISHED, RIGHTS, TAKEN, Places, printable
 from pacer_files.options import FilesOptions
 from pacer_files.regular import files_in
 from pacer_files.trouble import Trouble
@@ -27,7 +27,7 @@ class Away:
     def make(self) -> None:
         """Make the folders where they are missing."""
         for places in (self._published, self._failed, self._done):
-            places.folder.mkdir(exist_ok=True)
+            places.folder.mkdir(RIGHTS, exist_ok=True)
 
     def recover(self) -> None:
         """Take up what an earlier process has published, and not moved."""

@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 TAKEN, DONE, FAILED = "taken", "done", "failed"
+RIGHTS = 0o775
+"""Of these folders: as the umask says, and never more for those who are neither the account nor its group."""
 PUBLISHED = ".published"  # within the first; no file that is taken is called so
 
 _TEMPORARY = (".part", ".tmp", ".filepart", "~")

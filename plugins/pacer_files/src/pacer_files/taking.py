@@ -17,7 +17,7 @@ from attrs import define
 
 from pacer_core import RefusedError, ServiceContext
 from pacer_files.moving import Away
-from pacer_files.names import TAKEN, content_type, printable
+from pacer_files.names import RIGHTS, TAKEN, content_type, printable
 from pacer_files.options import FilesOptions, WatchedFolder, size
 from pacer_files.regular import files_in, read, stat_of
 from pacer_files.sightings import Complete, Signature, signature
@@ -57,7 +57,7 @@ class Taken:
 
     def make(self) -> None:
         """Make the folder where it is missing."""
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(RIGHTS, exist_ok=True)
 
     def recover(self) -> None:
         """Take up what an earlier process has left, and is to be sent."""

@@ -67,7 +67,7 @@ class Http:
                 "POST", self._path, body=body, headers=_HEADERS, retries=False, redirect=False
             )
         except urllib3.exceptions.HTTPError as error:
-            where = f"{self._pool.host}:{self._pool.port}"
+            where = self._pool.host if self._pool.port is None else f"{self._pool.host}:{self._pool.port}"
             raise IcatAway(f"ICAT does not answer at {where}: {_why(error)}") from error
         return answer.status, answer.data
 

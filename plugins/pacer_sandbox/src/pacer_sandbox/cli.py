@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from pacer_core import say
+
 
 @click.group()
 def sandbox() -> None:
@@ -61,10 +63,10 @@ def icat(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with box:
-            click.echo(f"ICAT 6.2 sandbox: {box.wsdl} and {box.rest}")
-            click.echo(f"Data: {data or 'in memory'}. For trying and testing only. Ctrl-C ends it.")
+            say(f"ICAT 6.2 sandbox: {box.wsdl} and {box.rest}")
+            say(f"Data: {data or 'in memory'}. For trying and testing only. Ctrl-C ends it.")
             box.wait()
     except KeyboardInterrupt:
-        click.echo("Ended.")
+        say("Ended.")
     except OSError as exc:
         raise click.ClickException(f"cannot listen on {host}:{port}: {exc}") from exc

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from pacer_core import PacerError
+from pacer_core import PacerError, say
 from pacer_dashboard.place import from_environment
 
 
-@click.command()
+@click.command(short_help="Look after investigations that have ended.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send and write nothing.")
 @click.option("--investigation", metavar="NAME", help="Check this one alone, however long ago it has ended.")
 @click.option("--visit-id", metavar="VISIT", help="This visit of it; without, all of them.")
@@ -32,23 +32,21 @@ def checks(ctx: click.Context, dry_run: bool, investigation: str | None, visit_i
         if look.operations or "unknown" in (look.doi, look.panosc):
             one = look.investigation
             wanted = ", ".join(look.operations) or "nothing to send"
-            click.echo(f"{one.name} {one.visit_id}: doi {look.doi}, panosc {look.panosc}: {wanted}")
+            say(f"{one.name} {one.visit_id}: doi {look.doi}, panosc {look.panosc}: {wanted}")
     for text in report.notes:
-        click.echo(text)
+        say(text)
     lacking = sum(bool(one.operations) for one in report.looks)
-    click.echo(f"{len(report.looks)} looked at, {lacking} lack something, {report.unknown} unknown")
+    say(f"{len(report.looks)} looked at, {lacking} lack something, {report.unknown} unknown")
     if dry_run:
-        click.echo("dry run: nothing was sent")
+        say("dry run: nothing was sent")
     else:
-        click.echo(
-            f"{len(report.sent)} sent, {len(report.failed)} not taken, {len(report.waiting)} under way"
-        )
+        say(f"{len(report.sent)} sent, {len(report.failed)} not taken, {len(report.waiting)} under way")
     if report.trouble:
-        click.echo(report.trouble, err=True)
+        say(report.trouble, err=True)
     ctx.exit(1 if report.failed or report.unknown else 0)
 
 
-@click.command()
+@click.command(short_help="Send a message about each public dataset.")
 @click.option("--dry-run", is_flag=True, help="Count, and send nothing.")
 @click.option("--all-datasets", is_flag=True, help="Not those alone that were released in the last month.")
 @click.option("--embargoed", is_flag=True, help="With --all-datasets: what is under embargo, too.")
@@ -74,8 +72,8 @@ def index(ctx: click.Context, dry_run: bool, all_datasets: bool, embargoed: bool
             opened=broker.opened,
         )
     if dry_run:
-        click.echo(f"{done.datasets} datasets; dry run: nothing was sent")
+        say(f"{done.datasets} datasets; dry run: nothing was sent")
         return
-    click.echo(f"{done.sent} of {done.datasets} sent")
+    say(f"{done.sent} of {done.datasets} sent")
     if done.trouble:
         raise PacerError(done.trouble)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from pacer_core import Publication, publish
+from pacer_core import Publication, publish, say
 
 
 @click.command(short_help="Show the dashboard with embedded parts and a stream of messages.")
@@ -37,8 +37,8 @@ def demo(ctx: click.Context, port: int, rate: float, messages: int, linger: floa
     with tempfile.TemporaryDirectory(prefix="pacer-dashboard-demo-") as name:
         try:
             with running(Path(name), port) as parts:
-                click.echo(f"The dashboard is at {parts.url} (after {time.monotonic() - begun:.1f} s).")
-                click.echo("Messages come in, and some of them are wrong. Ctrl-C ends it.")
+                say(f"The dashboard is at {parts.url} (after {time.monotonic() - begun:.1f} s).")
+                say("Messages come in, and some of them are wrong. Ctrl-C ends it.")
                 together = max(round(rate / 2), 1)
                 sent = 0
                 coming = stream()
@@ -57,6 +57,6 @@ def demo(ctx: click.Context, port: int, rate: float, messages: int, linger: floa
                     sent += len(some)
                     time.sleep(len(some) / rate)
                 time.sleep(linger)
-                click.echo(f"{sent} messages were sent.")
+                say(f"{sent} messages were sent.")
         except KeyboardInterrupt:
-            click.echo("\nEnded; nothing is left behind.")
+            say("", "Ended; nothing is left behind.")

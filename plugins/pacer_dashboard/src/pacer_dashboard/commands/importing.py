@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pacer_core import PacerError, Reject
+from pacer_core import PacerError, Reject, say
 from pacer_dashboard.place import from_environment
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def import_command(source: str, batch: int) -> None:
     try:
         with psycopg.connect(source) as connection:
             for last, taken, refused in take_over(connection, name_of(source), batch):
-                click.echo(f"up to {last}: {taken} taken over, {refused} could not be read", err=True)
+                say(f"up to {last}: {taken} taken over, {refused} could not be read", err=True)
     except psycopg.OperationalError as error:
         raise PacerError(f"the database to import from: {error}") from None
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pacer_core import say
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession, Page
 
@@ -51,7 +53,7 @@ def screenshots(into: Path, chromium: str, only: tuple[str, ...]) -> None:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
                 for file in _take(browser, site, into, only):
-                    click.echo(f"{file} ({file.stat().st_size // 1024} KiB)")
+                    say(f"{file} ({file.stat().st_size // 1024} KiB)")
                 browser.close()
         finally:
             site.stop()
@@ -78,7 +80,7 @@ def _take(browser: Browser, site: Site, into: Path, only: tuple[str, ...]) -> It
                     continue
                 answer = page.goto(site.url + path)
                 if answer is None or not answer.ok:
-                    click.echo(f"{name}: there is no page at {path}", err=True)
+                    say(f"{name}: there is no page at {path}", err=True)
                     continue
                 page.wait_for_load_state()
                 yield _picture(shots, into / f"{name}-{width}-{colours}.webp")

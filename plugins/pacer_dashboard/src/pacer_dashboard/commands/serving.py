@@ -59,7 +59,7 @@ def serve(host: str, port: int, root_path: str, config: Path | None) -> None:
     )
 
 
-@click.command("migrate")
+@click.command("migrate", short_help="Bring the database's tables up to date.")
 def migrate_command() -> None:
     """Bring the database's tables up to date, and make PostgreSQL's partitions for months to come."""
     from pacer_dashboard.start import migrate, prepare

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import getpass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pacer_core import PacerError
+from pacer_core import PacerError, say
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -18,16 +18,27 @@ if TYPE_CHECKING:
 RIGHTS = ("view", "act", "reingest", "personal")
 
 
-@click.group()
+class _WithAccounts(click.Command):
+    """A command that finds the database opened; not so its help, nor a slip in what it is given."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from pacer_dashboard.place import from_environment
+        from pacer_dashboard.start import migrate, prepare
+
+        place = from_environment()
+        prepare(place)
+        if place.folder is not None:
+            migrate()  # as `serve` does, so that the first account can be made before it
+        return super().invoke(ctx)
+
+
+class _Accounts(click.Group):
+    command_class = _WithAccounts
+
+
+@click.group(cls=_Accounts)
 def user() -> None:
     """Accounts, roles and tokens of the dashboard."""
-    from pacer_dashboard.place import from_environment
-    from pacer_dashboard.start import migrate, prepare
-
-    place = from_environment()
-    prepare(place)
-    if place.folder is not None:
-        migrate()  # as `serve` does, so that the first account can be made before it
 
 
 @user.command()
@@ -51,7 +62,7 @@ def add(name: str, admin: bool, roles: tuple[str, ...], no_password: bool, passw
             _note("add", made)
     except IntegrityError as there:
         raise PacerError(f"there is an account {name!r} already: pacer dashboard user list") from there
-    click.echo(f"{name}: {'administrator' if admin else _roles_text(made)}")
+    say(f"{name}: {'administrator' if admin else _roles_text(made)}")
 
 
 @user.command("list")
@@ -69,16 +80,16 @@ def list_() -> None:
             if one.is_superuser
             else ", ".join(role.name for role in roles_of(one)) or "no role"
         )
-        click.echo(f"{one.get_username()}{state}: {kind}")
+        say(f"{one.get_username()}{state}: {kind}")
     for role in Role.objects.prefetch_related("rules", "groups"):
-        click.echo(f"role {role.name}:{' administers' if role.administers else ''}")
+        say(f"role {role.name}:{' administers' if role.administers else ''}")
         for rule in role.rules.all():
-            click.echo(f"  {rule}")
+            say(f"  {rule}")
         for group in role.groups.all():
-            click.echo(f"  for the group {group}")
+            say(f"  for the group {group}")
 
 
-@user.command()
+@user.command(short_help="Give an account a role, or take it away.")
 @click.argument("name")
 @click.argument("role", required=False)
 @click.option("--take", is_flag=True, help="Take the role away.")
@@ -89,10 +100,10 @@ def role(name: str, role: str | None, take: bool) -> None:
         given = _role(role)
         (found.dashboard_roles.remove if take else found.dashboard_roles.add)(given)
         _note("take-role" if take else "give-role", found, given.name)
-    click.echo(f"{name}: {_roles_text(found)}")
+    say(f"{name}: {_roles_text(found)}")
 
 
-@user.command()
+@user.command(short_help="Make a role, or add a rule to one.")
 @click.argument("name")
 @click.option("--type", "types", multiple=True, help="A message type; repeatable; * for every one.")
 @click.option(
@@ -137,7 +148,7 @@ def define(
             found.groups.get_or_create(name=group_name(group))
         _note("change", found)
     for rule in found.rules.all():
-        click.echo(f"{name}: {rule}")
+        say(f"{name}: {rule}")
 
 
 @user.command()
@@ -149,10 +160,10 @@ def password(name: str, password: str | None) -> None:
     found.set_password(_chosen(password, name))
     found.save(update_fields=["password"])
     _note("password", found)
-    click.echo(f"{name}: the password is set")
+    say(f"{name}: the password is set")
 
 
-@user.command()
+@user.command(short_help="Make a token for the API, and print it once.")
 @click.argument("name")
 @click.option("--role", required=True, help="The role whose rules the token has; the account needs it too.")
 @click.option("--called", default="command line", show_default=True, help="By what its owner knows it.")
@@ -170,7 +181,7 @@ def token(name: str, role: str, called: str, days: int) -> None:
     except (ValueError, OverflowError) as wrong:
         raise PacerError(str(wrong)) from wrong
     _note("add", made)
-    click.echo(text)
+    say(text)
 
 
 def _user(name: str) -> User:

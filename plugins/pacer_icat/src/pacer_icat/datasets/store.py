@@ -9,34 +9,20 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from attrs import frozen
-
-from pacer_core import Reject, Retry, read_number
+from pacer_core import Reject, Retry
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
+from pacer_icat.datasets.changes import Found, field_changes, lacks_instrument, parameter_changes
 from pacer_icat.datasets.files import add_files, batches, datafile, missing_files, with_checksum
 from pacer_icat.datasets.plan import Plan
 from pacer_icat.faults import IcatFault
 from pacer_icat.others import despite_others
-from pacer_icat.parameters import Parameter
 from pacer_icat.soap import Bean, Record, ref
 from pacer_icat.spellings import folder
-from pacer_icat.totals.count import files_of
 
 log = logging.getLogger("pacer.icat.datasets")
 
 _TRIES = 4
-
-
-@frozen
-class Found:
-    """A dataset of the planned name that ICAT has already."""
-
-    id: int
-    name: str
-    same: bool
-    """Whether location and start are those of the plan: it is the same dataset."""
-    processed: bool
 
 
 def store(plan: Plan, icat: Shared) -> int:
@@ -178,106 +164,42 @@ def _create(plan: Plan, name: str, sample: int, icat: Shared) -> int:
 def _complete(plan: Plan, found: Found, sample: int, icat: Shared) -> None:
     """Add what is missing to a dataset that is there, and say what differs; a reprocessing replaces that."""
     wire, dataset = icat.wire, found.id
-    records = wire.search(
-        "SELECT p FROM DatasetParameter p WHERE p.dataset.id = :dataset ORDER BY p.id INCLUDE 1",
-        dataset=dataset,
-    )
-    there: dict[int, Record] = {record["type"].id: record for record in records}
-    newer = found.processed and _is_newer(plan.sequence, there, unknown_is_older=not found.same)
-    if not found.same and not newer:
+    changes = parameter_changes(plan, found, icat)
+    if changes.outdated:
         log.info("dataset %d: a later processing is there, nothing is changed", dataset)
         return
     owner = ref("Dataset", dataset)
-    wire.create_many(
-        [
-            one.bean("Dataset", dataset=owner)
-            for one in plan.parameters
-            if one.type.id not in there and not (newer and one is plan.sequence)
-        ]
-    )
-    differing = [
-        one for one in plan.parameters if one.type.id in there and one.differs(there[one.type.id][one.field])
-    ]
-    if newer:
-        for one in differing:
-            if one is not plan.sequence:
-                wire.update(there[one.type.id], **{one.field: one.value})
-        differing = []
-    _link_instrument(plan, dataset, icat)
+    wire.create_many([one.bean("Dataset", dataset=owner) for one in changes.added])
+    for one in changes.replaced:
+        wire.update(changes.there[one.type.id], **{one.field: one.value})
+    if lacks_instrument(plan, dataset, icat):
+        links = {"dataset": owner, "instrument": ref("Instrument", plan.instrument)}
+        wire.create(Bean("DatasetInstrument", links))
     missing, differing_sizes = missing_files(plan.files, plan.location, dataset, icat)
     add_files(batches(missing), plan.checksums, dataset, icat)
-    others = [f"sizes of {differing_sizes} files"] if differing_sizes else []
-    others += _finish(plan, dataset, icat, sample=sample, replace=newer)
-    if newer and plan.sequence is not None:
+    kept_fields = _finish(plan, dataset, icat, sample=sample, replace=changes.newer)
+    if changes.newer and plan.sequence is not None:
         # Last: until it is there, a repetition of this message replaces the metadata once more.
-        record = there.get(plan.sequence.type.id)
+        record = changes.there.get(plan.sequence.type.id)
         if record is None:
             wire.create(plan.sequence.bean("Dataset", dataset=owner))
         else:
             wire.update(record, **{plan.sequence.field: plan.sequence.value})
-    if differing or others:
+    sizes = [f"sizes of {differing_sizes} files"] if differing_sizes else []
+    if kept := [*(one.type.name for one in changes.kept), *sizes, *kept_fields]:
         log.warning(
-            "dataset %d: ICAT keeps its own %s; the message has other values",
-            dataset,
-            ", ".join([*(one.type.name for one in differing), *others][:20]),
+            "dataset %d: ICAT keeps its own %s; the message has other values", dataset, ", ".join(kept[:20])
         )
 
 
-def _is_newer(sequence: Parameter | None, there: dict[int, Record], *, unknown_is_older: bool) -> bool:
-    if sequence is None:
-        return False
-    record = there.get(sequence.type.id)
-    old = None if record is None else read_number(record[sequence.field])
-    if old is None and record is not None:
-        return False
-    new = read_number(sequence.value)
-    return new is not None and (unknown_is_older if old is None else new > old)
-
-
-def _link_instrument(plan: Plan, dataset: int, icat: Shared) -> None:
-    if not icat.wire.schema.has("Dataset", "datasetInstruments"):
-        return
-    linked = icat.wire.search(
-        "SELECT l.instrument.id FROM DatasetInstrument l WHERE l.dataset.id = :dataset ORDER BY l.id",
-        dataset=dataset,
-    )
-    if plan.instrument not in linked:
-        links = {"dataset": ref("Dataset", dataset), "instrument": ref("Instrument", plan.instrument)}
-        icat.wire.create(Bean("DatasetInstrument", links))
-
-
 def _finish(
-    plan: Plan,
-    dataset: int,
-    icat: Shared,
-    *,
-    sample: int | None = None,
-    replace: bool = False,
-) -> list[str]:
-    """Set what is still open on the dataset itself, ``complete`` last of all; give what differs."""
-    wire = icat.wire
-    record = wire.read("Dataset", dataset)
+    plan: Plan, dataset: int, icat: Shared, *, sample: int | None = None, replace: bool = False
+) -> tuple[str, ...]:
+    """Set what is still open on the dataset itself, ``complete`` last of all; give what differs and stays."""
+    record = icat.wire.read("Dataset", dataset)
     if record is None:
         raise Retry(f"dataset {dataset} was deleted meanwhile")
-    wanted: dict[str, Any] = {"location": plan.location, "startDate": plan.start, "endDate": plan.end}
-    there: dict[str, Any] = {name: record[name] for name in wanted}
-    if there["location"] is not None and folder(there["location"]) == plan.location:
-        there["location"] = plan.location  # the same in another spelling
-    references: dict[str, Bean] = {"type": ref("DatasetType", plan.type)}
-    if sample is not None:
-        references["sample"] = ref("Sample", sample)
-    for name, bean in references.items():
-        wanted[name] = bean.values["id"]
-        there[name] = None if record[name] is None else record[name].id
-    differing = [name for name in wanted if there[name] is not None and there[name] != wanted[name]]
-    changed = [name for name in wanted if there[name] is None or (replace and name in differing)]
-    changes = {name: references.get(name, wanted[name]) for name in changed}
-    if not record["complete"]:
-        changes["complete"] = True
-    if icat.counts.are_ours("Dataset"):
-        counted = files_of(dataset, icat)
-        if counted != (record["fileCount"], record["fileSize"]):
-            changes |= {"fileCount": counted[0], "fileSize": counted[1]}
-    if changes:
-        wire.update(record, **changes)
-    return [] if replace else differing
+    changes = field_changes(plan, record, icat, sample=sample, replace=replace)
+    if changes.written:
+        icat.wire.update(record, **changes.written)
+    return changes.kept

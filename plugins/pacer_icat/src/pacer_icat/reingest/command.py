@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pacer_core import Publication, config_option, publish
+from pacer_core import Publication, config_option, publish, say
 
 
 @click.group()
@@ -15,7 +15,7 @@ def icat() -> None:
     """Look after what is in an ICAT."""
 
 
-@icat.command()
+@icat.command(short_help="Have an investigation's datasets ingested again.")
 @click.argument("investigation")
 @click.option("--visit", "-v", help="One visit of it; without this, all of them.")
 @config_option
@@ -36,4 +36,4 @@ def reingest(ctx: click.Context, investigation: str, visit: str | None, file: Pa
         raise click.UsageError(
             f"{error.message}; add a consumer of type reingest, or name yours with --consumer"
         ) from None
-    click.echo(f"confirmed, correlation id {correlation_id}")
+    say(f"confirmed, correlation id {correlation_id}")

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import orjson
 from attrs import asdict, frozen
 from rich.console import Console
 from rich.table import Table
 
-from pacer_core import PacerError, config_option, service_options
+from pacer_core import PacerError, config_option, say, say_json, service_options
 from pacer_pacifica.integration import database_of, ids_of, is_there
 from pacer_pacifica.jobs import STATUSES, Job
 from pacer_pacifica.service import SERVICE, ServiceOptions
@@ -82,7 +81,7 @@ def list_jobs(
     with _opened(ctx, file, service) as opened:
         jobs = opened.jobs.find(status=status, user=user, limit=limit)
     if as_json:
-        click.echo(orjson.dumps([_as_json_has_it(job) for job in jobs]))
+        say_json([_as_json_has_it(job) for job in jobs])
         return
     table = Table("job", "status", "task", "%", "attempt", "user", "updated", "why", box=None)
     for one in jobs:
@@ -104,7 +103,7 @@ def show(ctx: click.Context, file: Path, service: str | None, job_id: int, as_js
     with _opened(ctx, file, service) as opened:
         job, stages = opened.jobs.get(job_id), opened.jobs.stages(job_id)
     if as_json:
-        click.echo(orjson.dumps({**_as_json_has_it(job), "stages": [asdict(one) for one in stages]}))
+        say_json({**_as_json_has_it(job), "stages": [asdict(one) for one in stages]})
         return
     facts = Table(box=None, show_header=False)
     for name, value in _as_json_has_it(job).items():
@@ -121,7 +120,7 @@ def show(ctx: click.Context, file: Path, service: str | None, job_id: int, as_js
     _print(table)
 
 
-@click.command()
+@click.command(short_help="Set what a job says of itself.")
 @click.option("--job-id", "--job_id", type=int, required=True, help="The job.")
 @click.option("--state", help="Its state: OK or FAILED, or a word of your own.")
 @click.option("--task", help="The stage that it is at.")
@@ -135,10 +134,10 @@ def job(ctx: click.Context, /, file: Path, service: str | None, job_id: int, **g
     values = {name.removeprefix("task_"): value for name, value in given.items() if value is not None}
     with _opened(ctx, file, service) as opened:
         found = opened.jobs.override(job_id, values) if values else opened.jobs.get(job_id)
-    click.echo(f"job {found.id}: {found.state}, {found.task}, {found.percent:.0f} %, {found.status}")
+    say(f"job {found.id}: {found.state}, {found.task}, {found.percent:.0f} %, {found.status}")
 
 
-@click.command()
+@click.command(short_help="Try failed or cancelled jobs again.")
 @click.argument("job_ids", type=int, nargs=-1, required=True)
 @_service
 @config_option
@@ -152,10 +151,10 @@ def retry(ctx: click.Context, file: Path, service: str | None, job_ids: tuple[in
                     f"what job {job_id} brought is not in the spool any more: have it uploaded again"
                 )
             again = opened.jobs.retry(job_id)
-            click.echo(f"job {again.id}: attempt {again.attempt} waits for the service to send it")
+            say(f"job {again.id}: attempt {again.attempt} waits for the service to send it")
 
 
-@click.command()
+@click.command(short_help="Do at once what the service does each minute.")
 @_service
 @config_option
 @click.pass_context
@@ -174,7 +173,7 @@ def sweep(ctx: click.Context, file: Path, service: str | None) -> None:
         resumable = Resumable(Path(options.spool), outbox, making, options.limits.resume)
         log = logging.getLogger("pacer.service.pacifica")
         swept = Sweeper(log, options, opened.jobs, outbox, resumable).sweep()
-    click.echo(f"{swept.sent_again} sent again, {swept.failed} failed, {swept.removed} files taken away")
+    say(f"{swept.sent_again} sent again, {swept.failed} failed, {swept.removed} files taken away")
 
 
 def _as_json_has_it(job: Job) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from pacer_core import PacerError, Secret
+from pacer_core import PacerError, Secret, say
 from pacer_http import HttpClient
 from pacer_pacifica.commands.bundle import (
     Piece,
@@ -43,7 +43,7 @@ _PATIENCE = timedelta(seconds=60)
 _LOOK = 2.0  # seconds between two looks at a job that is waited for
 
 
-@click.command()
+@click.command(short_help="Upload the files of a folder as one bundle.")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
     "--url", required=True, envvar="PACER_PACIFICA_URL", show_envvar=True, help="Where the service is."
@@ -95,7 +95,7 @@ def upload(
             _print_of(pieces),
             lambda there: progress.update(task, completed=there),
         )
-    click.echo(f"job {job_id}")
+    say(f"job {job_id}")
     if wait and not _ends_well(url, job_id):
         ctx.exit(1)
 
@@ -161,7 +161,7 @@ def _ends_well(url: str, job_id: int) -> bool:
                 break
             time.sleep(_LOOK)
     why = f": {job['exception']}" if job.get("exception") else ""
-    click.echo(f"job {job_id}: {job['state']}, {job['task']}{why}")
+    say(f"job {job_id}: {job['state']}, {job['task']}{why}")
     return bool(job["state"] == "OK")
 
 

@@ -52,7 +52,7 @@ class Resumable:
     def __init__(self, spool: Path, outbox: Outbox, making: Making, keep: timedelta) -> None:
         self._spool, self._outbox, self._making, self._keep = spool, outbox, making, keep
         self._folder = spool / FOLDER
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def expires(self, begun: Begun) -> datetime:
         """Give when an upload that is not complete is taken away."""

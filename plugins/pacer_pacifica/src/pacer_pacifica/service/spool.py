@@ -76,7 +76,7 @@ class Spool:
     def __init__(self, folder: Path, room: Room) -> None:
         self.folder, self._room = folder, room
         self._incoming = folder / INCOMING
-        self._incoming.mkdir(exist_ok=True)
+        self._incoming.mkdir(mode=0o700, exist_ok=True)
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="spool")
         self._active = 0
         self._expected = 0  # bytes that uploads have announced, and not written yet

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pacer_core import PacerError
+from pacer_core import PacerError, say
 from pacer_scicat.schemas.folder import SchemaFolder
 
 
@@ -20,7 +20,7 @@ def schema() -> None:
     """Look after the schemas that turn files into datasets."""
 
 
-@schema.command()
+@schema.command(short_help="Report every mistake of schemas.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def check(folder: Path) -> None:
     """Report every mistake of the schemas in FOLDER, with file, line and column; exit 1 for an error."""
@@ -30,10 +30,10 @@ def check(folder: Path) -> None:
     except PacerError as error:
         raise click.ClickException(str(error)) from None
     for problem in problems:
-        click.echo(str(problem))
+        say(str(problem))
     serious = sum(problem.serious for problem in problems)
-    click.echo(f"{len(schemas)} schemas can be used; {serious} errors, {len(problems) - serious} warnings")
+    say(f"{len(schemas)} schemas can be used; {serious} errors, {len(problems) - serious} warnings")
     for place, one in enumerate(schemas, 1):
-        click.echo(f"{place:4}. {one.name} ({one.file.name}, order {one.order:g})")
+        say(f"{place:4}. {one.name} ({one.file.name}, order {one.order:g})")
     if serious or not schemas:
         raise click.exceptions.Exit(1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pacer_core import Context, PacerError, Text, config_option, consumer_by_hand
+from pacer_core import Context, PacerError, Text, config_option, consumer_by_hand, say
 from pacer_scicat.client import Scicat
 from pacer_scicat.command.group import scicat as group
 from pacer_scicat.fields import in_version
@@ -20,7 +20,7 @@ _WIDTH = 100
 """Characters of a value that are shown."""
 
 
-@group.command()
+@group.command(short_help="Bring files into SciCat by hand.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @config_option
 @click.option("--consumer", "-n", help="The consumer of type nexus-files, where there are several.")
@@ -54,7 +54,7 @@ def ingest(
                     _store(message, context)
             except PacerError as error:
                 failed += 1
-                click.echo(f"{path}: {error}", err=True)
+                say(f"{path}: {error}", err=True)
     ctx.exit(1 if failed else 0)
 
 
@@ -64,9 +64,9 @@ def _store(message: NexusFile, context: Context) -> None:
     if isinstance(signal, PacerError):
         raise signal
     held = context.facts["scicat"]
-    click.echo(f"{message.file_name}: {held['pid']}, by schema {held['schema']}")
+    say(f"{message.file_name}: {held['pid']}, by schema {held['schema']}")
     for name, why in held.get("failed", {}).items():
-        click.echo(f"  without a value: {name}: {why}")
+        say(f"  without a value: {name}: {why}")
 
 
 def _show(message: NexusFile, context: Context) -> None:
@@ -74,12 +74,12 @@ def _show(message: NexusFile, context: Context) -> None:
 
     scicat: Scicat = context[SCICAT]
     ready = prepare(message, context.options, scicat, sidecars=False)
-    click.echo(f"{message.file_name}\n  schema {ready.schema.name!r} ({ready.schema.file})\n  variables:")
+    say(message.file_name, f"  schema {ready.schema.name!r} ({ready.schema.file})", "  variables:")
     for name, value in ready.variables.values.items():
         unit = f" {value.unit}" if value.unit else ""
-        click.echo(f"    {name} = {_short(value.value)}{unit}  ({value.source}, {value.type})")
+        say(f"    {name} = {_short(value.value)}{unit}  ({value.source}, {value.type})")
     for name, why in ready.failures().items():
-        click.echo(f"    {name} has no value: {why}")
+        say(f"    {name} has no value: {why}")
     record, version = ready.record, scicat.version
     block = {
         "datasetId": record.fields.get("pid", "<the pid that SciCat gives>"),
@@ -97,6 +97,6 @@ def _short(value: Any) -> str:
 
 
 def _request(what: str, body: Any) -> None:
-    click.echo(f"  {what}")
+    say(f"  {what}")
     for line in json.dumps(body, ensure_ascii=False, indent=2).splitlines():
-        click.echo(f"    {line}")
+        say(f"    {line}")
