@@ -14,9 +14,10 @@ from django.db import DataError, IntegrityError, InternalError, OperationalError
 
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
-from pacer_dashboard.records import Record
 from pacer_dashboard.store import Stored, committer, store
 from pacer_dashboard.store.away import is_away
+from pacer_dashboard.store.drafts import Draft
+from pacer_dashboard.store.writer import commit
 
 
 def snapshot() -> dict[str, object]:
@@ -90,12 +91,12 @@ def test_a_record_that_the_database_refuses_keeps_no_other_one_back(
 ) -> None:
     first, bad, *others = testing.lives(20)
 
-    def refuse(records: Sequence[Record]) -> Stored:
-        if bad in records:
+    def refuse(drafts: Sequence[Draft]) -> Stored:
+        if any(one.record == bad for one in drafts):
             raise DataError
-        return store(records)
+        return commit(drafts)
 
-    monkeypatch.setattr(committer, "store", refuse)
+    monkeypatch.setattr(committer, "commit", refuse)
     one = committer.Committer(500)
     try:
         with ThreadPoolExecutor(8) as threads:

@@ -1,4 +1,8 @@
-"""One thread stores what all others bring: what waits for one transaction is in the next."""
+"""One thread stores what all others bring: what waits for one transaction is in the next.
+
+Whoever brings a record makes its draft: so all that needs no database is done while another transaction
+waits for the server.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,11 @@ from django.db import connection
 
 from pacer_dashboard.records import Record
 from pacer_dashboard.store.away import is_away
-from pacer_dashboard.store.writer import store
+from pacer_dashboard.store.drafts import Draft, draft
+from pacer_dashboard.store.paper import paper_of
+from pacer_dashboard.store.writer import commit
 
-_Item = tuple[Record, "Future[bool]"]
+_Item = tuple[Draft, "Future[bool]"]
 
 
 class Committer:
@@ -21,6 +27,7 @@ class Committer:
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
+        self._paper = paper_of(connection.vendor)
         self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="dashboard-store", daemon=True)
         self._thread.start()
@@ -34,7 +41,7 @@ class Committer:
             Where the database does not take it.
         """
         future: Future[bool] = Future()
-        self._waiting.put((record, future))
+        self._waiting.put((draft(record, self._paper), future))
         return future.result()
 
     def check(self) -> None:
@@ -71,7 +78,7 @@ class Committer:
         """Store a batch; where the database refuses it for one of its records, each by itself."""
         try:
             connection.close_if_unusable_or_obsolete()
-            new = store([record for record, _ in batch]).fresh
+            new = commit([one for one, _ in batch]).fresh
         except Exception as error:
             if len(batch) > 1 and not is_away(error):
                 for item in batch:
@@ -80,7 +87,7 @@ class Committer:
             for _, future in batch:
                 future.set_exception(error)
             return
-        for record, future in batch:
-            key = record.correlation_id, record.id
+        for draft_, future in batch:
+            key = draft_.record.correlation_id, draft_.record.id
             future.set_result(key in new)
             new.discard(key)
