@@ -1,7 +1,7 @@
 """One thread stores what all others bring: what waits for one transaction is in the next.
 
-Whoever brings a record makes its draft: so all that needs no database is done while another transaction
-waits for the server.
+Whoever brings a record makes its draft: so all that needs no database is done while a transaction waits for
+the server.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
+from itertools import pairwise
 
+from attrs import define, field
 from django.db import connection
 
 from pacer_dashboard.records import Record
@@ -19,7 +20,38 @@ from pacer_dashboard.store.drafts import Draft, draft
 from pacer_dashboard.store.paper import paper_of
 from pacer_dashboard.store.writer import commit
 
-_Item = tuple[Draft, "Future[bool]"]
+
+def _taken() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@define(eq=False)
+class _Item:
+    """A record that somebody waits for; who has waited wakes the next one of the same transaction.
+
+    Hundreds that are woken at once would do nothing but take the interpreter from each other.
+    """
+
+    draft: Draft
+    waiting: threading.Lock = field(factory=_taken)
+    next: _Item | None = None
+    is_new: bool = False
+    error: Exception | None = None
+
+    def wait(self) -> bool:
+        """Wait until it is stored; tell whether it is new."""
+        with self.waiting:
+            if self.next is not None:
+                self.next.wake()
+        if self.error is not None:
+            raise self.error
+        return self.is_new
+
+    def wake(self) -> None:
+        """Wake who waits."""
+        self.waiting.release()
 
 
 class Committer:
@@ -40,9 +72,9 @@ class Committer:
         django.db.Error
             Where the database does not take it.
         """
-        future: Future[bool] = Future()
-        self._waiting.put((draft(record, self._paper), future))
-        return future.result()
+        item = _Item(draft(record, self._paper))
+        self._waiting.put(item)
+        return item.wait()
 
     def check(self) -> None:
         """Ask the database for something of ours, in the caller's thread."""
@@ -71,6 +103,7 @@ class Committer:
                 ending = item is None
                 if batch:
                     self._commit(batch)
+                    _wake(batch)
         finally:
             connection.close()
 
@@ -78,16 +111,22 @@ class Committer:
         """Store a batch; where the database refuses it for one of its records, each by itself."""
         try:
             connection.close_if_unusable_or_obsolete()
-            new = commit([one for one, _ in batch]).fresh
+            new = commit([one.draft for one in batch]).fresh
         except Exception as error:
             if len(batch) > 1 and not is_away(error):
                 for item in batch:
                     self._commit([item])
                 return
-            for _, future in batch:
-                future.set_exception(error)
+            for item in batch:
+                item.error = error
             return
-        for draft_, future in batch:
-            key = draft_.record.correlation_id, draft_.record.id
-            future.set_result(key in new)
+        for item in batch:
+            key = item.draft.record.correlation_id, item.draft.record.id
+            item.is_new = key in new
             new.discard(key)
+
+
+def _wake(batch: Sequence[_Item]) -> None:
+    for one, other in pairwise(batch):
+        one.next = other
+    batch[0].wake()

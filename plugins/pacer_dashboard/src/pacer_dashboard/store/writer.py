@@ -65,6 +65,11 @@ class _Life:
         """Whether it ever was in trouble."""
         return (self.row is not None and self.row.troubled) or any(one.record.failed for one in self.new)
 
+    @property
+    def only(self) -> Draft | None:
+        """The draft of its only record, where no more is known of it."""
+        return self.new[0] if self.row is None and len(self.new) == 1 else None
+
 
 def store(records: Sequence[Record]) -> Stored:
     """Store records in one transaction; those that are there already change nothing.
@@ -133,17 +138,12 @@ def _write(lives: Sequence[_Life], revision: int) -> None:
     origins = dict(given.run(_ORIGINS, {"correlation_id": "varchar"}, ids))
     rollups, rows = Rollups(), _Rows(paper_of(connection.vendor))
     for number, life in enumerate(lives, revision + 1):
-        folded = _fold(life)
+        only = life.only
+        folded = only.message if only else fold([*life.old, *(one.record for one in life.new)])
         _count(rollups, life, folded)
         rows.add(life, folded, (number, *_said(life, folded, groups, origins)))
     rows.write()
     rollups.write()
-
-
-def _fold(life: _Life) -> Folded:
-    if life.row is None and len(life.new) == 1:
-        return life.new[0].message
-    return fold([*life.old, *(one.record for one in life.new)])
 
 
 @define
@@ -170,7 +170,7 @@ class _Rows:
             if one.payload_row is not None and one.digest not in life.digests:
                 life.digests.add(one.digest)
                 self.payloads.append(begin + one.payload_row)
-        only = life.new[0] if folded is life.new[0].message else None
+        only = life.only
         message = only.message_row if only else message_row(folded, self.paper)
         self.messages.append(begin + self.paper.begin(said) + message)
         if not self._is_as_before(life, folded):
@@ -205,10 +205,10 @@ def _said(
     life: _Life, folded: Folded, groups: Mapping[str, int], origins: Mapping[str, str]
 ) -> tuple[Any, ...]:
     """Give when a message failed, its group and origin, and when, by whom and why it was acknowledged."""
-    failure, before = folded.failure, life.before
-    group = None
-    if failure is not None:
-        group = groups.get(fingerprint(failure).key) or (before.group if before else None)
+    before, group = life.before, None
+    if folded.failure is not None:
+        print_ = life.only.print if life.only else fingerprint(folded.failure)
+        group = (groups.get(print_.key) if print_ else None) or (before.group if before else None)
     acknowledged: tuple[Any, ...] = (None, "", "")
     if before is not None and before.acknowledged_at and not _failed_since(life, before.acknowledged_at):
         acknowledged = before.acknowledged_at, before.acknowledged_by, before.acknowledged_note
