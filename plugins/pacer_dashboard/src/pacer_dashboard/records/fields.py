@@ -84,7 +84,7 @@ def identifiers(data: Mapping[str, Any], name: str) -> dict[str, str]:
     for key, value in mapping(data, name).items():
         if value is None or value == "":
             continue
-        if isinstance(value, bool | dict | list):
+        if not isinstance(value, str) and isinstance(value, (bool, dict, list)):
             value = str(value).lower() if isinstance(value, bool) else repr(value)
         found[clean(str(key))[:64]] = clean(str(value))[:255]
     return found

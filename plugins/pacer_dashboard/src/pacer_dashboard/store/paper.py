@@ -17,7 +17,7 @@ Part = Any
 
 
 class Paper(Protocol):
-    """What rows are written on: texts, numbers, truths, times, and JSON documents (``dict`` and ``list``)."""
+    """What rows are written on: texts, numbers, truths and times; at their ends JSON (``dict``, ``list``)."""
 
     def begin(self, values: Iterable[Any]) -> Part:
         """Write the first values of a row; only they may be ``None``."""
@@ -33,12 +33,13 @@ class Lines:
 
     def begin(self, values: Iterable[Any]) -> str:
         """Write the first values of a line."""
-        return "".join(["\\N\t" if one is None else f"{_escaped(_plain(one))}\t" for one in values])
+        texts = [_escaped(one) if type(one) is str else _PLAIN.get(type(one), str)(one) for one in values]
+        return "\t".join(texts) + "\t"
 
     def end(self, values: Iterable[Any]) -> str:
         """Write the last values of a line: as one text, since the character 0 is in none of them."""
-        together = "\0".join([one if type(one) is str else _plain(one) for one in values])
-        return _escaped(together).replace("\0", "\t") + "\n"
+        texts = [one if type(one) is str else _PLAIN.get(type(one), str)(one) for one in values]
+        return _escaped("\0".join(texts)).replace("\0", "\t") + "\n"
 
 
 class Values:
@@ -65,14 +66,11 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t").replace("\r", "\\r")
 
 
-def _plain(value: Any) -> str:
-    return json(value) if isinstance(value, dict | list) else str(value)
-
-
 def _naive(time: datetime) -> str:
     return str(time.astimezone(UTC).replace(tzinfo=None))
 
 
+_PLAIN: dict[type, Callable[[Any], str]] = {dict: json, list: json, NoneType: lambda _: "\\N"}
 _VALUES: dict[type, Callable[[Any], Any]] = {
     **dict.fromkeys((str, int, bool, NoneType), lambda one: one),
     datetime: _naive,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from attrs import frozen
@@ -48,19 +49,22 @@ PAYLOADS = Table(Payload, (*_PLACE, "digest", "body"))
 IDENTIFIERS = Table(Identifier, (*_PLACE, "key", "value"))
 
 
-def insert(table: Table, rows: Sequence[Part]) -> None:
-    """Insert rows, by ``COPY`` where there is one."""
-    if not rows:
-        return
+def insert(table: Table, rows: Iterable[Part]) -> None:
+    """Insert rows, by ``COPY`` where there is one; they may be made while the first ones are on their way."""
     name, columns = table.model._meta.db_table, ", ".join(f'"{one}"' for one in table.columns)
     with connection.cursor() as cursor:
         if connection.vendor != "postgresql":
             marks = _marks(table.columns)
-            cursor.executemany(f'INSERT INTO "{name}" ({columns}) VALUES ({marks})', rows)  # noqa: S608 - our own names
+            cursor.executemany(f'INSERT INTO "{name}" ({columns}) VALUES ({marks})', [*rows])  # noqa: S608 - our own names
+            return
+        lines = iter(rows)
+        piece = "".join(islice(lines, _PIECE))
+        if not piece:
             return
         with cursor.copy(f'COPY "{name}" ({columns}) FROM STDIN') as copy:
-            for begin in range(0, len(rows), _PIECE):
-                copy.write("".join(rows[begin : begin + _PIECE]))
+            while piece:
+                copy.write(piece)
+                piece = "".join(islice(lines, _PIECE))
 
 
 def record_of(sight: Sight) -> Record:

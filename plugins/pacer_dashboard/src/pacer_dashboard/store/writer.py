@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,6 +64,11 @@ class _Life:
     def troubled(self) -> bool:
         """Whether it ever was in trouble."""
         return (self.row is not None and self.row.troubled) or any(one.record.failed for one in self.new)
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is in trouble for the first time, and was there before."""
+        return self.row is not None and self.row.troubled != self.troubled
 
     @property
     def only(self) -> Draft | None:
@@ -136,69 +141,56 @@ def _write(lives: Sequence[_Life], revision: int) -> None:
     groups = errors.count(failed, revision)
     ids = ((one.correlation_id,) for one in lives)
     origins = dict(given.run(_ORIGINS, {"correlation_id": "varchar"}, ids))
-    rollups, rows = Rollups(), _Rows(paper_of(connection.vendor))
-    for number, life in enumerate(lives, revision + 1):
-        only = life.only
-        folded = only.message if only else fold([*life.old, *(one.record for one in life.new)])
-        _count(rollups, life, folded)
-        rows.add(life, folded, (number, *_said(life, folded, groups, origins)))
-    rows.write()
-    rollups.write()
+    delete(Message, [one for one in lives if one.row is not None])
+    move([one for one in lives if one.moves])
+    rows = _Rows(paper_of(connection.vendor))
+    insert(MESSAGES, rows.messages(lives, groups, origins, revision + 1))
+    delete(Identifier, rows.renamed)
+    insert(SIGHTS, rows.sights)
+    insert(PAYLOADS, rows.payloads)
+    insert(IDENTIFIERS, rows.identifiers)
+    rows.rollups.write()
 
 
 @define
 class _Rows:
-    """The rows of a batch, table by table."""
+    """What a batch writes, table by table, and what it counts."""
 
     paper: Paper
-    messages: list[Part] = field(factory=list)
     sights: list[Part] = field(factory=list)
     payloads: list[Part] = field(factory=list)
     identifiers: list[Part] = field(factory=list)
-    gone: list[_Life] = field(factory=list)
-    """Messages whose row is written anew."""
     renamed: list[_Life] = field(factory=list)
     """Messages whose identifiers are written anew."""
-    moved: list[_Life] = field(factory=list)
-    """Messages that are in trouble for the first time."""
+    rollups: Rollups = field(factory=Rollups)
 
-    def add(self, life: _Life, folded: Folded, said: Iterable[Any]) -> None:
-        """Add the rows of a message, of which ``said`` is what only the database knows."""
-        begin = self.paper.begin((life.arrived, life.correlation_id, life.troubled))
+    def messages(
+        self, lives: Sequence[_Life], groups: Mapping[str, int], origins: Mapping[str, str], revision: int
+    ) -> Iterator[Part]:
+        """Give the rows of messages, and add the others: the server is at the first ones meanwhile."""
+        for number, life in enumerate(lives, revision):
+            only = life.only
+            folded = only.message if only else fold([*life.old, *(one.record for one in life.new)])
+            _count(self.rollups, life, folded)
+            begin = self.paper.begin((life.arrived, life.correlation_id, life.troubled))
+            self._add(life, begin)
+            if life.before is None or life.before.identifiers != folded.identifiers or life.moves:
+                self._name(life, folded, begin)
+            said = self.paper.begin((number, *_said(life, folded, groups, origins)))
+            yield begin + said + (only.message_row if only else message_row(folded, self.paper))
+
+    def _add(self, life: _Life, begin: Part) -> None:
         for one in life.new:
             self.sights.append(begin + one.sight_row)
             if one.payload_row is not None and one.digest not in life.digests:
                 life.digests.add(one.digest)
                 self.payloads.append(begin + one.payload_row)
-        only = life.only
-        message = only.message_row if only else message_row(folded, self.paper)
-        self.messages.append(begin + self.paper.begin(said) + message)
-        if not self._is_as_before(life, folded):
-            pairs = only.identifier_rows if only else identifier_rows(folded, self.paper)
-            self.identifiers += [begin + one for one in pairs]
 
-    def _is_as_before(self, life: _Life, folded: Folded) -> bool:
-        """Note what of a life is there and has to go; tell whether its identifiers may stay."""
-        if life.row is None:
-            return False
-        self.gone.append(life)
-        is_moved = life.row.troubled != life.troubled
-        if is_moved:
-            self.moved.append(life)
-        if not is_moved and life.before is not None and life.before.identifiers == folded.identifiers:
-            return True
-        self.renamed.append(life)
-        return False
-
-    def write(self) -> None:
-        """Write them."""
-        delete(Message, self.gone)
-        delete(Identifier, self.renamed)
-        move(self.moved)
-        insert(MESSAGES, self.messages)
-        insert(SIGHTS, self.sights)
-        insert(PAYLOADS, self.payloads)
-        insert(IDENTIFIERS, self.identifiers)
+    def _name(self, life: _Life, folded: Folded, begin: Part) -> None:
+        if life.row is not None:
+            self.renamed.append(life)
+        pairs = life.only.identifier_rows if life.only else identifier_rows(folded, self.paper)
+        self.identifiers += [begin + one for one in pairs]
 
 
 def _said(
