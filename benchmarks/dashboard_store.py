@@ -4,10 +4,10 @@ The same records are stored in each way, each of a message of its own, as most a
 came, so that hours are shared. Ratios are medians over repeats, in each of which all ways have their turn.
 
 ``store/copy``
-    The way of production: as many threads as ``concurrency`` says, those of PACER's worker (`Lanes`), bring a
-    record each to `DashboardStore.store`, which reads it, and returns when it is committed; the `Committer`
-    makes transactions of what waits. Against `COPY` of the rows that come of them, as text that is there
-    already, `BATCH` records in a transaction.
+    The way of production: threads of PACER's worker (`Lanes`), a ``concurrency`` of `CONCURRENCY`, bring a
+    record each to `DashboardStore.store`, which returns when it is committed; the `Committer` reads what
+    waits, makes transactions of it, and has the rows of the next ready when one ends. Against `COPY` of the
+    rows that come of them, as text that is there already, `BATCH` records in a transaction.
 ``store/direct``
     One thread reads and stores `BATCH` records in a transaction, one after another: `store.store`, as the
     import of another dashboard does. Against the same `COPY`.
@@ -77,10 +77,11 @@ def storing(server: PostgreSQL, broker: RabbitMQ, count: int, repeats: int) -> d
     from pacer_dashboard.testing import bodies
 
     made = bodies(count, every=timedelta(milliseconds=20))
-    records = [*{read(body).correlation_id: body for body in made[::-1]}.values()][::-1]
-    few = records[: max(count // 10, 200)]
+    all_ = [*{read(body).correlation_id: body for body in made[::-1]}.values()][::-1]
+    few = all_[: max(count // 10, 200)]
     rates: dict[str, list[float]] = {}
-    for number in range(-1, repeats):  # the first one warms up
+    for number in range(-1, repeats):
+        records = few if number < 0 else all_  # the first few warm up
         source = _database(server, f"direct{number}")
         ways: dict[str, Callable[[], float]] = {
             "direct": partial(_direct, source, records),
