@@ -66,6 +66,8 @@ def test_records_in_any_order_and_twice_are_stored_as_once_in_order(each_empty: 
     assert later["ErrorGroup"] == once["ErrorGroup"]
     assert later["Rollup"] == once["Rollup"]
     assert later["Message"] == once["Message"]
+    assert later["Identifier"] == once["Identifier"]
+    assert later["Payload"] == once["Payload"]
 
 
 @pytest.mark.parametrize(

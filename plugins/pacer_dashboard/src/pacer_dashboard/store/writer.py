@@ -146,7 +146,9 @@ def _write(lives: Sequence[_Life], revision: int, meanwhile: Iterator[object]) -
     ids = ((one.correlation_id,) for one in lives)
     origins = dict(given.run(_ORIGINS, {"correlation_id": "varchar"}, ids))
     delete(Message, [one for one in lives if one.row is not None])
-    move([one for one in lives if one.moves])
+    moved = [one for one in lives if one.moves]
+    delete(Identifier, moved)
+    move(moved)
     rows = _Rows(paper_of(connection.vendor))
     insert(MESSAGES, _beside(rows.messages(lives, groups, origins, revision + 1), meanwhile))
     delete(Identifier, rows.renamed)
@@ -198,7 +200,7 @@ class _Rows:
                 self.payloads.append(begin + one.payload_row)
 
     def _name(self, life: _Life, folded: Folded, begin: Part) -> None:
-        if life.row is not None:
+        if life.row is not None and not life.moves:  # those that move have lost theirs
             self.renamed.append(life)
         pairs = life.only.identifier_rows if life.only else identifier_rows(folded, self.paper)
         self.identifiers += [begin + one for one in pairs]
