@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import DataError, IntegrityError, InternalError, OperationalError, ProgrammingError
 
+from pacer_core import Reject
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
 from pacer_dashboard.records import Record
 from pacer_dashboard.store import Stored, committer, store
 from pacer_dashboard.store.away import is_away
+from pacer_dashboard.store.drafts import Draft
+from pacer_dashboard.store.writer import commit
 
 
 def snapshot() -> dict[str, object]:
@@ -62,6 +66,8 @@ def test_records_in_any_order_and_twice_are_stored_as_once_in_order(each_empty: 
     assert later["ErrorGroup"] == once["ErrorGroup"]
     assert later["Rollup"] == once["Rollup"]
     assert later["Message"] == once["Message"]
+    assert later["Identifier"] == once["Identifier"]
+    assert later["Payload"] == once["Payload"]
 
 
 @pytest.mark.parametrize(
@@ -85,23 +91,32 @@ def test_a_database_is_away_where_it_may_take_the_same_record_later(
     assert is_away(raised) is away
 
 
-def test_a_record_that_the_database_refuses_keeps_no_other_one_back(
+def _give(record: Record | None) -> Record:
+    if record is None:
+        raise Reject("it cannot be read")
+    return record
+
+
+def test_a_record_that_is_refused_or_cannot_be_read_keeps_no_other_one_back(
     empty: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, bad, *others = testing.lives(20)
 
-    def refuse(records: Sequence[Record]) -> Stored:
-        if bad in records:
+    def refuse(drafts: Sequence[Draft], meanwhile: Iterator[object]) -> Stored:
+        if any(one.record == bad for one in drafts):
             raise DataError
-        return store(records)
+        return commit(drafts, meanwhile)
 
-    monkeypatch.setattr(committer, "store", refuse)
+    monkeypatch.setattr(committer, "commit", refuse)
     one = committer.Committer(500)
     try:
         with ThreadPoolExecutor(8) as threads:
-            futures = [threads.submit(one.store, record) for record in (first, bad, *others)]
+            futures = [
+                threads.submit(one.store, partial(_give, each)) for each in (first, bad, None, *others)
+            ]
         assert isinstance(futures[1].exception(), DataError)
-        assert all(future.result() for future in (futures[0], *futures[2:]))
-        assert one.store(first) is False
+        assert isinstance(futures[2].exception(), Reject)
+        assert all(future.result() for future in (futures[0], *futures[3:]))
+        assert one.store(lambda: first) is False
     finally:
         one.close()

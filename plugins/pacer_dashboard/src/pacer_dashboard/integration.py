@@ -33,8 +33,9 @@ class DashboardStore:
         Retry
             Where the database does not take it just now.
         """
-        record = read(parcel.body, parcel.headers, zone=self._zone, keys=self._keys)
-        return self._committer.store(record)
+        return self._committer.store(
+            lambda: read(parcel.body, parcel.headers, zone=self._zone, keys=self._keys)
+        )
 
     def check(self) -> None:
         """Ask the database for something; fail where it does not answer."""

@@ -69,7 +69,7 @@ def _id(data: Mapping[str, Any], name: str) -> str:
 def _timings(data: Mapping[str, Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     for task, seconds in fields.mapping(data, "timings").items():
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e9:
+        if type(seconds) not in (int, float) or not 0 <= seconds < 1e9:
             raise fields.wrong(f"timings.{task}", "should be seconds")
         found[fields.clean(task)] = float(seconds)
     return found

@@ -18,6 +18,8 @@ def wrong(path: str, message: str) -> Reject:
 
 def clean(text: str) -> str:
     """Give a text that every database takes: without the character 0, and without halves of characters."""
+    if text.isascii() and "\0" not in text:  # as nearly all are
+        return text
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
@@ -82,7 +84,7 @@ def identifiers(data: Mapping[str, Any], name: str) -> dict[str, str]:
     for key, value in mapping(data, name).items():
         if value is None or value == "":
             continue
-        if isinstance(value, bool | dict | list):
+        if not isinstance(value, str) and isinstance(value, (bool, dict, list)):
             value = str(value).lower() if isinstance(value, bool) else repr(value)
         found[clean(str(key))[:64]] = clean(str(value))[:255]
     return found

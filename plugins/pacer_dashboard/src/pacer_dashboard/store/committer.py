@@ -1,19 +1,65 @@
-"""One thread stores what all others bring: what waits for one transaction is in the next."""
+"""One thread reads and stores what all others bring: what waits for one transaction is in the next.
+
+While the server is at the rows of one transaction, those of the next are drawn up; by the same thread, as
+others would take the interpreter from it whenever the server answers.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
+from attrs import define, field
 from django.db import connection
 
 from pacer_dashboard.records import Record
 from pacer_dashboard.store.away import is_away
-from pacer_dashboard.store.writer import store
+from pacer_dashboard.store.drafts import Draft, draft
+from pacer_dashboard.store.paper import Paper, paper_of
+from pacer_dashboard.store.writer import commit
 
-_Item = tuple[Record, "Future[bool]"]
+
+def _taken() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@define(eq=False)
+class _Item:
+    """A record that somebody waits for; who has waited wakes the next one of the same transaction.
+
+    Hundreds that are woken at once would do nothing but take the interpreter from each other.
+    """
+
+    read: Callable[[], Record]
+    draft: Draft | None = None
+    ended: threading.Lock = field(factory=_taken)
+    next: _Item | None = None
+    is_new: bool = False
+    error: Exception | None = None
+
+    def draw_up(self, paper: Paper) -> None:
+        """Read the record, and make its draft."""
+        try:
+            self.draft = draft(self.read(), paper)
+        except Exception as error:
+            self.error = error
+
+    def wait(self) -> bool:
+        """Wait until it is stored; tell whether it is new."""
+        with self.ended:
+            if self.next is not None:
+                self.next.wake()
+        if self.error is not None:
+            raise self.error
+        return self.is_new
+
+    def wake(self) -> None:
+        """Wake who waits."""
+        self.ended.release()
 
 
 class Committer:
@@ -21,21 +67,26 @@ class Committer:
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
+        self._paper = paper_of(connection.vendor)
         self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._drawn: list[_Item] = []
+        self._ending = False
         self._thread = threading.Thread(target=self._run, name="dashboard-store", daemon=True)
         self._thread.start()
 
-    def store(self, record: Record) -> bool:
-        """Store a record; return when it is committed, with ``False`` where it was there already.
+    def store(self, read: Callable[[], Record]) -> bool:
+        """Store what ``read`` gives; return when it is committed, with ``False`` where it was there already.
 
         Raises
         ------
+        Exception
+            What ``read`` raises.
         django.db.Error
             Where the database does not take it.
         """
-        future: Future[bool] = Future()
-        self._waiting.put((record, future))
-        return future.result()
+        item = _Item(read)
+        self._waiting.put(item)
+        return item.wait()
 
     def check(self) -> None:
         """Ask the database for something of ours, in the caller's thread."""
@@ -51,36 +102,59 @@ class Committer:
         self._thread.join()
 
     def _run(self) -> None:
-        ending = False
         try:
-            while not ending:
-                batch: list[_Item] = []
-                item = self._waiting.get()
-                while item is not None:
-                    batch.append(item)
-                    if len(batch) == self._largest or self._waiting.empty():
-                        break
-                    item = self._waiting.get()
-                ending = item is None
+            while not self._ending or self._drawn:
+                if not self._drawn:
+                    self._take(self._waiting.get())
+                for _ in self._draw_up():
+                    pass
+                batch, self._drawn = self._drawn, []
                 if batch:
-                    self._commit(batch)
+                    self._commit([one for one in batch if one.draft is not None])
+                    _wake(batch)
         finally:
             connection.close()
 
+    def _draw_up(self) -> Iterator[None]:
+        """Draw up what waits, a record at a time, until it is a transaction."""
+        while not self._ending and len(self._drawn) < self._largest:
+            try:
+                item = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            self._take(item)
+            yield
+
+    def _take(self, item: _Item | None) -> None:
+        if item is None:
+            self._ending = True
+            return
+        item.draw_up(self._paper)
+        self._drawn.append(item)
+
     def _commit(self, batch: Sequence[_Item]) -> None:
         """Store a batch; where the database refuses it for one of its records, each by itself."""
+        if not batch:
+            return
+        drafts = [one.draft for one in batch if one.draft is not None]
         try:
             connection.close_if_unusable_or_obsolete()
-            new = store([record for record, _ in batch]).fresh
+            new = commit(drafts, self._draw_up()).fresh
         except Exception as error:
             if len(batch) > 1 and not is_away(error):
                 for item in batch:
                     self._commit([item])
                 return
-            for _, future in batch:
-                future.set_exception(error)
+            for item in batch:
+                item.error = error
             return
-        for record, future in batch:
-            key = record.correlation_id, record.id
-            future.set_result(key in new)
+        for item, one in zip(batch, drafts, strict=True):
+            key = one.record.correlation_id, one.record.id
+            item.is_new = key in new
             new.discard(key)
+
+
+def _wake(batch: Sequence[_Item]) -> None:
+    for one, other in pairwise(batch):
+        one.next = other
+    batch[0].wake()

@@ -7,11 +7,39 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
 from attrs import define
-from django.db.models import F
 
-from pacer_dashboard.models import ErrorDay, ErrorGroup
-from pacer_dashboard.records import Failure, Fingerprint, Record, fingerprint
-from pacer_dashboard.store import clock
+from pacer_dashboard.models import ErrorGroup
+from pacer_dashboard.records import Fingerprint, Record
+from pacer_dashboard.store import given
+
+_GROUP: given.Columns = {
+    "fingerprint": "varchar",
+    "version": "integer",
+    "task": "varchar",
+    "kind": "varchar",
+    "title": "text",
+    "first_seen": "timestamptz",
+    "last_seen": "timestamptz",
+    "count": "bigint",
+    "revision": "bigint",
+}
+_ADD = """
+INSERT INTO pacer_dashboard_errorgroup AS known
+    (fingerprint, version, task, kind, title, first_seen, last_seen, count, revision,
+    status, status_by, status_note)
+SELECT new.*, 'open', '', '' FROM ({given}) AS new WHERE true
+ON CONFLICT (fingerprint) DO UPDATE SET count = known.count + excluded.count, revision = excluded.revision,
+    first_seen = CASE WHEN excluded.first_seen < known.first_seen
+        THEN excluded.first_seen ELSE known.first_seen END,
+    last_seen = CASE WHEN excluded.last_seen > known.last_seen
+        THEN excluded.last_seen ELSE known.last_seen END
+RETURNING fingerprint, id, status, merged_into_id
+"""
+_DAY: given.Columns = {"group_id": "bigint", "day": "date", "count": "bigint"}
+_ADD_DAYS = """
+INSERT INTO pacer_dashboard_errorday AS known (group_id, day, count) {given}
+ON CONFLICT (group_id, day) DO UPDATE SET count = known.count + excluded.count
+"""
 
 
 @define
@@ -22,15 +50,11 @@ class _Found:
     days: Counter[date]
 
 
-def key(failure: Failure) -> str:
-    """Give the key of the group that a failure belongs to."""
-    return fingerprint(failure).key
-
-
-def count(records: Iterable[Record]) -> Mapping[str, int]:
+def count(failed: Iterable[tuple[Fingerprint, Record]], revision: int) -> Mapping[str, int]:
     """Count the failures of new records in their groups, which are made where there are none.
 
-    A group that was resolved before one of them is open again. Called with the clock taken.
+    A group that was resolved before one of them is open again. Called with the clock taken, which gave
+    ``revision`` for groups that change.
 
     Returns
     -------
@@ -38,57 +62,36 @@ def count(records: Iterable[Record]) -> Mapping[str, int]:
         By fingerprint, the group's number.
     """
     found: dict[str, _Found] = {}
-    for record in records:
-        failure = record.failure if record.failed else None
-        if failure is None:
-            continue
-        one = fingerprint(failure)
-        seen = found.setdefault(one.key, _Found(one, record.finished, record.finished, Counter()))
+    for print_, record in failed:
+        seen = found.get(print_.key)
+        if seen is None:
+            seen = found[print_.key] = _Found(print_, record.finished, record.finished, Counter())
         seen.first, seen.last = min(seen.first, record.finished), max(seen.last, record.finished)
         seen.days[record.finished.astimezone(UTC).date()] += 1
     if not found:
         return {}
-    revision = clock.take(1)
-    groups = {one.fingerprint: one for one in ErrorGroup.objects.filter(fingerprint__in=[*found])}
-    for print_, seen in found.items():
-        if print_ in groups:
-            _more(groups[print_], seen, revision)
-        else:
-            groups[print_] = _first(seen, revision)
-    _days(found, groups)
-    return {print_: group.id for print_, group in groups.items()}
-
-
-def _first(seen: _Found, revision: int) -> ErrorGroup:
-    return ErrorGroup.objects.create(
-        fingerprint=seen.print.key,
-        version=seen.print.version,
-        task=seen.print.task,
-        kind=seen.print.kind,
-        title=seen.print.title,
-        first_seen=seen.first,
-        last_seen=seen.last,
-        count=seen.days.total(),
-        revision=revision,
+    rows = (
+        (
+            *(one.print.key, one.print.version, one.print.task, one.print.kind, one.print.title),
+            *(one.first, one.last, one.days.total(), revision),
+        )
+        for one in found.values()
     )
+    groups: dict[str, int] = {}
+    for print_key, id_, status, merged_into in given.run(_ADD, _GROUP, rows):
+        groups[print_key] = id_
+        if merged_into is not None or status == ErrorGroup.Status.RESOLVED:
+            _come_back(id_, found[print_key].last, revision)
+    days = ((groups[key], day.isoformat(), n) for key, one in found.items() for day, n in one.days.items())
+    given.run(_ADD_DAYS, _DAY, days)
+    return groups
 
 
-def _more(group: ErrorGroup, seen: _Found, revision: int) -> None:
-    group.first_seen, group.last_seen = min(group.first_seen, seen.first), max(group.last_seen, seen.last)
-    group.count += seen.days.total()
-    group.revision = revision
-    group.save(update_fields=["first_seen", "last_seen", "count", "revision"])
-    root = group
+def _come_back(group: int, last: datetime, revision: int) -> None:
+    """Open the group that stands for one again, where it was resolved before that was seen last."""
+    root = ErrorGroup.objects.get(id=group)
     while root.merged_into is not None:
         root = root.merged_into
-    if root.status == ErrorGroup.Status.RESOLVED and root.status_at and seen.last > root.status_at:
-        root.status, root.regressed_at, root.revision = ErrorGroup.Status.OPEN, seen.last, revision
+    if root.status == ErrorGroup.Status.RESOLVED and root.status_at and last > root.status_at:
+        root.status, root.regressed_at, root.revision = ErrorGroup.Status.OPEN, last, revision
         root.save(update_fields=["status", "regressed_at", "revision"])
-
-
-def _days(found: Mapping[str, _Found], groups: Mapping[str, ErrorGroup]) -> None:
-    for print_, seen in found.items():
-        for day, number in seen.days.items():
-            group = groups[print_]
-            if not ErrorDay.objects.filter(group=group, day=day).update(count=F("count") + number):
-                ErrorDay.objects.create(group=group, day=day, count=number)

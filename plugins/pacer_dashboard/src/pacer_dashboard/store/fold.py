@@ -70,7 +70,7 @@ def _stage(latest: Record, ordered: list[Record]) -> dict[str, Any]:
         "queue": latest.queue,
         "outcome": latest.outcome,
         "attempt": latest.attempt,
-        "sights": sum(one.consumer == latest.consumer for one in ordered),
+        "sights": [one.consumer for one in ordered].count(latest.consumer),
         "first_seen": latest.first_seen.isoformat(),
         "finished": latest.finished.isoformat(),
         "pending": list(latest.pending),
@@ -79,6 +79,6 @@ def _stage(latest: Record, ordered: list[Record]) -> dict[str, Any]:
 
 
 def _text(correlation_id: str, identifiers: dict[str, str], latest: Iterable[Record]) -> str:
-    reasons = (failure.reason for one in latest for failure in one.failures)
-    parts = (correlation_id, *sorted(set(identifiers.values())), *sorted(set(reasons)))
+    reasons = {failure.reason for one in latest for failure in one.failures}
+    parts = (correlation_id, *sorted({*identifiers.values()}), *sorted(reasons))
     return "\n".join(parts).lower()[:_LONGEST]

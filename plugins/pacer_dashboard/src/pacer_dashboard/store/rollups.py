@@ -3,19 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import orjson
 from attrs import define, field
-from django.db.models import Q
 
 from pacer_dashboard.histogram import bin_of
-from pacer_dashboard.models import Rollup
 from pacer_dashboard.records import Record
+from pacer_dashboard.store import given
+from pacer_dashboard.store.paper import json
 
 Key = tuple[str, datetime, str, str, str, str]
 """Step, bucket, type, consumer, instrument, task."""
-_KEY = ("step", "bucket", "type", "consumer", "instrument", "task")
+_KEY: given.Columns = {
+    "step": "varchar",
+    "bucket": "timestamptz",
+    "type": "varchar",
+    "consumer": "varchar",
+    "instrument": "varchar",
+    "task": "varchar",
+}
 _NUMBERS = ("messages", "acked", "retried", "dead")
+_CELL: given.Columns = {
+    **_KEY,
+    **dict.fromkeys(_NUMBERS, "bigint"),
+    "processing": "jsonb",
+    "queueing": "jsonb",
+}
+_SAME = " AND ".join(f"there.{one} = new.{one}" for one in _KEY)
+# Histograms are texts here: they are read by us, and nobody reads them twice.
+_PRESENT = f"""
+SELECT new.number, {", ".join(f"there.{one}" for one in _NUMBERS)},
+    CAST(there.processing AS text), CAST(there.queueing AS text)
+FROM ({{given}}) AS new JOIN pacer_dashboard_rollup AS there ON {_SAME}
+"""  # noqa: S608 - our own names
+_WRITE = f"""
+INSERT INTO pacer_dashboard_rollup ({", ".join(_CELL)}) {{given}}
+ON CONFLICT ({", ".join(_KEY)}) DO UPDATE SET
+    {", ".join(f"{one} = excluded.{one}" for one in _CELL if one not in _KEY)}
+"""
 
 
 @define
@@ -27,6 +54,12 @@ class _Cell:
     def __bool__(self) -> bool:
         return any(any(one.values()) for one in (self.numbers, self.processing, self.queueing))
 
+    def add(self, other: _Cell) -> None:
+        """Add another one's counts."""
+        self.numbers.update(other.numbers)
+        self.processing.update(other.processing)
+        self.queueing.update(other.queueing)
+
 
 class Rollups:
     """What a batch adds, or takes back, to be written at its end."""
@@ -36,25 +69,24 @@ class Rollups:
 
     def arrived(self, first: Record, dimensions: tuple[str, str], sign: int) -> None:
         """Count a message where its first sight was first seen; dimensions are its type and instrument."""
-        self._at(first.first_seen, first.consumer, dimensions, "").numbers["messages"] += sign
+        self._at(_hour(first.first_seen), first.consumer, dimensions, "").numbers["messages"] += sign
 
     def seen(self, record: Record, dimensions: tuple[str, str], sign: int) -> None:
         """Count a sight in the bucket in which it finished, under its message's type and instrument."""
-        queueing = record.queueing
-        cell = self._at(record.finished, record.consumer, dimensions, "")
+        queueing, hour = record.queueing, _hour(record.finished)
+        cell = self._at(hour, record.consumer, dimensions, "")
         cell.numbers[record.outcome] += sign
         cell.processing[bin_of(record.processing.total_seconds())] += sign
         if queueing is not None:
             cell.queueing[bin_of(queueing.total_seconds())] += sign
         failed = {one.task for one in record.failures}
         for task, seconds in record.timings.items():
-            cell = self._at(record.finished, record.consumer, dimensions, task[:128])
+            cell = self._at(hour, record.consumer, dimensions, task[:128])
             cell.numbers["dead" if task in failed else "acked"] += sign
             cell.processing[bin_of(seconds)] += sign
 
-    def _at(self, time: datetime, consumer: str, dimensions: tuple[str, str], task: str) -> _Cell:
+    def _at(self, hour: datetime, consumer: str, dimensions: tuple[str, str], task: str) -> _Cell:
         """Give the cell of an hour; days and months are added up of hours, when all of these are there."""
-        hour = time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         key = "h", hour, dimensions[0], consumer, dimensions[1], task
         cell = self._cells.get(key)
         if cell is None:
@@ -62,53 +94,42 @@ class Rollups:
         return cell
 
     def _add_up(self) -> None:
-        for (_, hour, type_, consumer, instrument, task), cell in [*self._cells.items()]:
+        for (_, hour, *rest), cell in [*self._cells.items()]:
             day = hour.replace(hour=0)
             for step, bucket in (("d", day), ("m", day.replace(day=1))):
-                total = self._cells.setdefault((step, bucket, type_, consumer, instrument, task), _Cell())
-                total.numbers.update(cell.numbers)
-                total.processing.update(cell.processing)
-                total.queueing.update(cell.queueing)
+                key: Key = (step, bucket, *rest)  # type: ignore[assignment]  # as it came apart
+                self._cells.setdefault(key, _Cell()).add(cell)
 
     def write(self) -> None:
         """Add all of it to what is there; called with the clock taken, so that nobody else does so."""
-        if not self._cells:
-            return
         self._add_up()
-        rows = self._present()
-        for key, cell in self._cells.items():
-            if not cell:
-                continue
-            row = rows.get(key)
-            if row is None:
-                row = rows[key] = Rollup(**dict(zip(_KEY, key, strict=True)))
-            for name in _NUMBERS:
-                setattr(row, name, getattr(row, name) + cell.numbers[name])
-            row.processing = _added(row.processing, cell.processing)
-            row.queueing = _added(row.queueing, cell.queueing)
-        Rollup.objects.bulk_create(
-            rows.values(),
-            batch_size=500,
-            update_conflicts=True,
-            unique_fields=_KEY,
-            update_fields=(*_NUMBERS, "processing", "queueing"),
-        )
-
-    def _present(self) -> dict[Key, Rollup]:
-        """Give the rows that are there already, and maybe others."""
-        buckets: dict[str, set[datetime]] = {}
-        for step, bucket, *_ in self._cells:
-            buckets.setdefault(step, set()).add(bucket)
-        where = Q()
-        for step, times in buckets.items():
-            where |= Q(step=step, bucket__in=sorted(times))
-        types = sorted({key[2] for key in self._cells})
-        found = Rollup.objects.filter(where, type__in=types)
-        rows = {tuple(getattr(row, name) for name in _KEY): row for row in found}
-        return {key: rows[key] for key in self._cells if key in rows}
+        cells = [(key, cell) for key, cell in self._cells.items() if cell]
+        if not cells:
+            return
+        keys = ((number, *key) for number, (key, _) in enumerate(cells))
+        there = {number: row for number, *row in given.run(_PRESENT, {"number": "integer", **_KEY}, keys)}
+        rows = []
+        for number, (key, cell) in enumerate(cells):
+            *numbers, processing, queueing = there.get(number, (0, 0, 0, 0, "{}", "{}"))
+            rows.append(
+                (
+                    *key,
+                    *(before + cell.numbers[one] for one, before in zip(_NUMBERS, numbers, strict=True)),
+                    _added(processing, cell.processing),
+                    _added(queueing, cell.queueing),
+                )
+            )
+        given.run(_WRITE, _CELL, rows)
 
 
-def _added(before: dict[str, int], more: Counter[int]) -> dict[str, int]:
-    total = Counter({int(number): count for number, count in before.items()})
-    total.update(more)
-    return {str(number): count for number, count in sorted(total.items()) if count}
+def _hour(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _added(before: str, more: Mapping[int, int]) -> str:
+    if not more:
+        return before
+    total: dict[str, int] = orjson.loads(before)
+    for number, count in more.items():
+        total[str(number)] = total.get(str(number), 0) + count
+    return json({number: count for number, count in total.items() if count})

@@ -1,69 +1,70 @@
-"""Between records and rows."""
+"""The tables of lives: what is written, and what is there already."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any, Protocol, TypeVar
 
-import orjson
 from attrs import frozen
 from django.db import connection, models
 
 from pacer_dashboard.models import Identifier, Life, Message, Payload, Sight
 from pacer_dashboard.records import Failure, Record
+from pacer_dashboard.store.paper import Part
 
 M = TypeVar("M", bound=models.Model)
-_MANY = 500  # rows that SQLite takes in one statement
+_PIECE = 100  # lines that are sent to ``COPY`` at once: the server is at those when we send more
 
 
 @frozen
 class Table:
-    """A table with the columns that rows are given for, in that order; rows are plain, as there are many."""
+    """A table with the columns that rows are given for, in that order."""
 
     model: type[models.Model]
     columns: tuple[str, ...]
-    documents: tuple[int, ...] = ()
-    """Which columns are of JSON."""
 
 
-LIVES = Table(Life, ("arrived", "correlation_id", "troubled"))
+_PLACE = ("arrived", "correlation_id", "troubled")
+"""What all rows of a life begin with."""
 MESSAGES = Table(
     Message,
     (
-        "arrived", "correlation_id", "troubled", "revision", "type", "consumer", "queue", "exchange",
-        "routing_key", "state", "finished", "attempts", "sights", "instrument", "proposal", "dataset",
-        "group", "kind", "task", "reason", "failed_at", "origin", "text", "acknowledged_at",
-        "acknowledged_by", "acknowledged_note", "stages", "identifiers",
+        *_PLACE, "revision", "failed_at", "group", "origin", "acknowledged_at", "acknowledged_by",
+        "acknowledged_note", "type", "consumer", "queue", "exchange", "routing_key", "state", "finished",
+        "attempts", "sights", "instrument", "proposal", "dataset", "kind", "task", "reason", "text", "stages",
+        "identifiers",
     ),
-    (26, 27),
 )  # fmt: skip
 SIGHTS = Table(
     Sight,
     (
-        "arrived", "correlation_id", "troubled", "id", "consumer", "type", "queue", "exchange", "routing_key",
-        "outcome", "attempt", "redelivered", "first_seen", "started", "finished", "digest", "payload_size",
-        "content_type", "identifiers", "detail",
+        *_PLACE, "id", "consumer", "type", "queue", "exchange", "routing_key", "outcome", "attempt",
+        "redelivered", "first_seen", "started", "finished", "digest", "payload_size", "content_type",
+        "identifiers", "detail",
     ),
-    (18, 19),
 )  # fmt: skip
-PAYLOADS = Table(Payload, ("arrived", "correlation_id", "troubled", "digest", "body"))
-IDENTIFIERS = Table(Identifier, ("arrived", "correlation_id", "troubled", "key", "value"))
-Place = tuple[datetime, str, bool]
-"""What all rows of a life begin with: ``arrived``, ``correlation_id``, ``troubled``."""
+PAYLOADS = Table(Payload, (*_PLACE, "digest", "body"))
+IDENTIFIERS = Table(Identifier, (*_PLACE, "key", "value"))
 
 
-def sight_row(record: Record, place: Place) -> tuple[Any, ...]:
-    """Give the row of a record, for `SIGHTS`."""
-    detail = record.detail
-    if record.origin:
-        detail["origin"] = record.origin
-    return (
-        *place, record.id, record.consumer, record.type, record.queue, record.exchange,
-        record.routing_key, record.outcome, record.attempt, record.redelivered, record.first_seen,
-        record.started, record.finished, record.digest, record.payload_size, record.content_type or "",
-        dict(record.identifiers), detail,
-    )  # fmt: skip
+def insert(table: Table, rows: Iterable[Part]) -> None:
+    """Insert rows, by ``COPY`` where there is one; they may be made while the first ones are on their way."""
+    name, columns = table.model._meta.db_table, ", ".join(f'"{one}"' for one in table.columns)
+    with connection.cursor() as cursor:
+        if connection.vendor != "postgresql":
+            marks = _marks(table.columns)
+            cursor.executemany(f'INSERT INTO "{name}" ({columns}) VALUES ({marks})', [*rows])  # noqa: S608 - our own names
+            return
+        lines = iter(rows)
+        piece = "".join(islice(lines, _PIECE))
+        if not piece:
+            return
+        with cursor.copy(f'COPY "{name}" ({columns}) FROM STDIN') as copy:
+            while piece:
+                copy.write(piece)
+                piece = "".join(islice(lines, _PIECE))
 
 
 def record_of(sight: Sight) -> Record:
@@ -100,65 +101,64 @@ def record_of(sight: Sight) -> Record:
     )
 
 
-def of_lives(model: type[M], correlation_ids: Sequence[str]) -> Iterable[M]:
+class Known(Protocol):
+    """A life that is there: where its rows are."""
+
+    @property
+    def correlation_id(self) -> str:
+        """Its message's."""
+        ...
+
+    @property
+    def arrived(self) -> datetime:
+        """The time that tells its partition."""
+        ...
+
+
+def of_lives(model: type[M], lives: Sequence[Known]) -> Iterable[M]:
     """Give the rows of lives, each from the partition that its life is in."""
-    if not correlation_ids:
+    if not lives:
         return ()
-    return model._default_manager.extra(where=[_of_lives(correlation_ids)], params=[*correlation_ids])  # noqa: S610 - placeholders
+    return model._default_manager.extra(where=[_of_lives(lives)], params=_where(lives))  # noqa: S610 - placeholders
 
 
-def delete(model: type[models.Model], correlation_ids: Sequence[str]) -> None:
+def delete(model: type[models.Model], lives: Sequence[Known]) -> None:
     """Delete the rows of lives."""
-    if correlation_ids:
+    if lives:
         with connection.cursor() as cursor:
             cursor.execute(
-                f'DELETE FROM "{model._meta.db_table}" WHERE {_of_lives(correlation_ids)}',  # noqa: S608
-                correlation_ids,
+                f'DELETE FROM "{model._meta.db_table}" WHERE {_of_lives(lives)}',  # noqa: S608
+                _where(lives),
             )
 
 
-def move(correlation_ids: Sequence[str]) -> None:
+def move(lives: Sequence[Known]) -> None:
     """Move what stays of lives to those in trouble."""
-    if not correlation_ids:
+    if not lives:
         return
     with connection.cursor() as cursor:
         for model in (Sight, Payload):
             cursor.execute(
-                f'UPDATE "{model._meta.db_table}" SET troubled = %s '  # noqa: S608
-                f"WHERE {_of_lives(correlation_ids)}",
-                [True, *correlation_ids],
+                f'UPDATE "{model._meta.db_table}" SET troubled = %s WHERE {_of_lives(lives)}',  # noqa: S608
+                [True, *_where(lives)],
             )
-    Life.objects.filter(correlation_id__in=correlation_ids).update(troubled=True)
+    Life.objects.filter(correlation_id__in=[one.correlation_id for one in lives]).update(troubled=True)
 
 
-def _of_lives(correlation_ids: Sequence[str]) -> str:
+def _of_lives(lives: Sequence[Known]) -> str:
+    """Give a condition; the planner leaves out months in which none arrived."""
     return (
-        "(arrived, correlation_id, troubled) IN (SELECT arrived, correlation_id, troubled "  # noqa: S608
-        f"FROM pacer_dashboard_life WHERE correlation_id IN ({_marks(correlation_ids)}))"
+        "arrived BETWEEN %s AND %s AND "  # noqa: S608 - placeholders
+        "(arrived, correlation_id, troubled) IN (SELECT arrived, correlation_id, troubled "
+        f"FROM pacer_dashboard_life WHERE correlation_id IN ({_marks(lives)}))"
     )
 
 
-def _marks(values: Sequence[str]) -> str:
+def _where(lives: Sequence[Known]) -> list[Any]:
+    times = [one.arrived for one in lives]
+    ends = map(connection.ops.adapt_datetimefield_value, (min(times), max(times)))
+    return [*ends, *(one.correlation_id for one in lives)]
+
+
+def _marks(values: Sequence[object]) -> str:
     return ", ".join(["%s"] * len(values))
-
-
-def insert(table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows, by ``COPY`` where there is one."""
-    if not rows:
-        return
-    if connection.vendor != "postgresql":
-        made = (table.model(**dict(zip(table.columns, row, strict=True))) for row in rows)
-        table.model._default_manager.bulk_create(made, batch_size=_MANY)
-        return
-    columns = ", ".join(f'"{one}"' for one in table.columns)
-    plain = min(table.documents, default=len(table.columns))  # documents are the last ones
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f'COPY "{table.model._meta.db_table}" ({columns}) FROM STDIN') as copy,
-    ):
-        for row in rows:
-            copy.write_row((*row[:plain], *map(_json, row[plain:])))
-
-
-def _json(document: Any) -> str:
-    return orjson.dumps(document).decode()

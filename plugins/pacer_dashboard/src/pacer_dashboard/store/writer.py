@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from attrs import define, field, frozen
-from django.db import transaction
+from django.db import connection, transaction
 
-from pacer_dashboard.models import Identifier, Life, Lineage, Message, Sight
-from pacer_dashboard.records import Record
-from pacer_dashboard.store import clock, errors
+from pacer_dashboard.models import Identifier, Life, Message, Sight
+from pacer_dashboard.records import Record, fingerprint
+from pacer_dashboard.store import clock, errors, given
+from pacer_dashboard.store.drafts import Draft, draft, identifier_rows, message_row
 from pacer_dashboard.store.fold import Folded, fold
+from pacer_dashboard.store.paper import Paper, Part, paper_of
 from pacer_dashboard.store.rollups import Rollups
 from pacer_dashboard.store.rows import (
     IDENTIFIERS,
-    LIVES,
     MESSAGES,
     PAYLOADS,
     SIGHTS,
-    Place,
     delete,
     insert,
     move,
     of_lives,
     record_of,
-    sight_row,
 )
+
+_LIFE: given.Columns = {"correlation_id": "varchar", "arrived": "timestamptz", "troubled": "boolean"}
+_NEW_LIVES = """
+INSERT INTO pacer_dashboard_life (correlation_id, arrived, troubled) {given}
+ON CONFLICT (correlation_id) DO NOTHING RETURNING correlation_id
+"""
+_ORIGINS = """
+SELECT correlation_id, origin FROM pacer_dashboard_lineage JOIN ({given}) AS new USING (correlation_id)
+"""
 
 
 @frozen
@@ -46,11 +54,26 @@ class _Life:
 
     correlation_id: str
     arrived: datetime
+    new: list[Draft] = field(factory=list)
     row: Life | None = None
     before: Message | None = None
     old: list[Record] = field(factory=list)
-    new: list[Record] = field(factory=list)
     digests: set[str] = field(factory=set)
+
+    @property
+    def troubled(self) -> bool:
+        """Whether it ever was in trouble."""
+        return (self.row is not None and self.row.troubled) or any(one.record.failed for one in self.new)
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is in trouble for the first time, and was there before."""
+        return self.row is not None and self.row.troubled != self.troubled
+
+    @property
+    def only(self) -> Draft | None:
+        """The draft of its only record, where no more is known of it."""
+        return self.new[0] if self.row is None and len(self.new) == 1 else None
 
 
 def store(records: Sequence[Record]) -> Stored:
@@ -61,142 +84,146 @@ def store(records: Sequence[Record]) -> Stored:
     django.db.Error
         Where the database does not take them; none is stored then.
     """
-    once = {(one.correlation_id, one.id): one for one in reversed(records)}
+    paper = paper_of(connection.vendor)
+    return commit([draft(one, paper) for one in records])
+
+
+def commit(drafts: Sequence[Draft], meanwhile: Iterator[object] | None = None) -> Stored:
+    """Store the records of drafts, as `store` does.
+
+    While the server is at their rows, steps of other work are done, of which none asks the database:
+    ``meanwhile`` does one whenever it is asked for its next.
+    """
+    once = {(one.record.correlation_id, one.record.id): one for one in reversed(drafts)}
     with transaction.atomic():
-        revision = clock.take(len(once))
+        revision = clock.take(1 + len(once))
         lives = _lives([*once.values()][::-1])
         changed = [one for one in lives if one.new]
-        _write(changed, revision)
-    fresh = {(one.correlation_id, record.id) for one in changed for record in one.new}
-    return Stored(len(fresh), len(records) - len(fresh), fresh)
+        _write(changed, revision, meanwhile or iter(()))
+    fresh = {(one.correlation_id, each.record.id) for one in changed for each in one.new}
+    return Stored(len(fresh), len(drafts) - len(fresh), fresh)
 
 
-def _lives(records: Iterable[Record]) -> list[_Life]:
-    """Give the messages that records are of, with what is known of them."""
+def _lives(drafts: Iterable[Draft]) -> list[_Life]:
+    """Give the messages that records are of, with what is known of them; those that are new are there now."""
     lives: dict[str, _Life] = {}
-    for record in records:
-        life = lives.setdefault(record.correlation_id, _Life(record.correlation_id, record.first_seen))
-        life.new.append(record)
-    for row in Life.objects.filter(correlation_id__in=[*lives]):
-        life = lives[row.correlation_id]
-        life.row, life.arrived = row, row.arrived
-    known = {one.correlation_id: one for one in lives.values() if one.row is not None}
-    for life in lives.values():
-        if life.row is None:
-            life.arrived = min(one.first_seen for one in life.new)
-    for sight in of_lives(Sight, [*known]):
-        known[sight.correlation_id].old.append(record_of(sight))
-        known[sight.correlation_id].digests.add(sight.digest)
-    for message in of_lives(Message, [*known]):
-        known[message.correlation_id].before = message
-    for life in known.values():
-        seen = {one.id for one in life.old}
-        life.new = [one for one in life.new if one.id not in seen]
+    for one in drafts:
+        record = one.record
+        life = lives.get(record.correlation_id)
+        if life is None:
+            life = lives[record.correlation_id] = _Life(record.correlation_id, record.first_seen)
+        life.arrived = min(life.arrived, record.first_seen)
+        life.new.append(one)
+    rows = ((one.correlation_id, one.arrived, one.troubled) for one in lives.values())
+    made = {correlation_id for (correlation_id,) in given.run(_NEW_LIVES, _LIFE, rows)}
+    _recall({key: life for key, life in lives.items() if key not in made})
     return [*lives.values()]
 
 
-def _write(lives: Sequence[_Life], revision: int) -> None:
-    groups = errors.count(record for life in lives for record in life.new)
-    origins = dict(
-        Lineage.objects.filter(correlation_id__in=[one.correlation_id for one in lives]).values_list(
-            "correlation_id", "origin"
-        )
-    )
-    rollups = Rollups()
-    rows = _Rows()
-    for number, life in enumerate(lives):
-        folded = fold([*life.old, *life.new])
-        place = life.arrived, life.correlation_id, _is_troubled(life, folded)
-        rows.add(life, place, folded.identifiers)
-        rows.messages.append((*place, revision + number, *_message(life, folded, groups, origins)))
-        _count(rollups, life, folded)
-    rows.write()
-    rollups.write()
+def _recall(lives: Mapping[str, _Life]) -> None:
+    """Read what is known of lives that were there before, and forget what comes again."""
+    if not lives:
+        return
+    for row in Life.objects.filter(correlation_id__in=[*lives]):
+        life = lives[row.correlation_id]
+        life.row, life.arrived = row, row.arrived
+    known = [*lives.values()]
+    for sight in of_lives(Sight, known):
+        lives[sight.correlation_id].old.append(record_of(sight))
+        lives[sight.correlation_id].digests.add(sight.digest)
+    for message in of_lives(Message, known):
+        lives[message.correlation_id].before = message
+    for life in known:
+        seen = {one.id for one in life.old}
+        life.new = [one for one in life.new if one.record.id not in seen]
+
+
+def _write(lives: Sequence[_Life], revision: int, meanwhile: Iterator[object]) -> None:
+    if not lives:
+        return
+    failed = ((each.print, each.record) for one in lives for each in one.new if each.print is not None)
+    groups = errors.count(failed, revision)
+    ids = ((one.correlation_id,) for one in lives)
+    origins = dict(given.run(_ORIGINS, {"correlation_id": "varchar"}, ids))
+    delete(Message, [one for one in lives if one.row is not None])
+    moved = [one for one in lives if one.moves]
+    delete(Identifier, moved)
+    move(moved)
+    rows = _Rows(paper_of(connection.vendor))
+    insert(MESSAGES, _beside(rows.messages(lives, groups, origins, revision + 1), meanwhile))
+    delete(Identifier, rows.renamed)
+    insert(SIGHTS, rows.sights)
+    insert(PAYLOADS, rows.payloads)
+    insert(IDENTIFIERS, rows.identifiers)
+    rows.rollups.write()
+
+
+def _beside(rows: Iterator[Part], meanwhile: Iterator[object]) -> Iterator[Part]:
+    """Give rows, and do a step of other work after each."""
+    for row in rows:
+        yield row
+        next(meanwhile, None)
 
 
 @define
 class _Rows:
-    """The rows of a batch, table by table."""
+    """What a batch writes, table by table, and what it counts."""
 
-    lives: list[tuple[Any, ...]] = field(factory=list)
-    messages: list[tuple[Any, ...]] = field(factory=list)
-    sights: list[tuple[Any, ...]] = field(factory=list)
-    payloads: list[tuple[Any, ...]] = field(factory=list)
-    identifiers: list[tuple[Any, ...]] = field(factory=list)
-    gone: list[str] = field(factory=list)
-    """Messages whose row is written anew."""
-    moved: list[str] = field(factory=list)
-    """Messages that are in trouble for the first time."""
+    paper: Paper
+    sights: list[Part] = field(factory=list)
+    payloads: list[Part] = field(factory=list)
+    identifiers: list[Part] = field(factory=list)
+    renamed: list[_Life] = field(factory=list)
+    """Messages whose identifiers are written anew."""
+    rollups: Rollups = field(factory=Rollups)
 
-    def add(self, life: _Life, place: Place, identifiers: Mapping[str, str]) -> None:
-        """Add the rows of a message, but for its own."""
-        if life.row is None:
-            self.lives.append(place)
-        else:
-            self.gone.append(life.correlation_id)
-            if life.row.troubled != place[2]:
-                self.moved.append(life.correlation_id)
-        for record in life.new:
-            self.sights.append(sight_row(record, place))
-            if record.payload is not None and record.digest not in life.digests:
-                life.digests.add(record.digest)
-                self.payloads.append((*place, record.digest, record.payload))
-        self.identifiers += ((*place, key, value) for key, value in identifiers.items())
+    def messages(
+        self, lives: Sequence[_Life], groups: Mapping[str, int], origins: Mapping[str, str], revision: int
+    ) -> Iterator[Part]:
+        """Give the rows of messages, and add the others: the server is at the first ones meanwhile."""
+        for number, life in enumerate(lives, revision):
+            only = life.only
+            folded = only.message if only else fold([*life.old, *(one.record for one in life.new)])
+            _count(self.rollups, life, folded)
+            begin = self.paper.begin((life.arrived, life.correlation_id, life.troubled))
+            self._add(life, begin)
+            if life.before is None or life.before.identifiers != folded.identifiers or life.moves:
+                self._name(life, folded, begin)
+            said = self.paper.begin((number, *_said(life, folded, groups, origins)))
+            yield begin + said + (only.message_row if only else message_row(folded, self.paper))
 
-    def write(self) -> None:
-        """Write them, those first that others are found by."""
-        for model in (Message, Identifier):
-            delete(model, self.gone)
-        move(self.moved)
-        insert(LIVES, self.lives)
-        insert(MESSAGES, self.messages)
-        insert(SIGHTS, self.sights)
-        insert(PAYLOADS, self.payloads)
-        insert(IDENTIFIERS, self.identifiers)
+    def _add(self, life: _Life, begin: Part) -> None:
+        for one in life.new:
+            self.sights.append(begin + one.sight_row)
+            if one.payload_row is not None and one.digest not in life.digests:
+                life.digests.add(one.digest)
+                self.payloads.append(begin + one.payload_row)
 
-
-def _is_troubled(life: _Life, folded: Folded) -> bool:
-    return folded.troubled or (life.row is not None and life.row.troubled)
+    def _name(self, life: _Life, folded: Folded, begin: Part) -> None:
+        if life.row is not None and not life.moves:  # those that move have lost theirs
+            self.renamed.append(life)
+        pairs = life.only.identifier_rows if life.only else identifier_rows(folded, self.paper)
+        self.identifiers += [begin + one for one in pairs]
 
 
-def _message(
+def _said(
     life: _Life, folded: Folded, groups: Mapping[str, int], origins: Mapping[str, str]
 ) -> tuple[Any, ...]:
-    """Give the row of a message, for `MESSAGES`, but for its place and revision."""
-    first, failure, before = folded.first, folded.failure, life.before
-    group = None
-    if failure is not None:
-        group = groups.get(errors.key(failure)) or (before.group if before else None)
+    """Give when a message failed, its group and origin, and when, by whom and why it was acknowledged."""
+    before, group = life.before, None
+    if folded.failure is not None:
+        print_ = life.only.print if life.only else fingerprint(folded.failure)
+        group = (groups.get(print_.key) if print_ else None) or (before.group if before else None)
     acknowledged: tuple[Any, ...] = (None, "", "")
     if before is not None and before.acknowledged_at and not _failed_since(life, before.acknowledged_at):
         acknowledged = before.acknowledged_at, before.acknowledged_by, before.acknowledged_note
-    return (
-        first.type,
-        first.consumer,
-        first.queue,
-        first.exchange,
-        first.routing_key,
-        folded.state,
-        folded.finished,
-        folded.attempts,
-        folded.sights,
-        folded.identifiers.get("instrument", ""),
-        folded.identifiers.get("proposal", ""),
-        folded.identifiers.get("dataset", ""),
-        group,
-        *(("", "", "") if failure is None else (failure.kind, failure.task, failure.reason)),
-        folded.failed_at,
-        folded.origin or origins.get(life.correlation_id, before.origin if before else ""),
-        folded.text,
-        *acknowledged,
-        folded.stages,
-        folded.identifiers,
-    )
+    origin = folded.origin or origins.get(life.correlation_id, before.origin if before else "")
+    return folded.failed_at, group, origin, *acknowledged
 
 
 def _failed_since(life: _Life, time: datetime) -> bool:
     """Tell whether a message failed again after somebody had acknowledged that it did."""
-    return any(one.failed and one.finished > time for one in life.new)
+    return any(one.record.failed and one.record.finished > time for one in life.new)
 
 
 def _count(rollups: Rollups, life: _Life, folded: Folded) -> None:
@@ -211,7 +238,7 @@ def _count(rollups: Rollups, life: _Life, folded: Folded) -> None:
             for record in again:
                 rollups.seen(record, _dimensions(before), -1)
     rollups.arrived(folded.first, now, 1)
-    for record in (*again, *life.new):
+    for record in (*again, *(one.record for one in life.new)):
         rollups.seen(record, now, 1)
 
 
