@@ -13,7 +13,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
-from pacer_dashboard.pages.listing import viewer_of
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.query import export
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
