@@ -60,7 +60,10 @@ def _point(place: Place) -> None:
 
 
 def migrate(verbosity: int = 0) -> None:
-    """Bring the database's tables up to date; two processes that do so at once wait for each other."""
+    """Bring the database's tables up to date; of several processes that do so at once each waits its turn."""
     from django.core.management import call_command
 
-    call_command("migrate", interactive=False, verbosity=verbosity)
+    from pacer_dashboard.alone import alone
+
+    with alone():
+        call_command("migrate", interactive=False, verbosity=verbosity)
