@@ -96,5 +96,5 @@ class Viewer:
 
 EVERYTHING = Viewer("everything", everything=True)
 """For tests and commands: whoever can run them can read the database."""
-NOBODY = Viewer("nobody")
-"""Sees nothing."""
+NOBODY = Viewer("")
+"""Who has not said who he is: sees nothing, and has no account's name."""
