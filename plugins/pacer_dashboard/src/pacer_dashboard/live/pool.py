@@ -1,8 +1,8 @@
 """Connections of a process that answers by ASGI: a few, lent to each request.
 
-Under ASGI each request has a thread of its own that ends with it. A connection that Django keeps open for the
-next request in that thread is used by nobody any more, and stays until Python's collector finds it: PostgreSQL's
-hundred are gone soon. A pool keeps what is open, and lends it.
+Under ASGI each request has a thread of its own that ends with it. A connection that Django keeps open for
+the next request in that thread is used by nobody any more, and stays until Python's collector finds it:
+PostgreSQL's hundred are gone soon. A pool keeps what is open, and lends it.
 """
 
 from __future__ import annotations
