@@ -326,6 +326,7 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
         "agree to that": {"target": route},
         "rate": {"rate": 0},
         "exchange, or a queue": {"target": batches.Target(Batch.Target.ROUTE)},
+        "who may send any message again": {"target": route, "viewer": viewer},
         "nothing that you may": {"viewer": Viewer("nobody")},
         "one message can be edited": {"edit": "{}"},
     }

@@ -131,6 +131,9 @@ def test_dead_queues_are_not_there_for_who_may_not_act(ada: User, monkeypatch: p
     answers = [administrator(call, **body) for call, body in calls]
     assert {status for status, _ in answers} == {409}
     assert all("no broker is configured" in body["detail"] for _, body in answers)
+    RoleRule.objects.update(reingest=True)  # of one type: its letters go to no queue of another
+    status, body = program("POST /dead/replay", all=True, reason="because", to="another-queue")
+    assert (status, "any message again" in body["detail"]) == (409, True)
     assert administrator("POST /dead/replay", all=True, ids=["abc"], reason="because")[0] == 409
     actions = [*Audit.objects.order_by("id").values_list("action", "count")]
     assert actions == [("dead-replay-failed", 0), ("dead-discard-failed", 0)]

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from pacer_core import LettersLeft, PacerError
 from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.again import letters
-from pacer_dashboard.query import NotVisible
+from pacer_dashboard.query import NotVisible, Right
 
 _FILTERS = ("consumer", "error", "about")
 
@@ -41,6 +41,7 @@ def listed(request: HttpRequest) -> HttpResponse:
             "looked": looked.isoformat(),
             "trouble": trouble,
             "may_replay": letters.may(viewer, "replay"),
+            "may_route": viewer.has_everywhere(Right.REINGEST),
             "may_discard": letters.may(viewer, "discard"),
         },
     )

@@ -163,10 +163,12 @@ def act(viewer: Viewer, order: Order) -> LettersLeft:
     Raises
     ------
     PacerError
-        As `look`, or where no reason is given; that it failed is written down as well.
+        As `look`, or where no reason is given, or ``to`` names a queue for which his rights are too few.
     """
     if not order.reason:
         raise PacerError("say why: the reason stands in the audit log")
+    if order.to and not viewer.has_everywhere(Right.REINGEST):
+        raise PacerError("another queue is for who may send any message again: leave letters their own one")
     try:
         with broker.opened() as opened:
             choice = order.asked.choice(allowed(viewer, opened, *RIGHTS[order.what]), order.ids)

@@ -168,7 +168,7 @@ def _send(batch: Batch, holder: str, items: Sequence[Item], opened: BrokerByHand
     for item, found in zip(items, bodies.of(items), strict=True):
         if isinstance(found, str):
             item.state, item.reason = Item.State.FAILED, found
-        elif not _may(viewer, item):
+        elif not _may(viewer, batch, item):
             item.state, item.reason = Item.State.FAILED, _WITHDRAWN
         elif batch.dry_run:
             item.state = Item.State.WOULD
@@ -190,12 +190,17 @@ def _send(batch: Batch, holder: str, items: Sequence[Item], opened: BrokerByHand
     return away
 
 
-def _may(viewer: Viewer, item: Item) -> bool:
+def _may(viewer: Viewer, batch: Batch, item: Item) -> bool:
     """Tell whether who began the batch may send this message again now: a change of roles holds at once."""
+    if viewer.everything:
+        return True
+    if batch.target == Batch.Target.ROUTE and not viewer.has_everywhere(Right.REINGEST):
+        return False
     try:
-        return viewer.everything or life.row(viewer, item.origin, Right.REINGEST) is not None
+        life.row(viewer, item.origin, Right.REINGEST)
     except NotVisible:
         return False
+    return True
 
 
 def _posting(batch: Batch, item: Item, body: bodies.Body) -> Posting:

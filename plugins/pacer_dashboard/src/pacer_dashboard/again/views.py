@@ -191,6 +191,7 @@ def _form(request: HttpRequest, viewer: Viewer, form: QueryDict, wrong: str = ""
         "request_id": form.get("request") or uuid4().hex,
         "wrong": wrong,
         "trouble": broker.trouble(),
+        "may_route": viewer.has_everywhere(Right.REINGEST),
         "found": ngettext("{count} message", "{count} messages", preview.count).format(count=preview.count),
         **_editable(viewer, preview, form),
     }
