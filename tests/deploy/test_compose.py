@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -119,7 +120,7 @@ def test_its_commands_do_the_demo(
         livez = services["dashboard"]["environment"]["PACER_LIVEZ"].replace("8000", str(pages))
         for path in ("status", "ready", "login"):
             url = livez.replace("status", path)
-            eventually(lambda url=url: answers(url), 120, lambda: dashboard.printed)
+            eventually(partial(answers, url), 120, lambda: dashboard.printed)
         assert pacer.end(90) == 0, pacer.printed
     finally:
         rabbitmq.ctl("delete_user", user)

@@ -131,8 +131,13 @@ def test_a_program_looks_into_dead_queues_and_replays_and_discards(served: tuple
     shown, api = {"Authorization": f"Bearer {text}"}, f"{site.url}api/v1/dead"
 
     def ask(path: str = "", **body: Any) -> Any:
-        call = requests.post if body else requests.get
-        return call(f"{api}{path}", headers=shown, timeout=60, **({"json": body} if body else {})).json()
+        url = f"{api}{path}"
+        answer = (
+            requests.post(url, headers=shown, timeout=60, json=body)
+            if body
+            else requests.get(url, headers=shown, timeout=60)
+        )
+        return answer.json()
 
     found = ask()
     assert (found["number"], found["consumers"], found["queues"]) == (2, ["datasets"], ["datasets-queue"])

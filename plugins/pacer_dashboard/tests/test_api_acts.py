@@ -101,12 +101,17 @@ def test_rules_of_alerts_are_written_tried_and_deleted_by_who_sees_everything(ad
     status, rule = program("POST /alerts", name="deaths", kind="dead", raise_at=3, clear_at=1, **told)
     assert (status, rule["mail"], rule["has_webhook"]) == (200, ["a@example.org"], True)
     one = f"/alerts/{rule['id']}"
-    calls = [("GET /alerts", {}), ("POST /alerts", {"name": "x", "kind": "dead"}), (f"GET {one}", {}),
-             (f"PATCH {one}", {"enabled": False}), (f"POST {one}/test", {}), (f"DELETE {one}", {}),
-             ("GET /alerts/events", {})]  # fmt: skip
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("GET /alerts", {}), ("POST /alerts", {"name": "x", "kind": "dead"}), (f"GET {one}", {}),
+        (f"PATCH {one}", {"enabled": False}), (f"POST {one}/test", {}), (f"DELETE {one}", {}),
+        ("GET /alerts/events", {}),
+    ]  # fmt: skip
     assert {other(call, **body)[0] for call, body in calls} == {404}
-    for wrong in ({"clear_at": 4.0}, {"mail": ["nobody"]}, {"kind": "else"}, {"window_minutes": 2**31 - 1},
-                  {"webhook": "ftp://x"}, {"name": " "}):  # fmt: skip
+    mistakes: list[dict[str, Any]] = [
+        {"clear_at": 4.0}, {"mail": ["nobody"]}, {"kind": "else"}, {"window_minutes": 2**31 - 1},
+        {"webhook": "ftp://x"}, {"name": " "},
+    ]  # fmt: skip
+    for wrong in mistakes:
         status, said = program(f"PATCH {one}", **wrong)
         assert (status, [error["field"] for error in said["errors"]]) == (422, [*wrong]), wrong
     assert program(f"PATCH {one}", enabled=False)[1]["raise_at"] == 3
@@ -124,9 +129,9 @@ def test_dead_queues_are_not_there_for_who_may_not_act(ada: User, monkeypatch: p
     for name in ("PACER_CONFIG", "RMQ_HOST"):
         monkeypatch.delenv(name, raising=False)
     program, administrator = token(ada, "narrow"), token(ada, "all")
-    said = {"all": True, "reason": "because"}
+    said: dict[str, Any] = {"all": True, "reason": "because"}
     acts = [("POST /dead/replay", said), ("POST /dead/discard", said)]
-    calls = [("GET /dead", {}), ("GET /dead/letters/abc", {}), *acts]
+    calls: list[tuple[str, dict[str, Any]]] = [("GET /dead", {}), ("GET /dead/letters/abc", {}), *acts]
     assert {program(call, **body)[0] for call, body in calls} == {404}
     answers = [administrator(call, **body) for call, body in calls]
     assert {status for status, _ in answers} == {409}
