@@ -29,6 +29,8 @@ class PostgreSQL(Server):
     ----------
     config
         Further settings, as in ``postgresql.conf``: ``{"max_connections": 10}``.
+    data
+        A folder for its files that stays, and is taken up where it has some; stop it before it is closed.
 
     Raises
     ------
@@ -41,14 +43,14 @@ class PostgreSQL(Server):
     name = "PostgreSQL"
     stop_signal = signal.SIGINT  # it ends every connection, and rolls back what is open
 
-    def __init__(self, *, config: Mapping[str, str | int] | None = None) -> None:
+    def __init__(self, *, config: Mapping[str, str | int] | None = None, data: Path | None = None) -> None:
         self._server = program("postgres", *reversed(FOLDERS), package=PACKAGE)
         initdb = program("initdb", *reversed(FOLDERS), package=PACKAGE)
         self._ready = program("pg_isready", *reversed(FOLDERS), package=PACKAGE)
         self.port = free_port()
         self._config = {"fsync": "off", "listen_addresses": "127.0.0.1", **(config or {})}
         super().__init__(Nest("postgresql"))
-        self._data = self._nest.folder / "data"
+        self._data = (self._nest.folder / "data") if data is None else data.absolute()
         self._env = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PG")},
             "LC_ALL": "C.UTF-8",
@@ -58,7 +60,8 @@ class PostgreSQL(Server):
         try:
             if self._user is not None:
                 shutil.chown(self._nest.folder, self._user)
-            self._run(initdb, "-D", str(self._data), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync")
+            if not (self._data / "PG_VERSION").exists():
+                self._make(initdb)
             self.start()
         except BaseException:
             self._nest.close()
@@ -96,6 +99,12 @@ class PostgreSQL(Server):
     def _responds(self) -> bool:
         asked = [self._ready, "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", "postgres"]
         return subprocess.run(asked, env=self._env, cwd="/").returncode == 0
+
+    def _make(self, initdb: str) -> None:
+        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._user is not None:
+            shutil.chown(self._data, self._user)
+        self._run(initdb, "-D", str(self._data), "-U", USER, "-A", "trust", "-E", "UTF8", "--no-sync")
 
     def _run(self, *command: str) -> None:
         done = subprocess.run(

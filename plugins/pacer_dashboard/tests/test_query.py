@@ -56,7 +56,23 @@ FILTERS = st.builds(
     proposals=some(PROPOSALS),
     identifiers=some(st.tuples(st.just("user"), USERS) | st.tuples(st.just("instrument"), INSTRUMENTS)),
     text=st.sampled_from(
-        ["", "", "", "quartz", "lyso", "hg-1", "person1", "scan_000", "refused", "q", "zzz", "%_"]
+        [
+            "",
+            "",
+            "",
+            "quartz",
+            "lyso",
+            "hg-1",
+            "h-1",
+            "person1",
+            "scan_000",
+            "can_00017",
+            "scan-00017",
+            "refused",
+            "q",
+            "zzz",
+            "%_",
+        ]
     ),
     group=st.none() | st.integers(1, 8),
     since=st.none() | DAYS,
@@ -140,14 +156,21 @@ def asked(
 
 def _has_words(body: bytes, words: Iterable[str]) -> bool:
     tokens = [token.lower() for token in TOKEN.findall(body.decode())]
-    parts = [part for word in words for part in TOKEN.findall(word)]
-    return bool(parts) and all(any(token.startswith(part) for token in tokens) for part in parts)
+    parts = [parts for word in words if (parts := TOKEN.findall(word))]
+    return bool(parts) and all(
+        all(part in tokens for part in whole) and any(token.startswith(begin) for token in tokens)
+        for *whole, begin in parts
+    )
 
 
 @pytest.mark.timeout(300)
-def test_each_way_to_ask_gives_exactly_what_the_rules_give(each_stored: Place, scale: Scale) -> None:
+def test_each_way_to_ask_gives_exactly_what_the_rules_give(
+    each_stored: Place, scale: Scale, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from pacer_dashboard import store
-    from pacer_dashboard.query import changes, export, groups, life, listing, statistics
+    from pacer_dashboard.query import changes, counting, export, groups, life, listing, statistics, walks
+
+    monkeypatch.setattr(walks, "QUARTER", timedelta(days=2))  # so that a few days are several
 
     store.merge([3], into=1)
     known = everything()
@@ -157,9 +180,15 @@ def test_each_way_to_ask_gives_exactly_what_the_rules_give(each_stored: Place, s
 
     @settings(max_examples=scale(EXAMPLES, 400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
-        viewer=VIEWERS, filter_=FILTERS, right=st.sampled_from(Right), size=st.integers(1, 60), data=st.data()
+        viewer=VIEWERS,
+        filter_=FILTERS,
+        right=st.sampled_from(Right),
+        size=st.integers(1, 60),
+        few=st.sampled_from([4, 600]),
+        data=st.data(),
     )
-    def each(viewer: Viewer, filter_: Filter, right: Right, size: int, data: st.DataObject) -> None:
+    def each(viewer: Viewer, filter_: Filter, right: Right, size: int, few: int, data: st.DataObject) -> None:
+        monkeypatch.setattr(walks, "_FEW", few)
         expected = rows_of(asked(known, viewer, filter_, Right.VIEW, merged))
 
         # the list, page by page, there and back
@@ -172,7 +201,9 @@ def test_each_way_to_ask_gives_exactly_what_the_rules_give(each_stored: Place, s
             assert back.rows == pages[-2].rows
 
         # counting, exporting, choosing for an action
-        assert listing.estimate(viewer, filter_) == listing.Estimate(len(expected), exact=True)
+        exact = counting.Estimate(len(expected), exact=True)
+        assert counting.estimate(viewer, filter_) == exact
+        assert counting.estimate(viewer, filter_, page=pages[0]) == exact
         assert [*export.rows(viewer, filter_)] == expected
         chosen = rows_of(asked(known, viewer, filter_, right, merged))
         assert [*listing.ids(viewer, filter_, right)] == [one.correlation_id for one in chosen]
@@ -246,7 +277,7 @@ def test_each_way_to_ask_gives_exactly_what_the_rules_give(each_stored: Place, s
 
 
 def test_who_has_no_rule_sees_nothing(stored: Place) -> None:
-    from pacer_dashboard.query import NOBODY, changes, groups, listing, statistics
+    from pacer_dashboard.query import NOBODY, changes, counting, groups, listing, statistics
 
     nothing = (
         NOBODY,
@@ -256,11 +287,37 @@ def test_who_has_no_rule_sees_nothing(stored: Place) -> None:
     )
     for viewer in nothing:
         assert listing.page(viewer, Filter()).rows == ()
-        assert listing.estimate(viewer, Filter()).number == 0
+        assert counting.estimate(viewer, Filter()).number == 0
         assert changes.since(viewer, Filter(), 0).rows == ()
         assert groups.page(viewer).groups == ()
         numbers, _ = statistics.total(viewer, Filter(), testing.START, datetime.now(UTC))
         assert (numbers.messages, numbers.sights) == (0, 0)
+
+
+def test_what_is_too_much_to_count_is_estimated(each_stored: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pacer_dashboard.query import EVERYTHING, counting, listing
+
+    staff = Viewer("staff", (Rule(None, {"instrument": frozenset(testing.INSTRUMENTS[:2])}),))
+    asked = [(EVERYTHING, Filter()), (EVERYTHING, Filter(types=testing.TYPES[:1])), (staff, Filter())]
+    searched = EVERYTHING, Filter(text="scan")
+    counts = [counting.estimate(*one).number for one in asked]
+    scans = counting.estimate(*searched).number
+    short = listing.page(EVERYTHING, Filter(), size=5)
+    assert min(counts) > 10
+    assert not short.whole
+
+    monkeypatch.setattr(counting, "COUNTED", 10)
+    assert [counting.estimate(*one) for one in asked] == [counting.Estimate(one, False) for one in counts]
+    assert counting.estimate(EVERYTHING, Filter(), page=short) == counting.Estimate(counts[0], False)
+    for filter_ in (Filter(states=("acked",)), Filter(identifiers=(("user", "person1"),)), searched[1]):
+        found = counting.estimate(EVERYTHING, filter_)
+        assert found.exact == (found.number <= 10)
+
+    monkeypatch.setattr(counting, "COUNTED", 1000)
+    monkeypatch.setattr(counting, "SEARCHED", timedelta(hours=12))
+    found = counting.estimate(*searched)
+    assert not found.exact
+    assert scans / 3 < found.number < 3 * scans
 
 
 @given(filter_=FILTERS)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
-from pacer_dashboard.query import EVERYTHING, Filter, Rule, Viewer, listing
+from pacer_dashboard.query import EVERYTHING, Filter, Rule, Viewer, counting, listing
 
 
 def parts(table: str = "pacer_dashboard_message") -> dict[str, int]:
@@ -166,5 +166,33 @@ def test_successes_go_first_then_payloads_of_errors_and_then_these(each_empty: P
         assert months(model, troubled=True) == ({10} if payload else {8, 10})
     assert forget(**keep, now=now) == (0, 0)
     # What is gone is not found any more, neither by its text nor as a message.
-    assert listing.estimate(EVERYTHING, Filter(until=date(2026, 2, 1))).number == 0
-    assert listing.estimate(EVERYTHING, Filter(text="hg-1", until=date(2026, 7, 30))).number == 0
+    assert counting.estimate(EVERYTHING, Filter(until=date(2026, 2, 1))).number == 0
+    assert counting.estimate(EVERYTHING, Filter(text="hg-1", until=date(2026, 7, 30))).number == 0
+
+
+def test_hours_that_are_forgotten_are_shown_as_days(each_stored: Place) -> None:
+    from pacer_dashboard import models
+    from pacer_dashboard.query import statistics
+    from pacer_dashboard.query.statistics import Step
+    from pacer_dashboard.upkeep import hours
+
+    def first(step: Step) -> datetime:
+        return models.Rollup.objects.filter(step=step.value).order_by("bucket")[0].bucket
+
+    day = statistics.bucket_of(first(Step.HOUR), Step.DAY)
+    old, kept = ((day + timedelta(days=one), day + timedelta(days=one + 1)) for one in (0, 1))
+    ask = EVERYTHING, Filter()
+    before = [statistics.table(*ask, *span) for span in (old, kept)]
+    rest = models.Rollup.objects.exclude(step="h").count()
+    assert before[0].lines
+    assert before[1].lines
+
+    assert hours.forget(timedelta(days=10), now=day + timedelta(days=11, hours=5)) > 0
+
+    assert models.Rollup.objects.exclude(step="h").count() == rest
+    assert first(Step.HOUR) >= kept[0]
+    assert [statistics.table(*ask, *span) for span in (old, kept)] == before
+    assert statistics.series(*ask, *old, step=Step.HOUR).step is Step.DAY
+    assert statistics.series(*ask, *kept, step=Step.HOUR).step is Step.HOUR
+    models.Rollup.objects.filter(step="h").delete()
+    assert statistics.table(*ask, *old) == before[0]

@@ -96,6 +96,8 @@ class DashboardUpkeepOptions:
         How long those are kept that were.
     payloads
         How long payloads are kept, which may be about people; those of messages in trouble as well.
+    hours
+        How long the sums of each hour are kept; those of days and months stay.
     months_ahead
         For how many months to come PostgreSQL's partitions are made.
     every
@@ -109,6 +111,7 @@ class DashboardUpkeepOptions:
         default=timedelta(days=3 * 365), validator=[validators.gt(timedelta(0)), _is_longer]
     )
     payloads: timedelta = field(default=timedelta(days=90), validator=validators.gt(timedelta(0)))
+    hours: timedelta = field(default=timedelta(days=100), validator=validators.ge(timedelta(days=8)))
     months_ahead: int = field(default=3, validator=[validators.ge(1), validators.le(24)])
     every: timedelta = field(default=timedelta(hours=1), validator=validators.gt(timedelta(0)))
 

@@ -13,7 +13,7 @@ from pacer_dashboard.access.counts import public_counts
 from pacer_dashboard.api.filters import FilterIn, filter_of, only, plain
 from pacer_dashboard.api.schemas import ChangesOut, CountsOut, EstimateOut, LifeOut, MeOut, PageOut
 from pacer_dashboard.pages.export import export_list
-from pacer_dashboard.query import changes, life, listing
+from pacer_dashboard.query import changes, counting, life, listing
 from pacer_dashboard.query.errors import NotVisible
 
 router = Router(tags=["messages"])
@@ -38,8 +38,8 @@ def messages(
 
 @router.get("/messages/estimate", response=EstimateOut, summary="How many messages a filter finds")
 def estimate(request: HttpRequest, filter_: Query[FilterIn]) -> Any:
-    """Count exactly up to ten thousand."""
-    return listing.estimate(viewer_of(request), filter_of(request))
+    """Count exactly up to a thousand."""
+    return counting.estimate(viewer_of(request), filter_of(request))
 
 
 @router.get("/messages/export", summary="All that a filter finds, as a file", response={200: None})

@@ -20,7 +20,7 @@ from pacer_dashboard.pages import saved, saving
 from pacer_dashboard.pages.actions import BULK, offered
 from pacer_dashboard.pages.fields import chips, fields, unshown
 from pacer_dashboard.pages.present import COLUMNS, chosen_columns, shown
-from pacer_dashboard.query import changes, listing
+from pacer_dashboard.query import changes, counting, listing
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
 from pacer_dashboard.query.viewer import Right
@@ -69,7 +69,7 @@ def messages(request: HttpRequest) -> HttpResponse:
         "field": {"text": {"name": "q", "value": filter_.text}},
         "states": _states(filter_, base),
         "spans": _spans(filter_, base),
-        "count": None if wrong else listing.estimate(viewer, filter_),
+        "count": None if wrong else counting.estimate(viewer, filter_, page=page),
         "sees_nothing": not viewer.has(Right.VIEW),
         "revision": revision,
         "first": not wrong and not any(request.GET.get(one) for one in _PLACES),

@@ -22,7 +22,7 @@ from pacer_dashboard.pages.draw.chart import percent
 from pacer_dashboard.pages.draw.svg import bars, curves
 from pacer_dashboard.pages.export import cell
 from pacer_dashboard.pages.figures import SERIES, SPANS, TABLES, Asked, Span
-from pacer_dashboard.query import choices, listing
+from pacer_dashboard.query import choices, counting
 from pacer_dashboard.query import statistics as asking
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
@@ -173,7 +173,7 @@ def _fields(viewer: Viewer, filter_: Filter) -> list[dict[str, Any]]:
 
 
 def _figures(viewer: Viewer, filter_: Filter, total: Numbers) -> list[dict[str, Any]]:
-    now = listing.estimate(viewer, evolve(filter_, since=timezone.now() - NOW))
+    now = counting.estimate(viewer, evolve(filter_, since=timezone.now() - NOW))
     rate = text.number(round(now.number / (NOW / timedelta(minutes=1)), 1))
     return [
         {

@@ -44,8 +44,8 @@ class Filter:
 
     ``since`` and ``until`` are about when a message arrived; a day of ``until`` is included as a whole.
     ``text`` are words, each of which has to stand in the identifiers and errors, or all of which are the
-    beginnings of words in a payload. ``excluded`` are pairs of a name of `EXCLUDABLE` and a value that is not
-    wanted.
+    beginnings of words in a payload: of ``scan_12``, a word and the beginning of another one. ``excluded``
+    are pairs of a name of `EXCLUDABLE` and a value that is not wanted.
     """
 
     types: tuple[str, ...] = ()

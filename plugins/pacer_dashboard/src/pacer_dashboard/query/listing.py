@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
-from django.db import connection
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Q
 
-from pacer_dashboard import models
-from pacer_dashboard.models import Message
 from pacer_dashboard.query import where
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
 from pacer_dashboard.query.plans import along_indexes
 from pacer_dashboard.query.rows import Row
+from pacer_dashboard.query.spans import AT_ONCE, INSTANT, QUARTER, Span, Steps, ever
 from pacer_dashboard.query.viewer import Right, Viewer
-from pacer_dashboard.query.where import Stream, Walk
+from pacer_dashboard.query.walks import Walk
+from pacer_dashboard.query.where import Stream
 
 LARGEST = 500
 """Rows of a page."""
-COUNTED = 1000
-"""How many messages are counted; of more than that, an estimate is given."""
 _CHUNK = 500
-_INSTANT = timedelta(microseconds=1)
-_LISTED, _SEARCHED, _COUNTED = (timedelta(days=31), 12), (timedelta(hours=6), 16), (timedelta(days=16), 64)
-"""How long the first span of time is that is looked at, and how many times longer each further one."""
-_EVER = timedelta(days=36_500)
-Span = tuple[datetime, datetime]
-"""From a time on, and before another one."""
+_ONE_TABLE, _JOINED = Steps(timedelta(days=31), 12), Steps(timedelta(days=31), 3, QUARTER)
+_SEARCHED = Steps(timedelta(hours=6), 16, QUARTER)
 
 
 @frozen
@@ -42,14 +34,8 @@ class Page:
     rows: tuple[Row, ...]
     older: str | None
     newer: str | None
-
-
-@frozen
-class Estimate:
-    """How many there are; where it is not exact, about so many."""
-
-    number: int
-    exact: bool
+    whole: bool = False
+    """Whether these are all the messages that the list has."""
 
 
 @frozen(order=True)
@@ -92,13 +78,20 @@ def page(
         cursor = Cursor.read("before", before)
         rows = _merged(found, size + 1, newer_than=cursor)
         more, rows = len(rows) > size, rows[:size][::-1]
-        older = str(_place(rows[-1])) if rows else before
-        return Page(tuple(rows), older, str(_place(rows[0])) if more else None)
+        return Page(
+            tuple(rows),
+            older=str(_place(rows[-1])) if rows else before,
+            newer=str(_place(rows[0])) if more else None,
+        )
     start = None if after is None else Cursor.read("after", after)
     rows = _merged(found, size + 1, older_than=start)
     more, rows = len(rows) > size, rows[:size]
-    newer = str(_place(rows[0])) if rows and start is not None else None
-    return Page(tuple(rows), str(_place(rows[-1])) if more else None, newer)
+    return Page(
+        tuple(rows),
+        older=str(_place(rows[-1])) if more else None,
+        newer=str(_place(rows[0])) if rows and start is not None else None,
+        whole=start is None and not more,
+    )
 
 
 def walk(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> Iterator[Row]:
@@ -116,92 +109,55 @@ def ids(viewer: Viewer, filter_: Filter, right: Right) -> Iterator[str]:
         yield row.correlation_id
 
 
-def estimate(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> Estimate:
-    """Give how many messages a list has: exactly up to `COUNTED`, and about so many beyond."""
-    counted = len(_merged_places(where.streams(viewer, filter_, right), COUNTED + 1))
-    if counted <= COUNTED:
-        return Estimate(counted, exact=True)
-    return Estimate(max(about(where.visible(viewer, filter_, right)), counted), exact=False)
-
-
-def about(condition: Q) -> int:
-    """Give how many messages meet a condition, as PostgreSQL's planner has it; 0 where nobody knows."""
-    if connection.vendor != "postgresql":
-        return 0
-    plan = Message.objects.filter(condition).order_by().values("correlation_id").explain(format="json")
-    return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
-
-
 def _merged(
     streams: list[Stream], size: int, *, older_than: Cursor | None = None, newer_than: Cursor | None = None
 ) -> list[Row]:
     """Give the first messages of all streams together, each once; the newest first, or the oldest one."""
     found: dict[Cursor, Row] = {}
     walks = [one for stream in streams for one in stream.walks()]
-    widths = _SEARCHED if any(one.words for one in streams) else _LISTED
+    newest = newer_than is None
     with along_indexes():
-        for span in _spans(widths, older_than, newer_than):
+        for span in _spans(streams, walks, older_than, newer_than):
             for walk_ in walks:
-                for message in _within(walk_, span, older_than, newer_than)[:size]:
+                for message in walk_.first(
+                    _beyond(walk_, older_than, newer_than), *span, size, newest=newest
+                ):
                     row = Row.of(message)
                     found[_place(row)] = row
             if len(found) >= size:
                 break
-    places = sorted(found, reverse=newer_than is None)
+    places = sorted(found, reverse=newest)
     return [found[one] for one in places[:size]]
 
 
-def _merged_places(streams: list[Stream], size: int) -> set[Cursor]:
-    """Give the places of the first messages of all streams together."""
-    found: set[Cursor] = set()
-    walks = [one for stream in streams for one in stream.walks()]
-    with along_indexes():
-        for span in _spans(_COUNTED, None, None):
-            for walk_ in walks:
-                found.update(Cursor(*place) for place in walk_.places(*span)[:size])
-                if len(found) >= size:
-                    return found
-    return found
+def _beyond(walk_: Walk, older_than: Cursor | None, newer_than: Cursor | None) -> Q:
+    """Give the condition that a message of a walk comes after a place in its list."""
+    cursor, comparison = (older_than, "lt") if newer_than is None else (newer_than, "gt")
+    if cursor is None:
+        return Q()
+    return Q(**{f"{walk_.arrived}__{comparison}": cursor.arrived}) | Q(
+        **{walk_.arrived: cursor.arrived, f"{walk_.correlation_id}__{comparison}": cursor.correlation_id}
+    )
 
 
-def _within(
-    walk_: Walk, span: Span, older_than: Cursor | None, newer_than: Cursor | None
-) -> QuerySet[Message]:
-    """Give the part of a walk within a span and beyond a place, in its order."""
-    condition = Q()
-    sign, cursor = ("-", older_than) if newer_than is None else ("", newer_than)
-    if cursor is not None:
-        comparison = "lt" if newer_than is None else "gt"
-        condition = Q(**{f"{walk_.arrived}__{comparison}": cursor.arrived}) | Q(
-            **{walk_.arrived: cursor.arrived, f"{walk_.correlation_id}__{comparison}": cursor.correlation_id}
-        )
-    return walk_.messages(condition, *span).order_by(sign + walk_.arrived, sign + walk_.correlation_id)
+def _steps(streams: list[Stream], walks: list[Walk]) -> Steps:
+    if all(one.places is not None for one in walks):
+        return AT_ONCE
+    if any(one.words for one in streams):
+        return _SEARCHED
+    return _JOINED if any(one.joins for one in walks) else _ONE_TABLE
 
 
 def _spans(
-    widths: tuple[timedelta, int], older_than: Cursor | None, newer_than: Cursor | None
+    streams: list[Stream], walks: list[Walk], older_than: Cursor | None, newer_than: Cursor | None
 ) -> Iterator[Span]:
-    """Give the time that messages have arrived in, piece by piece from where a list begins, each longer.
-
-    What many messages have is found in the first one, and the database sorts no more than that; what few have
-    costs some questions.
-    """
-    times = models.Life.objects.aggregate(first=Min("arrived"), last=Max("arrived"))
-    if times["first"] is None:
-        return
-    first, end = times["first"], times["last"] + _INSTANT
-    width, growth = widths
+    """Give the time that messages have arrived in, piece by piece from where a list begins."""
+    asked = next(iter(streams), Stream(Q()))
+    begin, end = ever(asked.begin, asked.end)
+    steps = _steps(streams, walks)
     if newer_than is not None:
-        begin = max(newer_than.arrived, first)
-        while begin < end:
-            yield begin, min(begin + width, end)
-            begin, width = begin + width, min(width * growth, _EVER)
-        return
-    if older_than is not None:
-        end = min(older_than.arrived + _INSTANT, end)
-    while end > first:
-        yield max(end - width, first), end
-        end, width = end - width, min(width * growth, _EVER)
+        return steps.forward((max(begin, newer_than.arrived), end))
+    return steps.backward((begin, end if older_than is None else min(end, older_than.arrived + INSTANT)))
 
 
 def _place(row: Row) -> Cursor:

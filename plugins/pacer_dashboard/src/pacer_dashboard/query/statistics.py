@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from attrs import define, field, frozen
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from pacer_dashboard.histogram import bin_of, percentile
 from pacer_dashboard.models import Message, Rollup, Sight
@@ -136,14 +136,15 @@ def table(
 ) -> Statistics:
     """Give the numbers of a span by type, consumer, instrument or task, or of all together.
 
-    The span is widened to whole hours, days or months, as `step_for` has it.
+    The span is widened to whole hours, days or months, as `step_for` has it; where its hours are not kept any
+    more, to days.
 
     Raises
     ------
     BadFilter
         Where the span ends before it begins.
     """
-    sums, complete = _summed(viewer, filter_, since, until, step_for(since, until), by)
+    sums, complete = _summed(viewer, filter_, since, until, _kept(step_for(since, until), since), by)
     lines: dict[str, _Sum] = {}
     for (_, name), one in sums.items():
         _add(lines.setdefault(name, _Sum()), one)
@@ -160,12 +161,14 @@ def series(
 ) -> Series:
     """Give the numbers of each hour, day or month of a span; buckets in which nothing happened are zeros.
 
+    Where hours are asked for that are not kept any more, it is days, as the answer says.
+
     Raises
     ------
     BadFilter
         Where the span ends before it begins, or has more than 10 000 buckets.
     """
-    step = step or step_for(since, until)
+    step = _kept(step or step_for(since, until), since)
     begins = [*_buckets(since, until, step)]
     sums, complete = _summed(viewer, filter_, since, until, step, by)
     names = sorted({name for _, name in sums}) or ([""] if by is None else [])
@@ -190,6 +193,19 @@ def bucket_of(time: datetime, step: Step) -> datetime:
         return hour
     day = hour.replace(hour=0)
     return day if step is Step.DAY else day.replace(day=1)
+
+
+def _kept(step: Step, since: datetime) -> Step:
+    """Give days instead of hours, for a time of which there are sums of days alone."""
+    if step is not Step.HOUR:
+        return step
+    hours, days = (
+        Rollup.objects.filter(step=one.value).aggregate(first=Min("bucket"))["first"]
+        for one in (Step.HOUR, Step.DAY)
+    )
+    if days is None or (hours is not None and max(since, days) >= bucket_of(hours, Step.DAY)):
+        return step
+    return Step.DAY
 
 
 def _buckets(since: datetime, until: datetime, step: Step) -> Iterator[datetime]:

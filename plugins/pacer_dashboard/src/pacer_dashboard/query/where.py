@@ -9,61 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 
 from attrs import evolve, frozen
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q
 
-from pacer_dashboard.models import ErrorGroup, Identifier, Message
-from pacer_dashboard.query import search
+from pacer_dashboard.models import ErrorGroup
+from pacer_dashboard.query import search, walks
 from pacer_dashboard.query.filters import Filter
 from pacer_dashboard.query.viewer import Right, Rule, Viewer
 
 NOTHING = Q(pk__in=[])
-Having = tuple[str, tuple[str, ...]]
-"""An identifier's key, and the values of which a message has to have one."""
-_WALKS = 12
-"""Values of an identifier up to which each is a walk of its own."""
-
-
-@frozen
-class Walk:
-    """Messages along one index: ``arrived`` and ``correlation_id`` are the names of its columns."""
-
-    condition: Q
-    arrived: str = "arrived"
-    correlation_id: str = "correlation_id"
-    in_payload: tuple[str, ...] = ()
-    """Words that a payload has to have."""
-    alone: tuple[str, str] | None = None
-    """The key and value of the identifier, where nothing else is asked for."""
-
-    def messages(self, more: Q, begin: datetime, end: datetime) -> QuerySet[Message]:
-        """Give those of a span of time that meet another condition as well.
-
-        The span is said of every table, so that their other months are not looked at.
-        """
-        condition = self.condition & more
-        for arrived in {self.arrived, "arrived"}:
-            condition &= Q(**{f"{arrived}__gte": begin, f"{arrived}__lt": end})
-        if self.in_payload:
-            condition &= search.in_payload(self.in_payload, begin, end)
-        return Message.objects.filter(condition)  # in one go: of one and the same identifier
-
-    def places(self, begin: datetime, end: datetime) -> QuerySet[Any, tuple[datetime, str]]:
-        """Give when the messages of a span arrived, and their correlation ids, the newest first."""
-        if self.alone is None:
-            return (
-                self.messages(Q(), begin, end)
-                .order_by(f"-{self.arrived}", f"-{self.correlation_id}")
-                .values_list(self.arrived, self.correlation_id)
-            )
-        key, value = self.alone
-        return (
-            Identifier.objects.filter(key=key, value=value, arrived__gte=begin, arrived__lt=end)
-            .order_by("-arrived", "-correlation_id")
-            .values_list("arrived", "correlation_id")
-        )
 
 
 @frozen
@@ -72,7 +27,7 @@ class Stream:
 
     plain: Q
     """On the columns of messages."""
-    having: tuple[Having, ...] = ()
+    having: tuple[walks.Having, ...] = ()
     words: tuple[str, ...] = ()
     in_payload: bool = False
     begin: datetime | None = None
@@ -80,37 +35,20 @@ class Stream:
 
     def condition(self) -> Q:
         """Give all of it as one condition, for questions in which order plays no part."""
-        condition = self._without(None)
-        if self.words and self.in_payload:
-            return condition & search.in_payload(self.words, self.begin, self.end)
-        return condition & self._in_text()
-
-    def walks(self) -> Iterator[Walk]:
-        """Give the messages as walks through indexes: through those of identifiers, where it has such."""
-        driver = min(self.having, key=lambda one: len(one[1]), default=None)
-        if driver is None or len(driver[1]) > _WALKS:
-            yield Walk(self._without(None) & self._in_text(), in_payload=self._payload_words)
-            return
-        key, values = driver
-        condition = self._without(driver) & self._in_text()
-        for value in values:
-            walk = condition & Q(postings__key=key, postings__value=value)
-            alone = None if condition or self.in_payload else (key, value)
-            yield Walk(walk, "postings__arrived", "postings__correlation_id", self._payload_words, alone)
-
-    def _without(self, driver: Having | None) -> Q:
-        condition = self.plain
+        condition = self.of_messages()
         for one in self.having:
-            if one is not driver:
-                condition &= _has(*one)
+            condition &= walks.has(*one)
+        if self.words and self.in_payload:
+            condition &= search.in_payload(self.words, self.begin, self.end)
         return condition
 
-    def _in_text(self) -> Q:
-        return search.in_text(self.words) if self.words and not self.in_payload else Q()
+    def walks(self) -> Iterator[walks.Walk]:
+        """Give the messages as walks through indexes."""
+        return walks.walks(self.of_messages(), self.having, self.words if self.in_payload else ())
 
-    @property
-    def _payload_words(self) -> tuple[str, ...]:
-        return self.words if self.in_payload else ()
+    def of_messages(self) -> Q:
+        """Give what it asks of the columns of messages."""
+        return self.plain if self.in_payload else self.plain & search.in_text(self.words)
 
 
 def streams(viewer: Viewer, filter_: Filter, right: Right = Right.VIEW) -> list[Stream]:
@@ -162,20 +100,6 @@ def with_merged(group: int) -> list[int]:
     return [root, *ErrorGroup.objects.filter(merged_into=root).values_list("id", flat=True)]
 
 
-def _has(key: str, values: tuple[str, ...]) -> Q:
-    """Have an identifier, with one of some values."""
-    return Q(
-        Exists(
-            Identifier.objects.filter(
-                arrived=OuterRef("arrived"),
-                correlation_id=OuterRef("correlation_id"),
-                key=key,
-                value__in=values,
-            )
-        )
-    )
-
-
 def _and(stream: Stream, rule: Rule) -> Stream:
     """Give what of a stream a rule is about."""
     plain = stream.plain if rule.types is None else stream.plain & Q(type__in=sorted(rule.types))
@@ -207,7 +131,7 @@ def _asked(filter_: Filter) -> Stream:
         condition &= Q(acknowledged_at__isnull=not filter_.acknowledged)
     for name, value in filter_.excluded:
         condition &= _not(name, value)
-    having: list[Having] = [
+    having: list[walks.Having] = [
         (name, values)
         for name, values in (
             ("instrument", filter_.instruments),

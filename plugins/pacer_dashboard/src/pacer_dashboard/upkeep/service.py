@@ -16,11 +16,12 @@ def jobs() -> Mapping[str, Job]:
     """Give what is to be done, by what it is called when it goes wrong."""
     from pacer_dashboard.access.tidying import tidy
     from pacer_dashboard.again import forgetting
-    from pacer_dashboard.upkeep import months
+    from pacer_dashboard.upkeep import hours, months
 
     return {
         "partitions": months.make,
         "retention": months.drop,
+        "hours": hours.drop,
         "sessions": tidy,
         "edited payloads": forgetting.tick,
     }
