@@ -36,13 +36,15 @@ def requirements(broker: str, plugins: str, dist: Path) -> list[str]:
         raise SystemExit(f"BROKER_TYPE={broker} is none of {', '.join(TRANSPORTS)}")
     words = [*plugins.replace(",", " ").split(), *filter(None, [TRANSPORTS[broker]])]
     extras = [one.strip("[]") for one in words if one.startswith("[")]
-    wanted = sorted({one for one in words if not one.startswith("[")})
+    wanted = sorted({one.partition("[")[0] for one in words if not one.startswith("[")})
+    of_plugins = {one.partition("[")[0]: f"[{one.partition('[')[2]}" for one in words if one.find("[") > 0}
     there = {one.name.partition("-")[0].removeprefix("pacer_") for one in dist.glob("*.whl")} - {"core"}
     if unknown := [one for one in wanted if one not in there]:
         raise SystemExit(f"PLUGINS names {', '.join(unknown)}, and there are {', '.join(sorted(there))}")
     core = f"pacer-core[{','.join(extras)}]" if extras else "pacer-core"
     # `pacer` is the distribution of the demo, which has no prefix.
-    return [core, *("pacer" if one == "pacer" else f"pacer-{one.replace('_', '-')}" for one in wanted)]
+    names = {one: "pacer" if one == "pacer" else f"pacer-{one.replace('_', '-')}" for one in wanted}
+    return [core, *(f"{name}{of_plugins.get(one, '')}" for one, name in names.items())]
 
 
 def run(*command: str) -> None:

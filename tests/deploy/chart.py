@@ -20,7 +20,7 @@ RENDER = Path(__file__).parent / "render" / "main.go"
 RELEASE = {"Name": "test", "Namespace": "facility", "Service": "Helm"}
 
 Documents = dict[str, dict[str, Any]]
-"""What was rendered, by kind; the chart has one of each."""
+"""What was rendered, by kind: one of each, and one more of the dashboard, as ``Deployment dashboard``."""
 
 
 class RefusedError(Exception):
@@ -82,6 +82,11 @@ def render(program: Path, changes: Mapping[str, Any] | None = None) -> tuple[Doc
 def by_kind(text: str) -> Documents:
     """Give the documents of a text with several."""
     found = [one for one in YAML(typ="safe", pure=True).load_all(text) if one]
-    kinds = {one["kind"]: one for one in found}
+    kinds = {
+        " ".join(
+            [one["kind"], *filter(None, [one["metadata"]["labels"].get("app.kubernetes.io/component")])]
+        ): one
+        for one in found
+    }
     assert len(kinds) == len(found), "two documents of one kind"
     return kinds

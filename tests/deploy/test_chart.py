@@ -18,7 +18,24 @@ from tests.deploy import dockerfile
 from tests.deploy.chart import CHART, ROOT, Documents, RefusedError, build, by_kind, loaded, render, values
 from tests.deploy.programs import program
 
+DASHBOARD: dict[str, Any] = {
+    "dashboard": {
+        "enabled": True,
+        "allowedHosts": ["dashboard.example.org", "pacer.example.org"],
+        "rootPath": "/pacer-dashboard",
+        "trustedProxies": ["10.0.0.0/8"],
+        "env": [{"name": "TIME_ZONE", "value": "Europe/Madrid"}],
+        "podAnnotations": {"who": "data team"},
+        "ingress": {
+            "enabled": True,
+            "className": "nginx",
+            "annotations": {"nginx.ingress.kubernetes.io/proxy-read-timeout": "3600"},
+            "tls": [{"secretName": "tls", "hosts": ["dashboard.example.org"]}],
+        },
+    }
+}
 EVERYTHING: dict[str, Any] = {
+    **DASHBOARD,
     "image": {"tag": "abc"},
     "imagePullSecrets": [{"name": "registry"}],
     "env": [
@@ -50,8 +67,12 @@ NOTHING: dict[str, Any] = {
     "podDisruptionBudget": {"enabled": False},
     "networkPolicy": {"enabled": False},
 }
-CASES = {"default": {}, "everything": EVERYTHING, "nothing": NOTHING}
+NO_BROKER: dict[str, Any] = {
+    **NOTHING, "dashboard": {"enabled": True, "allowedHosts": ["dashboard.example.org"], "broker": False},
+}  # fmt: skip
+CASES = {"default": {}, "everything": EVERYTHING, "least": NO_BROKER}
 REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"dashboard": {"enabled": True}}, "dashboard.allowedHosts names no host"),
     ({"config": "queues: []"}, "config has no `health: {host: 0.0.0.0, port: 9807}`"),
     ({"keda": {"enabled": True, "secret": {"name": "x"}}}, "keda.queues names no queue"),
     (
@@ -60,6 +81,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
 ]
 SLIPS: list[dict[str, Any]] = [
+    {"dashboard": {"rootPath": "pacer"}},
+    {"dashboard": {"database": {"pasword": {}}}},
     {"replica": 3},
     {"keda": {"queue": []}},
     {"secrets": ["pacer"]},
@@ -120,7 +143,7 @@ def test_all_that_can_be_switched_on_is(renderer: Path) -> None:
     assert container(documents)["env"] == EVERYTHING["env"]
     assert container(documents)["image"] == "pacer:abc"
     policy = documents["NetworkPolicy"]["spec"]
-    assert policy["ingress"][0]["from"] == EVERYTHING["networkPolicy"]["from"]
+    assert policy["ingress"][0]["from"][:1] == EVERYTHING["networkPolicy"]["from"]
     assert [one["port"] for one in policy["ingress"][0]["ports"]] == [9807, 8051]
     assert [one["name"] for one in documents["Service"]["spec"]["ports"]] == ["health", "bundles"]
 
@@ -208,6 +231,80 @@ def test_another_configuration_means_other_pods(renderer: Path) -> None:
         return found
 
     assert annotations("health: {port: 1}\n") != annotations("health: {port: 2}\n")
+
+
+def test_the_dashboard_is_pages_with_an_address_of_their_own(renderer: Path) -> None:
+    documents, _ = render(renderer, EVERYTHING)
+    ours = {kind: one for kind, one in documents.items() if kind.endswith(" dashboard")}
+    assert {kind.partition(" ")[0] for kind in ours} == {
+        *("Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "Ingress"),
+    }
+    pod = ours["Deployment dashboard"]["spec"]["template"]
+    labels = pod["metadata"]["labels"]
+    for selector in (
+        ours["Deployment dashboard"]["spec"]["selector"]["matchLabels"],
+        ours["Service dashboard"]["spec"]["selector"],
+        ours["PodDisruptionBudget dashboard"]["spec"]["selector"]["matchLabels"],
+        ours["NetworkPolicy dashboard"]["spec"]["podSelector"]["matchLabels"],
+        documents["NetworkPolicy"]["spec"]["ingress"][0]["from"][-1]["podSelector"]["matchLabels"],
+    ):
+        assert selector
+        assert selector.items() <= labels.items()
+    workers = documents["Deployment"]["spec"]["template"]["metadata"]["labels"]
+    for selector in (documents["Deployment"]["spec"]["selector"]["matchLabels"],
+                     documents["Service"]["spec"]["selector"]):  # fmt: skip
+        assert not selector.items() <= labels.items()  # nobody takes pages for a worker
+    assert not ours["Service dashboard"]["spec"]["selector"].items() <= workers.items()
+    rules = ours["Ingress dashboard"]["spec"]["rules"]
+    assert [one["host"] for one in rules] == DASHBOARD["dashboard"]["allowedHosts"]
+    (path,) = rules[0]["http"]["paths"]
+    service = ours["Service dashboard"]
+    assert path["backend"]["service"]["name"] == service["metadata"]["name"]
+    assert path["backend"]["service"]["port"]["name"] == service["spec"]["ports"][0]["name"]
+    assert path["path"] == "/pacer-dashboard"
+
+
+def test_the_dashboard_starts_with_what_it_is_given_and_answers_its_probes(renderer: Path) -> None:
+    from pacer_dashboard.access.configuration import access_settings
+    from pacer_dashboard.commands.serving import serve
+    from pacer_dashboard.place import from_environment
+
+    documents, _ = render(renderer, EVERYTHING)
+    spec = documents["Deployment dashboard"]["spec"]["template"]["spec"]
+    (made,), (pages,) = spec["initContainers"], spec["containers"]
+    assert made["args"] == ["dashboard", "migrate"]
+    environment = {one["name"]: one.get("value", "x" * 30 + "of-secret-random-signs") for one in pages["env"]}
+    settings = access_settings(environment, embedded=False)
+    assert settings["PACER_PROBLEMS"] == ()
+    assert settings["FORCE_SCRIPT_NAME"] == "/pacer-dashboard"
+    assert from_environment(environment).url == "postgresql://pacer@postgresql.pacer.svc:5432/dashboard"
+    assert environment["TIME_ZONE"] == "Europe/Madrid"
+    assert environment["PACER_DASHBOARD_PACERS"] == "http://test-pacer:9807"
+    assert {one["name"] for one in EVERYTHING["env"]} <= environment.keys()
+    assert {one["name"] for one in made["env"]} <= environment.keys()
+    for name in ("POSTGRES_PASSWORD", "SECRET_KEY"):
+        (one,) = (variable for variable in pages["env"] if variable["name"] == name)
+        assert one["valueFrom"]["secretKeyRef"]["name"] == "pacer-dashboard"
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        asked = pages[probe]["httpGet"]
+        assert asked["port"] == pages["ports"][0]["name"]
+        assert asked["httpHeaders"] == [{"name": "Host", "value": settings["ALLOWED_HOSTS"][0]}]
+        assert asked["path"] == ("/ready" if probe == "readinessProbe" else "/status")
+    known = {option for one in serve.params for option in one.opts}
+    assert {one for one in pages["args"] if one.startswith("--")} <= known
+    for container_ in (made, pages):
+        assert container_["securityContext"]["readOnlyRootFilesystem"] is True
+    mounted = {one["name"] for one in pages["volumeMounts"]}
+    assert mounted == {one["name"] for one in spec["volumes"]} == {"config", "state", "tmp"}
+
+
+def test_a_dashboard_without_a_broker_has_none_of_pacers_secrets(renderer: Path) -> None:
+    documents, _ = render(renderer, NO_BROKER)
+    spec = documents["Deployment dashboard"]["spec"]["template"]["spec"]
+    assert {one["name"] for one in spec["volumes"]} == {"state", "tmp"}
+    environment = {one["name"]: one.get("value") for one in spec["containers"][0]["env"]}
+    assert environment["PACER_CONFIG"] == ""
+    assert not {"Ingress dashboard", "NetworkPolicy dashboard"} & documents.keys()
 
 
 @pytest.mark.parametrize(("changes", "said"), REFUSED)

@@ -85,6 +85,7 @@ def requirements(broker: str, plugins: str, dist: Path) -> subprocess.CompletedP
         ("redis", "icat, dashboard_log", "pacer-core pacer-dashboard-log pacer-icat pacer-redis"),
         ("rabbitmq", "", "pacer-core"),
         ("rabbitmq", "pacer [zstd] [otel]", "pacer-core[zstd,otel] pacer"),
+        ("rabbitmq", "icat[x] dashboard_log", "pacer-core pacer-dashboard-log pacer-icat[x]"),
     ],
 )
 def test_broker_and_plugins_become_distributions(

@@ -56,6 +56,13 @@ def postgresql_templates(postgresql: PostgreSQL) -> dict[str, str]:
     return made
 
 
+def create_database(server: PostgreSQL) -> str:
+    """Make a database without tables, and give its address."""
+    name = f"dashboard_{uuid4().hex[:10]}"
+    _create(server, name)
+    return server.url(name)
+
+
 def _create(server: PostgreSQL, name: str, template: str = "template0") -> None:
     with psycopg.connect(server.url(), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())

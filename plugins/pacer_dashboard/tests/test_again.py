@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import amqp
@@ -14,6 +19,7 @@ from pacer_dashboard.models import Batch
 from pacer_dashboard.place import Place
 from tests.services import RabbitMQ
 from tests.services.base import free_port
+from tests.support import eventually
 
 EXCHANGE = "datasets-exchange"
 Start = Callable[..., Batch]
@@ -39,8 +45,11 @@ def site(rabbitmq: RabbitMQ, rabbitmq_vhost: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def start(stored: Place) -> Start:
+def start(each_stored: Place) -> Start:
     """Begin a batch as somebody who may do everything."""
+    from django.contrib.auth.models import User
+
+    User.objects.create_superuser("operator")
 
     def start(*ids: str, **more: Any) -> Batch:
         from pacer_dashboard.again import batches
@@ -317,6 +326,7 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
         "agree to that": {"target": route},
         "rate": {"rate": 0},
         "exchange, or a queue": {"target": batches.Target(Batch.Target.ROUTE)},
+        "who may send any message again": {"target": route, "viewer": viewer},
         "nothing that you may": {"viewer": Viewer("nobody")},
         "one message can be edited": {"edit": "{}"},
     }
@@ -325,6 +335,94 @@ def test_a_viewer_sends_again_only_what_he_may_and_a_preview_tells_what_is_mixed
             start(users.correlation_id, datasets.correlation_id, **more)
     again = start(users.correlation_id, request="one form", viewer=everything)
     assert start(users.correlation_id, request="one form", viewer=everything).id == again.id
+
+
+def test_a_batch_goes_no_further_than_the_rights_of_who_began_it(site: Any, start: Start) -> None:
+    from django.contrib.auth.models import User
+
+    from pacer_dashboard.access.tokens import make_token
+    from pacer_dashboard.access.viewers import viewer_named
+    from pacer_dashboard.again import runner
+    from pacer_dashboard.models.access import Role, RoleRule
+
+    row = dead("datasets")[0]
+    role = Role.objects.create(name="staff")
+    RoleRule.objects.create(role=role, types=[row.type], identifiers={"*": ["*"]}, reingest=True)
+    user = User.objects.create_user("jane")
+    user.dashboard_roles.add(role)
+    make_token(user, role, "script (night)", timedelta(days=1))
+    people = [viewer_named(name) for name in ("jane", "jane (script (night))")]
+    assert [one.name for one in people] == ["jane", "jane (script (night))"]
+    for viewer in people:
+        batch = start(row.correlation_id, viewer=viewer)
+        assert runner.work_off() == 1
+        assert items(batch) == [("sent", "")]
+    assert len(taken(site)) == 2
+    batches_ = [start(row.correlation_id, viewer=viewer) for viewer in people]
+    user.dashboard_roles.clear()
+    runner.work_off()
+    for batch in batches_:
+        ((state, why),) = items(batch)
+        assert (state, "may not send this message again any more" in why) == ("failed", True)
+    assert taken(site) == []
+    user.delete()
+    assert {viewer_named(one.name).rules for one in people} == {()}
+    assert viewer_named("").rules == viewer_named("everybody").rules == ()
+
+
+RUNNER = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from pacer_dashboard.place import Place
+from pacer_dashboard.start import prepare
+kind, where = sys.argv[1:]
+prepare(Place(folder=Path(where)) if kind == "sqlite" else Place(url=where))
+from pacer_dashboard.again import runner
+runner.work_off(lease=timedelta(seconds=1))
+"""
+
+
+def test_of_two_runners_one_sends_and_what_kill_9_leaves_is_neither_lost_nor_twice_unsaid(
+    site: Any, start: Start, each_stored: Place
+) -> None:
+    from django.db import connection
+
+    from pacer_dashboard.again import batches, runner
+    from pacer_dashboard.models import Item
+
+    route = batches.Target(Batch.Target.ROUTE, "", "datasets-queue")
+    batch = start(filter={}, target=route, mixed=True, rate=100)
+    where = (
+        ("sqlite", str(each_stored.folder)) if each_stored.url is None else ("postgresql", each_stored.url)
+    )
+    process = subprocess.Popen([sys.executable, "-c", RUNNER, *where])
+    eventually(lambda: Item.objects.filter(batch=batch, state__in=("sending", "sent")).exists(), 60)
+    process.kill()
+    process.wait()
+    together = Barrier(2)
+
+    def work() -> int:
+        try:
+            together.wait()
+            return runner.work_off()
+        finally:
+            connection.close()
+
+    eventually(lambda: Batch.objects.filter(held_until__lt=datetime.now(UTC)).exists(), 60)
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(one.result() for one in [pool.submit(work), pool.submit(work)]) == 1
+    found = {one.sent_as: one for one in Item.objects.filter(batch=batch)}
+    sent = {name for name, one in found.items() if one.state == "sent"}
+    assert {one.state for one in found.values()} <= {"sent", "failed"}
+    assert len(sent) > runner.TOGETHER
+    went = Counter(message.properties["correlation_id"] for message in taken(site))
+    assert went.keys() == sent
+    doubted = {name for name in sent if found[name].sent_before}
+    assert all("may have been sent twice" in found[name].reason for name in doubted)
+    assert {name for name, times in went.items() if times > 1} <= doubted
+    assert len(doubted) <= runner.TOGETHER
+    assert max(went.values()) <= 2
 
 
 def test_whoever_was_too_slow_for_his_lease_does_not_have_the_last_word(site: Any, start: Start) -> None:
@@ -364,3 +462,13 @@ def test_letters_are_for_those_who_may_do_so_with_messages_of_their_consumer(sto
     assert not discards(mine)
     everything = allowed(Viewer("operator", everything=True), opened, Right.ACT)
     assert all(everything(one) for one in (mine, others, unknown))
+
+
+def test_a_filter_of_letters_is_a_text_and_no_expression_that_never_ends() -> None:
+    from pacer_core.transport.letter_choice import _says
+    from pacer_dashboard.again.letters import Asked
+
+    error = Asked(error="(a+)+$").choice(lambda _: True).error
+    assert error is not None
+    assert not _says("a" * 60 + "!", error)
+    assert _says("wanted: (A+)+$", error)

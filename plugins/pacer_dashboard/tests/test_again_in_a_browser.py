@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,3 +111,41 @@ def test_dead_letters_are_sent_back_by_the_code_of_the_command(page: Page, serve
     assert "1 confirmed by the broker" in page.locator(".note").first.inner_text()
     assert page.locator("tbody input[type=checkbox]").count() == 1
     assert len(taken(open_)) == 1
+
+
+def test_a_program_looks_into_dead_queues_and_replays_and_discards(served: tuple[Site, Any]) -> None:
+    import amqp
+    import requests
+    from django.contrib.auth.models import User
+
+    from pacer_dashboard.access.tokens import make_token
+    from pacer_dashboard.models.access import Role
+
+    site, open_ = served
+    open_.queue_purge("datasets-queue.dead")
+    for body in ("good", "bad"):
+        open_.basic_publish(amqp.Message(body, delivery_mode=2), routing_key="datasets-queue.dead")
+    site.session()
+    role = Role.objects.create(name="programs", administers=True)
+    _, text = make_token(User.objects.get(username="operator"), role, "script", timedelta(days=1))
+    shown, api = {"Authorization": f"Bearer {text}"}, f"{site.url}api/v1/dead"
+
+    def ask(path: str = "", **body: Any) -> Any:
+        url = f"{api}{path}"
+        answer = (
+            requests.post(url, headers=shown, timeout=60, json=body)
+            if body
+            else requests.get(url, headers=shown, timeout=60)
+        )
+        return answer.json()
+
+    found = ask()
+    assert (found["number"], found["consumers"], found["queues"]) == (2, ["datasets"], ["datasets-queue"])
+    bodies = {ask(f"/letters/{one['id']}")["payload"]: one["id"] for one in found["letters"]}
+    assert {*bodies} == {"good", "bad"}
+    assert ask("?error=(a%2B)%2B%24")["number"] == 0
+    done = ask("/replay", ids=[bodies["good"]], reason="tried once more")
+    assert (done["done"], done["left"]) == (1, {})
+    assert [one.body for one in taken(open_)] == ["good"]
+    assert ask("/discard", all=True, reason="nobody wants it")["done"] == 1
+    assert ask()["number"] == 0

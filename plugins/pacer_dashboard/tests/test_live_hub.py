@@ -188,6 +188,29 @@ def test_so_many_requests_are_worked_on_at_once_and_a_stream_does_not_count() ->
     assert most == 3
 
 
+def test_whether_the_process_lives_is_said_while_all_others_wait() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/":
+            await asyncio.Event().wait()
+        await send({"type": "http.response.start"})
+
+    async def main() -> None:
+        gate = Gate(application, 1)
+        answered: list[Any] = []
+
+        async def send(message: Any) -> None:
+            answered.append(message)
+
+        waiting = [asyncio.create_task(gate({"path": "/"}, None, send)) for _ in range(3)]  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        await gate({"path": "/pacer-dashboard/status"}, None, send)  # type: ignore[arg-type]
+        assert len(answered) == 1
+        for one in waiting:
+            one.cancel()
+
+    run(main)
+
+
 def test_a_compressed_stream_is_one_gzip_of_parts_that_were_made_once() -> None:
     changes = Changes([1, 2])
 

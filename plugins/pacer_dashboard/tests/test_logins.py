@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from pacer_dashboard.models.access import Role, RoleRule
 from pacer_dashboard.models.audit import Audit
@@ -50,6 +53,28 @@ def test_guessing_is_stopped_for_who_guesses_and_for_nobody_else() -> None:
     assert locked.status_code == 429
     assert locked["Retry-After"] == "900"
     assert log_in(Client(REMOTE_ADDR="10.0.0.8"), "ada", PASSWORD).status_code == 302
+
+
+@pytest.mark.parametrize("address", ["10.0.0.{}", "2001:db8:1:2::{}"])
+def test_one_password_tried_on_many_accounts_is_stopped_as_well(address: str) -> None:
+    """An address that guesses at each account once or twice is below the limit of each."""
+    User.objects.create_user("ada", password=PASSWORD)
+    number = iter(range(1, 1000))
+
+    def client() -> Client:
+        """Give who guesses: at IPv4 by the address that one has, at IPv6 by any one of the net."""
+        return Client(REMOTE_ADDR=address.format(9 if "." in address else next(number)))
+
+    with override_settings(PACER_MOST_GUESSES_OF_AN_ADDRESS=8):
+        answers = [log_in(client(), f"user-{one}", "Summer2026").status_code for one in range(9)]
+        assert (answers[0], answers[7], answers[8]) == (200, 200, 429)
+        assert log_in(client(), "ada", PASSWORD).status_code == 429
+        assert (
+            log_in(Client(REMOTE_ADDR=address.replace("2:", "3:").format(8)), "ada", PASSWORD).status_code
+            == 302
+        )
+        AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
+        assert log_in(client(), "ada", PASSWORD).status_code == 302
 
 
 def test_a_proxy_that_is_not_trusted_cannot_make_a_guesser_look_like_another() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlencode
 
 import pytest
@@ -29,6 +30,7 @@ from pacer_dashboard.access.tokens import make_token
 from pacer_dashboard.models import InvestigationCheck
 from pacer_dashboard.models.access import Role, RoleRule
 from pacer_dashboard.models.tokens import Token
+from pacer_dashboard.pages.export import WithdrawnError
 from pacer_dashboard.place import Place
 from pacer_dashboard.query import listing
 from pacer_dashboard.query.filters import Filter
@@ -219,6 +221,16 @@ def test_an_export_has_what_is_seen(lab: Lab) -> None:
         text = b"".join(lab.get("/messages/export", format=form).streaming_content).decode()
         says_nothing_of(lab, text)
         assert len(text.strip().splitlines()) == len(lab.seen) + (form == "csv")
+
+
+def test_an_export_breaks_off_where_the_role_is_taken_meanwhile(lab: Lab) -> None:
+    with patch("pacer_dashboard.pages.export._TOGETHER", 3):
+        pieces = iter(lab.get("/messages/export", format="jsonl").streaming_content)
+        assert next(pieces)
+        assert next(pieces)
+        Role.objects.get().users.clear()
+        with pytest.raises(WithdrawnError, match="broken off"):
+            next(pieces)
 
 
 def test_changes_are_those_of_what_is_seen(lab: Lab) -> None:

@@ -18,10 +18,10 @@ from pacer_dashboard.access.grammar import GrammarError, identifiers_of, text_of
 from pacer_dashboard.access.standing import Standing, standing_of, viewers_now
 from pacer_dashboard.access.tidying import tidy
 from pacer_dashboard.access.tokens import BadTokenError, make_token, token_of
-from pacer_dashboard.access.viewers import NOBODY, viewer_of, viewer_of_token
+from pacer_dashboard.access.viewers import viewer_of, viewer_of_token
 from pacer_dashboard.models.access import Role, RoleRule, SignedIn
 from pacer_dashboard.models.tokens import Token
-from pacer_dashboard.query.viewer import Right
+from pacer_dashboard.query.viewer import NOBODY, Right
 
 pytestmark = pytest.mark.usefixtures("empty", "testserver")
 

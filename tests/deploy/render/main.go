@@ -78,6 +78,14 @@ func functions(all *template.Template) template.FuncMap {
 			indent := strings.Repeat(" ", width)
 			return "\n" + indent + strings.ReplaceAll(text, "\n", "\n"+indent)
 		},
+		"join": func(between string, list []any) string {
+			parts := make([]string, len(list))
+			for at, one := range list {
+				parts[at] = fmt.Sprint(one)
+			}
+			return strings.Join(parts, between)
+		},
+		"first":    func(list []any) any { return list[0] },
 		"contains": func(part, text string) bool { return strings.Contains(text, part) },
 		"quote":    func(value any) string { return fmt.Sprintf("%q", fmt.Sprint(value)) },
 		"default": func(other, value any) any {

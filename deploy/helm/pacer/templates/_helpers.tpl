@@ -13,3 +13,105 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
+
+{{- define "pacer.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "pacer.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+{{- with .Values.supplementalGroups }}
+supplementalGroups:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "pacer.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- /* Where a pod may be: on nodes of a kind, or not. */ -}}
+{{- define "pacer.placement" -}}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* The configuration with the secrets that it reads, as /etc/pacer has them, and what a pod may write. */ -}}
+{{- define "pacer.volumes" -}}
+- name: config
+  projected:
+    defaultMode: 288 # 0440
+    sources:
+      - configMap: {name: {{ include "pacer.name" . }}}
+      {{- range .Values.secrets }}
+      - secret:
+          name: {{ .name }}
+          items:
+            {{- range .keys }}
+            - {key: {{ . }}, path: secrets/{{ . }}}
+            {{- end }}
+      {{- end }}
+{{ include "pacer.writable" . }}
+{{- end }}
+
+{{- define "pacer.writable" -}}
+- name: state
+  emptyDir: {sizeLimit: {{ .Values.state.sizeLimit }}}
+- name: tmp
+  emptyDir: {sizeLimit: {{ .Values.state.sizeLimit }}}
+{{- end }}
+
+{{- define "pacer.dashboard.name" -}}
+{{ include "pacer.name" . }}-dashboard
+{{- end }}
+
+{{- define "pacer.dashboard.selector" -}}
+app.kubernetes.io/name: pacer-dashboard
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "pacer.dashboard.labels" -}}
+{{ include "pacer.dashboard.selector" . }}
+app.kubernetes.io/component: dashboard
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "pacer.dashboard.env" -}}
+{{- $ours := .Values.dashboard -}}
+- {name: POSTGRES_HOST, value: {{ $ours.database.host | quote }}}
+- {name: POSTGRES_PORT, value: {{ $ours.database.port | quote }}}
+- {name: POSTGRES_DB, value: {{ $ours.database.name | quote }}}
+- {name: POSTGRES_USER, value: {{ $ours.database.user | quote }}}
+- name: POSTGRES_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ $ours.database.password.secret }}, key: {{ $ours.database.password.key }}}}
+- name: SECRET_KEY
+  valueFrom: {secretKeyRef: {name: {{ $ours.secretKey.secret }}, key: {{ $ours.secretKey.key }}}}
+- {name: ALLOWED_HOSTS, value: {{ join "," $ours.allowedHosts | quote }}}
+- {name: FORCE_SCRIPT_NAME, value: {{ $ours.rootPath | quote }}}
+- {name: PACER_DASHBOARD_TRUSTED_PROXIES, value: {{ join "," $ours.trustedProxies | quote }}}
+- {name: PACER_DASHBOARD_PACERS, value: "http://{{ include "pacer.name" . }}:{{ .Values.health.port }}"}
+{{- if not $ours.broker }}
+- {name: PACER_CONFIG, value: ""}
+{{- end }}
+{{- with $ours.env }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

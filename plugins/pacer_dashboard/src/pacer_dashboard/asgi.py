@@ -5,7 +5,10 @@ from __future__ import annotations
 from django.core.asgi import get_asgi_application
 
 from pacer_dashboard.live.gate import Gate
-from pacer_dashboard.start import prepare_to_serve
+from pacer_dashboard.live.pool import share_connections
+from pacer_dashboard.start import prepare, prepare_to_serve
 
+prepare()
+share_connections()  # before anything opens one
 prepare_to_serve()
 application = Gate(get_asgi_application())

@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "pacer_dashboard.pages.sound.SoundText",
     "pacer_dashboard.access.middleware.ViewerOfRequest",
     "pacer_dashboard.api.problems.NotAllowed",
     "axes.middleware.AxesMiddleware",

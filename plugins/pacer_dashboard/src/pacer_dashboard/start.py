@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from pacer_dashboard.place import Place
 
 _lock = threading.Lock()
-_TABLES = 0x7061636572  # of PostgreSQL's locks by number, this program's
 
 
 def prepare(place: Place | None = None) -> None:
@@ -64,33 +60,10 @@ def _point(place: Place) -> None:
 
 
 def migrate(verbosity: int = 0) -> None:
-    """Bring the database's tables up to date; of several processes that do so at once one does it.
-
-    Django itself would have all of them make the same tables, and all but one fail.
-    """
+    """Bring the database's tables up to date; of several processes that do so at once each waits its turn."""
     from django.core.management import call_command
 
-    with _nobody_else():
+    from pacer_dashboard.alone import alone
+
+    with alone():
         call_command("migrate", interactive=False, verbosity=verbosity)
-
-
-@contextmanager
-def _nobody_else() -> Iterator[None]:
-    """Wait until no other process is at the tables: by a lock in PostgreSQL, or beside SQLite's file."""
-    from django.db import connection
-
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [_TABLES])
-        try:
-            yield
-        finally:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_TABLES])
-        return
-    file = os.open(f"{connection.settings_dict['NAME']}.tables", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)

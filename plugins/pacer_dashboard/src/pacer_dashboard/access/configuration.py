@@ -274,5 +274,7 @@ def _logins() -> dict[str, Any]:
         "AXES_ENABLE_ADMIN": False,
         "AXES_VERBOSE": False,
         "AXES_USERNAME_FORM_FIELD": "username",
-        "AXES_CLIENT_IP_CALLABLE": "pacer_dashboard.access.views.asker",
+        "AXES_CLIENT_IP_CALLABLE": "pacer_dashboard.access.guessing.asker",
+        "AXES_HANDLER": "pacer_dashboard.access.guessing.Guesses",
+        "PACER_MOST_GUESSES_OF_AN_ADDRESS": 50,  # many people may share one, as behind a gateway
     }

@@ -11,8 +11,8 @@ from django.utils.functional import SimpleLazyObject
 
 from pacer_dashboard.access.loopback import is_loopback
 from pacer_dashboard.access.tokens import BadTokenError, bearer_of, token_of
-from pacer_dashboard.access.viewers import EVERYBODY, NOBODY, viewer_of, viewer_of_token
-from pacer_dashboard.query.viewer import Viewer
+from pacer_dashboard.access.viewers import EVERYBODY, viewer_of, viewer_of_token
+from pacer_dashboard.query.viewer import NOBODY, Viewer
 
 PUBLIC = ("/api/", "/oidc/", "/static/")
 PUBLIC_PAGES = frozenset({"/login", "/logout", "/theme", "/status", "/ready"})

@@ -20,9 +20,9 @@ from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.utils import timezone
 
-from pacer_dashboard.access.viewers import EVERYBODY, NOBODY, viewer_of_token, viewers_of
+from pacer_dashboard.access.viewers import EVERYBODY, viewer_of_token, viewers_of
 from pacer_dashboard.models.tokens import Token
-from pacer_dashboard.query.viewer import Viewer
+from pacer_dashboard.query.viewer import NOBODY, Viewer
 
 
 @frozen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -23,8 +23,12 @@ class BadTokenError(Exception):
     """A token that lets nobody in: unknown, withdrawn or expired. Its text does not say which."""
 
 
-def make_token(owner: User, role: Role, name: str, lasts: timedelta) -> tuple[Token, str]:
+def make_token(
+    owner: User, role: Role, name: str, lasts: timedelta, *, until: datetime | None = None
+) -> tuple[Token, str]:
     """Make a token and give it with its text, which is not stored and cannot be had again.
+
+    It lasts for a time, but not beyond ``until``.
 
     Raises
     ------
@@ -34,13 +38,14 @@ def make_token(owner: User, role: Role, name: str, lasts: timedelta) -> tuple[To
     if not timedelta(0) < lasts <= LONGEST:
         raise ValueError(f"a token lasts between a moment and {LONGEST.days} days, not {lasts}")
     text = PREFIX + secrets.token_urlsafe(32)
+    expires = timezone.now() + lasts
     token = Token.objects.create(
         name=name,
         owner=owner,
         role=role,
         digest=_digest(text),
         hint=text[: len(PREFIX) + 4],
-        expires=timezone.now() + lasts,
+        expires=expires if until is None else min(expires, until),
     )
     return token, text
 

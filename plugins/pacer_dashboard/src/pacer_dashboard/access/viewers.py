@@ -9,15 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
+from django.utils import timezone
 
 from pacer_dashboard.access.grammar import EVERY
 from pacer_dashboard.models.access import Role, RoleGroup, RoleRule, SignedIn
 from pacer_dashboard.models.tokens import Token
-from pacer_dashboard.query.viewer import Right, Rule, Viewer
+from pacer_dashboard.query.viewer import NOBODY, Right, Rule, Viewer
 
-NOBODY = Viewer(name="")
-"""Who has not said who they are: sees nothing."""
 EVERYBODY = Viewer(name="everybody", everything=True)
 """Who looks where logins are switched off, on this machine alone."""
 
@@ -76,6 +76,25 @@ def viewer_of_token(token: Token) -> Viewer:
         return NOBODY
     rules, administers = _rules_of({token.role_id})[token.role_id]
     return Viewer(name=f"{owner.get_username()} ({token.name})", rules=rules, everything=administers)
+
+
+def viewer_named(name: str) -> Viewer:
+    """Give what somebody sees and may do now, by the name under which is written down what he has done.
+
+    It is nobody where the account is not there any more, or the token that was shown.
+    """
+    if settings.PACER_WITHOUT_LOGIN and name == EVERYBODY.name:
+        return EVERYBODY
+    username, by_token, token = name.partition(" (")  # an account's own name has neither sign
+    if not by_token:
+        user = User.objects.filter(username=username).first()
+        return NOBODY if user is None else viewer_of(user)
+    live = Token.objects.filter(
+        owner__username=username, name=token.removesuffix(")"), expires__gt=timezone.now()
+    )
+    viewers = [viewer_of_token(one) for one in live.select_related("owner")]
+    rules = tuple(rule for one in viewers for rule in one.rules)
+    return Viewer(name, rules, everything=any(one.everything for one in viewers))
 
 
 def roles_of(user: User) -> list[Role]:

@@ -106,11 +106,6 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
     return render(request, "pacer_dashboard/access/forged.html", status=403)
 
 
-def asker(request: HttpRequest) -> str:
-    """Give the address that asks, as :class:`TrustedProxies` found it."""
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
 def _refused(request: HttpRequest, why: SignInError, status: int) -> HttpResponse:
     return render(request, "pacer_dashboard/access/refused.html", {"why": str(why)}, status=status)
 

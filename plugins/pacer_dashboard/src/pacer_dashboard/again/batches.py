@@ -122,6 +122,10 @@ def start(
         raise BadBatch(f"the rate is from above 0 to {FASTEST:g} messages a second")
     if target.kind == Batch.Target.ROUTE and not (target.exchange or target.routing_key):
         raise BadBatch("another route needs an exchange, or a queue as its routing key")
+    if target.kind == Batch.Target.ROUTE and not viewer.has_everywhere(Right.REINGEST):
+        raise BadBatch(
+            "another route is for who may send any message again: others read there, of other types"
+        )
     request = _own(viewer, request or uuid4().hex)
     if (there := Batch.objects.filter(request=request).first()) is not None:
         return there

@@ -1,6 +1,6 @@
 """What is sent again: the payload that a message's first stage had, whole, or why it cannot be sent.
 
-It asks no viewer: who began the batch had the right to send these messages again, and nobody is shown them.
+It asks no viewer: the runner does, and nobody is shown what is read here.
 """
 
 from __future__ import annotations

@@ -6,16 +6,11 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from pacer_dashboard.query import NOBODY, Right, Viewer
+from pacer_dashboard.access.asking import viewer_of
+from pacer_dashboard.query import Right
 
 LARGEST = 2**63 - 1
 """What a database has for a number: larger ones are nobody's."""
-
-
-def viewer_of(request: HttpRequest) -> Viewer:
-    """Give who asks, as the middleware has it; nobody where there is none."""
-    viewer = getattr(request, "viewer", None)
-    return viewer if isinstance(viewer, Viewer) else NOBODY
 
 
 def may(request: HttpRequest, right: Right) -> bool:

@@ -22,8 +22,10 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from pacer_core import BrokerByHand, NotTakenError, PacerError, Posting
+from pacer_dashboard.access.viewers import viewer_named
 from pacer_dashboard.again import bodies, broker
 from pacer_dashboard.models import Batch, Item, Lineage
+from pacer_dashboard.query import NotVisible, Right, Viewer, life
 
 log = logging.getLogger("pacer.dashboard.again")
 
@@ -39,6 +41,7 @@ ORIGIN, BATCH, TIMES = "pacer-again-origin", "pacer-again-batch", "pacer-again-t
 PATIENCE = 120.0
 """Seconds after which a broker that is away is given up: what is not sent has failed, and says so."""
 _NOT_EVEN = "cannot connect"  # how the core's errors begin where nothing can have gone out
+_WITHDRAWN = "who began the batch may not send this message again any more"
 _TWICE = "it may have been sent twice: a process or a connection was lost while it was sent"
 
 Stop = Callable[[], bool]
@@ -112,8 +115,8 @@ def _send_all(batch: Batch, holder: str, stop: Stop, patience: float) -> None:
         except PacerError as error:
             _give_up(batch, holder, str(error))
             return
-        while not stop() and (items := _next(batch, holder)):
-            _wait(due, stop)
+        while _are_left(batch) and not _waited(due, stop):
+            items = _next(batch, holder)  # after the wait: what is marked as being sent is in doubt if we die
             due = max(due, time.monotonic()) + len(items) / batch.rate
             away = _send(batch, holder, items, opened)
             if not away:
@@ -123,10 +126,14 @@ def _send_all(batch: Batch, holder: str, stop: Stop, patience: float) -> None:
             if time.monotonic() - since >= patience:
                 _give_up(batch, holder, away)
                 return
-            _wait(time.monotonic() + BACKOFF[min(failures, len(BACKOFF) - 1)], stop)
+            due = max(due, time.monotonic() + BACKOFF[min(failures, len(BACKOFF) - 1)])
             failures += 1
         if not stop():
             _finish(batch, holder)
+
+
+def _are_left(batch: Batch) -> bool:
+    return Item.objects.filter(batch=batch, state=Item.State.WAITING).exists()
 
 
 def _find_again(batch: Batch) -> None:
@@ -140,9 +147,8 @@ def _next(batch: Batch, holder: str) -> list[Item]:
     """Mark the next items as being sent, with what their new lives are made from; before they are."""
     number = max(1, min(TOGETHER, round(batch.rate)))
     with transaction.atomic():
-        if not Batch.objects.filter(id=batch.id, holder=holder, state=Batch.State.RUNNING).update(
-            held_until=Now() + LEASE
-        ):
+        ours = Batch.objects.filter(id=batch.id, holder=holder, state=Batch.State.RUNNING)
+        if not ours.update(holder=holder):  # which changes nothing, and keeps others from taking it meanwhile
             raise LostError
         items = [*Item.objects.filter(batch=batch, state=Item.State.WAITING).order_by("id")[:number]]
         if not batch.dry_run:
@@ -158,9 +164,12 @@ def _next(batch: Batch, holder: str) -> list[Item]:
 def _send(batch: Batch, holder: str, items: Sequence[Item], opened: BrokerByHand | None) -> str:
     """Send items and write down what became of each; say why the broker is away, if it is."""
     postings: list[tuple[Item, Posting]] = []
+    viewer = viewer_named(batch.actor)
     for item, found in zip(items, bodies.of(items), strict=True):
         if isinstance(found, str):
             item.state, item.reason = Item.State.FAILED, found
+        elif not _may(viewer, batch, item):
+            item.state, item.reason = Item.State.FAILED, _WITHDRAWN
         elif batch.dry_run:
             item.state = Item.State.WOULD
         else:
@@ -179,6 +188,19 @@ def _send(batch: Batch, holder: str, items: Sequence[Item], opened: BrokerByHand
             away = item.reason
     _write_down(batch, holder, items, away)
     return away
+
+
+def _may(viewer: Viewer, batch: Batch, item: Item) -> bool:
+    """Tell whether who began the batch may send this message again now: a change of roles holds at once."""
+    if viewer.everything:
+        return True
+    if batch.target == Batch.Target.ROUTE and not viewer.has_everywhere(Right.REINGEST):
+        return False
+    try:
+        life.row(viewer, item.origin, Right.REINGEST)
+    except NotVisible:
+        return False
+    return True
 
 
 def _posting(batch: Batch, item: Item, body: bodies.Body) -> Posting:
@@ -225,6 +247,8 @@ def _finish(batch: Batch, holder: str) -> None:
     )
 
 
-def _wait(until: float, stop: Stop) -> None:
-    while not stop() and (left := until - time.monotonic()) > 0:
+def _waited(until: float, stop: Stop) -> bool:
+    """Wait until a time; tell whether to stop, which ends the wait."""
+    while not (stopped := stop()) and (left := until - time.monotonic()) > 0:
         time.sleep(min(left, 0.1))
+    return stopped

@@ -10,8 +10,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.again import acknowledging
-from pacer_dashboard.again.requests import back, may, viewer_of
+from pacer_dashboard.again.requests import back, may
 from pacer_dashboard.again.selection import BadSelection, Selection
 from pacer_dashboard.models import Audit
 from pacer_dashboard.query import BadFilter, NotVisible, Right

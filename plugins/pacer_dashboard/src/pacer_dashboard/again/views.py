@@ -14,9 +14,10 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.again import batches, bodies, broker, host
 from pacer_dashboard.again.editing import BadEdit, edited, form_of
-from pacer_dashboard.again.requests import LARGEST, viewer_of
+from pacer_dashboard.again.requests import LARGEST
 from pacer_dashboard.again.selection import MOST, BadSelection, Selection
 from pacer_dashboard.models import Batch, Item
 from pacer_dashboard.query import BadFilter, NotVisible, Right, Viewer, life
@@ -190,6 +191,7 @@ def _form(request: HttpRequest, viewer: Viewer, form: QueryDict, wrong: str = ""
         "request_id": form.get("request") or uuid4().hex,
         "wrong": wrong,
         "trouble": broker.trouble(),
+        "may_route": viewer.has_everywhere(Right.REINGEST),
         "found": ngettext("{count} message", "{count} messages", preview.count).format(count=preview.count),
         **_editable(viewer, preview, form),
     }

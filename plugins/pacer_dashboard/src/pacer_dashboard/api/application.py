@@ -9,7 +9,18 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from ninja import NinjaAPI
 
-from pacer_dashboard.api import actions, errors, messages, numbers, operations
+from pacer_dashboard.api import (
+    again,
+    alerts,
+    errors,
+    letters,
+    messages,
+    numbers,
+    operations,
+    said,
+    saved,
+    tokens,
+)
 from pacer_dashboard.api.problems import MEDIA_TYPE, Problem, handle
 from pacer_dashboard.api.signed_in import BySession, ByToken
 
@@ -17,6 +28,9 @@ DESCRIPTION = """\
 What the pages of PACER's dashboard can do. A call shows a token (`Authorization: Bearer pacer_...`), or comes
 from a page with its session. Whoever calls sees and does what their role gives, and is not told of anything
 else: what is not theirs is not there. Errors are problem details (RFC 9457)."""
+
+
+_ROOMS = (messages, saved, errors, numbers, said, again, letters, operations, alerts, tokens)
 
 
 @cache
@@ -30,7 +44,7 @@ def api() -> NinjaAPI:
         auth=[ByToken(), BySession()],
         docs_url=None,
     )
-    for module in (messages, errors, numbers, actions, operations):
+    for module in _ROOMS:
         made.add_router("", module.router)
     handle(made)
     return made

@@ -8,13 +8,13 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from ninja.params import functions as parameters
 
+from pacer_dashboard.access.asking import viewer_of
+from pacer_dashboard.api.bodies import id_of
 from pacer_dashboard.api.filters import FilterIn, filter_of, only
 from pacer_dashboard.api.schemas import GroupOut, GroupPageOut, TouchedOut
-from pacer_dashboard.api.signed_in import viewer_of
 from pacer_dashboard.query import groups
 
 router = Router(tags=["errors"])
-LARGEST_ID = 2**63 - 1
 Status = Literal["open", "resolved", "ignored"]
 OPEN = parameters.Query(["open"])
 
@@ -36,7 +36,7 @@ def errors(
 def error(request: HttpRequest, group: int) -> Any:
     """Give a group, or the one that it was merged into."""
     only(request, ())
-    return groups.group(viewer_of(request), _id(group))
+    return groups.group(viewer_of(request), id_of(group))
 
 
 @router.get("/errors/{int:group}/touched", response=TouchedOut, summary="Whom and what an error has touched")
@@ -44,9 +44,4 @@ def touched(request: HttpRequest, group: int) -> Any:
     """Give proposals, instruments and people, the most frequent ones first."""
     only(request, ())
     viewer = viewer_of(request)
-    return groups.touched(viewer, groups.group(viewer, _id(group)).id)
-
-
-def _id(number: int) -> int:
-    """Give an id that a database has: no group has another one."""
-    return number if 0 <= number <= LARGEST_ID else 0
+    return groups.touched(viewer, groups.group(viewer, id_of(group)).id)

@@ -60,3 +60,16 @@ def only(request: HttpRequest, known: Container[str]) -> None:
     for name in request.GET:
         if name not in known:
             raise BadFilter(name[:50], "is not a parameter here: /api/v1/openapi.json names all of them")
+
+
+def plain(parameter: str, text: str) -> str:
+    """Give a text as a database can look for it.
+
+    Raises
+    ------
+    BadFilter
+        Where it has a character that no database takes.
+    """
+    if "\0" in text:
+        raise BadFilter(parameter, "holds the character 0")
+    return text

@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Query, Router
 from ninja.params import functions as parameters
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.access.counts import public_counts
-from pacer_dashboard.api.filters import FilterIn, filter_of, only
+from pacer_dashboard.api.filters import FilterIn, filter_of, only, plain
 from pacer_dashboard.api.schemas import ChangesOut, CountsOut, EstimateOut, LifeOut, MeOut, PageOut
-from pacer_dashboard.api.signed_in import viewer_of
 from pacer_dashboard.pages.export import export_list
 from pacer_dashboard.query import changes, counting, life, listing
-from pacer_dashboard.query.errors import BadFilter, NotVisible
+from pacer_dashboard.query.errors import NotVisible
 
 router = Router(tags=["messages"])
 LARGEST_REVISION = 2**63 - 1
@@ -55,14 +55,14 @@ def export(
 def message(request: HttpRequest, id: str = ID) -> Any:  # noqa: A002 - the parameter's name
     """Give a message with its sights and its relatives."""
     only(request, {"id"})
-    return life.life(viewer_of(request), _plain("id", id))
+    return life.life(viewer_of(request), plain("id", id))
 
 
 @router.get("/payload", summary="The payload of a sight", response={200: None})
 def payload(request: HttpRequest, id: str = ID, sight: str = SIGHT) -> HttpResponse:  # noqa: A002 - as above
     """Give the payload as it was, as a download that no browser runs."""
     only(request, {"id", "sight"})
-    body = life.payload(viewer_of(request), _plain("id", id), _plain("sight", sight))
+    body = life.payload(viewer_of(request), plain("id", id), plain("sight", sight))
     answer = HttpResponse(body, content_type="application/octet-stream")
     answer.headers["Content-Disposition"] = 'attachment; filename="payload"'
     return answer
@@ -109,10 +109,3 @@ def me(request: HttpRequest) -> Any:
             for rule in viewer.rules
         ],
     }
-
-
-def _plain(parameter: str, text: str) -> str:
-    """Give an id as a database can look for it."""
-    if "\0" in text:
-        raise BadFilter(parameter, "holds the character 0")
-    return text

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from django.http import HttpRequest
 from ninja import Query, Router
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.api.filters import FilterIn, filter_of
 from pacer_dashboard.api.schemas import SeriesOut, StatisticsOut
-from pacer_dashboard.api.signed_in import viewer_of
 from pacer_dashboard.query import statistics
 from pacer_dashboard.query.filters import Filter
 

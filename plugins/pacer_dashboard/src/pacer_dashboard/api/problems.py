@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
@@ -46,6 +46,14 @@ class Problem(Schema):
 
 class NotPossible(PacerError):
     """Something that could be done, but not now, or not with this."""
+
+
+class NotValid(PacerError):
+    """A body whose fields are wrong, each with the reason."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {why}" for name, why in fields.items()))
+        self.fields = fields
 
 
 def problem(status: int, detail: str, **more: Any) -> HttpResponse:
@@ -101,6 +109,11 @@ def handle(api: NinjaAPI) -> None:
         ]
         said = "; ".join(f"{one['field'] or 'body'}: {one['why']}" for one in wrong)
         return problem(422, said, errors=wrong)
+
+    @api.exception_handler(NotValid)
+    def fields_not_valid(_: HttpRequest, error: NotValid) -> HttpResponse:
+        wrong = [{"field": name, "why": why} for name, why in error.fields.items()]
+        return problem(422, str(error), errors=wrong)
 
     @api.exception_handler(HttpError)
     def refused(_: HttpRequest, error: HttpError) -> HttpResponse:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.errors import AuthenticationError
 from ninja.security import APIKeyCookie, HttpBearer
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.query.viewer import Viewer
 
 
@@ -38,9 +37,3 @@ class BySession(APIKeyCookie):
         if request.user.is_authenticated or request.without_login:  # type: ignore[attr-defined] # the middleware's
             return viewer_of(request)
         return None
-
-
-def viewer_of(request: HttpRequest) -> Viewer:
-    """Give who asks, as the middleware has found it."""
-    viewer: Any = request.viewer  # type: ignore[attr-defined] # the middleware's
-    return viewer  # type: ignore[no-any-return] # it is one, or acts as one

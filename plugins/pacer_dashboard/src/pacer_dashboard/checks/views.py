@@ -8,7 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from pacer_dashboard.again.requests import LARGEST, viewer_of
+from pacer_dashboard.access.asking import viewer_of
+from pacer_dashboard.again.requests import LARGEST
 from pacer_dashboard.checks.schedule import trouble
 from pacer_dashboard.models import CheckRun, InvestigationCheck
 from pacer_dashboard.query import Right, Viewer

@@ -17,6 +17,8 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 MOST = 32
 """Requests of one process."""
+ALWAYS = "/status"
+"""Whether this process lives is said at once, also while all others wait for a database that is away."""
 
 
 class Gate:
@@ -29,6 +31,9 @@ class Gate:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if str(scope.get("path", "")).endswith(ALWAYS):
+            await self._application(scope, receive, send)
+            return
         inside = True
         await self._free.acquire()
 

@@ -18,10 +18,10 @@ from django.http import (
     StreamingHttpResponse,
 )
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.access.standing import standing_of, viewers_now
 from pacer_dashboard.live.hub import Batch, Hub, Source
 from pacer_dashboard.pages.actions import BULK, offered
-from pacer_dashboard.pages.listing import viewer_of
 from pacer_dashboard.pages.present import Column, chosen_columns, draw_rows
 from pacer_dashboard.query import changes
 from pacer_dashboard.query.errors import BadFilter

@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.pages.actions import Action, offered
 from pacer_dashboard.pages.draw.chart import Chart, Line
 from pacer_dashboard.pages.draw.svg import bars, spark
-from pacer_dashboard.pages.listing import viewer_of
 from pacer_dashboard.pages.present import COLUMNS, shown
 from pacer_dashboard.query import groups, listing
 from pacer_dashboard.query.errors import BadFilter, NotVisible

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,9 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
-from pacer_dashboard.pages.listing import viewer_of
+from pacer_core import PacerError
+from pacer_dashboard.access.asking import viewer_of
+from pacer_dashboard.access.standing import Standing, standing_of, viewers_now
 from pacer_dashboard.query import export
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
@@ -27,6 +29,10 @@ FIELDS = (
 """The columns, in their order; those that come later are added at the end."""
 _TOGETHER = 200
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+class WithdrawnError(PacerError):
+    """Who asked for a file has not any more the rights with which it was begun."""
 
 
 class _Line:
@@ -44,7 +50,7 @@ def export_list(request: HttpRequest, form: str) -> HttpResponse | StreamingHttp
     rows = export.rows(viewer_of(request), filter_)
     lines = _csv(rows) if form == "csv" else _jsonl(rows)
     kind = "text/csv; charset=utf-8" if form == "csv" else "application/jsonl; charset=utf-8"
-    pieces = _together(lines)
+    pieces = _while_seen(_together(lines), standing_of(request), viewer_of(request).key())
     streamed = _one_by_one(pieces) if isinstance(request, ASGIRequest) else pieces
     answer = StreamingHttpResponse(streamed, content_type=kind)
     answer["Content-Disposition"] = (
@@ -71,6 +77,16 @@ async def _one_by_one(pieces: Iterator[str]) -> AsyncIterator[str]:
     """Give pieces as they are asked for: an ASGI server would make a list of all of them first."""
     ask = sync_to_async(lambda: next(pieces, None))
     while (piece := await ask()) is not None:
+        yield piece
+
+
+def _while_seen(pieces: Iterator[str], standing: Standing, sees: Hashable) -> Iterator[str]:
+    """Give pieces as long as who asked still sees the same: files take long, roles change at once."""
+    for piece in pieces:
+        now = viewers_now([standing]).get(standing)
+        if now is None or now.key() != sees:
+            # It breaks off, so that nobody takes a part for the whole.
+            raise WithdrawnError("an export is broken off: who asked for it has other rights by now")
         yield piece
 
 

@@ -15,23 +15,18 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from pacer_dashboard.pages import saved
+from pacer_dashboard.access.asking import owner_of, viewer_of
+from pacer_dashboard.pages import saved, saving
 from pacer_dashboard.pages.actions import BULK, offered
 from pacer_dashboard.pages.fields import chips, fields, unshown
 from pacer_dashboard.pages.present import COLUMNS, chosen_columns, shown
 from pacer_dashboard.query import changes, counting, listing
 from pacer_dashboard.query.errors import BadFilter
 from pacer_dashboard.query.filters import Filter
-from pacer_dashboard.query.viewer import Right, Viewer
+from pacer_dashboard.query.viewer import Right
 
 SIZE = 50
 _PLACES = ("after", "before")
-
-
-def viewer_of(request: HttpRequest) -> Viewer:
-    """Give who asks, as the middleware has found it."""
-    viewer: Viewer = request.viewer  # type: ignore[attr-defined] # set by the middleware
-    return viewer
 
 
 @require_safe
@@ -39,7 +34,7 @@ def messages(request: HttpRequest) -> HttpResponse:
     """Show a page of the list."""
     if any(not value for _, value in _pairs(request.GET)):  # a form sends its empty fields as well
         return HttpResponseRedirect(_without_blanks(request.GET))
-    if not request.GET and (first := saved.first_of(request)) is not None:
+    if not request.GET and (first := saving.first_of(owner_of(request))) is not None:
         return HttpResponseRedirect(f"{reverse('messages')}?{first.query}")
     viewer = viewer_of(request)
     revision = changes.newest()  # before the rows: what changes meanwhile is told twice rather than never

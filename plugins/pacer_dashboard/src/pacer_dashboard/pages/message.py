@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_safe
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.pages.actions import Action, offered
 from pacer_dashboard.pages.difference import Difference, difference
 from pacer_dashboard.pages.links import message_url
-from pacer_dashboard.pages.listing import viewer_of
 from pacer_dashboard.pages.payload import show
 from pacer_dashboard.pages.present import ListRow, shown
 from pacer_dashboard.query import life

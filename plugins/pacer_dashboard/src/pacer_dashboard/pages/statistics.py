@@ -16,12 +16,12 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_safe
 
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.pages import figures, text
 from pacer_dashboard.pages.draw.chart import percent
 from pacer_dashboard.pages.draw.svg import bars, curves
 from pacer_dashboard.pages.export import cell
 from pacer_dashboard.pages.figures import SERIES, SPANS, TABLES, Asked, Span
-from pacer_dashboard.pages.listing import viewer_of
 from pacer_dashboard.query import choices, counting
 from pacer_dashboard.query import statistics as asking
 from pacer_dashboard.query.errors import BadFilter

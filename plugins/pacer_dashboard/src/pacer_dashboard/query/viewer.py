@@ -85,6 +85,12 @@ class Viewer:
         """Tell whether there is any message, in principle, on which he has a right."""
         return self.everything or any(one.gives(right) for one in self.rules)
 
+    def has_everywhere(self, right: Right) -> bool:
+        """Tell whether he has a right on every message, whatever its type and identifiers."""
+        return self.everything or any(
+            one.gives(right) and one.types is None and not one.identifiers for one in self.rules
+        )
+
     def key(self) -> Hashable:
         """Give what all have in common who see the same."""
         if self.everything:
@@ -96,5 +102,5 @@ class Viewer:
 
 EVERYTHING = Viewer("everything", everything=True)
 """For tests and commands: whoever can run them can read the database."""
-NOBODY = Viewer("nobody")
-"""Sees nothing."""
+NOBODY = Viewer("")
+"""Who has not said who he is: sees nothing, and has no account's name."""

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from pacer_dashboard.again.requests import viewer_of
+from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.query import Right
 from pacer_dashboard.system import watching
 

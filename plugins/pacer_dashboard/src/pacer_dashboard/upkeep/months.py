@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from pacer_core import ServiceContext
 from pacer_dashboard import partitions
+from pacer_dashboard.alone import alone
 from pacer_dashboard.models import Identifier, Life, Message, Payload, Sight
 from pacer_dashboard.options import DashboardUpkeepOptions
 from pacer_dashboard.store import clock
@@ -34,6 +35,7 @@ def drop(ctx: ServiceContext) -> None:
     ctx.count("rows_deleted", rows)
 
 
+@alone()
 def ensure(ahead: int, today: date | None = None) -> tuple[int, int]:
     """Make partitions, where the database has such; give how many, and how many rows moved into them."""
     if connection.vendor != "postgresql":
