@@ -2,9 +2,9 @@
 
     python -m benchmarks.pacifica_services
 
-The rules are those that the tests have, `pacer_pacifica.stand_ins`, without what the archive would hold. They
-are served by the loop and the parser of uvicorn: a file takes 0.06 ms of CPU so, and 0.11 ms on a connection
-of its own; the server that the tests have takes 0.16 ms and 0.55 ms.
+The rules are those that the tests have, `pacer_pacifica.testing.rules`, without what the archive would hold.
+They are served by the loop and the parser of uvicorn: a file takes 0.06 ms of CPU so, and 0.11 ms on a
+connection of its own; the server that the tests have takes 0.16 ms and 0.55 ms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import httptools
 import uvloop
 
 from pacer_http.testing import Request
-from pacer_pacifica.stand_ins import Rules
+from pacer_pacifica.testing.rules import Rules
 
 
 class Service(asyncio.Protocol):

@@ -38,7 +38,8 @@ def test_run_the_dashboard(tmp_path: Path) -> None:
     left = {
         "pip install": PYPI,
         "pacer dashboard user add me": ASKS,
-        "sudo": "needs root, and a PostgreSQL of the system",
+        "sudo": "needs root, and a PostgreSQL or systemd of the system",
+        "kubectl": "needs a cluster: tests/deploy/test_chart.py",
         "export POSTGRES_DB": "plugins/pacer_dashboard/tests/test_store.py",
         "export PGPASSWORD": "plugins/pacer_dashboard/tests/test_import.py",
         "pacer dashboard import": "plugins/pacer_dashboard/tests/test_import.py",

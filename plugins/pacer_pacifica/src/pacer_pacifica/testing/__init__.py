@@ -14,12 +14,11 @@ one address; ``POST /misbehave`` makes them err, also from another process::
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from pacer_http.testing import Fault, Request, StandIn
-from pacer_pacifica.stand_ins import Facility, Rules, Service
+from pacer_pacifica.testing.rules import Facility, Rules, Service
 
 __all__ = ["Facility", "PacificaServices", "Service"]
 
@@ -68,14 +67,3 @@ class PacificaServices(Rules):
     def close(self) -> None:
         """Cease to listen; raise what went wrong in a rule."""
         self._stand_in.close()
-
-
-def main() -> None:
-    """Serve the stand-ins until the process is ended; their address is the first line of the output."""
-    with PacificaServices() as pacifica:
-        print(pacifica.url, flush=True)  # noqa: T201 - what it is for
-        threading.Event().wait()
-
-
-if __name__ == "__main__":
-    main()
