@@ -6,8 +6,8 @@ came, so that hours are shared. Ratios are medians over repeats, in each of whic
 ``store/copy``
     The way of production: threads of PACER's worker (`Lanes`), a ``concurrency`` of `CONCURRENCY`, bring a
     record each to `DashboardStore.store`, which returns when it is committed; the `Committer` reads what
-    waits, makes transactions of it, and has the rows of the next ready when one ends. Against `COPY` of the
-    rows that come of them, as text that is there already, `BATCH` records in a transaction.
+    waits, and makes transactions of it. Against `COPY` of the rows that come of them, as text that is there
+    already, `BATCH` records in a transaction.
 ``store/direct``
     One thread reads and stores `BATCH` records in a transaction, one after another: `store.store`, as the
     import of another dashboard does. Against the same `COPY`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -102,10 +102,10 @@ def test_a_record_that_is_refused_or_cannot_be_read_keeps_no_other_one_back(
 ) -> None:
     first, bad, *others = testing.lives(20)
 
-    def refuse(drafts: Sequence[Draft], meanwhile: Iterator[object]) -> Stored:
+    def refuse(drafts: Sequence[Draft]) -> Stored:
         if any(one.record == bad for one in drafts):
             raise DataError
-        return commit(drafts, meanwhile)
+        return commit(drafts)
 
     monkeypatch.setattr(committer, "commit", refuse)
     one = committer.Committer(500)

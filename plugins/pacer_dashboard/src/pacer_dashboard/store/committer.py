@@ -1,14 +1,10 @@
-"""One thread reads and stores what all others bring: what waits for one transaction is in the next.
-
-While the server is at the rows of one transaction, those of the next are drawn up; by the same thread, as
-others would take the interpreter from it whenever the server answers.
-"""
+"""One thread reads and stores what all others bring: what waits for one transaction is in the next."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from attrs import define, field
@@ -69,7 +65,6 @@ class Committer:
         self._largest = largest
         self._paper = paper_of(connection.vendor)
         self._waiting: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._drawn: list[_Item] = []
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="dashboard-store", daemon=True)
         self._thread.start()
@@ -103,34 +98,29 @@ class Committer:
 
     def _run(self) -> None:
         try:
-            while not self._ending or self._drawn:
-                if not self._drawn:
-                    self._take(self._waiting.get())
-                for _ in self._draw_up():
-                    pass
-                batch, self._drawn = self._drawn, []
+            while not self._ending:
+                batch = self._next()
                 if batch:
                     self._commit([one for one in batch if one.draft is not None])
                     _wake(batch)
         finally:
             connection.close()
 
-    def _draw_up(self) -> Iterator[None]:
-        """Draw up what waits, a record at a time, until it is a transaction."""
-        while not self._ending and len(self._drawn) < self._largest:
+    def _next(self) -> list[_Item]:
+        """Wait for a record, and draw it up with what waits beside it: what is in one transaction."""
+        batch: list[_Item] = []
+        item = self._waiting.get()
+        while item is not None:
+            item.draw_up(self._paper)
+            batch.append(item)
+            if len(batch) == self._largest:
+                return batch
             try:
                 item = self._waiting.get_nowait()
             except queue.Empty:
-                return
-            self._take(item)
-            yield
-
-    def _take(self, item: _Item | None) -> None:
-        if item is None:
-            self._ending = True
-            return
-        item.draw_up(self._paper)
-        self._drawn.append(item)
+                return batch
+        self._ending = True
+        return batch
 
     def _commit(self, batch: Sequence[_Item]) -> None:
         """Store a batch; where the database refuses it for one of its records, each by itself."""
@@ -139,7 +129,7 @@ class Committer:
         drafts = [one.draft for one in batch if one.draft is not None]
         try:
             connection.close_if_unusable_or_obsolete()
-            new = commit(drafts, self._draw_up()).fresh
+            new = commit(drafts).fresh
         except Exception as error:
             if len(batch) > 1 and not is_away(error):
                 for item in batch:

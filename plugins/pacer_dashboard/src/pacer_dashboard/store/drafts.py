@@ -27,7 +27,7 @@ class Draft:
 
 
 def draft(record: Record, paper: Paper) -> Draft:
-    """Make the draft of a record; any thread may, while another one stores what came before."""
+    """Make the draft of a record."""
     message, digest = fold((record,)), record.digest
     failure = message.failure
     return Draft(

@@ -88,18 +88,14 @@ def store(records: Sequence[Record]) -> Stored:
     return commit([draft(one, paper) for one in records])
 
 
-def commit(drafts: Sequence[Draft], meanwhile: Iterator[object] | None = None) -> Stored:
-    """Store the records of drafts, as `store` does.
-
-    While the server is at their rows, steps of other work are done, of which none asks the database:
-    ``meanwhile`` does one whenever it is asked for its next.
-    """
+def commit(drafts: Sequence[Draft]) -> Stored:
+    """Store the records of drafts, as `store` does."""
     once = {(one.record.correlation_id, one.record.id): one for one in reversed(drafts)}
     with transaction.atomic():
         revision = clock.take(1 + len(once))
         lives = _lives([*once.values()][::-1])
         changed = [one for one in lives if one.new]
-        _write(changed, revision, meanwhile or iter(()))
+        _write(changed, revision)
     fresh = {(one.correlation_id, each.record.id) for one in changed for each in one.new}
     return Stored(len(fresh), len(drafts) - len(fresh), fresh)
 
@@ -138,7 +134,7 @@ def _recall(lives: Mapping[str, _Life]) -> None:
         life.new = [one for one in life.new if one.record.id not in seen]
 
 
-def _write(lives: Sequence[_Life], revision: int, meanwhile: Iterator[object]) -> None:
+def _write(lives: Sequence[_Life], revision: int) -> None:
     if not lives:
         return
     failed = ((each.print, each.record) for one in lives for each in one.new if each.print is not None)
@@ -150,19 +146,12 @@ def _write(lives: Sequence[_Life], revision: int, meanwhile: Iterator[object]) -
     delete(Identifier, moved)
     move(moved)
     rows = _Rows(paper_of(connection.vendor))
-    insert(MESSAGES, _beside(rows.messages(lives, groups, origins, revision + 1), meanwhile))
+    insert(MESSAGES, rows.messages(lives, groups, origins, revision + 1))
     delete(Identifier, rows.renamed)
     insert(SIGHTS, rows.sights)
     insert(PAYLOADS, rows.payloads)
     insert(IDENTIFIERS, rows.identifiers)
     rows.rollups.write()
-
-
-def _beside(rows: Iterator[Part], meanwhile: Iterator[object]) -> Iterator[Part]:
-    """Give rows, and do a step of other work after each."""
-    for row in rows:
-        yield row
-        next(meanwhile, None)
 
 
 @define
