@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -94,7 +94,7 @@ class LettersIn(In):
     error: str | None = Field(None, max_length=600)
     about: str | None = Field(None, max_length=600)
     before: AwareDatetime | None = Field(
-        None, description="Leave those alone that have died since; else since now."
+        None, description="Leave those alone that have died since, and those of which nobody knows when."
     )
     reason: str = Field(min_length=1, max_length=10_000, description="It stands in the audit log.")
 
@@ -167,8 +167,7 @@ def _act(request: HttpRequest, said: LettersIn, what: letters.What, **more: Any)
         raise NotVisible("dead queues")
     if said.all == bool(said.ids):
         raise NotPossible("name letters by their ids, or say that all are meant")
-    before = said.before or datetime.now(UTC)
-    asked = letters.Asked(said.consumer or None, said.error or None, said.about or None, before)
+    asked = letters.Asked(said.consumer or None, said.error or None, said.about or None, said.before)
     fits = {name: value for name in ("consumer", "error", "about") if (value := getattr(said, name))}
     named = ", ".join(said.ids or ()) or f"all that fit ?{urlencode(fits)}"
     order = letters.Order(what, said.reason.strip(), tuple(said.ids or ()), asked, said=named, **more)
