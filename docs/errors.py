@@ -99,6 +99,7 @@ PLACES = {
     "forward": "the message has come back from a broker that it was forwarded to: rules that lead in a circle",
     "timeout": "a task ran for longer than `taskTimeout`",
     "worker": "the message was in hand whenever its worker died, `crashes` times",
+    "settle": "the broker takes no copy of the message, or not what its tasks emitted",
     "consumer": "its consumer was switched off while it lay in a partition",
 }
 FAILURES = """\

@@ -20,6 +20,9 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parent))
 import errors
+import headers
+import hooks
+import metrics
 
 from pacer_core import Capabilities, Secret, plugins
 from pacer_core.cli import main
@@ -107,6 +110,9 @@ def write(folder: Path = HERE / "reference") -> None:
         "command-line.md": command_line(),
         "transports.md": transports(),
         "errors.md": errors.page(),
+        "headers.md": headers.page(),
+        "hooks.md": hooks.page(),
+        "metrics.md": metrics.page(),
         "dashboard-settings.md": dashboard_settings(),
         "dashboard-api.md": dashboard_api(),
     }

@@ -29,7 +29,7 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
-# --- start-up: what exists -------------------------------------------------------------------------
+# --- When PACER starts: what exists ----------------------------------------------------------------
 
 
 @hookspec
@@ -75,7 +75,7 @@ def pacer_commands() -> Iterable[click.Command]:  # type: ignore[empty-body]
     """
 
 
-# --- per message -----------------------------------------------------------------------------------
+# --- For each message ------------------------------------------------------------------------------
 
 
 @hookspec(firstresult=True)

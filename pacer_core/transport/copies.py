@@ -11,6 +11,7 @@ import orjson
 from pacer_core.model.messages import Delivery, Envelope, Outcome
 from pacer_core.pipeline.failures import TRACE_LIMIT
 from pacer_core.transport.header_size import cut, together
+from pacer_core.transport.header_types import CopyHeaders
 from pacer_core.transport.headers import FIELDS_SHOWN, LONGEST, PREFIX, VERSION, plain_headers
 
 _REASON = 500  # bytes of a reason, in a header
@@ -42,7 +43,7 @@ def _about(delivery: Delivery) -> dict[str, str]:
     }
 
 
-def _waited(seconds: int) -> dict[str, Any]:
+def _waited(seconds: int) -> CopyHeaders:
     return {"waited": seconds} if seconds else {}
 
 
@@ -69,7 +70,7 @@ def partition_headers(envelope: Envelope, consumer: str, partition: str, key: st
 
 
 def _first_sight(envelope: Envelope, consumer: str, partition: str, key: str) -> dict[str, Any]:
-    own: dict[str, Any] = {
+    own: CopyHeaders = {
         "version": VERSION,
         "correlation-id": envelope.correlation_id,
         "consumer": consumer,
@@ -96,11 +97,11 @@ def _still(envelope: Envelope, consumer: str) -> Delivery:
     )
 
 
-def _headers(delivery: Delivery, retries: int, more: dict[str, Any], *, dead: bool = False) -> dict[str, Any]:
+def _headers(delivery: Delivery, retries: int, more: CopyHeaders, *, dead: bool = False) -> dict[str, Any]:
     envelope = delivery.envelope
     first_seen = envelope.first_seen or datetime.now(UTC)
     shorter = min(_REASON, LONGEST // 2 // max(len(delivery.rejected), 1))
-    own: dict[str, Any] = {
+    own: CopyHeaders = {
         "version": VERSION,
         "correlation-id": envelope.correlation_id,
         "consumer": delivery.consumer,

@@ -19,6 +19,7 @@ from pacer_core.pipeline.spans import trace_headers
 from pacer_core.transport.connection import connect, hang_up
 from pacer_core.transport.copies import copy_properties
 from pacer_core.transport.header_size import together
+from pacer_core.transport.header_types import CopyHeaders
 from pacer_core.transport.headers import PREFIX, plain_headers
 from pacer_core.transport.outgoing import FullError, Outgoing, UnroutableError
 from pacer_core.transport.publish import Publisher
@@ -180,11 +181,13 @@ class Forwarder:
         return said
 
     def _outgoing(self, envelope: Envelope) -> Outgoing:
-        own: dict[str, Any] = {"correlation-id": envelope.correlation_id, "path": [*envelope.path, self.here]}
+        own: CopyHeaders = {"correlation-id": envelope.correlation_id, "path": [*envelope.path, self.here]}
         given = plain_headers(envelope.headers)
         given.update(trace_headers(envelope))
         # The publisher's may leave no room in their frame, which a broker closes the connection for.
-        headers = together(given, own, PREFIX) if given else {PREFIX + name: own[name] for name in own}
+        headers = (
+            together(given, own, PREFIX) if given else {PREFIX + name: value for name, value in own.items()}
+        )
         return Outgoing(
             envelope.exchange, envelope.routing_key, envelope.body, headers, copy_properties(envelope)
         )

@@ -9,6 +9,8 @@ from typing import Any
 from amqp.exceptions import FrameSyntaxError
 from amqp.serialization import dumps
 
+from pacer_core.transport.header_types import CopyHeaders
+
 LIMIT = 16 * 1024
 """Bytes for all headers of ours together."""
 _FRAME = 131_064  # RabbitMQ closes the connection where properties and headers together are longer
@@ -56,7 +58,7 @@ def cut(text: str, length: int) -> str:
     return data.decode() if len(data) <= length else f"{data[: length - 3].decode(errors='ignore')}..."
 
 
-def together(publishers: Mapping[str, Any], own: dict[str, Any], prefix: str) -> dict[str, Any]:
+def together(publishers: Mapping[str, Any], own: CopyHeaders, prefix: str) -> dict[str, Any]:
     """Give the headers of a copy: ours within their limit, and as many of the publisher's as the frame takes.
 
     Of the publisher's the longest are left out first; ``dropped`` names them.
@@ -76,15 +78,15 @@ def together(publishers: Mapping[str, Any], own: dict[str, Any], prefix: str) ->
         del sizes[longest]
         dropped.append(cut(longest, 100))
     if dropped:
-        own = own | {"dropped": dropped[:20]}
+        own = {**own, "dropped": dropped[:20]}
     return {name: publishers[name] for name in sizes} | {
         prefix + name: value for name, value in fitted(own, prefix).items()
     }
 
 
-def fitted(own: dict[str, Any], prefix: str) -> dict[str, Any]:
+def fitted(headers: CopyHeaders, prefix: str) -> dict[str, Any]:
     """Shorten what may be shortened, the least needed first, until everything is within the limit."""
-    own = dict(own)
+    own: dict[str, Any] = {**headers}
     room = LIMIT - _SIGNATURE
     for name, shorten in _STEPS:
         if sum(size(value) + len(prefix) + len(name) for name, value in own.items()) <= room:

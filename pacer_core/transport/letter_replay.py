@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 from attrs import define, evolve, field
@@ -13,6 +12,7 @@ from pacer_core.model.errors import BrokerError, RefusedError
 from pacer_core.model.messages import Envelope
 from pacer_core.transport.copies import copy_properties
 from pacer_core.transport.header_size import DEEPEST, nested_beyond, together
+from pacer_core.transport.header_types import CopyHeaders
 from pacer_core.transport.headers import PREFIX, VERSION, plain_headers
 from pacer_core.transport.letters import DeadLetter
 from pacer_core.transport.outgoing import Outgoing
@@ -80,7 +80,7 @@ def replayed(envelope: Envelope, *, pending_only: bool = False, queue: str | Non
     routing key of the first sight stay. With ``pending_only`` tasks that are done do not run again, and the
     facts that they left are there; tasks that rejected it do run again. It is to be signed (`Signer.signed`).
     """
-    own: dict[str, Any] = {
+    own: CopyHeaders = {
         "version": VERSION,
         "exchange": envelope.exchange,
         "routing-key": envelope.routing_key,

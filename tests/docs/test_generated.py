@@ -7,10 +7,14 @@ import pytest
 
 from docs import errors, generate, pictures
 from pacer_core.config.problems import Code
+from pacer_core.observe.metrics import KINDS, PLACES
 from tests.docs.pages import PAGES, ROOT, blocks
 
 REFERENCE = ROOT / "docs" / "reference"
-GENERATED = {"configuration.md", "command-line.md", "transports.md", "errors.md"}
+GENERATED = {
+    *("configuration.md", "command-line.md", "transports.md", "errors.md"),
+    *("headers.md", "hooks.md", "metrics.md", "dashboard-settings.md", "dashboard-api.md"),
+}
 
 
 def test_the_committed_reference_is_what_the_code_says(tmp_path: Path) -> None:
@@ -36,10 +40,16 @@ def test_every_code_and_kind_has_its_meaning_and_what_to_do() -> None:
     said = errors.messages()
     assert set(errors.MEANINGS) == set(errors.ADVICE) == set(Code)
     assert [code for code in Code if not said[code]] == []
-    metrics = (REFERENCE / "metrics.md").read_text()
-    row = next(line for line in metrics.splitlines() if "`pacer_failures_total`" in line)
-    named = set(re.findall(r"`([\w-]+)`", row))
-    assert (set(errors.KINDS) | set(errors.PLACES)) - {"consumer"} <= named
+    assert set(errors.KINDS) == set(KINDS)
+    assert set(errors.PLACES) - {"consumer"} == set(PLACES)
+
+
+def test_a_metric_that_a_page_names_is_in_the_reference() -> None:
+    there = set(re.findall(r"^\| `(pacer_\w+)`", (REFERENCE / "metrics.md").read_text(), re.MULTILINE))
+    readmes = (ROOT / "plugins").glob("*/README.md")
+    assert there
+    for page in (*PAGES, *readmes):
+        assert set(re.findall(r"\bpacer_\w+_(?:total|seconds)\b", page.read_text())) <= there, page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

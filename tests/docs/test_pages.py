@@ -22,11 +22,7 @@ from pacer_core.config.schema import schema
 from pacer_core.config.sections import camel
 from pacer_core.model.messages import TaskFailure
 from pacer_core.testing import deliver
-from pacer_core.transport.copies import copy_headers, dead_headers, partition_headers
-from pacer_core.transport.headers import PREFIX
-from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.retry_policy import decide
-from pacer_core.transport.signing import Signer, Source
 from pacer_icat import ICAT, IcatOptions
 from pacer_sandbox import IcatSandbox
 from tests.docs.pages import PAGES, ROOT, Block, blocks, installed
@@ -115,20 +111,6 @@ def test_the_two_bodies_on_the_page_about_messages_give_the_same_message() -> No
     in_json, in_xml = (deliver(consumer, found[language]).message for language in ("json", "xml"))
     assert in_json == in_xml
     assert in_json.parameters[0].name == "gain"
-
-
-def test_the_reference_lists_every_header_of_a_copy() -> None:
-    listed = re.findall(r"^\| `(x-pacer-[\w-]+)`", (REFERENCE / "headers.md").read_text(), re.MULTILINE)
-    headers = {"long": "x" * 200_000}
-    original = {"expiration": "1"}
-    envelope = Envelope(b"", "q", headers=headers, path=("here",), original=original, waited=5, restarts=1)
-    delivery = Delivery(envelope, "c", Outcome.DEAD)
-    written = copy_headers(delivery, 0) | dead_headers(delivery, 0, "why")
-    signer = Signer(Source("process", "a test's key", lambda: (b"k" * 32,)))
-    written |= partition_headers(envelope, "c", "q.1", "key")
-    written |= signer.signed(Outgoing("", "q", b"", written), "q").headers
-    assert len(listed) == len(set(listed))
-    assert set(listed) == {name for name in written if name.startswith(PREFIX)}
 
 
 def test_the_delays_that_the_reference_names_are_those_of_the_defaults() -> None:

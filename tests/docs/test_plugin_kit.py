@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
-from pacer_core import hookspecs
-from tests.docs.pages import PAGES, ROOT, Block, blocks, installed
+from tests.docs.pages import PAGES, Block, blocks, installed
 from tests.support import Site
 
-HOOKS = ROOT / "docs/reference/hooks.md"
 OURS = "run-the-tests.md"
 """Is about the tests of this repository, which have more fixtures."""
 SHOWN = [
@@ -36,18 +32,3 @@ def test_a_test_on_a_page_passes(block: Block, site: Site) -> None:
 
 def test_there_are_tests_on_the_pages() -> None:
     assert len(SHOWN) >= 2
-
-
-def test_the_page_on_hooks_has_each_with_its_types() -> None:
-    (shown,) = (block for block in blocks(HOOKS) if block.language == "python")
-    scope: dict[str, Any] = {"__name__": "example"}
-    exec(compile(shown.text, str(shown), "exec"), scope)
-    there = {
-        name: one for name, one in vars(hookspecs).items() if name.startswith("pacer_") and callable(one)
-    }
-    on_page = {name: one for name, one in scope.items() if name.startswith("pacer_")}
-    assert {name: inspect.signature(one) for name, one in on_page.items()} == {
-        name: inspect.signature(one) for name, one in there.items()
-    }
-    text = HOOKS.read_text()
-    assert [name for name in there if f"autofunction:: {name}\n" not in text] == []

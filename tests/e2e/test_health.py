@@ -379,15 +379,3 @@ def test_requests_are_answered_in_the_way_of_http(lab: Lab, seen: Seen, run: Cal
     assert body.endswith("# EOF\n")
     with socket.create_connection(("127.0.0.1", seen.port)):  # who says nothing holds nobody up
         assert seen.ready()
-
-
-def test_the_reference_lists_every_metric(lab: Lab, seen: Seen, run: Callable[..., Running]) -> None:
-    run()
-    found = {
-        f"{name}_total" if kind == "counter" else name
-        for name, kind in re.findall(
-            r"^# TYPE (\w+?)(?:_total)? (\w+)$", seen.get("/metrics")[2], re.MULTILINE
-        )
-    }
-    page = (ROOT / "docs/reference/metrics.md").read_text()
-    assert set(re.findall(r"^\| `(pacer_\w+)` \|", page, re.MULTILINE)) == found

@@ -1,8 +1,12 @@
-"""What is known of the workers and the broker, in the words of Prometheus: the only door to its library."""
+"""What is known of the workers and the broker, in the words of Prometheus: the only door to its library.
+
+The page of the reference about metrics is made of `sections`, with the help of each metric.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from attrs import frozen
 from prometheus_client import CollectorRegistry
@@ -41,31 +45,45 @@ class _All(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        snapshots = [worker.snapshot for worker in self.workers if worker.snapshot is not None]
-        info = InfoMetricFamily("pacer", "This PACER.")
-        info.add_metric([], {"version": __version__})
-        yield info
-        yield from _messages(snapshots)
-        yield from _tasks(snapshots)
-        yield _confirms(snapshots)
-        yield _lost(snapshots)
-        yield _dropped(snapshots)
-        yield from _services(snapshots)
-        yield from _workers(self.workers)
-        yield from _integrations(self.workers)
-        yield _hottest(self.workers)
-        yield from _broker(self.answer)
+        return chain.from_iterable(sections(self.workers, self.answer).values())
+
+
+def sections(workers: Sequence[Seen], answer: Answer | None) -> dict[str, list[Metric]]:
+    """Give all metrics, by what they are about."""
+    snapshots = [worker.snapshot for worker in workers if worker.snapshot is not None]
+    return {
+        "Messages": [
+            *_messages(snapshots),
+            _tasks(snapshots),
+            _confirms(snapshots),
+            _lost(snapshots),
+            _dropped(snapshots),
+            *_in_hand(workers),
+            _hottest(workers),
+        ],
+        "Queues": list(_broker(answer)),
+        "Workers and integrations": [*_workers(workers), *_integrations(workers), _info()],
+        "Services": list(_services(snapshots)),
+    }
+
+
+def _info() -> Metric:
+    info = InfoMetricFamily("pacer", "Always 1.")
+    info.add_metric([], {"version": __version__})
+    return info
 
 
 def _messages(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
     messages = CounterMetricFamily(
         "pacer_messages",
-        "Messages that have been settled; a retried one counts again when it comes back.",
+        "Messages that were settled; the outcome is `acked`, `retried` or `dead`, and a retried message "
+        "counts again when it comes back.",
         labels=["consumer", "outcome"],
     )
     failures = CounterMetricFamily(
         "pacer_failures",
-        "Failures of tasks, and of messages outside their tasks.",
+        "Failures, by their kind, of tasks and of what stands in the place of one. There is no sample before "
+        "the first failure.",
         labels=["consumer", "task", "kind"],
     )
     for consumer, tasks in _consumers(snapshots).items():
@@ -77,7 +95,9 @@ def _messages(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
                 if count := _sum(snapshots, ("failures", consumer, task, kind)):
                     failures.add_metric([consumer, task, kind], count)
     counted = CounterMetricFamily(
-        "pacer_counted", "What the tasks of a consumer count themselves.", labels=["consumer", "what"]
+        "pacer_counted",
+        "What the tasks of a consumer count themselves, in each sight of a message.",
+        labels=["consumer", "what"],
     )
     for consumer, what in dict.fromkeys(
         (consumer, what)
@@ -104,20 +124,23 @@ def _services(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
     yield from (published, counted)
 
 
-def _tasks(snapshots: Sequence[Snapshot]) -> Iterator[Metric]:
+def _tasks(snapshots: Sequence[Snapshot]) -> Metric:
     family = HistogramMetricFamily(
-        "pacer_task_duration_seconds", "How long tasks ran.", labels=["consumer", "task"]
+        "pacer_task_duration_seconds",
+        "How long tasks ran; forwarding to a recipient is the task `forward:RECIPIENT`.",
+        labels=["consumer", "task"],
     )
     for consumer, tasks in _consumers(snapshots).items():
         for task in tasks:
             family.add_metric([consumer, task], *_histogram(snapshots, "task", consumer, task))
-    yield family
+    return family
 
 
 def _confirms(snapshots: Sequence[Snapshot]) -> Metric:
     family = HistogramMetricFamily(
         "pacer_publish_confirm_seconds",
-        "How long the broker took to confirm what PACER publishes.",
+        "How long the broker took to confirm retries, dead letters and follow-ups, and the messages of "
+        "services.",
         labels=[],
     )
     family.add_metric([], *_histogram(snapshots, "confirm"))
@@ -127,7 +150,8 @@ def _confirms(snapshots: Sequence[Snapshot]) -> Metric:
 def _lost(snapshots: Sequence[Snapshot]) -> Metric:
     return _labelled(
         "pacer_settled_lost",
-        "Settled messages that a plugin was not told of, or could not keep.",
+        "Settled messages that a plugin with `pacer_message_settled` was not told of because it is too slow, "
+        "or could not keep; only of plugins that have the hook.",
         "plugin",
         {name: _sum(snapshots, ("lost", name)) for one in snapshots for name in one.shape.listeners},
     )
@@ -136,7 +160,7 @@ def _lost(snapshots: Sequence[Snapshot]) -> Metric:
 def _dropped(snapshots: Sequence[Snapshot]) -> Metric:
     return _labelled(
         "pacer_copies_not_believed",
-        "Messages with PACER's own headers, and without a signature that fits: they are handled as new.",
+        "Messages with PACER's own headers and without a signature that fits: they are handled as new.",
         "queue",
         {name: _sum(snapshots, ("state_dropped", name)) for one in snapshots for name in one.shape.queues},
     )
@@ -169,68 +193,77 @@ def _histogram(snapshots: Sequence[Snapshot], *name: str) -> tuple[list[tuple[st
     return [(bound, sum(counts[: number + 1])) for number, bound in enumerate(bounds)], total
 
 
-def _workers(workers: Sequence[Seen]) -> Iterator[Metric]:
-    def family(
-        kind: type[GaugeMetricFamily] | type[CounterMetricFamily],
-        name: str,
-        about: str,
-        value: Callable[[Seen], float],
-    ) -> Metric:
-        metric = kind(name, about, labels=["worker"])
-        for worker in workers:
-            metric.add_metric([worker.name], value(worker))
-        return metric
+def _by_worker(
+    kind: type[GaugeMetricFamily] | type[CounterMetricFamily],
+    name: str,
+    about: str,
+    workers: Sequence[Seen],
+    value: Callable[[Seen], float],
+) -> Metric:
+    family = kind(name, about, labels=["worker"])
+    for worker in workers:
+        family.add_metric([worker.name], value(worker))
+    return family
 
-    gauge, counter = GaugeMetricFamily, CounterMetricFamily
-    yield family(gauge, "pacer_worker_up", "Whether the process is alive.", lambda one: one.up)
-    yield family(
-        gauge,
-        "pacer_worker_ready",
-        "Whether it does what it is there for, stands by, or waits for a system that is away.",
-        lambda one: one.ready,
-    )
-    yield family(
-        counter,
-        "pacer_worker_restarts",
-        "How often the process was started again.",
-        lambda one: max(one.starts - 1, 0),
-    )
-    yield family(counter, "pacer_worker_crashes", "How often the process has died.", lambda one: one.crashes)
-    yield family(
-        gauge,
+
+def _in_hand(workers: Sequence[Seen]) -> Iterator[Metric]:
+    yield _by_worker(
+        GaugeMetricFamily,
         "pacer_messages_in_hand",
-        "Messages that the process holds and has not settled.",
+        "Messages that a worker holds and has not settled.",
+        workers,
         lambda one: one.now("in_hand"),
     )
-    yield family(
-        gauge,
+    yield _by_worker(
+        GaugeMetricFamily,
         "pacer_messages_set_aside",
-        "Messages whose tasks have run and whose end the broker does not take: a dead queue is full.",
+        "Messages in hand whose tasks have run and whose end the broker does not take: a dead queue is full.",
+        workers,
         lambda one: one.now("aside"),
     )
 
 
+def _workers(workers: Sequence[Seen]) -> Iterator[Metric]:
+    gauge, counter = GaugeMetricFamily, CounterMetricFamily
+    about = "Whether the process is alive."
+    yield _by_worker(gauge, "pacer_worker_up", about, workers, lambda one: one.up)
+    about = (
+        "Whether it reads its queues, stands by, or waits for a system that is away; of a service, whether "
+        "it does its work."
+    )
+    yield _by_worker(gauge, "pacer_worker_ready", about, workers, lambda one: one.ready)
+    about = "How often the process was started again."
+    yield _by_worker(counter, "pacer_worker_restarts", about, workers, lambda one: max(one.starts - 1, 0))
+    about = (
+        "How often the process has died; an orderly end and a replacement after `taskTimeout` do not count."
+    )
+    yield _by_worker(counter, "pacer_worker_crashes", about, workers, lambda one: one.crashes)
+
+
 def _integrations(workers: Sequence[Seen]) -> Iterator[Metric]:
-    for name, number, about in (
-        ("pacer_breaker_open", "open", "Whether tasks that need the integration are put off: it is away."),
-        (
-            "pacer_integration_found_nothing",
-            "found_nothing",
-            "Whether none of the first tasks found what it needs: look at the account's rights.",
-        ),
-    ):
-        family = GaugeMetricFamily(name, about, labels=["worker", "integration"])
-        for worker in workers:
-            if worker.snapshot is not None:
-                for integration in worker.snapshot.shape.integrations:
-                    family.add_metric([worker.name, integration], worker.now(number, integration))
-        yield family
+    about = "1 while tasks that need the integration are put off because it is away."
+    yield _by_integration("pacer_breaker_open", about, workers, "open")
+    about = (
+        "1 where the first 20 tasks that needed the integration all ended in `NotYet`, until one finishes: "
+        "an account without the right to read gets empty answers."
+    )
+    yield _by_integration("pacer_integration_found_nothing", about, workers, "found_nothing")
+
+
+def _by_integration(name: str, about: str, workers: Sequence[Seen], number: str) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=["worker", "integration"])
+    for worker in workers:
+        if worker.snapshot is not None:
+            for integration in worker.snapshot.shape.integrations:
+                family.add_metric([worker.name, integration], worker.now(number, integration))
+    return family
 
 
 def _hottest(workers: Sequence[Seen]) -> Metric:
     family = GaugeMetricFamily(
         "pacer_hottest_key_waiting",
-        "Messages that wait for an earlier one of their key, for the key with most of them.",
+        "For the key of a key space with most of them: messages in hand that wait for an earlier one of that "
+        "key. No sample where none wait.",
         labels=["space", "key"],
     )
     for worker in workers:
@@ -243,18 +276,27 @@ def _hottest(workers: Sequence[Seen]) -> Metric:
 
 def _broker(answer: Answer | None) -> Iterator[Metric]:
     lately = answer is not None and answer.age < LATELY
-    yield GaugeMetricFamily("pacer_broker_up", "Whether the broker has answered lately.", value=lately)
+    yield GaugeMetricFamily(
+        "pacer_broker_up",
+        f"1 where the broker has answered within the last {LATELY:g} seconds; otherwise there are no samples "
+        "of its queues.",
+        value=lately,
+    )
     if answer is None or not lately:
         return
-    ready = GaugeMetricFamily("pacer_queue_messages_ready", "Messages that wait.", labels=["queue"])
-    dead = GaugeMetricFamily("pacer_queue_messages_dead", "Messages in the dead queue.", labels=["queue"])
+    ready = GaugeMetricFamily(
+        "pacer_queue_messages_ready", "Messages that wait at the broker.", labels=["queue"]
+    )
+    dead = GaugeMetricFamily("pacer_queue_messages_dead", "Messages in its dead queue.", labels=["queue"])
     for queue in answer.status.queues:
         if queue.ready is not None:
             ready.add_metric([queue.name], queue.ready)
         if queue.dead is not None:
             dead.add_metric([queue.name], queue.dead)
     waiting = GaugeMetricFamily(
-        "pacer_retry_messages_waiting", "Copies that wait for a retry, by the delay.", labels=["seconds"]
+        "pacer_retry_messages_waiting",
+        "Copies of all queues that wait for a retry, by the step of the ladder.",
+        labels=["seconds"],
     )
     for step in answer.status.steps:
         if step.waiting is not None and step.seconds in LADDER:
