@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -82,7 +83,7 @@ def show(broker: Main) -> None:
         show_catalogue(sandbox.url)
         show_dead(folder, files)
     console.rule("Where to go next")
-    command = shlex.join([sys.executable, "-m", "pacer_core"])
+    command = program()
     variables = "DEMO_ICAT_URL=http://localhost:8080 DEMO_ICAT_PASSWORD=secret"
     console.print(
         "In the repository of PACER:\n"
@@ -100,6 +101,13 @@ def show(broker: Main) -> None:
         soft_wrap=True,
         markup=False,
     )
+
+
+def program() -> str:
+    """Give what this PACER is called by in the reader's shell."""
+    found, ours = shutil.which("pacer"), Path(sys.executable).with_name("pacer")
+    known = found is not None and Path(found).resolve() == ours.resolve()
+    return "pacer" if known else shlex.join([sys.executable, "-m", "pacer_core"])
 
 
 def configuration(broker: Main) -> str:

@@ -21,7 +21,7 @@ from pacer_core.model.secrets import screen
 from pacer_core.model.wording import counted
 
 
-@click.group()
+@click.group(short_help="Look at a configuration, or make one of another's.")
 def config() -> None:
     """Look at a configuration file, or make one of another program's."""
 

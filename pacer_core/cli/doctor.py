@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 EX_UNAVAILABLE = 69
+_NAMED = 4  # consumers that need something, in a sentence
 
 
 @click.command(short_help="Look whether brokers and integrations can be worked with.")
@@ -93,12 +95,19 @@ def _show_each(console: Console, findings: list[Finding]) -> None:
     print_table(console, table)
 
 
+def _some(names: Sequence[str]) -> str:
+    """Name those there are, or the first of many; `--json` has all."""
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} others"
+
+
 def _show(findings: list[Finding]) -> None:
     console = screen()
     _show_each(console, findings)
     failing = [one for one in findings if not one.well]
     for one in failing:
-        users = f" (needed by {', '.join(one.users)})" if one.users else ""
+        users = f" (needed by {_some(one.users)})" if one.users else ""
         console.print(
             Text(f"\n{one.kind} {line(one.name)}{users}: {_in_a_line(one.advice)}", style="yellow"),
             soft_wrap=True,

@@ -148,9 +148,13 @@ def _lines(first: First, schema: str) -> Iterator[str]:
         yield "integrations:"
         for name, options in first.integrations.items():
             yield f"  {name}:" if options else f"  {name}: {{}}"
+            said = ""
             for key, value in options.items():
-                yield from _comment(first.words[name].get(key, ""), "    ")
+                words = first.words[name].get(key, "")
+                if words != said:  # some are about several keys
+                    yield from _comment(words, "    ")
                 yield f"    {key}: {value}"
+                said = words
         yield ""
     yield "# A task runs where all the integrations that it needs are named."
     yield "consumers:"

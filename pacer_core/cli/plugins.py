@@ -41,6 +41,7 @@ def new(folder: Path, parts: tuple[str, ...]) -> None:
     """
     for file in begin(folder.absolute(), parts or ("consumer",)):
         echo(str(folder / file.relative_to(folder.absolute())))
+    echo(f"next: in {folder}, what its README.md says")
 
 
 @plugins.command(short_help="Show one plugin.")

@@ -32,9 +32,11 @@ from pacer_core.transport.roll_call import Holder, holders
 
 if TYPE_CHECKING:
     from pacer_core.observe.health import Asked
+    from pacer_core.observe.health.ask import AskedWorker
 
 _VERSION = 1
 _WELL = ("reading", "stand-by", "running")
+_PASSING = ("starting", "stopping")
 _MOST_LOOKED_AT = 20_000  # about a second; `pacer waiting list` looks at more
 
 
@@ -69,7 +71,7 @@ def status(ctx: click.Context, file: Path, as_json: bool) -> None:
             console = screen()
             console.print(Text.assemble(("down", "red"), f"  {config.broker} does not answer"))
             _show_workers(console, config, asked)
-            echo(f"error: {error}", err=True)
+            echo(f"error: {error}\n{_doctor()}", err=True)
         ctx.exit(69)
     waiting = _look_at_ladder(config, found)
     if as_json:
@@ -83,6 +85,17 @@ def status(ctx: click.Context, file: Path, as_json: bool) -> None:
         _show_broker(console, config, found, waiting)
         _show_partitions(console, config, has)
         _show_workers(console, config, asked)
+        if asked is not None and any(map(_is_ill, asked.workers)):
+            console.print(Text(f"\n{_doctor()}", style="yellow"), soft_wrap=True)
+
+
+def _doctor() -> str:
+    return f"`{command('doctor')}` says what is wrong, and what to do"
+
+
+def _is_ill(worker: AskedWorker) -> bool:
+    """Say whether a worker lacks what it needs, such as a system that is away."""
+    return bool(worker.open_breakers or worker.trouble) or worker.state not in (*_WELL, *_PASSING)
 
 
 def _with_held(found: BrokerStatus, asked: Asked | None) -> BrokerStatus:

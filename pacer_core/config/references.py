@@ -101,7 +101,7 @@ def _queues(document: Document) -> None:
                 Code.BAD_VALUE,
                 key=True,
             )
-        if name and name not in read:
+        if name and read and name not in read:  # where nothing is read, that is an error by itself
             document.report(
                 (*path, "name"), f"no consumer reads queue {name!r}", Code.UNUSED, severity="warning"
             )

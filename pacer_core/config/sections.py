@@ -106,7 +106,10 @@ def _note(document: Document, path: Path_, leaf: BaseException) -> None:
         document.report(path, f"{label} {said}", code)
     else:
         # A validator of an options class: its text is the plugin author's, who is asked to name no value.
-        document.report(path, f"{name!r} is not accepted: {redact(str(leaf))}", Code.BAD_VALUE)
+        said = re.sub(
+            r"^'\w+' (?=must )", "", redact(str(leaf))
+        )  # attrs' own name the attribute, as Python does
+        document.report(path, f"{name!r} is not accepted: {said}", Code.BAD_VALUE)
 
 
 A_LIST = "should be a list: begin each item in a line of its own with '- '"

@@ -42,7 +42,7 @@ def parse(name: str, text: str) -> tuple[Any, list[Problem]]:
     ]
     problems += [Problem(name, *place) for place in yaml.constructor.refused]
     if tree is None or tree == {}:
-        problems.append(Problem(name, 1, 1, "is empty", Code.MISSING))
+        problems.append(Problem(name, 1, 1, "is empty; `pacer init` writes a first one", Code.MISSING))
     return tree, problems
 
 
@@ -149,11 +149,18 @@ _HINTS = (
     ("expected ',' or ']'", "a comma is missing before this, or the ']' of line {}"),
     (
         "mapping values are not allowed",
-        "indent the line as its neighbours are; a text with ': ' wants quotes",
+        "indent this as its neighbours; a text with ': ' wants quotes, a colon above wants a blank behind it",
+    ),
+    ("could not find expected ':'", "a key wants a colon, and a blank behind it"),
+    (
+        "but found '<scalar>'",
+        "a text before this has no closing quote, or indent this as the block that begins in line {}",
     ),
     ("expected <block end>", "indent this as the other lines of the block that begins in line {}"),
     ("found unexpected end of stream", "the quotes that begin in line {} have no end"),
 )
+_WHERE_IT_BEGINS = ("quotes that begin", "find expected ':'")
+"""What is found at the end of the file, or in a later line."""
 
 
 def _problem(name: str, text: str, error: YAMLError) -> Problem:
@@ -165,8 +172,8 @@ def _problem(name: str, text: str, error: YAMLError) -> Problem:
         what = (error.problem or error.context or what).partition(" with value")[0]
         begun = error.context_mark.line + 1 if error.context_mark is not None else line
         what += next((f": {hint.format(begun)}" for words, hint in _HINTS if words in what), "")
-        if "quotes that begin" in what and error.context_mark is not None:
-            line, column = begun, error.context_mark.column + 1  # its end is the end of the file
+        if any(words in what for words in _WHERE_IT_BEGINS) and error.context_mark is not None:
+            line, column = begun, error.context_mark.column + 1
     elif isinstance(error, ReaderError):
         what = "holds a character that is not allowed in YAML, such as a control character"
         if isinstance(error.position, int):

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from pacer_core.cli import main
-from tests.docs.pages import PAGES, ROOT, Block, blocks
+from tests.docs.pages import PAGES, ROOT, Block, blocks, commands
 
 EXECUTED = {
     **dict.fromkeys(
@@ -94,6 +94,21 @@ def test_every_page_with_commands_is_executed_or_says_why_not() -> None:
     for reason in NOT_EXECUTED.values():
         for path in re.findall(r"\b(?:tests|plugins)/[\w/.]+", reason):
             assert (ROOT / path).exists(), path
+
+
+def test_what_installs_pacer_says_from_where_since_pypi_has_another_one() -> None:
+    wanted = re.compile(r"pacer(-[a-z-]+)?(\[[a-z,]+\])?(==.+)?")
+    bare = [
+        f"{block}: {one.text}"
+        for page in (*PAGES, *(ROOT / "plugins").glob("*/README.md"), *(ROOT / "examples").rglob("*.md"))
+        for block in blocks(page)
+        if block.language == "console"
+        for one in commands(block)
+        if re.search(r"\bpip (install|download|wheel) ", one.text)
+        and any(wanted.fullmatch(word) for word in shlex.split(one.text)[1:])
+        and not re.search(r" -c \S*dist/constraints\.txt | --find-links ", one.text)
+    ]
+    assert bare == []
 
 
 def _hides_commands(block: Block) -> bool:

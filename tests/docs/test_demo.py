@@ -21,13 +21,14 @@ def test_the_demo_shows_what_the_readme_says_and_leaves_nothing_behind(tmp_path:
             [sys.executable, "-m", "pacer_core", "demo"],
             stdout=subprocess.PIPE,
             cwd=tmp_path,
-            env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+            env={"TMPDIR": str(tmp_path), "PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             text=True,
         )
         assert done.returncode == 0
         assert list(tmp_path.iterdir()) == []
         lines = done.stdout.splitlines()
         assert [line for line in lines if line != line.rstrip()] == []
+        assert "  pacer init --yes my-facility" in lines
         shown.append([re.sub(r"done in [\d.]+ ms", "done", line) for line in lines])
     assert sorted(shown[0]) == sorted(shown[1])  # of two that die at once, either may be first
     (promised,) = re.findall(

@@ -254,3 +254,17 @@ def test_a_configuration_with_errors_is_not_tried(site: Site) -> None:
     ran = site.pacer("doctor", "-c", file)
     assert ran.code == 78
     assert "hots" in ran.err
+
+
+def test_the_first_of_many_consumers_that_need_something_are_named(site: Site) -> None:
+    names = [f"mail-{number}" for number in range(6)]
+    consumers = [{"type": "forward", "name": name, "queues": [name]} for name in names]
+    config = {
+        "brokers": {"main": {"host": "127.0.0.1", "port": free_port()}},
+        "queues": [{"name": name} for name in names],
+        "consumers": consumers,
+    }
+    file = site.write(json.dumps(config))
+    ran = site.pacer("doctor", "-c", file)
+    assert ran.code == 69
+    assert "broker main (needed by mail-0, mail-1, mail-2 and 3 others): " in ran.out

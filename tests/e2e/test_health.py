@@ -301,7 +301,9 @@ def test_an_open_breaker_is_seen_and_the_worker_stays_ready(steps: Lab, seen: Se
     assert "integration catalogue is away" in found.advice[0]
     eventually(lambda: '"paused"' in seen.get("/status")[2])
     assert seen.ready()
-    rows = [row.split() for row in steps.site.pacer("status", "-c", steps.file).out.splitlines()]
+    shown = steps.site.pacer("status", "-c", steps.file).out
+    assert shown.endswith(f"\n`pacer doctor -c {steps.file}` says what is wrong, and what to do\n")
+    rows = [row.split() for row in shown.splitlines()]
     (row,) = (row for row in rows if row[:1] == ["key:investigation"])
     assert (row[1], row[-1]) == ("paused", "catalogue")
     away.unlink()

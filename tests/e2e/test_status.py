@@ -89,6 +89,7 @@ def test_a_run_of_this_configuration_is_shown_and_one_of_another_is_not(site: Si
     done = site.pacer("status", "-c", file)
     assert done.out.startswith("up  embedded broker on SQLite 3.")
     assert f"process {running.process.pid}, 2 workers" in done.out
+    assert "pacer doctor" not in done.out
     rows = [row.split() for row in done.out.splitlines()]
     assert [row[0] for row in rows if row[1:2] == ["reading"]] == ["forward-1", "forward-2"]
     data = orjson.loads(site.pacer("status", "-c", file, "--json").out)
@@ -105,6 +106,7 @@ def test_a_broker_that_does_not_answer_is_an_error_without_its_password(site: Si
     file = site.write(CONFIG.format(port=port, vhost="x").replace("password: guest", "password: s3cr3t-word"))
     done = site.pacer("status", "-c", file)
     assert (done.code, f"cannot connect to amqp://127.0.0.1:{port}/x" in done.err) == (69, True)
+    assert f"\n`pacer doctor -c {file}` says what is wrong, and what to do\n" in done.err
     as_json = site.pacer("status", "-c", file, "--json")
     assert as_json.code == 69
     assert orjson.loads(as_json.out)["broker"]["reachable"] is False

@@ -361,6 +361,9 @@ def test_a_file_that_is_not_there_is_a_problem(site: Site) -> None:
         ),
         ("password: p4ss: word\n", "1:15", "a text with ': ' wants quotes"),
         ('host: "a\nport: 3\n', "1:7", "the quotes that begin in line 1 have no end"),
+        ('main:\n  host: "a\n  name: "b"\n', "3:10", "a text before this has no closing quote"),
+        ('main:\n  name: a\n  host:"a"\n  port: 3\n', "3:3", "a colon, and a blank behind it"),
+        ("main:\n  host:a\n  port: 3\n", "3:7", "a colon above wants a blank behind it"),
     ],
 )
 def test_what_is_no_yaml_is_told_with_what_to_look_for(post: Site, text: str, place: str, hint: str) -> None:
@@ -387,6 +390,40 @@ def test_loading_raises_what_checking_reports(post: Site) -> None:
         load(file)
     assert list(caught.value.problems) == check(file)[1]
     assert str(caught.value) == "\n".join(map(str, check(file)[1]))
+
+
+def test_without_consumers_no_queue_is_told_that_nobody_reads_it(post: Site) -> None:
+    problems = found(post, FINE.replace("consumers:", "consumer:"))
+    assert [one for one in problems if "no consumer reads" in one] == []
+    assert any("unknown key 'consumer' (did you mean 'consumers'?)" in one for one in problems)
+
+
+def test_what_a_validator_of_attrs_says_names_the_key_as_it_is_written(site: Site) -> None:
+    site.install(
+        "ferry",
+        """
+        from attrs import field, frozen, validators
+        from pacer_core import ConsumerType, hookimpl, task
+
+        @frozen
+        class FerryOptions:
+            most_cars: int = field(default=3, validator=validators.ge(1))
+
+        @task
+        def cross(message, ctx): ...
+
+        @hookimpl
+        def pacer_consumers():
+            return [ConsumerType(name="ferry", message=dict, tasks=[cross], options=FerryOptions)]
+        """,
+    )
+    text = """
+        brokers: {main: {protocol: memory}}
+        queues: [{name: cars}]
+        consumers: [{type: ferry, queues: [cars], options: {mostCars: 0}}]
+    """
+    _, (problem,) = check(site.write(text))
+    assert problem.message == "'mostCars' is not accepted: must be >= 1: 0"
 
 
 def test_a_warning_does_not_stop_a_run(post: Site) -> None:

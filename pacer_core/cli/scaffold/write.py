@@ -72,8 +72,9 @@ A plugin of PACER, with
 
 $parts
 
+In the environment that PACER is installed in:
+
 ```console
-$$ python3 -m venv .venv && . .venv/bin/activate
 $$ pip install -e . pytest ruff mypy
 $$ pytest && ruff check && ruff format --check && mypy
 $$ pacer plugins list
