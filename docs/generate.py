@@ -29,7 +29,16 @@ from pacer_core.cli import main
 from pacer_core.config import model
 from pacer_core.config.load import SECTIONS
 from pacer_core.config.problems import Code
-from pacer_core.config.sections import AnyPort, Factor, Natural, Port, Positive, Timeout, camel
+from pacer_core.config.sections import (
+    AnyPort,
+    Factor,
+    Natural,
+    Port,
+    Positive,
+    Timeout,
+    camel,
+    spell_duration,
+)
 
 HERE = Path(__file__).parent
 WIDTH = 100
@@ -299,15 +308,6 @@ def spell_default(attribute: attrs.Attribute[Any]) -> str:
     if isinstance(default, tuple | list):
         return f"`[{', '.join(map(str, default))}]`"
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-
-
-def spell_duration(span: timedelta) -> str:
-    """Give a duration as one writes it in YAML."""
-    seconds = span.total_seconds()
-    for unit, size in (("h", 3600), ("min", 60)):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds / size:g}{unit}"
-    return f"{seconds:g}s"
 
 
 # --- kinds of broker --------------------------------------------------------------------------------

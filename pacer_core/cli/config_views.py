@@ -17,7 +17,7 @@ from pacer_core.commands import config_option
 from pacer_core.config import Config, load
 from pacer_core.config.model import Broker, ConsumerPlan, ServicePlan
 from pacer_core.config.schema import schema as schema_of
-from pacer_core.config.sections import camel
+from pacer_core.config.sections import camel, spell_duration
 from pacer_core.config.yaml_tree import dump
 from pacer_core.model.errors import PacerError
 from pacer_core.model.json_output import dumps
@@ -136,7 +136,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Secret):
         return HIDDEN
     if isinstance(value, timedelta):
-        return f"{value.total_seconds():g}s"
+        return spell_duration(value)
     if isinstance(value, Mapping):
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

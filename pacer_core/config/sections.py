@@ -81,6 +81,15 @@ def parse_duration(text: str) -> timedelta | None:
     return timedelta(seconds=float(match[1]) * _UNITS[match[2]]) if match else None
 
 
+def spell_duration(span: timedelta) -> str:
+    """Give a duration as one writes it in YAML: ``24h``, ``1.5s``."""
+    seconds = span.total_seconds()
+    for unit in ("h", "min"):
+        if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
+            return f"{seconds / _UNITS[unit]:g}{unit}"
+    return f"{seconds:g}s"
+
+
 class _Reported(Exception):
     """The value was reported when the file was read."""
 

@@ -52,7 +52,7 @@ def test_a_configuration_is_shown_with_its_defaults_and_without_its_secrets(post
     }  # fmt: skip
     assert shown["consumers"][0]["options"] == {"expressOnly": False, "maxWeight": 2.0}
     assert shown["consumers"][0]["taskOptions"] == {"stamp": {"ink": "blue"}}
-    assert shown["consumers"][0]["retries"]["limit"] == 20
+    assert shown["consumers"][0]["retries"] == {"limit": 20, "delay": "1s", "factor": 4.0, "maxDelay": "1h"}
 
 
 def test_as_yaml_it_says_the_same(post: Site) -> None:
