@@ -120,6 +120,5 @@ def _show(findings: list[Finding]) -> None:
     if failing:
         console.print(Text(f"{len(failing)} of {len(findings)} fail", style="red"))
     else:
-        console.print(
-            Text(f"all {len(findings)} are well: `{command('run')}` can begin", style="green"), soft_wrap=True
-        )
+        those = "this is" if len(findings) == 1 else f"all {len(findings)} are"
+        console.print(Text(f"{those} well: `{command('run')}` can begin", style="green"), soft_wrap=True)

@@ -190,6 +190,10 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     except FileExistsError:
         pass
+    except FileNotFoundError:
+        raise DatabaseError(
+            f"the job database {path}: there is no such folder; the service makes it when it begins"
+        ) from None
     except OSError as error:
         raise DatabaseError(f"the job database {path}: {error.strerror or error}") from None
 
