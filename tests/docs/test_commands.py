@@ -34,6 +34,7 @@ EXECUTED = {
         "tests/docs/test_long_rehearsals.py",
     ),
     "docs/how-to/dead-queues.md": "tests/docs/test_how_to.py",
+    "docs/how-to/take-messages-from-pyicat-plus.md": "tests/e2e/test_pyicat_plus.py",
     "docs/how-to/waiting.md": "tests/docs/test_how_to.py",
     **dict.fromkeys(
         (
@@ -47,7 +48,6 @@ EXECUTED = {
     "README.md": "tests/docs/test_demo.py",
 }
 """Pages whose commands are executed as they stand, and by what; a test says which of them it leaves out."""
-FOREIGN = "starts what is no part of PACER"
 BUSY = "shows a PACER with much in hand, and cut off from its broker; tests/e2e/test_status.py has both"
 DASHBOARD = "plugins/pacer_dashboard/tests runs the dashboard's commands"
 NOT_EXECUTED = {
@@ -59,7 +59,6 @@ NOT_EXECUTED = {
     "docs/how-to/run-in-containers.md": "needs a container engine; tests/deploy does without",
     "docs/how-to/run-the-tests.md": "is the tests themselves",
     "docs/how-to/send-again-from-the-dashboard.md": DASHBOARD,
-    "docs/how-to/take-messages-from-pyicat-plus.md": FOREIGN,
     "docs/how-to/turn-all-ends-on.md": "tests/e2e/test_all_ends.py runs the configuration",
     "docs/how-to/upgrade.md": "needs two releases, and systemd",
 }
