@@ -154,7 +154,7 @@ def test_an_sqs_that_goes_and_comes_back_and_workers_that_die_lose_nothing(
 
     assert running.end() == 0, running.printed[-4000:]
     account = books.close(f"SQS: {fault}, {faults} times")
-    in_hand = 2 * max(plan.config.prefetch_for(keyed=False) for plan in config.consumers)
+    in_hand = 2 * max(plan.prefetch for plan in config.consumers)
     assert account.repeated <= 3 * in_hand * faults
     assert account.twice <= in_hand * faults
 
