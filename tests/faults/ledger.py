@@ -1,8 +1,8 @@
 """What became of every message sent: the one count by which all tests of faults are judged.
 
-The facility of `tests.faults.jobs` writes down each effect of its tasks. PACER reaches its broker by a `Wire`,
-which knows what was delivered, published, confirmed and acknowledged. From both, and from what lies in the
-queues at the end, `Ledger.close` makes the account of one fault.
+The facility of `tests.faults.jobs` writes down each effect of its tasks. PACER reaches its broker by a
+`Wire`, which knows what was delivered, published, confirmed and acknowledged. From both, and from what lies
+in the queues at the end, `Ledger.close` makes the account of one fault.
 """
 
 from __future__ import annotations
