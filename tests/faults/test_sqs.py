@@ -24,8 +24,10 @@ from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.queue_status import depth
 from tests.at_length import Scale, long
+from tests.faults.accounts import Account
 from tests.faults.conftest import ACCOUNTS
-from tests.faults.ledger import PLUGIN, Account, Ledger, Who
+from tests.faults.jobs import PLUGIN
+from tests.faults.ledger import Ledger, Who
 from tests.faults.processes import alive, workers
 from tests.faults.wire import Event
 from tests.lab import Lab
