@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -131,6 +132,50 @@ def test_rules_measure_and_tell_each_once_and_try_again_where_nobody_could_be_to
     told_by, trouble = watch.test(AlertRule.objects.get(name="calm"))
     assert (told_by, trouble) == (["mail", "webhook"], "")
     assert "TEST: calm" in posted[-1]["text"]
+
+
+def test_two_services_tell_what_there_is_to_tell_once(
+    each_empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import connections
+
+    from pacer_dashboard.alerts import watch
+    from pacer_dashboard.models import AlertRule, CheckRun
+
+    told: list[str] = []
+
+    def look() -> None:
+        watch.look(NOW)
+        connections.close_all()
+
+    def tell(_: AlertRule, subject: str, *args: Any, **kwargs: Any) -> tuple[list[str], str]:
+        told.append(subject)
+        if len(told) == 1:  # the other service looks while this one tells
+            with ThreadPoolExecutor(1) as other:
+                other.submit(look).result()
+        return ["mail"], ""
+
+    monkeypatch.setattr(watch, "tell", tell)
+    AlertRule.objects.create(name="checks", kind="check-overdue", raise_at=48)
+    CheckRun.objects.create(at=NOW - timedelta(days=3))
+    assert len(watch.look(NOW)) == 1
+    assert told == ["[PACER] ALERT: checks"]
+    assert watch.look(NOW) == []
+    assert len(told) == 1
+
+
+def test_a_message_of_the_future_hides_no_silence(stored: Place) -> None:
+    from pacer_dashboard.alerts.measuring import measure
+    from pacer_dashboard.models import AlertRule, Message
+
+    now = NOW + timedelta(days=1)
+    rule = AlertRule(name="silence", kind="silence")
+    before = measure(rule, now).value
+    assert before is not None
+    Message.objects.filter(pk=Message.objects.order_by("arrived").values("pk")[:1]).update(
+        arrived=now + timedelta(days=365)
+    )
+    assert measure(rule, now).value == before
 
 
 def _fault() -> Any:
