@@ -61,6 +61,25 @@ def test_a_pacer_that_does_not_answer_is_said_to_with_since_when(
         assert "nobody answers" in seen.why
 
 
+def test_each_host_behind_a_name_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    from pacer_dashboard.system.watching import PACERS, addresses
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        """Answer as a cluster's DNS does for a headless Service; of a name that is none, with an error."""
+        if host != "pacer-pods":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        four = [(socket.AF_INET, 1, 6, "", (f"10.0.0.{one}", port)) for one in (7, 4)]
+        return [*four, (socket.AF_INET6, 1, 6, "", ("fd00::1", port, 0, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    said = "dns+http://pacer-pods:9807/, http://10.0.0.4:9807 dns+http://gone:9807 dns+http://gone:x"
+    assert addresses({PACERS: said}) == (
+        "http://10.0.0.4:9807", "http://10.0.0.7:9807", "http://gone:9807", "http://gone:x",
+    )  # fmt: skip
+
+
 def test_an_alert_is_raised_and_over_with_something_in_between() -> None:
     limits = Limits(10, 5, timedelta(minutes=10), timedelta(hours=2))
     standing, said = Standing(), []

@@ -1,5 +1,8 @@
+{{- /* A Service's name has 63 characters at most, and "-dashboard" comes behind this one. */ -}}
 {{- define "pacer.name" -}}
-{{- if contains "pacer" .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-pacer{{ end }}
+{{- $name := .Release.Name }}
+{{- if not (contains "pacer" $name) }}{{ $name = printf "%s-pacer" (trunc 47 $name | trimSuffix "-") }}{{ end }}
+{{- $name | trunc 53 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "pacer.selector" -}}
@@ -107,7 +110,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - {name: ALLOWED_HOSTS, value: {{ join "," $ours.allowedHosts | quote }}}
 - {name: FORCE_SCRIPT_NAME, value: {{ $ours.rootPath | quote }}}
 - {name: PACER_DASHBOARD_TRUSTED_PROXIES, value: {{ join "," $ours.trustedProxies | quote }}}
-- {name: PACER_DASHBOARD_PACERS, value: "http://{{ include "pacer.name" . }}:{{ .Values.health.port }}"}
+- {name: PACER_DASHBOARD_PACERS, value: "dns+http://{{ include "pacer.name" . }}-pods:{{ .Values.health.port }}"}
 {{- if not $ours.broker }}
 - {name: PACER_CONFIG, value: ""}
 {{- end }}
