@@ -146,6 +146,10 @@ def test_whatever_is_thrown_at_the_api_it_answers_as_it_says(client: Client, pat
     attack()
 
 
+def test_the_description_that_everybody_may_read_is_made_once() -> None:
+    assert schema() is schema()
+
+
 def test_a_parameter_that_is_not_known_is_a_mistake_and_not_more_than_was_asked_for(client: Client) -> None:
     answer = client.get("/api/v1/messages?instrumnet=ID01")
     assert (answer.status_code, answer.json()["parameter"]) == (400, "instrumnet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import timedelta
 from typing import Any
@@ -99,6 +100,19 @@ def test_behind_a_trusted_proxy_each_guesser_is_their_own_and_https_is_believed(
         assert good.status_code == 302
         assert good.wsgi_request.is_secure()
     assert not Client(headers={"X-Forwarded-Proto": "https"}).get("/login").wsgi_request.is_secure()
+
+
+@pytest.mark.parametrize("asker", ["192.168.1.1:{}", "[2001:db8::7]:{}", "[2001:db8::7]"])
+def test_an_address_is_known_however_a_balancer_writes_it(asker: str) -> None:
+    with override_settings(PACER_TRUSTED_PROXIES=["10.0.0.1"]):
+        client = Client(REMOTE_ADDR="10.0.0.1")
+        answers = [
+            log_in(client, "ada", "wrong", headers={"X-Forwarded-For": asker.format(50_000 + number)})
+            for number in range(6)
+        ]
+    assert answers[-1].status_code == 429
+    ipaddress.ip_address(answers[0].wsgi_request.META["REMOTE_ADDR"])  # as a database takes it
+    assert AccessAttempt.objects.exclude(ip_address="10.0.0.1").exists()
 
 
 def test_a_form_of_another_site_is_refused() -> None:
