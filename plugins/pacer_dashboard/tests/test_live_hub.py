@@ -297,7 +297,7 @@ def test_a_stream_that_is_told_nothing_says_so_also_while_others_are_told(
             "none", lambda after, _: (Batch(after, changes.newest(), b""), False), 1, 0, "all"
         )
         await anext(stream)
-        silent = asyncio.ensure_future(anext(stream))  # type: ignore[arg-type]
+        silent = asyncio.ensure_future(anext(stream))
         while not silent.done() and len(changes.revisions) < 3000:
             changes.revisions.append(changes.newest() + 1)
             await asyncio.sleep(0.01)

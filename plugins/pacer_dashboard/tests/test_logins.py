@@ -248,6 +248,37 @@ def test_it_says_whether_it_lives_and_whether_it_can_show_anything() -> None:
     assert (answer.status_code, "pacer dashboard migrate" in answer.json()["reason"]) == (503, True)
 
 
+@pytest.mark.parametrize("by", ["page", "api"])
+def test_a_token_comes_and_goes_with_what_the_audit_log_says_of_it_or_not_at_all(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacer_dashboard.access import token_pages
+    from pacer_dashboard.api import tokens
+
+    def ends(*_: Any) -> None:
+        raise RuntimeError("the process ends here")
+
+    role = Role.objects.create(name="some")
+    client = Client(raise_request_exception=False)
+    client.force_login(User.objects.create_superuser("ada"))
+    with monkeypatch.context() as patched:
+        patched.setattr(token_pages if by == "page" else tokens, "note", ends)
+        if by == "page":
+            answer = client.post("/tokens", {"name": "t", "role": role.pk, "days": 9})
+        else:
+            said = {"name": "t", "role": "some"}
+            answer = client.post("/api/v1/tokens", said, content_type="application/json")
+        assert (answer.status_code, Token.objects.count()) == (500, 0)
+    client.post("/tokens", {"name": "t", "role": role.pk, "days": 9})
+    (token,) = Token.objects.all()
+    monkeypatch.setattr(Token, "delete", ends)
+    if by == "page":
+        answer = client.post(f"/tokens/{token.pk}/withdraw")
+    else:
+        answer = client.delete(f"/api/v1/tokens/{token.pk}")
+    assert (answer.status_code, Audit.objects.filter(action="access-delete").count()) == (500, 0)
+
+
 def test_a_bad_token_is_not_made_good_by_a_session_that_comes_with_it() -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("ada", password=PASSWORD))

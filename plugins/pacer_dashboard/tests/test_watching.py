@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.forms.models import model_to_dict
 
 from pacer_dashboard.alerts.engine import Limits, Standing, step
 from pacer_dashboard.place import Place
@@ -78,6 +79,14 @@ def test_each_host_behind_a_name_is_watched(monkeypatch: pytest.MonkeyPatch) -> 
     assert addresses({PACERS: said}) == (
         "http://10.0.0.4:9807", "http://10.0.0.7:9807", "http://gone:9807", "http://gone:x",
     )  # fmt: skip
+
+
+def test_an_address_that_is_none_is_said_and_no_password_is_shown() -> None:
+    from pacer_dashboard.system.watching import PACERS, addresses, ask
+
+    said = addresses({PACERS: "http://me:s3cret@ingest-1:9807 ftp://ingest-2 ingest-3:9807"})
+    assert said == ("http://***@ingest-1:9807", "ftp://ingest-2", "ingest-3:9807")
+    assert all(str(ask(one)).startswith(PACERS) for one in said)
 
 
 def test_an_alert_is_raised_and_over_with_something_in_between() -> None:
@@ -181,6 +190,39 @@ def test_two_services_tell_what_there_is_to_tell_once(
     assert told == ["[PACER] ALERT: checks"]
     assert watch.look(NOW) == []
     assert len(told) == 1
+
+
+def test_a_rule_that_watches_something_else_is_not_over_and_one_that_is_switched_off_tells_nobody(
+    stored: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacer_dashboard.alerts import rules, watch
+    from pacer_dashboard.models import AlertRule
+    from pacer_dashboard.query import EVERYTHING
+
+    told: list[str] = []
+
+    def tell(_: AlertRule, subject: str, *args: Any, **kwargs: Any) -> tuple[list[str], str]:
+        told.append(subject)
+        return [], "nobody could be told"
+
+    monkeypatch.setattr(watch, "tell", tell)
+    now = NOW + timedelta(days=30)
+    rule = AlertRule.objects.create(name="silence", kind="silence", raise_at=60, clear_at=60)
+    watch.look(now)
+    assert told == ["[PACER] ALERT: silence"]
+
+    def save(**changes: Any) -> None:
+        rule.refresh_from_db()
+        form = rules.RuleForm({**model_to_dict(rule, rules.FIELDS), **changes}, instance=rule)
+        assert form.is_valid(), form.errors
+        rules.save(EVERYTHING, form)
+
+    save(enabled=False)
+    watch.look(now + timedelta(minutes=1))
+    assert len(told) == 1
+    save(enabled=True, kind="error-rate", raise_at=100, clear_at=100)
+    events = watch.look(now + timedelta(minutes=2))
+    assert events == []
 
 
 def test_a_message_of_the_future_hides_no_silence(stored: Place) -> None:

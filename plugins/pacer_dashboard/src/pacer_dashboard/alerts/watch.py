@@ -31,8 +31,8 @@ def look(now: datetime | None = None) -> list[AlertEvent]:
 
 def _look_at_all(now: datetime) -> list[AlertEvent]:
     events = [event for rule in AlertRule.objects.filter(enabled=True) if (event := _look(rule, now))]
-    untold = AlertEvent.objects.filter(at__gte=now - _TRIED).exclude(trouble="").select_related("rule")
-    for event in untold.order_by("id"):
+    untold = AlertEvent.objects.filter(at__gte=now - _TRIED, rule__enabled=True).exclude(trouble="")
+    for event in untold.select_related("rule").order_by("id"):
         _tell(event)
     return events
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from attrs import frozen
 
 from pacer_core import PacerError
 from pacer_dashboard.models import Watched
-from pacer_http import HttpClient
+from pacer_http import HttpClient, is_url
 
 PACERS = "PACER_DASHBOARD_PACERS"
 """The variable: addresses of health endpoints, separated by spaces or commas."""
@@ -25,6 +26,7 @@ FRESH = timedelta(seconds=4)
 """For how long an answer is shown without asking anew: many may look at one time."""
 _TIMEOUT = timedelta(seconds=4)
 _LONGEST = 500
+_CREDENTIALS = re.compile("//[^/]*@")
 
 
 @frozen
@@ -62,7 +64,7 @@ class Seen:
 def addresses(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Give the health endpoints that are to be watched, each once; those behind a name as they are now."""
     given = environment.get(PACERS, "").replace(",", " ").split()
-    found = (url for one in given for url in _behind(one.rstrip("/")))
+    found = (url for one in given for url in _behind(_CREDENTIALS.sub("//***@", one.rstrip("/"))))
     return tuple(dict.fromkeys(one[:_LONGEST] for one in found))
 
 
@@ -103,6 +105,10 @@ def look(urls: Sequence[str] | None = None, now: datetime | None = None) -> list
 
 def ask(url: str) -> Mapping[str, Any] | str:
     """Ask a health endpoint; give what it says, or why it does not."""
+    try:
+        is_url(None, None, url)
+    except ValueError as error:
+        return f"{PACERS} should have addresses such as http://ingest-1:9807, and this one {error}"
     try:
         with HttpClient("PACER", url, timeout=_TIMEOUT, delays=()) as http:
             ready = http.request("GET", "/readyz", expect=(200, 503)).entries()
