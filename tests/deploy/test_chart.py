@@ -225,6 +225,23 @@ def test_its_configuration_with_its_secrets_is_one_that_pacer_takes(renderer: Pa
     assert grace > config.processes.shutdown_grace.total_seconds()
 
 
+def test_no_variable_of_the_pages_stands_twice(renderer: Path) -> None:
+    def variables(**said: str) -> list[dict[str, str]]:
+        return [{"name": name, "value": value} for name, value in said.items()]
+
+    more = variables(POSTGRES_PASSWORD="of PACER", TIME_ZONE="of PACER")
+    own = variables(TIME_ZONE="UTC", PACER_DASHBOARD_PACERS="http://x:9807")
+    changes = {**EVERYTHING, "env": [*EVERYTHING["env"], *more]}
+    changes["dashboard"] = {**DASHBOARD["dashboard"], "env": own}
+    documents, _ = render(renderer, changes)
+    (pages,) = documents["Deployment dashboard"]["spec"]["template"]["spec"]["containers"]
+    names = [one["name"] for one in pages["env"]]
+    assert sorted(names) == sorted({*names})
+    assert {"RABBIT_HOST", "TOKEN"} <= {*names}
+    assert all(one in pages["env"] for one in own)
+    assert not [one for one in pages["env"] if one.get("value") == "of PACER"]
+
+
 def test_a_single_pod_does_not_keep_its_node_from_being_emptied(renderer: Path) -> None:
     documents, _ = render(renderer, {"replicas": 1})
     assert "PodDisruptionBudget" not in documents
