@@ -265,9 +265,11 @@ def test_a_compressed_stream_is_one_gzip_of_parts_that_were_made_once() -> None:
     run(main)
 
 
-def test_a_database_that_fails_for_a_moment_costs_no_change() -> None:
+def test_a_database_that_fails_for_a_moment_costs_no_change_and_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     changes = Changes()
-    fails = [True, True]
+    fails = [True, True, True]
 
     def newest() -> int:
         if changes.revisions and fails:
@@ -283,6 +285,9 @@ def test_a_database_that_fails_for_a_moment_costs_no_change() -> None:
         assert await told(stream, 3) == [1, 2, 3]
 
     run(main)
+    assert [one.getMessage() for one in caplog.records].count(
+        "live arrivals cannot be read; the streams wait"
+    ) == 1
 
 
 def test_a_stream_that_is_told_nothing_says_so_also_while_others_are_told(

@@ -166,14 +166,21 @@ class Hub:
         yield stream.write(GONE)
 
     async def _poll(self) -> None:
-        """Draw what is new, twice a second, as long as anybody listens."""
+        """Draw what is new, twice a second, as long as anybody listens; what goes wrong is said once."""
+        failing = False
         while self._channels:
             await asyncio.sleep(TICK)
             try:
                 await self._turn()
             except Exception:
-                log.exception("live arrivals cannot be read; the streams wait")
+                if not failing:
+                    log.exception("live arrivals cannot be read; the streams wait")
+                failing = True
                 await asyncio.sleep(2 * TICK)
+            else:
+                if failing:
+                    log.info("live arrivals are read again")
+                failing = False
 
     async def _turn(self) -> None:
         channels = [one for one in self._channels.values() if one.streams]
