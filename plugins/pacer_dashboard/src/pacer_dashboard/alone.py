@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 
 _NUMBER = 0x9ACE_0001
 """That of PostgreSQL's lock for tables; those of what is done for all come after it."""
@@ -60,5 +60,5 @@ def for_all(what: str) -> Iterator[bool]:
 
 def _unlock(number: int) -> None:
     # The lock is the connection's: where that is lost, it is as well.
-    with contextlib.suppress(DatabaseError), connection.cursor() as cursor:
+    with contextlib.suppress(Error), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
