@@ -279,6 +279,15 @@ def test_a_token_comes_and_goes_with_what_the_audit_log_says_of_it_or_not_at_all
     assert (answer.status_code, Audit.objects.filter(action="access-delete").count()) == (500, 0)
 
 
+def test_a_rule_that_was_damaged_can_be_mended_on_its_page() -> None:
+    role = Role.objects.create(name="some")
+    RoleRule.objects.create(role=role, types="x", identifiers=["x"])
+    RoleRule.objects.create(role=role, types=[1, "x"], identifiers={"instrument": 1})
+    client = Client()
+    client.force_login(User.objects.create_superuser("ada"))
+    assert client.get(f"/admin/pacer_dashboard/role/{role.pk}/change/").status_code == 200
+
+
 def test_a_bad_token_is_not_made_good_by_a_session_that_comes_with_it() -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("ada", password=PASSWORD))
