@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
+from django.core.mail.backends.locmem import EmailBackend
 from django.forms.models import model_to_dict
 
 from pacer_dashboard.alerts.engine import Limits, Standing, step
@@ -152,7 +154,7 @@ def test_rules_measure_and_tell_each_once_and_try_again_where_nobody_could_be_to
     assert not AlertEvent.objects.exclude(trouble="").exists()
     assert AlertEvent.objects.count() == len(events)
     assert len(posted) == len(events)
-    assert [one.to for one in mail.outbox] == [["a@example.org", "b@example.org"]] * len(events)
+    assert [one.to for one in mail.outbox] == [["a@example.org"], ["b@example.org"]] * len(events)
     told = " ".join(one["text"] for one in posted)
     assert all(set(one) == {"text"} for one in posted)
     assert "<" not in told
@@ -160,6 +162,39 @@ def test_rules_measure_and_tell_each_once_and_try_again_where_nobody_could_be_to
     told_by, trouble = watch.test(AlertRule.objects.get(name="calm"))
     assert (told_by, trouble) == (["mail", "webhook"], "")
     assert "TEST: calm" in posted[-1]["text"]
+
+
+class Refuses(EmailBackend):
+    """Takes mail as a server does that knows one person and not the other."""
+
+    def send_messages(self, messages: Any) -> int:
+        for one in messages:
+            if one.to == ["b@example.org"]:
+                raise SMTPRecipientsRefused({one.to[0]: (550, b"no such user")})
+        return int(super().send_messages(messages))
+
+
+def test_an_address_that_the_mail_server_refuses_is_said_and_keeps_no_other_from_being_told(
+    empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.conf import settings
+    from django.core import mail
+
+    from pacer_dashboard.alerts import watch
+    from pacer_dashboard.models import AlertEvent, AlertRule, CheckRun
+
+    monkeypatch.setattr(settings, "EMAIL_BACKEND", f"{__name__}.Refuses")
+    monkeypatch.setattr(settings, "EMAIL_HOST", "mail.example.org")
+    mail.outbox = []
+    AlertRule.objects.create(
+        name="checks", kind="check-overdue", raise_at=48, mail="a@example.org\nb@example.org\nc@example.org"
+    )
+    CheckRun.objects.create(at=NOW - timedelta(days=3))
+    for minute in range(3):
+        watch.look(NOW + timedelta(minutes=minute))
+        event = AlertEvent.objects.get()
+        assert (event.told, "b@example.org" in event.trouble) == (["mail"], True)
+    assert [one.to for one in mail.outbox] == [["a@example.org"], ["c@example.org"]]
 
 
 def test_two_services_tell_what_there_is_to_tell_once(

@@ -9,7 +9,7 @@ from django.db import transaction
 from pacer_core import ServiceContext
 from pacer_dashboard.alerts.engine import Limits, Standing, What, step
 from pacer_dashboard.alerts.measuring import Measured, measure
-from pacer_dashboard.alerts.telling import tell
+from pacer_dashboard.alerts.telling import tell, ways
 from pacer_dashboard.alone import for_all
 from pacer_dashboard.models import AlertEvent, AlertRule
 
@@ -33,7 +33,8 @@ def _look_at_all(now: datetime) -> list[AlertEvent]:
     events = [event for rule in AlertRule.objects.filter(enabled=True) if (event := _look(rule, now))]
     untold = AlertEvent.objects.filter(at__gte=now - _TRIED, rule__enabled=True).exclude(trouble="")
     for event in untold.select_related("rule").order_by("id"):
-        _tell(event)
+        if not event.told or ways(event.rule) - {*event.told}:
+            _tell(event)
     return events
 
 
