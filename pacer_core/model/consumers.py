@@ -70,7 +70,7 @@ class Task:
 
         Raises
         ------
-        TaskError
+        PacerError
             Where the task does not say so of each, or takes one message at a time.
         """
         if self.run_many is None:
