@@ -18,6 +18,7 @@ from pacer_core.config.model import Queue
 from pacer_core.model.messages import Envelope
 from pacer_core.transport.amqp.buffered import Channel
 from pacer_core.transport.amqp.deliveries import Take
+from pacer_core.transport.cancel_notices import CancelNotices
 from pacer_core.transport.connection import contents
 from pacer_core.transport.envelope_reading import Believe, reader
 
@@ -125,11 +126,13 @@ class Subscription:
             for queue in queues
             if queue.type == "quorum" and queue.declare == "active" and isinstance(self._channel, Channel)
         ]
-        self._queues, self._widened = queues, 0
+        self._queues, self._count, self._widened = queues, prefetch, 0
+        self._notices = CancelNotices(connection, queues)
         self._prefetch(prefetch)
         for queue in queues:
             # Keyed queues of ours have a single active consumer; for somebody else's, exclusiveness serves.
             self._subscribe(queue, f"pacer-{queue.name}", exclusive=exclusive and queue.declare == "passive")
+        self._notices.secure(self._channel)
 
     def widen(self) -> None:
         """Take as many messages in hand once more; of no use where one consumer alone may be active.
@@ -137,10 +140,12 @@ class Subscription:
         A consumer cannot be given a larger prefetch later on, so there is one more for each queue.
         """
         self._widened += 1
+        self._prefetch(self._count)
         for queue in self._queues:
             tag = f"pacer-{queue.name}-{self._widened}"
             self._subscribe(queue, tag, exclusive=False)
             self._tags.append(tag)
+        self._notices.secure(self._channel)
 
     def _prefetch(self, count: int) -> None:
         self._channel.basic_qos(0, count, False)
@@ -157,8 +162,11 @@ class Subscription:
             opener(content.delivery_info, content.properties, content.headers)(content.tag, content.body)
 
         more: dict[str, Any] = {"exclusive": True} if exclusive else {}
+        arguments = dict(self._notices.arguments(queue.name))
         if queue.name in self._priorities:
-            more["arguments"] = {"x-priority": self._priorities[queue.name]}
+            arguments["x-priority"] = self._priorities[queue.name]
+        if arguments:
+            more["arguments"] = arguments
         # Known before the first delivery: other channels than the core's own take all through the callback.
         getattr(self._channel, "openers", {})[tag.encode()] = opener
         try:

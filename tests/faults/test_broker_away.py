@@ -85,10 +85,11 @@ def test_a_follow_up_whose_queue_was_deleted_waits_until_it_is_declared_again(la
     running.wait_for("reading children")
     lab.publish({"name": "a", "first": "wait gate", "second": "emit follow-ups"})
     eventually(lambda: lab.held, what=lambda: running.printed)
-    lab.channel.queue_delete("children")
-    lab.open_gate()
-    for number in range(20):
-        lab.publish({"name": f"m{number}"})
-    eventually(lambda: len(names(lab)) == 21, what=lambda: running.printed)
+    with lab.node.held(lab.vhost, "children"):  # who reads it hears of its end when it is there again
+        lab.channel.queue_delete("children")
+        lab.open_gate()
+        for number in range(20):
+            lab.publish({"name": f"m{number}"})
+        eventually(lambda: len(names(lab)) == 21, what=lambda: running.printed)
     eventually(lambda: "a-child" in names(lab, "follow"), what=lambda: running.printed)
     assert running.end() == 0

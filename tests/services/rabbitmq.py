@@ -143,6 +143,22 @@ class RabbitMQ(Server):
             if self.running:
                 self.delete_vhost(name)
 
+    @contextmanager
+    def held(self, vhost: str, queue: str) -> Iterator[None]:
+        """Keep the channels that consume a queue from handling anything, as a busy node does, until it ends.
+
+        What they are told meanwhile waits, in its order.
+        """
+        self._evaluate(
+            f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{vhost}">>, queue, <<"{queue}">>)), '
+            "Held = lists:usort([element(1, One) || One <- rabbit_amqqueue:consumers(Q)]), [_ | _] = Held, "
+            "persistent_term:put(held, Held), lists:foreach(fun sys:suspend/1, Held)."
+        )
+        try:
+            yield
+        finally:
+            self._evaluate("lists:foreach(fun sys:resume/1, persistent_term:get(held)).")
+
     def ctl(self, *arguments: str) -> str:
         """Give what ``rabbitmqctl`` prints; it takes half a second.
 

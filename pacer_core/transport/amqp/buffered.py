@@ -259,6 +259,14 @@ class Connection(pyamqp.Connection):  # type: ignore[misc]
                 frame = transport.read_frame()
         return self.on_inbound_frame(frame)
 
+    def close(self, *arguments: Any, **options: Any) -> None:
+        """Say goodbye, and close the socket whatever comes before the answer: a consumer's end, for one."""
+        try:
+            super().close(*arguments, **options)
+        finally:
+            if self._transport is not None:
+                self.collect()
+
     def ready(self) -> bool:
         """Tell whether there is something to handle that makes no socket readable."""
         return bool(self.connected and self.transport.ready())
