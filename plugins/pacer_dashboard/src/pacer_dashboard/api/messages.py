@@ -38,7 +38,7 @@ def messages(
 
 @router.get("/messages/estimate", response=EstimateOut, summary="How many messages a filter finds")
 def estimate(request: HttpRequest, filter_: Query[FilterIn]) -> Any:
-    """Count exactly up to a thousand."""
+    """Count exactly up to a thousand, or to 250 where a search and an identifier are asked for together."""
     return counting.estimate(viewer_of(request), filter_of(request))
 
 
