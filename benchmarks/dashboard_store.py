@@ -4,10 +4,10 @@ The same records are stored in each way, each of a message of its own, as most a
 came, so that hours are shared. Ratios are medians over repeats, in each of which all ways have their turn.
 
 ``store/copy``
-    The way of production: threads of PACER's worker (`Lanes`), a ``concurrency`` of `CONCURRENCY`, bring a
-    record each to `DashboardStore.store`, which returns when it is committed; the `Committer` reads what
-    waits, and makes transactions of it. Against `COPY` of the rows that come of them, as text that is there
-    already, `BATCH` records in a transaction.
+    The way of production: a worker's own objects, from `InHand.arrive` to the acknowledgement, have messages
+    in hand as the consumer's ``prefetch`` says, and give them to the consumer type's task; only the broker's
+    wire is left out. Against `COPY` of the rows that come of them, as text that is there already, `BATCH`
+    records in a transaction.
 ``store/direct``
     One thread reads and stores `BATCH` records in a transaction, one after another: `store.store`, as the
     import of another dashboard does. Against the same `COPY`.
@@ -28,24 +28,35 @@ import os
 import statistics as st
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import amqp
 import psycopg
 
-from pacer_core.work.lanes import Lanes
+from pacer_core.config import load
+from pacer_core.model.messages import Envelope
+from pacer_core.transport.consume import Received, Waker
+from pacer_core.transport.forward import Forwarder
+from pacer_core.transport.publish import Publisher
+from pacer_core.transport.settle import Settler
+from pacer_core.work.breakers import Breakers
+from pacer_core.work.clients import OpenIntegrations
+from pacer_core.work.handling import Handler
+from pacer_core.work.in_flight import InHand
+from pacer_core.work.process_main import calm_collector
 from pacer_dashboard.partitions import TABLES
 from pacer_dashboard.place import Place
 from pacer_dashboard.start import migrate, prepare
 from tests.services import PostgreSQL, RabbitMQ
 
-BATCH, CONCURRENCY = 500, 512
+BATCH = 500
 _LIFE = "pacer_dashboard_life"
 _LIFE_COLUMNS = "correlation_id, arrived, troubled"
 _UPSTREAM = Path(__file__).parent / "contestants" / "upstream_dashboard.py"
@@ -59,6 +70,12 @@ CREATE TABLE upstream (id bigserial, created_at timestamptz NOT NULL DEFAULT now
     routing_key varchar(255), PRIMARY KEY (id, created_at));
 CREATE INDEX ON upstream (message_type);
 CREATE INDEX ON upstream USING gin (object_identifiers)
+"""
+_CONFIG = """
+brokers: {{main: {{host: 127.0.0.1, username: guest, password: guest}}}}
+queues: [{{name: records}}]
+integrations: {{store: {{type: dashboard-store, database: "{url}"}}}}
+consumers: [{{type: dashboard-records, queues: [records], integrations: [store]}}]
 """
 Bodies = Sequence[bytes]
 # By row: whose rate is over whose, and what is asked for.
@@ -79,6 +96,7 @@ def storing(server: PostgreSQL, broker: RabbitMQ, count: int, repeats: int) -> d
     made = bodies(count, every=timedelta(milliseconds=20))
     all_ = [*{read(body).correlation_id: body for body in made[::-1]}.values()][::-1]
     few = all_[: max(count // 10, 200)]
+    calm_collector()  # as a worker does
     rates: dict[str, list[float]] = {}
     for number in range(-1, repeats):
         records = few if number < 0 else all_  # the first few warm up
@@ -137,27 +155,45 @@ def _direct(url: str, records: Bodies) -> float:
 
 
 def _production(url: str, records: Bodies) -> float:
-    from pacer_dashboard.integration import open_store
-    from pacer_dashboard.options import DashboardStoreOptions
-    from pacer_dashboard.records.parcel import Parcel
-
-    stored, ended = iter(range(1, len(records) + 1)), threading.Event()
-    with open_store(DashboardStoreOptions(database=url, largest_batch=BATCH)) as store:
-
-        def bring(parcel: Parcel) -> None:
-            assert store.store(parcel)
-            if next(stored) == len(records):
-                ended.set()
-
-        lanes = Lanes(CONCURRENCY)
+    with tempfile.TemporaryDirectory() as folder, closing(Waker()) as waker:
+        file = Path(folder) / "pacer.yaml"
+        file.write_text(_CONFIG.format(url=url))
+        config = load(file)
+        (plan,) = config.consumers
+        integrations, broker = OpenIntegrations(), _NoBroker()
+        settler = Settler(config, Publisher(config.broker), _nothing)
+        forwarder = Forwarder((), (), (), config.route_message)
+        breakers = Breakers(config.consumers, integrations.client)
+        handler = Handler({"records": plan}, settler, integrations, breakers, forwarder)
+        in_hand = InHand(handler, plan.config.concurrency, _nothing, waker, _nothing, _nothing, config.broker)
+        integrations.client(plan.integrations["dashboard-store"])
+        in_hand.begin()
         started = time.perf_counter()
-        for body in records:
-            lanes.submit(None, partial(bring, Parcel(body)))
-        if not ended.wait(600):
-            raise SystemExit("a record was not stored within ten minutes")
+        waiting = iter(enumerate(records, 1))
+        while broker.acknowledged < len(records):
+            for number, body in islice(waiting, plan.prefetch - len(in_hand)):
+                envelope = Envelope(body, queue="records", correlation_id=f"{number}")
+                in_hand.arrive(Received(envelope, broker, number))  # type: ignore[arg-type]  # a stand-in
+            in_hand.work()
+            waker.wait(0.0 if in_hand.pressing else 0.05)
         rate = len(records) / (time.perf_counter() - started)
-        lanes.close(60)
+        in_hand.end(60)
+        integrations.close()
     return rate
+
+
+class _NoBroker:
+    """Stands in the place of a subscription: counts what is acknowledged."""
+
+    open = True
+    acknowledged = 0
+
+    def ack(self, tags: Sequence[int]) -> None:
+        self.acknowledged += len(tags)
+
+
+def _nothing(*_: Any) -> None:
+    """Do nothing."""
 
 
 def _copy(source: str, target: str, records: int) -> float:

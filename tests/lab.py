@@ -102,10 +102,24 @@ PLUGIN = """
         time.sleep(0.002)
         append("effects", f"end {job.name} {job.number}\\n")
 
+    @task(many=50)
+    def at_once(given):
+        append("effects", f"given {len(given)}\\n")
+        if len(given) > 1 and any(job.second == "fail" for job, _ in given):
+            raise RuntimeError("not all at once")
+        return [end(job, ctx) for job, ctx in given]
+
+    def end(job, ctx):
+        try:
+            return do(job.first, "at_once", job, ctx)
+        except Exception as error:
+            return error
+
     @hookimpl
     def pacer_consumers():
         yield ConsumerType(name="jobs", message=Job, tasks=[first, second, other])
         yield ConsumerType(name="follow-ups", message=Job, tasks=[follow])
+        yield ConsumerType(name="many", message=Job, tasks=[at_once, other])
         key = Key("name", of=lambda job, ctx: job.name)
         yield ConsumerType(name="keyed", message=Job, tasks=[keyed], key=key)
 """

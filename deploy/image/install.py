@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import venv
@@ -12,6 +13,8 @@ from pathlib import Path
 
 TRANSPORTS = {"rabbitmq": "", "redis": "redis", "sqs": "sqs", "embedded": "embedded"}
 """By BROKER_TYPE the plugin that brings it; RabbitMQ is the core's own."""
+WORD = re.compile(r"([^\s,\[\]]*)(?:\[([^\]]*)\])?")
+"""A plugin, with extras or without; extras alone are the core's."""
 
 
 def main(broker: str, plugins: str, dist: Path, target: Path) -> None:
@@ -34,17 +37,19 @@ def requirements(broker: str, plugins: str, dist: Path) -> list[str]:
     """
     if broker not in TRANSPORTS:
         raise SystemExit(f"BROKER_TYPE={broker} is none of {', '.join(TRANSPORTS)}")
-    words = [*plugins.replace(",", " ").split(), *filter(None, [TRANSPORTS[broker]])]
-    extras = [one.strip("[]") for one in words if one.startswith("[")]
-    wanted = sorted({one.partition("[")[0] for one in words if not one.startswith("[")})
-    of_plugins = {one.partition("[")[0]: f"[{one.partition('[')[2]}" for one in words if one.find("[") > 0}
+    extras: dict[str, list[str]] = {}  # by plugin; those of the core by the name that is none
+    for name, some in WORD.findall(f"{plugins} {TRANSPORTS[broker]}"):
+        extras.setdefault(name, []).extend(one.strip() for one in some.split(",") if one.strip())
+    wanted = sorted(extras.keys() - {""})
     there = {one.name.partition("-")[0].removeprefix("pacer_") for one in dist.glob("*.whl")} - {"core"}
     if unknown := [one for one in wanted if one not in there]:
         raise SystemExit(f"PLUGINS names {', '.join(unknown)}, and there are {', '.join(sorted(there))}")
-    core = f"pacer-core[{','.join(extras)}]" if extras else "pacer-core"
     # `pacer` is the distribution of the demo, which has no prefix.
     names = {one: "pacer" if one == "pacer" else f"pacer-{one.replace('_', '-')}" for one in wanted}
-    return [core, *(f"{name}{of_plugins.get(one, '')}" for one, name in names.items())]
+    return [
+        f"{name}[{','.join(dict.fromkeys(extras[one]))}]" if extras.get(one) else name
+        for one, name in {"": "pacer-core", **names}.items()
+    ]
 
 
 def run(*command: str) -> None:

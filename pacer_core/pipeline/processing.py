@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import attrs
-from attrs import frozen
+from attrs import define, frozen
 
 from pacer_core.model.consumers import ConsumerType, Task
 from pacer_core.model.errors import (
@@ -32,7 +32,7 @@ from pacer_core.model.messages import (
 )
 from pacer_core.pipeline.compression import is_packed, remark, unpacked
 from pacer_core.pipeline.failures import failure_of
-from pacer_core.pipeline.tasks import Gate, closed, of_a_task, run, to_json
+from pacer_core.pipeline.tasks import Gate, closed, of_a_task, run, run_many, to_json
 
 log = logging.getLogger("pacer.pipeline")
 
@@ -40,6 +40,21 @@ PARSE = "parse"
 """What stands in the place of a task's name where the body itself cannot be read."""
 
 Parse = Callable[[Envelope, ConsumerType], Any]
+
+
+@define(eq=False)
+class Begun:
+    """A message on its way through its tasks: what they are given, and what they have left so far."""
+
+    context: Context
+    follow_ups: list[FollowUp]
+    started: datetime
+    ran: str = ""
+    """The task that has run already, together with those of other messages."""
+    failure: TaskFailure | None = None
+    """Why that one has not done its work."""
+    seconds: float = 0.0
+    """How long it took."""
 
 
 @frozen(eq=False)
@@ -138,22 +153,15 @@ class Pipeline:
         routes: Sequence[Task] = (),
         unread: TaskFailure | None = None,
         ignored: bool = False,
+        begun: Begun | None = None,
     ) -> Delivery:
-        """Run the pending tasks of a message, each once, and say what became of it.
+        """Run the pending tasks of a message, each once, and say what became of it; go on with what is begun.
 
         ``routes`` run first and depend on nothing; they are all that runs where the message could not be read
         (``unread`` says why), or is ``ignored``.
         """
-        started = datetime.now(UTC)
-        follow_ups: list[FollowUp] = []
-
-        def emit(consumer_type: str, payload: Any) -> bool:
-            taken = self.accepts(consumer_type)
-            if taken:
-                follow_ups.append(FollowUp(consumer_type, to_json(payload)))
-            return taken
-
-        context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
+        begun = self._begin(envelope, clients) if begun is None else begun
+        context = begun.context
         done, rejected = set(envelope.done), dict(envelope.rejected)
         failures: list[TaskFailure] = [] if unread is None else [unread]
         everything = (*routes, *self.tasks) if routes else self.tasks
@@ -170,11 +178,12 @@ class Pipeline:
             if task.after and not blocked.isdisjoint(task.after):
                 blocked.add(name)
                 continue
-            failure = None if gate is None else closed(task, gate)
-            if failure is None:
-                own = context.for_task(self.task_options[name]) if name in self.task_options else context
+            if name == begun.ran:
+                failure = begun.failure
+                timings[name] = begun.seconds
+            elif (failure := None if gate is None else closed(task, gate)) is None:
                 at = time.perf_counter()
-                failure = run(task, message, own, gate)
+                failure = run(task, message, self._context(context, name), gate)
                 timings[name] = time.perf_counter() - at
             if failure is None:
                 done.add(name)
@@ -199,14 +208,54 @@ class Pipeline:
             rejected=rejected,
             failures=tuple(failures),
             facts=dict(context.facts),
-            follow_ups=tuple(follow_ups),
+            follow_ups=tuple(begun.follow_ups),
             description={} if message is None else self.describe(message),
             delay=delay,
-            started=started,
+            started=begun.started,
             finished=datetime.now(UTC),
             timings=timings,
             counts=context.counts,
         )
+
+    def begin(
+        self,
+        task: Task,
+        given: Sequence[tuple[Envelope, Any]],
+        clients: Clients | None = None,
+        gate: Gate | None = None,
+    ) -> list[Begun] | None:
+        """Run a task that takes many messages at once, ahead of the others that `process` runs for each.
+
+        ``None`` where it failed for all of them together: `process` runs it again then, for one at a time.
+        """
+        at = time.perf_counter()
+        begun = [self._begin(envelope, clients) for envelope, _ in given]
+        pairs = [
+            (message, self._context(one.context, task.name))
+            for one, (_, message) in zip(begun, given, strict=True)
+        ]
+        failures = run_many(task, pairs, gate)
+        if failures is None:
+            return None
+        seconds = time.perf_counter() - at
+        for one, failure in zip(begun, failures, strict=True):
+            one.ran, one.failure, one.seconds = task.name, failure, seconds
+        return begun
+
+    def _begin(self, envelope: Envelope, clients: Clients | None) -> Begun:
+        follow_ups: list[FollowUp] = []
+
+        def emit(consumer_type: str, payload: Any) -> bool:
+            taken = self.accepts(consumer_type)
+            if taken:
+                follow_ups.append(FollowUp(consumer_type, to_json(payload)))
+            return taken
+
+        context = Context(envelope, self.consumer, options=self.options, clients=clients, emit=emit)
+        return Begun(context, follow_ups, datetime.now(UTC))
+
+    def _context(self, context: Context, task: str) -> Context:
+        return context.for_task(self.task_options[task]) if task in self.task_options else context
 
     def describe(self, message: Any) -> Mapping[str, str]:
         """Give the identifiers by which people look for a message; a plugin's mistake there costs nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import Any
@@ -118,6 +118,20 @@ class Traces:
     def gate(self, gate: Gate) -> Gate:
         """Give a gate with a span around each task that it lets through."""
         return _Traced(gate, self)
+
+    @contextlib.contextmanager
+    def together(self, task: Task, envelopes: Sequence[Envelope]) -> Iterator[None]:
+        """Open the span of a task that runs for many messages at once, with a link to the trace of each."""
+        contexts = (self._propagate.extract(_came_with(one)) for one in envelopes)
+        came = (self._trace.get_current_span(one).get_span_context() for one in contexts)
+        with self._tracer.start_as_current_span(
+            task.name,
+            links=[self._trace.Link(one) for one in came if one.is_valid],
+            attributes={"pacer.task": task.name, "messaging.batch.message_count": len(envelopes)},
+            record_exception=False,
+            set_status_on_exception=False,
+        ):
+            yield
 
     def begin(self, task: Task) -> _Open:
         """Open the span of a task, in which those of the libraries that it calls stand."""

@@ -1,7 +1,8 @@
-"""One task run: what it may do, and how it went."""
+"""One run of a task, for one message or many: what it may do, and how it went."""
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import attrs
 import orjson
 
-from pacer_core.model.consumers import Task
+from pacer_core.model.consumers import Given, Task
 from pacer_core.model.errors import (
     FactsTooLargeError,
     Signal,
@@ -21,6 +22,8 @@ from pacer_core.model.messages import (
     TaskFailure,
 )
 from pacer_core.pipeline.failures import failure_of
+
+log = logging.getLogger("pacer.pipeline")
 
 FACTS_LIMIT = 8 * 1024
 
@@ -52,7 +55,7 @@ def closed(task: Task, gate: Gate) -> TaskFailure | None:
 
 def run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskFailure | None:
     """Run a task; say why it has not done its work, or ``None``. What it left in the facts is checked."""
-    before = to_json(dict(context.facts)) if context.facts else b"{}"
+    before = _kept(context)
     error: BaseException | None = None
     try:
         result = task.run(message, context)
@@ -64,6 +67,37 @@ def run(task: Task, message: Any, context: Context, gate: Gate | None) -> TaskFa
             )
     except BaseException as raised:
         error = of_a_task(raised)
+    return _ended(task, context, before, error, gate)
+
+
+def run_many(task: Task, given: Given, gate: Gate | None) -> list[TaskFailure | None] | None:
+    """Run a task for many messages at once; say of each what `run` does, or ``None`` where it raises."""
+    before = [_kept(context) for _, context in given]
+    try:
+        ends = task.ends(given)
+    except BaseException as raised:
+        failure = failure_of(task.name, of_a_task(raised))
+        log.warning(
+            "task %s failed for %s messages at once, each is tried by itself: %s\n%s",
+            task.name,
+            len(given),
+            failure.reason,
+            failure.trace,
+        )
+        return None
+    return [
+        _ended(task, context, was, end, gate)
+        for (_, context), was, end in zip(given, before, ends, strict=True)
+    ]
+
+
+def _kept(context: Context) -> bytes:
+    return to_json(dict(context.facts)) if context.facts else b"{}"
+
+
+def _ended(
+    task: Task, context: Context, before: bytes, error: BaseException | None, gate: Gate | None
+) -> TaskFailure | None:
     if context.facts:
         try:
             _check_facts(task, context.facts)

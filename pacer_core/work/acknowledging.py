@@ -76,9 +76,14 @@ class Acknowledgements:
         """Have a message acknowledged whose fresh copy the broker has confirmed."""
         self._finished.append((received, None))
 
-    def keep_noted(self, job: Job) -> None:
-        """Keep the note of a message that could not be settled until there is another connection."""
-        if job.slot is not None:
+    def give_back(self, job: Job) -> None:
+        """Take note of a message that is not settled here: it stays noted until there is another connection.
+
+        Only then this process is known to be sound.
+        """
+        if not job.received.subscription.open:
+            self.release(job)
+        elif job.slot is not None:
             self._noted[job.received] = job
 
     def note(self, job: Job, settled: Delivery) -> None:

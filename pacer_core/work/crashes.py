@@ -35,7 +35,7 @@ _UNTIL = Struct("=d")
 _SLOT = _MARK + _UNTIL.size
 _NOBODY = bytes(_SLOT)
 _PARSED = ":parser"  # behind a fingerprint, of those that were in the parser
-_SLOTS = 256
+_SLOTS = 1024
 _ID = 16  # bytes of a number that is like no other
 _LEAVING = 2 * _ID  # the byte that says so
 _HEAD = 64

@@ -19,6 +19,7 @@ from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Forwarder
 from pacer_core.transport.renewal import STEP
 from pacer_core.transport.settle import NotSettledError, Settler, Unsettled
+from pacer_core.work.at_once import AtOnce
 from pacer_core.work.breakers import Breakers
 from pacer_core.work.clients import OpenIntegrations
 from pacer_core.work.crashes import ALONE, Counts, Notes, fingerprint
@@ -64,6 +65,7 @@ class Handler:
         self._gated = {plan.name for plan in by_queue.values() if traces is not None or _needs_gate(plan)}
         self._quarantine = Quarantine()
         self._order = Order()
+        self._at_once = AtOnce(forwarder, breakers, self._quarantine, traces, self._clients, self._note)
         self._parsing: tuple[ConsumerPlan, float] | None = None
 
     def take(self, received: Received, arrived: float) -> Job:
@@ -189,12 +191,15 @@ class Handler:
         still = Delivery(envelope, job.plan.name, outcome, pending=pending)
         self._order.settled(job.plan.config.type, job.key, still, step)
 
-    def forward(self, jobs: Sequence[Job]) -> None:
-        """Forward messages together, ahead of finishing each; those that need care are left for that."""
-        plain = [job for job in jobs if job.failed is None and not job.alone]
-        said = self._forwarder.ahead([(job.received.envelope, job.message) for job in plain])
-        for job, ahead in zip(plain, said, strict=True):
-            job.ahead = ahead
+    def _note(self, job: Job) -> None:
+        """Note that a message goes into its tasks, which may end this process."""
+        if self._notes is not None and job.slot is None:
+            job.slot = self._notes.enter(job.mark, job.time_limit)
+        job.began = time.monotonic()
+
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """Do for messages of one consumer what is done for many at once, ahead of finishing each."""
+        self._at_once.begin(jobs)
 
     def finish(self, job: Job) -> Delivery | None:
         """Run the tasks and settle; ``None`` where somebody else settled the message meanwhile.
@@ -242,11 +247,9 @@ class Handler:
     def _in_quarantine(self, job: Job) -> Delivery:
         self._quarantine.enter(alone=job.alone)
         try:
-            if self._notes is not None:
-                if job.alone:  # what is finished and not acknowledged would be blamed as well
-                    self._notes.wait_for_others(_ACKED)
-                job.slot = self._notes.enter(job.mark, job.time_limit)
-            job.began = time.monotonic()
+            if self._notes is not None and job.alone:  # what is not acknowledged would be blamed as well
+                self._notes.wait_for_others(_ACKED)
+            self._note(job)
             try:
                 return self._process(job)
             finally:
@@ -293,7 +296,9 @@ class Handler:
             gate = TaskGate(plan, self._breakers, behind)
             if self._traces is not None:
                 gate = self._traces.gate(gate)
-        delivery = plan.pipeline.process(envelope, job.message, self._clients[plan.name], gate, routes=routes)
+        delivery = plan.pipeline.process(
+            envelope, job.message, self._clients[plan.name], gate, routes=routes, begun=job.begun
+        )
         if held is not None and any(failure.kind == "behind" for failure in delivery.failures):
             # Into the step of the copy that it waits for, whatever its own tasks wished: it comes after it.
             delivery = attrs.evolve(delivery, delay=float(held.step))

@@ -206,7 +206,7 @@ class InHand:
         self._take()
         self._spread()
         self._running.handle_mine()
-        self._running.forward()
+        self._running.handle_together()
         self._settle_aside()
         self._acknowledgements.acknowledge()
 

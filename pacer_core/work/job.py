@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import attrs
@@ -9,8 +10,11 @@ from attrs import define
 
 from pacer_core.config.model import ConsumerPlan
 from pacer_core.model.messages import Delivery
+from pacer_core.pipeline.processing import Begun
 from pacer_core.transport.consume import Received
 from pacer_core.transport.forward import Ahead
+
+_ANY = sys.maxsize
 
 
 @define(eq=False)
@@ -30,6 +34,8 @@ class Job:
     arrived: float = 0.0
     ahead: Ahead | None = None
     """How forwarding it went, where that was done together with other messages."""
+    begun: Begun | None = None
+    """What is left of a task that ran for many messages at once."""
     began: float | None = None
     """When a thread took it up, on the monotonic clock."""
     mark: bytes = b""
@@ -45,6 +51,16 @@ class Job:
     def time_limit(self) -> float:
         """How many seconds its tasks may take."""
         return self.plan.config.task_timeout.total_seconds()
+
+    @property
+    def at_once(self) -> int:
+        """With how many messages of its consumer it is handled together at most; 0 where it is not."""
+        if self.key is not None:
+            return 0
+        if not self.plan.pipeline.tasks:
+            return _ANY
+        task = self.plan.takes_many
+        return 0 if task is None else task.many
 
     def claim(self) -> bool:
         """Win the right to settle it; ``True`` for the first to ask."""

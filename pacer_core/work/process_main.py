@@ -33,7 +33,7 @@ def run_worker(file: str, sources: Mapping[str, str], share: Share, files: Crash
     logs.set_up_run(config.logging, config.log_handlers)
     plans = [plan for plan in config.consumers if plan.name in share.consumers]
     worker = Worker(config, plans, queues=share.queues, crash_files=files)
-    gc.freeze()  # what is loaded stays; to look through it again and again takes 25 ms each time
+    calm_collector()
     stop_with_parent(worker.stop)
     with signals(worker.stop):
         try:
@@ -42,6 +42,16 @@ def run_worker(file: str, sources: Mapping[str, str], share: Share, files: Crash
             log.critical("worker %s fails", share.name, exc_info=True)
             sys.exit(1)
     sys.exit(worker.exit_code)
+
+
+def calm_collector() -> None:
+    """Keep Python's collector from looking again and again at what stays: what is loaded, what is in hand.
+
+    To look through what is loaded takes 25 ms each time. A thousand messages in hand are looked through for
+    each 700 objects by default, which takes a tenth of the time that is spent on them.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, *gc.get_threshold()[1:])
 
 
 def run_service(file: str, sources: Mapping[str, str], share: Share, files: CrashFiles) -> None:

@@ -84,7 +84,7 @@ class Reading:
                 connection.drain_events(timeout=0.5)
             connection.heartbeat_check()
         queues = [self.config.queue(name) for name in self.queues]
-        prefetch = max(plan.config.prefetch_for(self.keyed) for plan in self.plans)
+        prefetch = max(plan.prefetch for plan in self.plans)
         grace = self.config.processes.shutdown_grace.total_seconds()
         subscription: Subscription | None = None
         self.in_hand.open(connection)

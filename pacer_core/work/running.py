@@ -22,7 +22,9 @@ log = logging.getLogger("pacer.worker")
 
 
 class Running:
-    """Runs the tasks of messages, and forwards together those that have none.
+    """Runs the tasks of messages: of each by itself, or together where that is for many at once.
+
+    What comes while messages of its consumer are handled together is handled together next.
 
     Parameters
     ----------
@@ -50,9 +52,9 @@ class Running:
         self._handler, self._threads, self._on_exit, self._waker = handler, threads, on_exit, waker
         self._acknowledgements, self._note = acknowledgements, acknowledgements.note
         self._set_aside = set_aside
-        self._together: list[Job] = []
+        self._together: dict[str, list[Job]] = {}
+        self._busy: set[str] = set()
         self._lanes: Lanes | None = None
-        self._forwarding = False
         self.mine: deque[Job] = deque()
         """Those that the connection's thread handles itself."""
         self.threaded = threads > 1
@@ -68,7 +70,7 @@ class Running:
 
     def begin(self, *, threaded: bool) -> None:
         """Begin with nothing; ``threaded`` has a thread of its own run the tasks, if only one."""
-        self._forwarding = False
+        self._busy.clear()
         self.threaded = self._acknowledgements.threaded = self._threads > 1 or threaded
         if self.threaded:
             self._lanes = self._acknowledgements.lanes = Lanes(self._threads, on_exit=self._on_exit)
@@ -86,8 +88,8 @@ class Running:
 
     def assign(self, job: Job) -> None:
         """Give a message to whoever handles it."""
-        if job.key is None and not job.plan.pipeline.tasks:
-            self._together.append(job)
+        if job.at_once:
+            self._together.setdefault(job.plan.name, []).append(job)
         elif self._lanes is None:
             self.mine.append(job)
         else:
@@ -100,32 +102,41 @@ class Running:
         while mine and self.failure is None and time.monotonic() < until:
             self._handle(mine.popleft())
 
-    def forward(self) -> None:
-        """Have messages that are forwarded and nothing else handled: all that came while others were."""
-        if not self._together or self._forwarding:
-            return
-        jobs, self._together = self._together, []
-        self._forwarding = True
-        if self._lanes is None:
-            self._handle_together(jobs)
-        else:
-            self._lanes.submit(None, partial(self._handle_together, jobs))
+    def handle_together(self) -> None:
+        """Have messages handled that are handled together: of each consumer what came while others were."""
+        for consumer in [name for name in self._together if name not in self._busy]:
+            jobs = self._together.pop(consumer)
+            most = jobs[0].at_once
+            if len(jobs) > most:
+                self._together[consumer] = jobs[most:]
+            self._busy.add(consumer)
+            work = partial(self._handle_many, consumer, jobs[:most])
+            if self._lanes is None:
+                work()
+            else:
+                self._lanes.submit(None, work)
 
-    def _handle_together(self, jobs: Sequence[Job]) -> None:
+    def _handle_many(self, consumer: str, jobs: Sequence[Job]) -> None:
         try:
             try:
-                self._handler.forward(jobs)
-            except BaseException:  # ours: a hook that fails has its own message fail, and that one alone
-                log.exception("forwarding together failed; messages are forwarded one by one")
+                if all(map(self._is_current, jobs)):
+                    self._handler.begin(jobs)
+            except BaseException:  # ours: what fails of a plugin's fails for its own message alone
+                log.exception("%s: handling together failed; messages are handled one by one", consumer)
             for job in jobs:
                 self._handle(job)
-        finally:  # or nothing would be forwarded ever again
-            self._forwarding = False
+        finally:  # or nothing of this consumer would be handled ever again
+            self._busy.discard(consumer)
             self._waker.wake()
 
+    def _is_current(self, job: Job) -> bool:
+        """Say whether a message is ours: else the connection is given up, and the broker has it again."""
+        return self.failure is None and job.received.subscription.open
+
     def _handle(self, job: Job) -> None:
-        if self.failure is not None or not job.received.subscription.open:
-            return  # the connection is given up, and the broker has the message again
+        if not self._is_current(job):
+            self._acknowledgements.give_back(job)
+            return
         if job.key is not None and not job.received.subscription.holds():
             self.fail(job, BrokerError("this process stood still: its messages may be another's by now"))
             return
@@ -159,9 +170,7 @@ class Running:
             log.exception("%s: could not be settled", job.plan.name)
         failure = amqp.exceptions.RecoverableConnectionError(str(error))
         failure.__cause__ = error
+        self._acknowledgements.give_back(job)
         if job.received.subscription.open:  # a task may outlive its connection; the one of today is sound
-            self._acknowledgements.keep_noted(job)  # until there is another one, and this process is sound
             self.failure = failure
             self._waker.wake()
-        else:
-            self._acknowledgements.release(job)

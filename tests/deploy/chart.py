@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "helm" / "pacer"
 RENDER = Path(__file__).parent / "render" / "main.go"
-RELEASE = {"Name": "test", "Namespace": "facility", "Service": "Helm"}
+RELEASE = {"Namespace": "facility", "Service": "Helm"}
 
 Documents = dict[str, dict[str, Any]]
 """What was rendered, by kind: one of each, and one more of the dashboard, as ``Deployment dashboard``."""
@@ -62,7 +62,9 @@ def build(folder: Path) -> Path:
     return program
 
 
-def render(program: Path, changes: Mapping[str, Any] | None = None) -> tuple[Documents, str]:
+def render(
+    program: Path, changes: Mapping[str, Any] | None = None, release: str = "test"
+) -> tuple[Documents, str]:
     """Render the chart with changes to its values; give its documents, and its notes.
 
     Raises RefusedError where the chart does.
@@ -70,7 +72,8 @@ def render(program: Path, changes: Mapping[str, Any] | None = None) -> tuple[Doc
     chart = loaded((CHART / "Chart.yaml").read_text())
     about = {name[0].upper() + name[1:]: value for name, value in chart.items()}
     files = {one.name: one.read_text() for one in sorted((CHART / "templates").iterdir())}
-    given = {"files": files, "data": {"Values": values(changes), "Release": RELEASE, "Chart": about}}
+    about_release = {**RELEASE, "Name": release}
+    given = {"files": files, "data": {"Values": values(changes), "Release": about_release, "Chart": about}}
     done = subprocess.run([str(program)], input=json.dumps(given), capture_output=True, text=True)
     if done.returncode:
         raise RefusedError(done.stderr.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -224,6 +225,40 @@ def test_its_configuration_with_its_secrets_is_one_that_pacer_takes(renderer: Pa
     assert grace > config.processes.shutdown_grace.total_seconds()
 
 
+def test_no_variable_of_the_pages_stands_twice(renderer: Path) -> None:
+    def variables(**said: str) -> list[dict[str, str]]:
+        return [{"name": name, "value": value} for name, value in said.items()]
+
+    more = variables(POSTGRES_PASSWORD="of PACER", TIME_ZONE="of PACER")
+    own = variables(TIME_ZONE="UTC", PACER_DASHBOARD_PACERS="http://x:9807")
+    changes = {**EVERYTHING, "env": [*EVERYTHING["env"], *more]}
+    changes["dashboard"] = {**DASHBOARD["dashboard"], "env": own}
+    documents, _ = render(renderer, changes)
+    (pages,) = documents["Deployment dashboard"]["spec"]["template"]["spec"]["containers"]
+    names = [one["name"] for one in pages["env"]]
+    assert sorted(names) == sorted({*names})
+    assert {"RABBIT_HOST", "TOKEN"} <= {*names}
+    assert all(one in pages["env"] for one in own)
+    assert not [one for one in pages["env"] if one.get("value") == "of PACER"]
+
+
+def test_a_single_pod_does_not_keep_its_node_from_being_emptied(renderer: Path) -> None:
+    documents, _ = render(renderer, {"replicas": 1})
+    assert "PodDisruptionBudget" not in documents
+    documents, _ = render(renderer, {"replicas": 1, "keda": {**EVERYTHING["keda"], "minReplicas": 3}})
+    assert "PodDisruptionBudget" in documents
+
+
+@pytest.mark.parametrize("release", ["x" * 53, f"{'x' * 46}-{'y' * 6}", "pacer" + "x" * 48, "a"])
+def test_names_are_as_long_as_kubernetes_takes_them(renderer: Path, release: str) -> None:
+    documents, _ = render(renderer, DASHBOARD, release)
+    for one in documents.values():
+        name = one["metadata"]["name"]
+        assert len(name) <= 63
+        assert "pacer" in name
+        assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name)
+
+
 def test_another_configuration_means_other_pods(renderer: Path) -> None:
     def annotations(config: str) -> dict[str, str]:
         documents, _ = render(renderer, {"config": config})
@@ -279,7 +314,13 @@ def test_the_dashboard_starts_with_what_it_is_given_and_answers_its_probes(rende
     assert settings["FORCE_SCRIPT_NAME"] == "/pacer-dashboard"
     assert from_environment(environment).url == "postgresql://pacer@postgresql.pacer.svc:5432/dashboard"
     assert environment["TIME_ZONE"] == "Europe/Madrid"
-    assert environment["PACER_DASHBOARD_PACERS"] == "http://test-pacer:9807"
+    pods = documents["Service pods"]
+    name, (port,) = pods["metadata"]["name"], pods["spec"]["ports"]
+    assert environment["PACER_DASHBOARD_PACERS"] == f"dns+http://{name}:{port['port']}"
+    assert (pods["spec"]["clusterIP"], pods["spec"]["publishNotReadyAddresses"]) == ("None", True)
+    assert pods["spec"]["selector"] == documents["Service"]["spec"]["selector"]
+    scraped = documents["ServiceMonitor"]["spec"]["selector"]["matchLabels"]
+    assert not scraped.items() <= pods["metadata"]["labels"].items()  # each pod once
     assert {one["name"] for one in EVERYTHING["env"]} <= environment.keys()
     assert {one["name"] for one in made["env"]} <= environment.keys()
     for name in ("POSTGRES_PASSWORD", "SECRET_KEY"):

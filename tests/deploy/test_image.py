@@ -85,6 +85,7 @@ def requirements(broker: str, plugins: str, dist: Path) -> subprocess.CompletedP
         ("redis", "icat, dashboard_log", "pacer-core pacer-dashboard-log pacer-icat pacer-redis"),
         ("rabbitmq", "", "pacer-core"),
         ("rabbitmq", "pacer [zstd] [otel]", "pacer-core[zstd,otel] pacer"),
+        ("rabbitmq", "icat[x, y] icat[z],[zstd]", "pacer-core[zstd] pacer-icat[x,y,z]"),
         ("rabbitmq", "icat[x] dashboard_log", "pacer-core pacer-dashboard-log pacer-icat[x]"),
     ],
 )

@@ -46,6 +46,14 @@ def test_the_dashboards_commands_are_there_and_its_variables_are_named() -> None
     assert "deploy/systemd/pacer-dashboard.service" in page
 
 
+def test_both_units_may_write_where_the_docs_have_the_dashboards_sqlite() -> None:
+    page = (ROOT / "docs" / "how-to" / "run-the-dashboard.md").read_text()
+    (folder,) = {Path(one) for one in re.findall(r"database: (/[\w/]+)", page)}
+    for file in (FILE, DASHBOARD):
+        said = re.findall(r"^(StateDirectory|ReadWritePaths)=-?(?:%S/)?(.*)", file.read_text(), re.MULTILINE)
+        assert Path("/var/lib/pacer") in {Path("/var/lib", name) for _, name in said} & {*folder.parents}
+
+
 @pytest.fixture(params=[FILE, DASHBOARD], ids=["pacer", "dashboard"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Give a unit with a program that is there, as `systemd-analyze` wants it."""

@@ -8,6 +8,7 @@ import pytest
 from docs import generate
 from pacer_core import ConsumerType
 from pacer_core.config.sections import camel
+from pacer_core.plugins import load
 from pacer_icat import plugin
 from tests.docs.pages import ROOT
 
@@ -34,3 +35,10 @@ def options_of(consumer: ConsumerType) -> dict[str, str]:
     """Give the options of a consumer type and their defaults, as pages spell them."""
     attributes = () if consumer.options is None else attrs.fields(consumer.options)
     return {f"`{camel(one.name)}`": generate.spell_default(one) for one in attributes}
+
+
+def test_all_tasks_can_tell_beforehand_but_those_of_the_types_that_the_page_about_plans_names() -> None:
+    page = (ROOT / "docs" / "how-to" / "plan-messages.md").read_text()
+    (sentence,) = re.findall(r"Those of (.+?) do not: ", page)
+    untold = {name for name, one in load().consumers.items() if any(task.plan is None for task in one.tasks)}
+    assert set(re.findall(r"`(.+?)`", sentence)) == untold

@@ -146,3 +146,19 @@ def test_tracing_that_is_not_installed_is_an_error(
     ran = lab.site.pacer("run", "-c", lab.file)
     assert ran.code == 70
     assert "pip install 'pacer-core[otel]'" in ran.err
+
+
+def test_a_task_that_takes_many_has_one_span_that_is_linked_to_the_trace_of_each(
+    lab: Lab, collector: Collector
+) -> None:
+    lab.configure(consumer="type: many, queues: [jobs], concurrency: 2", more="tracing: {enabled: true}")
+    lab.declare()
+    for number in range(30):
+        lab.publish({"name": f"m{number}"}, headers={"traceparent": f"00-{TRACE}-{PARENT}-01"})
+    done = lab.once()
+    assert done.code == 0, done.err
+    together = [span for span in collector.spans if span.name == "at_once" and span.links]
+    assert together
+    for span in together:
+        assert attributes(span)["messaging.batch.message_count"] == f"{len(span.links)}"
+        assert {one.trace_id.hex() for one in span.links} == {TRACE}

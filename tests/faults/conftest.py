@@ -8,7 +8,9 @@ from contextlib import closing
 import attrs
 import pytest
 
-from tests.faults.ledger import PLUGIN, Account, Ledger, total
+from tests.faults.accounts import Account, total
+from tests.faults.jobs import PLUGIN
+from tests.faults.ledger import Ledger
 from tests.faults.redis_books import RedisLedger, ledger_of
 from tests.faults.wire import Wire
 from tests.lab import Lab

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from tests.at_length import Scale
-from tests.faults.ledger import TASKS, Ledger
+from tests.faults.jobs import TASKS
+from tests.faults.ledger import Ledger
 from tests.support import eventually
 
 

@@ -10,7 +10,8 @@ import threading
 import pytest
 
 from tests.at_length import Scale, long
-from tests.faults.ledger import Account, Ledger
+from tests.faults.accounts import Account
+from tests.faults.ledger import Ledger
 from tests.faults.processes import alive, workers
 from tests.support import Running, eventually
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.ledger import Account, Ledger
+from tests.faults.accounts import Account
+from tests.faults.ledger import Ledger
 
 
 @pytest.fixture

@@ -24,8 +24,10 @@ from pacer_core.transport.outgoing import Outgoing
 from pacer_core.transport.publish import Publisher
 from pacer_core.transport.queue_status import depth
 from tests.at_length import Scale, long
+from tests.faults.accounts import Account
 from tests.faults.conftest import ACCOUNTS
-from tests.faults.ledger import PLUGIN, Account, Ledger, Who
+from tests.faults.jobs import PLUGIN
+from tests.faults.ledger import Ledger, Who
 from tests.faults.processes import alive, workers
 from tests.faults.wire import Event
 from tests.lab import Lab
@@ -154,7 +156,7 @@ def test_an_sqs_that_goes_and_comes_back_and_workers_that_die_lose_nothing(
 
     assert running.end() == 0, running.printed[-4000:]
     account = books.close(f"SQS: {fault}, {faults} times")
-    in_hand = 2 * max(plan.config.prefetch_for(keyed=False) for plan in config.consumers)
+    in_hand = 2 * max(plan.prefetch for plan in config.consumers)
     assert account.repeated <= 3 * in_hand * faults
     assert account.twice <= in_hand * faults
 

@@ -12,7 +12,7 @@ import pytest
 from pacer_core.config.schema import schema
 from pacer_core.plugins import load
 from tests.support import Site
-from tests.unit.test_config_problems import POST
+from tests.unit.config_problems.parcel_post import POST
 
 WHOLE = """
     brokers:

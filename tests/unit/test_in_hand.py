@@ -52,8 +52,8 @@ class Handler:
         """Parse nothing."""
         return Job(received, self.plan, arrived=arrived)
 
-    def forward(self, jobs: Sequence[Job]) -> None:
-        """Forward nothing."""
+    def begin(self, jobs: Sequence[Job]) -> None:
+        """Do nothing for all at once."""
 
     def finish(self, job: Job) -> Delivery:
         """Do it."""

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from pacer_core.cli import main
 from tests.support import Site
-from tests.unit.test_config_problems import POST
+from tests.unit.config_problems.parcel_post import POST
 
 OLD = """
     brokers: {main: {protocol: amqp, host: rabbit, username: u, password: swordfish}}

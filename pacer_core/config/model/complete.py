@@ -18,6 +18,7 @@ from pacer_core.config.model.observability import Health, Logging, Tracing
 from pacer_core.config.model.processes import Processes
 from pacer_core.config.model.queues import Exchange, Queue
 from pacer_core.config.model.services import ServicePlan
+from pacer_core.model.consumers import Task
 from pacer_core.model.integrations import Seen
 from pacer_core.model.notification import Listener
 from pacer_core.model.routes import Route
@@ -49,11 +50,23 @@ class ConsumerPlan:
     pipeline: Pipeline
     integrations: Mapping[str, Integration]
     """By the name of the integration type."""
+    takes_many: Task | None = field(init=False)
+    """The task that takes many messages at once, the first of them; ``None`` where none does."""
+
+    @takes_many.default
+    def _find(self) -> Task | None:
+        return next((task for task in self.pipeline.tasks if task.run_many is not None), None)
 
     @property
     def name(self) -> str:
         """The consumer's name, unique in the configuration."""
         return self.config.name
+
+    @property
+    def prefetch(self) -> int:
+        """How many messages a process of it may hold."""
+        task = self.takes_many
+        return self.config.prefetch_for(self.key_space is not None, 1 if task is None else task.many)
 
     @property
     def key_space(self) -> str | None:
@@ -65,7 +78,7 @@ class ConsumerPlan:
     def logs_messages(self) -> bool:
         """Whether the log says of every message at ``INFO`` that it was handled."""
         given = self.config.log_messages
-        return bool(self.integrations) if given is None else given
+        return bool(self.integrations) and self.takes_many is None if given is None else given
 
     @property
     def left_out(self) -> dict[str, list[str]]:

@@ -70,8 +70,8 @@ class Consumer:
     concurrency
         How many threads run tasks in each process; with 1, it is the thread that reads the broker.
     prefetch
-        How many messages a process may hold: by default twice the threads, 50 with one thread, and 256 where
-        the type has keys.
+        How many messages a process may hold: by default twice the threads, 50 with one thread, 256 where the
+        type has keys, and twice what a task takes at once.
     integrations
         The integrations that its tasks may use: names of ``integrations``, or ``{TYPE: NAME}``. A task whose
         needs are not all named here does not run; those that the type cannot be without have to.
@@ -87,7 +87,8 @@ class Consumer:
         What happens when something that another message brings is missing.
     log_messages
         Whether the log says at ``INFO`` of every message that it was handled: by default where the consumer
-        has integrations. Without, it says so at ``DEBUG``; what is retried or dead is told in any case.
+        has integrations, and no task that takes many messages at once. Without, it says so at ``DEBUG``; what
+        is retried or dead is told in any case.
     options
         The options of its type.
     task_options
@@ -111,8 +112,8 @@ class Consumer:
     options: Any = None
     task_options: Any = None
 
-    def prefetch_for(self, keyed: bool) -> int:
+    def prefetch_for(self, keyed: bool, many: int = 1) -> int:
         """Give how many messages may be in hand: what waits in lanes is held in memory."""
         if self.prefetch is not None:
             return self.prefetch
-        return 256 if keyed else max(2 * self.concurrency, 50 if self.concurrency == 1 else 0)
+        return 256 if keyed else max(2 * self.concurrency, 2 * many, 50 if self.concurrency == 1 else 0)

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils.html import escape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -149,6 +149,10 @@ def test_whatever_is_thrown_at_the_api_it_answers_as_it_says(client: Client, pat
     attack()
 
 
+def test_the_description_that_everybody_may_read_is_made_once() -> None:
+    assert schema() is schema()
+
+
 def test_a_parameter_that_is_not_known_is_a_mistake_and_not_more_than_was_asked_for(client: Client) -> None:
     answer = client.get("/api/v1/messages?instrumnet=ID01")
     assert (answer.status_code, answer.json()["parameter"]) == (400, "instrumnet")
@@ -160,6 +164,29 @@ def test_what_is_not_there_is_a_problem_as_well(client: Client) -> None:
     answer = client.delete("/api/v1/messages")
     assert (answer.status_code, answer["Allow"]) == (405, "GET")
     assert answer.json()["title"] == "Method not allowed"
+
+
+def test_more_fields_than_any_call_needs_are_a_mistake_of_who_sends_them(client: Client) -> None:
+    many = urlencode([("type", "x")] * 1001)
+    body_ = {"selection": {"filter": many}}
+    for answer in (
+        client.get(f"/api/v1/messages?{many}"),
+        client.post("/api/v1/again/preview", body_, content_type="application/json"),
+    ):
+        assert (answer.status_code, answer.json()["status"]) == (400, 400)
+
+
+def test_that_the_database_is_away_is_said_as_that(empty: Place, testserver: None) -> None:
+    client = Client(raise_request_exception=False)
+    client.cookies["pacer_session"] = "x" * 32
+    connections.close_all()
+    assert empty.folder is not None
+    empty.folder.rename(empty.folder.with_name("away"))
+    with override_settings(PACER_PUBLIC_COUNTS=True):
+        for path in ("/", "/api/v1/me", "/api/v1/counts"):
+            answer = client.get(path)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10"), path
+            assert ("problem+json" in answer.headers["Content-Type"]) == path.startswith("/api/")
 
 
 def test_what_changes_something_needs_the_page_it_comes_from_unless_a_token_is_shown(client: Client) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
@@ -278,10 +279,71 @@ def test_the_checks_run_once_a_day_at_their_time(empty: Place, monkeypatch: pyte
     assert not schedule.due(NOW)
     monkeypatch.setenv("INVESTIGATION_CHECK_AT", "04:30")
     assert schedule.due(NOW)
-    CheckRun.objects.create(at=NOW.replace(hour=5))
+    CheckRun.objects.create(at=NOW.replace(hour=5), finished_at=NOW)
     assert not schedule.due(NOW)
     assert not schedule.due(NOW + timedelta(hours=16))  # at 04:00 of the next day
     assert schedule.due(NOW + timedelta(hours=17))
+
+
+def test_a_run_that_was_killed_is_due_anew_and_one_that_is_at_work_is_not(
+    empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacer_dashboard.checks import schedule
+    from pacer_dashboard.models import CheckRun
+
+    monkeypatch.setenv("INVESTIGATION_CHECK_AT", "04:30")
+    CheckRun.objects.create(at=NOW.replace(hour=4, minute=31))
+    assert not schedule.due(NOW.replace(hour=4, minute=50))
+    assert schedule.due(NOW.replace(hour=6))
+
+
+@pytest.mark.parametrize(("year", "month", "day"), [(2026, 3, 29), (2026, 10, 25)])
+def test_the_checks_run_once_in_a_night_in_which_the_clocks_change(
+    empty: Place, monkeypatch: pytest.MonkeyPatch, year: int, month: int, day: int
+) -> None:
+    from django.utils import timezone
+
+    from pacer_dashboard.checks import schedule
+    from pacer_dashboard.models import CheckRun
+
+    monkeypatch.setenv("INVESTIGATION_CHECK_AT", "02:30")
+    monkeypatch.setattr(timezone, "get_default_timezone", lambda: ZoneInfo("Europe/Madrid"))
+    begin = datetime(year, month, day, tzinfo=UTC) - timedelta(hours=4)
+    CheckRun.objects.create(at=begin, finished_at=begin)
+    for minutes in range(0, 12 * 60, 5):
+        now = begin + timedelta(minutes=minutes)
+        if schedule.due(now):
+            CheckRun.objects.create(at=now, finished_at=now)
+    assert CheckRun.objects.count() == 2
+
+
+def test_a_run_that_ends_with_a_mistake_is_none_without_trouble(
+    investigation: Callable[..., None], checked: Callable[..., Any]
+) -> None:
+    from pacer_dashboard.models import CheckRun
+
+    investigation("no-doi")
+
+    class Broken(Broker):
+        def publish_each(self, postings: Sequence[Posting]) -> list[BrokerError | None]:
+            raise RuntimeError("mistake")
+
+    with pytest.raises(RuntimeError):
+        checked(broker=Broken())
+    assert "RuntimeError" in CheckRun.objects.get().trouble
+
+
+def test_neither_a_look_at_one_nor_a_facility_without_panosc_keeps_the_alert_of_the_checks_from_its_work(
+    investigation: Callable[..., None], checked: Callable[..., Any]
+) -> None:
+    from pacer_dashboard.models import CheckRun
+
+    investigation("no-doi")
+    checked(broker=Broker(), name="no-doi", visit_id="1")
+    assert not CheckRun.objects.exists()
+    report = checked(broker=Broker(), options={"panosc_url": None})
+    assert (report.unknown, CheckRun.objects.get().trouble) == (1, "")
+    assert any("PANOSC_API_URL is not set" in one for one in report.notes)
 
 
 def test_dry_run_is_a_flag_and_a_value_behind_it_is_an_error() -> None:

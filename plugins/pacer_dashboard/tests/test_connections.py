@@ -14,6 +14,7 @@ import requests
 from pacer_dashboard.live.pool import LARGEST
 from pacer_dashboard.place import Place
 from pacer_dashboard.testing_site import Site
+from tests.support import eventually
 
 TOGETHER = 4
 OURS = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'pacer-dashboard'"
@@ -54,3 +55,12 @@ def test_pages_and_streams_share_a_few_connections_and_get_new_ones_for_those_th
             assert connections() <= TOGETHER + 4 < LARGEST
         database.execute(f"SELECT pg_terminate_backend(pid) {OURS}".encode())
         assert {*pool.map(page, range(TOGETHER))} == {200}
+
+
+def test_the_log_says_which_page_was_asked_for_and_not_what_it_was_asked(site: Site) -> None:
+    asked = ("oidc/callback?state=st4te&code=c0de", "?q=ada@example.org")
+    for path in asked:
+        requests.get(site.url + path, timeout=60)
+    log = site.folder / "serve.out"
+    eventually(lambda: '"GET / ' in log.read_text() and "/oidc/callback" in log.read_text(), 60)
+    assert not [word for word in ("st4te", "c0de", "ada@example.org") if word in log.read_text()]

@@ -163,6 +163,7 @@ def test_so_many_requests_are_worked_on_at_once_and_a_stream_does_not_count() ->
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         nonlocal working, most
+        await receive()
         working += 1
         most = max(most, working)
         await asyncio.sleep(0)
@@ -177,7 +178,7 @@ def test_so_many_requests_are_worked_on_at_once_and_a_stream_does_not_count() ->
         async def send(message: Any) -> None:
             answered.append(message)
 
-        requests = [asyncio.create_task(gate({}, None, send)) for _ in range(20)]  # type: ignore[arg-type]
+        requests = [asyncio.create_task(gate({}, whole, send)) for _ in range(20)]
         while len(answered) < 20:
             await asyncio.sleep(0)
         streaming.set()
@@ -188,11 +189,18 @@ def test_so_many_requests_are_worked_on_at_once_and_a_stream_does_not_count() ->
     assert most == 3
 
 
-def test_whether_the_process_lives_is_said_while_all_others_wait() -> None:
+async def whole() -> Any:
+    """Give a request that has come with all its body."""
+    return {"type": "http.request"}
+
+
+def test_a_request_whose_body_does_not_come_holds_up_nobody() -> None:
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == "/":
-            await asyncio.Event().wait()
+        await receive()
         await send({"type": "http.response.start"})
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
 
     async def main() -> None:
         gate = Gate(application, 1)
@@ -201,10 +209,38 @@ def test_whether_the_process_lives_is_said_while_all_others_wait() -> None:
         async def send(message: Any) -> None:
             answered.append(message)
 
-        waiting = [asyncio.create_task(gate({"path": "/"}, None, send)) for _ in range(3)]  # type: ignore[arg-type]
+        slow = [asyncio.create_task(gate({"path": "/login"}, never, send)) for _ in range(3)]
         await asyncio.sleep(0)
-        await gate({"path": "/pacer-dashboard/status"}, None, send)  # type: ignore[arg-type]
+        await asyncio.wait_for(gate({"path": "/"}, whole, send), 20)
         assert len(answered) == 1
+        for one in slow:
+            one.cancel()
+
+    run(main)
+
+
+def test_whether_the_process_lives_is_said_while_all_others_wait() -> None:
+    lives = ("/status", "/pacer-dashboard/status")
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        if scope["path"] == "/":
+            await asyncio.Event().wait()
+        await send({"type": "http.response.start", "path": scope["path"]})
+
+    async def main() -> None:
+        gate = Gate(application, 1, "/pacer-dashboard")
+        answered: list[Any] = []
+
+        async def send(message: Any) -> None:
+            answered.append(message["path"])
+
+        paths = ("/", "/", "/api/v1/errors/status")  # the last one is an address as any other
+        waiting = [asyncio.create_task(gate({"path": one}, whole, send)) for one in paths]
+        await asyncio.sleep(0)
+        for path in lives:
+            await gate({"path": path}, whole, send)
+        assert answered == [*lives]
         for one in waiting:
             one.cancel()
 
@@ -229,9 +265,11 @@ def test_a_compressed_stream_is_one_gzip_of_parts_that_were_made_once() -> None:
     run(main)
 
 
-def test_a_database_that_fails_for_a_moment_costs_no_change() -> None:
+def test_a_database_that_fails_for_a_moment_costs_no_change_and_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     changes = Changes()
-    fails = [True, True]
+    fails = [True, True, True]
 
     def newest() -> int:
         if changes.revisions and fails:
@@ -245,5 +283,50 @@ def test_a_database_that_fails_for_a_moment_costs_no_change() -> None:
         await anext(stream)
         changes.revisions += [1, 2, 3]
         assert await told(stream, 3) == [1, 2, 3]
+
+    run(main)
+    assert [one.getMessage() for one in caplog.records].count(
+        "live arrivals cannot be read; the streams wait"
+    ) == 1
+
+
+def test_a_stream_that_is_told_nothing_says_so_also_while_others_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "HEARTBEAT", 0.2)
+    changes = Changes([1])
+
+    async def main() -> None:
+        hub = Hub(changes.newest, changes.judge, lambda: None)
+        stream = hub.listen(
+            "none", lambda after, _: (Batch(after, changes.newest(), b""), False), 1, 0, "all"
+        )
+        await anext(stream)
+        silent = asyncio.ensure_future(anext(stream))
+        while not silent.done() and len(changes.revisions) < 3000:
+            changes.revisions.append(changes.newest() + 1)
+            await asyncio.sleep(0.01)
+        said = await silent
+        assert said.startswith(b"id: ")
+        assert int(said.split()[1]) > 1  # from where it goes on after an interruption
+        assert len(changes.revisions) < 3000
+
+    run(main)
+
+
+def test_a_filter_that_cannot_be_asked_keeps_no_other_stream_from_its_rows() -> None:
+    changes = Changes()
+
+    def fails(after: int, most: int) -> tuple[Batch, bool]:
+        raise OSError("canceling statement due to statement timeout")
+
+    async def main() -> None:
+        hub = Hub(changes.newest, changes.judge, lambda: None)
+        broken = hub.listen("broken", fails, None, 0, "all")
+        await anext(broken)
+        stream = hub.listen("all", changes.source, None, 1, "all")
+        await anext(stream)
+        changes.revisions += [1, 2]
+        assert await told(stream, 2) == [1, 2]
 
     run(main)

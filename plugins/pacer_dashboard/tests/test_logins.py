@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import timedelta
 from typing import Any
@@ -99,6 +100,19 @@ def test_behind_a_trusted_proxy_each_guesser_is_their_own_and_https_is_believed(
         assert good.status_code == 302
         assert good.wsgi_request.is_secure()
     assert not Client(headers={"X-Forwarded-Proto": "https"}).get("/login").wsgi_request.is_secure()
+
+
+@pytest.mark.parametrize("asker", ["192.168.1.1:{}", "[2001:db8::7]:{}", "[2001:db8::7]"])
+def test_an_address_is_known_however_a_balancer_writes_it(asker: str) -> None:
+    with override_settings(PACER_TRUSTED_PROXIES=["10.0.0.1"]):
+        client = Client(REMOTE_ADDR="10.0.0.1")
+        answers = [
+            log_in(client, "ada", "wrong", headers={"X-Forwarded-For": asker.format(50_000 + number)})
+            for number in range(6)
+        ]
+    assert answers[-1].status_code == 429
+    ipaddress.ip_address(answers[0].wsgi_request.META["REMOTE_ADDR"])  # as a database takes it
+    assert AccessAttempt.objects.exclude(ip_address="10.0.0.1").exists()
 
 
 def test_a_form_of_another_site_is_refused() -> None:
@@ -232,6 +246,46 @@ def test_it_says_whether_it_lives_and_whether_it_can_show_anything() -> None:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'pacer_dashboard' AND name LIKE '0005%%'")
     answer = Client().get("/ready")
     assert (answer.status_code, "pacer dashboard migrate" in answer.json()["reason"]) == (503, True)
+
+
+@pytest.mark.parametrize("by", ["page", "api"])
+def test_a_token_comes_and_goes_with_what_the_audit_log_says_of_it_or_not_at_all(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacer_dashboard.access import token_pages
+    from pacer_dashboard.api import tokens
+
+    def ends(*_: Any) -> None:
+        raise RuntimeError("the process ends here")
+
+    role = Role.objects.create(name="some")
+    client = Client(raise_request_exception=False)
+    client.force_login(User.objects.create_superuser("ada"))
+    with monkeypatch.context() as patched:
+        patched.setattr(token_pages if by == "page" else tokens, "note", ends)
+        if by == "page":
+            answer = client.post("/tokens", {"name": "t", "role": role.pk, "days": 9})
+        else:
+            said = {"name": "t", "role": "some"}
+            answer = client.post("/api/v1/tokens", said, content_type="application/json")
+        assert (answer.status_code, Token.objects.count()) == (500, 0)
+    client.post("/tokens", {"name": "t", "role": role.pk, "days": 9})
+    (token,) = Token.objects.all()
+    monkeypatch.setattr(Token, "delete", ends)
+    if by == "page":
+        answer = client.post(f"/tokens/{token.pk}/withdraw")
+    else:
+        answer = client.delete(f"/api/v1/tokens/{token.pk}")
+    assert (answer.status_code, Audit.objects.filter(action="access-delete").count()) == (500, 0)
+
+
+def test_a_rule_that_was_damaged_can_be_mended_on_its_page() -> None:
+    role = Role.objects.create(name="some")
+    RoleRule.objects.create(role=role, types="x", identifiers=["x"])
+    RoleRule.objects.create(role=role, types=[1, "x"], identifiers={"instrument": 1})
+    client = Client()
+    client.force_login(User.objects.create_superuser("ada"))
+    assert client.get(f"/admin/pacer_dashboard/role/{role.pk}/change/").status_code == 200
 
 
 def test_a_bad_token_is_not_made_good_by_a_session_that_comes_with_it() -> None:

@@ -13,7 +13,7 @@ from celery import Celery
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacer_core import ConsumerType, Context, Delivery, Envelope, Reject, task
+from pacer_core import ConsumerType, Context, Delivery, Envelope, PacerError, Reject, task
 from pacer_core.testing import deliver
 from pacer_dashboard.histogram import bin_of, percentile
 from pacer_dashboard.place import Place, from_environment
@@ -184,3 +184,23 @@ def test_the_database_is_where_the_environment_says() -> None:
         "pacer", "me", "p@ss/word", "db", "5433",
     ]  # fmt: skip
     assert "p@ss" not in repr(Place(url="postgresql://db/pacer", password="p@ss"))
+    for host, said in {"::1": "::1", "/run/postgresql": ""}.items():
+        odd = from_environment({"POSTGRES_DB": "a/b", "POSTGRES_USER": "me@site", "POSTGRES_HOST": host})
+        settings = odd.settings()
+        assert [settings[name] for name in ("NAME", "USER", "HOST")] == ["a/b", "me@site", said]
+        assert settings["OPTIONS"].get("host", "") == (host if said == "" else "")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"PACER_DASHBOARD_DATABASE": "postgresql://me:s3/cret@db/pacer"},
+        {"PACER_DASHBOARD_DATABASE": "postgresql://me:s3#cret@db/pacer"},
+        {"POSTGRES_DB": "pacer", "POSTGRES_PORT": "s3"},
+    ],
+)
+def test_an_address_that_is_none_is_said_without_its_password(said: dict[str, str]) -> None:
+    with pytest.raises(PacerError) as refused:
+        from_environment(said).settings()
+    assert "s3" not in str(refused.value)
+    assert refused.value.__cause__ is None

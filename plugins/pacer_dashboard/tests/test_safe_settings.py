@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import pacer_dashboard
+from pacer_core import PacerError
 from pacer_dashboard.access.configuration import (
     UnsafeError,
     access_settings,
@@ -58,12 +60,27 @@ def served(
         ({**SAFE, **SSO, "SSO_SCOPES": "profile"}, "lacks openid"),
         ({**SAFE, "PACER_DASHBOARD_TRUSTED_PROXIES": "proxy"}, "write addresses"),
         ({**SAFE, "PACER_DASHBOARD_SESSION_HOURS": "-1"}, "whole number"),
+        ({**SAFE, "PACER_DASHBOARD_SESSION_HOURS": "0"}, "nobody would stay signed in"),
         ({**SAFE, "FORCE_SCRIPT_NAME": "pacer"}, "begins with /"),
     ],
 )
 def test_what_is_not_safe_is_refused_with_what_to_do(environ: dict[str, str], said: str) -> None:
     with pytest.raises(UnsafeError, match=said):
         served(environ)
+
+
+def test_an_empty_variable_is_its_default_and_a_port_that_is_none_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("TIME_ZONE", "EMAIL_PORT", "DEFAULT_FROM_EMAIL"):
+        monkeypatch.setenv(name, "")
+    file = str(Path(pacer_dashboard.__file__).with_name("settings.py"))
+    found = runpy.run_path(file)
+    assert (found["TIME_ZONE"], found["EMAIL_PORT"]) == ("UTC", 25)
+    assert found["DEFAULT_FROM_EMAIL"] == "pacer@localhost"
+    monkeypatch.setenv("EMAIL_PORT", "smtp")
+    with pytest.raises(PacerError, match="EMAIL_PORT is 'smtp'"):
+        runpy.run_path(file)
 
 
 def test_all_that_is_wrong_is_said_at_once_and_no_secret_with_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,7 @@ def test_groups_that_only_the_userinfo_endpoint_tells_are_asked_there(provider: 
 
 @pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS)
 def test_an_answer_that_is_not_as_the_standard_has_it_lets_nobody_in(
-    provider: Provider, misbehaviour: str
+    provider: Provider, misbehaviour: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider.behave(groups=["id01"])
     provider.misbehaviour = misbehaviour
@@ -112,6 +113,13 @@ def test_an_answer_that_is_not_as_the_standard_has_it_lets_nobody_in(
     assert answer.status_code == 403, MISBEHAVIOURS[misbehaviour]
     assert not User.objects.exists()
     assert "_auth_user_id" not in client.session
+    said = [one.getMessage() for one in caplog.records if one.name == "pacer.dashboard.access"]
+    assert len(said) == 1
+    assert not re.findall(rf"\bada\b|{re.escape(SECRET)}", said[0])
+    if (
+        claim := {"wrong audience": "aud", "no exp": "exp", "wrong nonce": "nonce"}.get(misbehaviour)
+    ) is not None:
+        assert f"'{claim}'" in said[0], said
 
 
 def test_a_login_that_another_browser_began_lets_nobody_in(provider: Provider) -> None:
@@ -187,11 +195,14 @@ def test_leaving_ends_the_session_at_the_provider_as_well(provider: Provider) ->
     assert "_auth_user_id" not in client.session
 
 
-def test_a_provider_that_is_away_or_another_one_is_said(provider: Provider) -> None:
+def test_a_provider_that_is_away_or_another_one_is_said(
+    provider: Provider, caplog: pytest.LogCaptureFixture
+) -> None:
     with override_settings(PACER_SIGN_IN=SignIn("http://127.0.0.1:9/realms/lab", CLIENT, SECRET)):
         away = Client().get("/oidc/login")
     assert away.status_code == 503
     assert "cannot be reached" in away.content.decode()
+    assert "Connection refused" in caplog.text
     other = provider.issuer.replace("127.0.0.1", "localhost")
     with override_settings(PACER_SIGN_IN=SignIn(other, CLIENT, SECRET)):
         wrong = Client().get("/oidc/login")

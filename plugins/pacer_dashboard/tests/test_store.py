@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -17,9 +16,10 @@ from pacer_core import Reject
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
 from pacer_dashboard.records import Record
-from pacer_dashboard.store import Stored, committer, store
+from pacer_dashboard.store import Stored, each, store
 from pacer_dashboard.store.away import is_away
 from pacer_dashboard.store.drafts import Draft
+from pacer_dashboard.store.fold import fold, fold_many
 from pacer_dashboard.store.writer import commit
 
 
@@ -91,6 +91,12 @@ def test_a_database_is_away_where_it_may_take_the_same_record_later(
     assert is_away(raised) is away
 
 
+def test_a_record_that_is_the_only_one_is_folded_as_any_number_are() -> None:
+    records = [*testing.lives(50)]
+    assert {one.failed for one in records} == {True, False}
+    assert [fold([one]) for one in records] == [fold_many([one]) for one in records]
+
+
 def _give(record: Record | None) -> Record:
     if record is None:
         raise Reject("it cannot be read")
@@ -107,16 +113,25 @@ def test_a_record_that_is_refused_or_cannot_be_read_keeps_no_other_one_back(
             raise DataError
         return commit(drafts)
 
-    monkeypatch.setattr(committer, "commit", refuse)
-    one = committer.Committer(500)
-    try:
-        with ThreadPoolExecutor(8) as threads:
-            futures = [
-                threads.submit(one.store, partial(_give, each)) for each in (first, bad, None, *others)
-            ]
-        assert isinstance(futures[1].exception(), DataError)
-        assert isinstance(futures[2].exception(), Reject)
-        assert all(future.result() for future in (futures[0], *futures[3:]))
-        assert one.store(lambda: first) is False
-    finally:
-        one.close()
+    monkeypatch.setattr(each, "commit", refuse)
+    ends = each.store_each(partial(_give, one) for one in (first, bad, None, *others))
+    assert isinstance(ends[1], DataError)
+    assert isinstance(ends[2], Reject)
+    assert [ends[0], *ends[3:]] == [True] * (1 + len(others))
+    assert each.store_each([lambda: first, lambda: others[0]]) == [False, False]
+
+
+def test_a_database_that_is_away_says_so_of_all_of_them_at_once(
+    empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def fail(drafts: Sequence[Draft]) -> Stored:
+        tries.append(len(drafts))
+        raise OperationalError
+
+    monkeypatch.setattr(each, "commit", fail)
+    records = [*testing.lives(20)]
+    with pytest.raises(OperationalError):
+        each.store_each(partial(_give, one) for one in records)
+    assert tries == [len(records)]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, date, datetime, timedelta
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
 
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
@@ -196,3 +202,36 @@ def test_hours_that_are_forgotten_are_shown_as_days(each_stored: Place) -> None:
     assert statistics.series(*ask, *kept, step=Step.HOUR).step is Step.HOUR
     models.Rollup.objects.filter(step="h").delete()
     assert statistics.table(*ask, *old) == before[0]
+
+
+def test_a_connection_that_breaks_under_one_job_keeps_no_other_from_being_done(
+    each_empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import connection
+
+    from pacer_dashboard.upkeep import service
+
+    done: list[str] = []
+    stopping = Event()
+
+    def breaks(_: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    def works(_: Any) -> None:
+        stopping.set()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        done.append("works")
+
+    monkeypatch.setattr(service, "jobs", lambda: {"breaks": breaks, "works": works})
+    monkeypatch.setattr(service, "watches", dict)
+    options = SimpleNamespace(place=each_empty, every=timedelta(hours=1))
+    log = logging.getLogger("pacer.tests")
+    said: list[str] = []
+    service.run(
+        SimpleNamespace(options=options, stopping=stopping, log=log, trouble=said.append, ready=list)  # type: ignore[arg-type] # what it uses
+    )
+    assert done == ["works"]
+    assert said[0].startswith("breaks: ")
+    assert "works: " not in said[0]

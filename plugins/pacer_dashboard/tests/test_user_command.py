@@ -109,3 +109,28 @@ def test_a_new_password_ends_sessions(run: Run) -> None:
     run("password", "ada", "--password", "another long pass phrase")
     assert client.get("/api/v1/me").status_code == 401
     assert User.objects.get().check_password("another long pass phrase")
+
+
+def test_a_command_does_all_with_its_note_in_the_audit_log_or_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("define", "some", "--type", "*", "--identifier", "*")
+    run("define", "other", "--type", "*", "--identifier", "*")
+    run("add", "bob", "--role", "some", "--password", PASSWORD)
+
+    def ends(*_: object) -> None:
+        raise OSError("the process ends here")
+
+    monkeypatch.setattr("pacer_dashboard.access.audited.note", ends)
+    for command in (
+        ("role", "bob", "other"),
+        ("role", "bob", "some", "--take"),
+        ("password", "bob", "--password", "another long phrase"),
+        ("token", "bob", "--role", "some"),
+    ):
+        with pytest.raises(OSError, match="ends here"):
+            run(*command)
+    bob = User.objects.get(username="bob")
+    assert [one.name for one in bob.dashboard_roles.all()] == ["some"]
+    assert bob.check_password(PASSWORD)
+    assert not Token.objects.exists()

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from smtplib import SMTPRecipientsRefused
 from typing import Any
 
 import pytest
+from django.core.mail.backends.locmem import EmailBackend
+from django.forms.models import model_to_dict
 
 from pacer_dashboard.alerts.engine import Limits, Standing, step
 from pacer_dashboard.place import Place
@@ -60,6 +64,33 @@ def test_a_pacer_that_does_not_answer_is_said_to_with_since_when(
         assert seen.since == NOW + timedelta(minutes=5)
         assert (seen.answered_at, seen.dead) == (NOW, 3)
         assert "nobody answers" in seen.why
+
+
+def test_each_host_behind_a_name_is_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    from pacer_dashboard.system.watching import PACERS, addresses
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        """Answer as a cluster's DNS does for a headless Service; of a name that is none, with an error."""
+        if host != "pacer-pods":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        four = [(socket.AF_INET, 1, 6, "", (f"10.0.0.{one}", port)) for one in (7, 4)]
+        return [*four, (socket.AF_INET6, 1, 6, "", ("fd00::1", port, 0, 0))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    said = "dns+http://pacer-pods:9807/, http://10.0.0.4:9807 dns+http://gone:9807 dns+http://gone:x"
+    assert addresses({PACERS: said}) == (
+        "http://10.0.0.4:9807", "http://10.0.0.7:9807", "http://gone:9807", "http://gone:x",
+    )  # fmt: skip
+
+
+def test_an_address_that_is_none_is_said_and_no_password_is_shown() -> None:
+    from pacer_dashboard.system.watching import PACERS, addresses, ask
+
+    said = addresses({PACERS: "http://me:s3cret@ingest-1:9807 ftp://ingest-2 ingest-3:9807"})
+    assert said == ("http://***@ingest-1:9807", "ftp://ingest-2", "ingest-3:9807")
+    assert all(str(ask(one)).startswith(PACERS) for one in said)
 
 
 def test_an_alert_is_raised_and_over_with_something_in_between() -> None:
@@ -125,7 +156,7 @@ def test_rules_measure_and_tell_each_once_and_try_again_where_nobody_could_be_to
     assert not AlertEvent.objects.exclude(trouble="").exists()
     assert AlertEvent.objects.count() == len(events)
     assert len(posted) == len(events)
-    assert [one.to for one in mail.outbox] == [["a@example.org", "b@example.org"]] * len(events)
+    assert [one.to for one in mail.outbox] == [["a@example.org"], ["b@example.org"]] * len(events)
     told = " ".join(one["text"] for one in posted)
     assert all(set(one) == {"text"} for one in posted)
     assert "<" not in told
@@ -133,6 +164,116 @@ def test_rules_measure_and_tell_each_once_and_try_again_where_nobody_could_be_to
     told_by, trouble = watch.test(AlertRule.objects.get(name="calm"))
     assert (told_by, trouble) == (["mail", "webhook"], "")
     assert "TEST: calm" in posted[-1]["text"]
+
+
+class Refuses(EmailBackend):
+    """Takes mail as a server does that knows one person and not the other."""
+
+    def send_messages(self, messages: Any) -> int:
+        for one in messages:
+            if one.to == ["b@example.org"]:
+                raise SMTPRecipientsRefused({one.to[0]: (550, b"no such user")})
+        return int(super().send_messages(messages))
+
+
+def test_an_address_that_the_mail_server_refuses_is_said_and_keeps_no_other_from_being_told(
+    empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.conf import settings
+    from django.core import mail
+
+    from pacer_dashboard.alerts import watch
+    from pacer_dashboard.models import AlertEvent, AlertRule, CheckRun
+
+    monkeypatch.setattr(settings, "EMAIL_BACKEND", f"{__name__}.Refuses")
+    monkeypatch.setattr(settings, "EMAIL_HOST", "mail.example.org")
+    mail.outbox = []
+    AlertRule.objects.create(
+        name="checks", kind="check-overdue", raise_at=48, mail="a@example.org\nb@example.org\nc@example.org"
+    )
+    CheckRun.objects.create(at=NOW - timedelta(days=3))
+    for minute in range(3):
+        watch.look(NOW + timedelta(minutes=minute))
+        event = AlertEvent.objects.get()
+        assert (event.told, "b@example.org" in event.trouble) == (["mail"], True)
+    assert [one.to for one in mail.outbox] == [["a@example.org"], ["c@example.org"]]
+
+
+def test_two_services_tell_what_there_is_to_tell_once(
+    each_empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import connections
+
+    from pacer_dashboard.alerts import watch
+    from pacer_dashboard.models import AlertRule, CheckRun
+
+    told: list[str] = []
+
+    def look() -> None:
+        watch.look(NOW)
+        connections.close_all()
+
+    def tell(_: AlertRule, subject: str, *args: Any, **kwargs: Any) -> tuple[list[str], str]:
+        told.append(subject)
+        if len(told) == 1:  # the other service looks while this one tells
+            with ThreadPoolExecutor(1) as other:
+                other.submit(look).result()
+        return ["mail"], ""
+
+    monkeypatch.setattr(watch, "tell", tell)
+    AlertRule.objects.create(name="checks", kind="check-overdue", raise_at=48)
+    CheckRun.objects.create(at=NOW - timedelta(days=3))
+    assert len(watch.look(NOW)) == 1
+    assert told == ["[PACER] ALERT: checks"]
+    assert watch.look(NOW) == []
+    assert len(told) == 1
+
+
+def test_a_rule_that_watches_something_else_is_not_over_and_one_that_is_switched_off_tells_nobody(
+    stored: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pacer_dashboard.alerts import rules, watch
+    from pacer_dashboard.models import AlertRule
+    from pacer_dashboard.query import EVERYTHING
+
+    told: list[str] = []
+
+    def tell(_: AlertRule, subject: str, *args: Any, **kwargs: Any) -> tuple[list[str], str]:
+        told.append(subject)
+        return [], "nobody could be told"
+
+    monkeypatch.setattr(watch, "tell", tell)
+    now = NOW + timedelta(days=30)
+    rule = AlertRule.objects.create(name="silence", kind="silence", raise_at=60, clear_at=60)
+    watch.look(now)
+    assert told == ["[PACER] ALERT: silence"]
+
+    def save(**changes: Any) -> None:
+        rule.refresh_from_db()
+        form = rules.RuleForm({**model_to_dict(rule, rules.FIELDS), **changes}, instance=rule)
+        assert form.is_valid(), form.errors
+        rules.save(EVERYTHING, form)
+
+    save(enabled=False)
+    watch.look(now + timedelta(minutes=1))
+    assert len(told) == 1
+    save(enabled=True, kind="error-rate", raise_at=100, clear_at=100)
+    events = watch.look(now + timedelta(minutes=2))
+    assert events == []
+
+
+def test_a_message_of_the_future_hides_no_silence(stored: Place) -> None:
+    from pacer_dashboard.alerts.measuring import measure
+    from pacer_dashboard.models import AlertRule, Message
+
+    now = NOW + timedelta(days=1)
+    rule = AlertRule(name="silence", kind="silence")
+    before = measure(rule, now).value
+    assert before is not None
+    Message.objects.filter(pk=Message.objects.order_by("arrived").values("pk")[:1]).update(
+        arrived=now + timedelta(days=365)
+    )
+    assert measure(rule, now).value == before
 
 
 def _fault() -> Any:

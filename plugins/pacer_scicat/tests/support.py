@@ -171,3 +171,35 @@ def client_of(url: str, **changes: Any) -> Iterator[Scicat]:
 def again(delivery: Delivery) -> dict[str, Any]:
     """Give what sends the same message once more, as its copy comes back after a delay."""
     return {"after": evolve(delivery)}
+
+
+def dataset(name: str, value: Any) -> dict[str, Any]:
+    """Give a dataset of a file-writer's tree."""
+    return {"module": "dataset", "config": {"name": name, "type": "string", "values": value}}
+
+
+def group(name: str, *children: Any) -> dict[str, Any]:
+    """Give a group of a file-writer's tree."""
+    return {"type": "group", "name": name, "children": list(children)}
+
+
+def run_start(sample: Any = "sapphire", proposal: Any = "443503", **changes: Any) -> dict[str, Any]:
+    """Give the message of a run that starts."""
+    inner = [] if sample is None else [group("sample", dataset("name", sample))]
+    outer = [] if proposal is None else [dataset("experiment_identifier", proposal)]
+    tree = {"children": [group("entry", *outer, *inner)]}
+    return {
+        "job_id": "j",
+        "filename": "f.nxs",
+        "start_time": 1,
+        "stop_time": 0,
+        "run_name": "r",
+        "nexus_structure": json.dumps(tree),
+        "service_id": "s",
+        "instrument_name": "coda",
+        "broker": "b",
+        "metadata": "{}",
+        "detector_spectrum_map": None,
+        "control_topic": "t",
+        **changes,
+    }

@@ -1,10 +1,11 @@
-"""`pacer plan`: what would become of files and datasets; SciCat counts its requests: nothing is written."""
+"""`pacer plan`: what would become of files, datasets and samples; SciCat counts its requests: none writes."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from pacer_scicat.datasets.options import ScicatDatasetOptions
 from pacer_scicat.datasets.task import store_scicat_dataset
 from pacer_scicat.files.options import PidOptions, Sidecars
 from pacer_scicat.files.task import NEXUS_FILES
+from pacer_scicat.samples.task import SCICAT_SAMPLES, SamplesOptions
 from pacer_scicat.testing import ScicatStandIn
 from plugins.pacer_icat.tests.support import dataset_message
-from plugins.pacer_scicat.tests.support import JOB, PID, Facility, client_of
+from plugins.pacer_scicat.tests.support import JOB, PID, Facility, client_of, run_start
 from tests.support import Site
 
 DATASET = ConsumerType(name="datasets", message=DATASETS.message, tasks=[store_scicat_dataset])
@@ -40,6 +42,13 @@ def admin(scicat: ScicatStandIn) -> Iterator[Scicat]:
     """A client that may create samples as well."""
     with client_of(scicat.url, username="admin", password=Secret("pw-admin")) as client:
         yield client
+
+
+@pytest.fixture
+def samples_of(scicat: ScicatStandIn) -> Any:
+    """Give a client of the account that may create samples."""
+    account = {"username": "sampleIngestor", "password": Secret("pw-sampleIngestor")}
+    return partial(client_of, scicat.url, **account)
 
 
 def foreseen(facility: Facility, file: Path, **options: Any) -> Any:
@@ -142,6 +151,30 @@ def test_a_dataset_message_would_be_a_dataset_with_its_sample(
     found = {"new": ["there"], "left-out": ["left-out"], None: []}[sample]
     assert [one.change for one in said] == ["there", *found]
     assert said[0].what == f"dataset {next(iter(scicat.store.datasets))}"
+
+
+@pytest.mark.parametrize("group", [None, ""], ids=["read back", "never to be read back"])
+def test_a_run_would_have_its_sample_created_or_found(
+    scicat: ScicatStandIn, samples_of: Any, group: str | None
+) -> None:
+    with samples_of(ingestor_group=group) as client:
+        how: dict[str, Any] = {"integrations": {SCICAT: client}, "options": SamplesOptions()}
+        for change in ("new", "there"):
+            (said,) = foresee(SCICAT_SAMPLES, json.dumps(run_start()), **how).values()
+            assert said == (Planned("sample 'sapphire'", change),)
+            before = set(scicat.store.samples)
+            stored = deliver(SCICAT_SAMPLES, json.dumps(run_start()), **how)
+            assert (len(set(scicat.store.samples) - before) == 1) == (change == "new"), stored.error
+            scicat.misbehaviour.asked.clear()
+        assert list(scicat.store.samples) == [stored.facts["scicat_sample"]]
+
+
+def test_a_run_without_a_sample_would_change_nothing_and_one_without_a_proposal_be_dead(
+    admin: Scicat,
+) -> None:
+    for message, expected in ((run_start(sample=None), "()"), (run_start(proposal=None), "no proposal at")):
+        (said,) = foresee(SCICAT_SAMPLES, json.dumps(message), integrations={SCICAT: admin}).values()
+        assert expected in str(said)
 
 
 def test_the_command_says_it_for_people_and_for_scripts(

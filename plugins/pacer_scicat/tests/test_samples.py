@@ -13,36 +13,7 @@ from pacer_core.testing import deliver
 from pacer_scicat import SCICAT, Scicat
 from pacer_scicat.samples.task import SCICAT_SAMPLES, SamplesOptions, value_at
 from pacer_scicat.testing import ScicatStandIn
-from plugins.pacer_scicat.tests.support import client_of
-
-
-def dataset(name: str, value: Any) -> dict[str, Any]:
-    return {"module": "dataset", "config": {"name": name, "type": "string", "values": value}}
-
-
-def group(name: str, *children: Any) -> dict[str, Any]:
-    return {"type": "group", "name": name, "children": list(children)}
-
-
-def run_start(sample: Any = "sapphire", proposal: Any = "443503", **changes: Any) -> dict[str, Any]:
-    inner = [] if sample is None else [group("sample", dataset("name", sample))]
-    outer = [] if proposal is None else [dataset("experiment_identifier", proposal)]
-    tree = {"children": [group("entry", *outer, *inner)]}
-    return {
-        "job_id": "j",
-        "filename": "f.nxs",
-        "start_time": 1,
-        "stop_time": 0,
-        "run_name": "r",
-        "nexus_structure": json.dumps(tree),
-        "service_id": "s",
-        "instrument_name": "coda",
-        "broker": "b",
-        "metadata": "{}",
-        "detector_spectrum_map": None,
-        "control_topic": "t",
-        **changes,
-    }
+from plugins.pacer_scicat.tests.support import client_of, dataset, group, run_start
 
 
 def send(client: Scicat, message: Any, *, twice: bool = True, **options: Any) -> Delivery:

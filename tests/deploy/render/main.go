@@ -85,9 +85,14 @@ func functions(all *template.Template) template.FuncMap {
 			}
 			return strings.Join(parts, between)
 		},
-		"first":    func(list []any) any { return list[0] },
-		"contains": func(part, text string) bool { return strings.Contains(text, part) },
-		"quote":    func(value any) string { return fmt.Sprintf("%q", fmt.Sprint(value)) },
+		"int": func(value any) int { return int(value.(float64)) },
+		"trunc": func(most int, text string) string {
+			return text[:min(most, len(text))]
+		},
+		"trimSuffix": func(end, text string) string { return strings.TrimSuffix(text, end) },
+		"first":      func(list []any) any { return list[0] },
+		"contains":   func(part, text string) bool { return strings.Contains(text, part) },
+		"quote":      func(value any) string { return fmt.Sprintf("%q", fmt.Sprint(value)) },
 		"default": func(other, value any) any {
 			if empty(value) {
 				return other

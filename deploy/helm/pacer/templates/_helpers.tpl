@@ -1,5 +1,8 @@
+{{- /* A Service's name has 63 characters at most, and "-dashboard" comes behind this one. */ -}}
 {{- define "pacer.name" -}}
-{{- if contains "pacer" .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-pacer{{ end }}
+{{- $name := .Release.Name }}
+{{- if not (contains "pacer" $name) }}{{ $name = printf "%s-pacer" (trunc 47 $name | trimSuffix "-") }}{{ end }}
+{{- $name | trunc 53 | trimSuffix "-" }}
 {{- end }}
 
 {{- define "pacer.selector" -}}
@@ -94,20 +97,26 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{- define "pacer.dashboard.given" }} {{ range .Values.dashboard.env }}{{ .name }} {{ end }}{{ end }}
+
 {{- define "pacer.dashboard.env" -}}
 {{- $ours := .Values.dashboard -}}
 - {name: POSTGRES_HOST, value: {{ $ours.database.host | quote }}}
 - {name: POSTGRES_PORT, value: {{ $ours.database.port | quote }}}
 - {name: POSTGRES_DB, value: {{ $ours.database.name | quote }}}
 - {name: POSTGRES_USER, value: {{ $ours.database.user | quote }}}
-- name: POSTGRES_PASSWORD
-  valueFrom: {secretKeyRef: {name: {{ $ours.database.password.secret }}, key: {{ $ours.database.password.key }}}}
-- name: SECRET_KEY
-  valueFrom: {secretKeyRef: {name: {{ $ours.secretKey.secret }}, key: {{ $ours.secretKey.key }}}}
+{{- with $ours.database.password }}
+- {name: POSTGRES_PASSWORD, valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}}}
+{{- end }}
+{{- with $ours.secretKey }}
+- {name: SECRET_KEY, valueFrom: {secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}}}
+{{- end }}
 - {name: ALLOWED_HOSTS, value: {{ join "," $ours.allowedHosts | quote }}}
 - {name: FORCE_SCRIPT_NAME, value: {{ $ours.rootPath | quote }}}
 - {name: PACER_DASHBOARD_TRUSTED_PROXIES, value: {{ join "," $ours.trustedProxies | quote }}}
-- {name: PACER_DASHBOARD_PACERS, value: "http://{{ include "pacer.name" . }}:{{ .Values.health.port }}"}
+{{- if not (contains " PACER_DASHBOARD_PACERS " (include "pacer.dashboard.given" .)) }}
+- {name: PACER_DASHBOARD_PACERS, value: "dns+http://{{ include "pacer.name" . }}-pods:{{ .Values.health.port }}"}
+{{- end }}
 {{- if not $ours.broker }}
 - {name: PACER_CONFIG, value: ""}
 {{- end }}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from pacer_core import IntegrationType
@@ -12,34 +13,61 @@ from pacer_dashboard.options import DashboardStoreOptions
 from pacer_dashboard.records.parcel import Parcel
 from pacer_dashboard.records.reading import read
 
-if TYPE_CHECKING:
-    from pacer_dashboard.store.committer import Committer
-
 
 class DashboardStore:
-    """Stores records, those that come at the same time in one transaction; threads share it."""
+    """Stores records in a thread of its own, which has the process's only connection; threads share it."""
 
-    def __init__(self, options: DashboardStoreOptions, committer: Committer) -> None:
-        self._zone, self._keys = ZoneInfo(options.time_zone), options.keys
-        self._committer = committer
+    def __init__(self, options: DashboardStoreOptions) -> None:
+        self._read = partial(read, zone=ZoneInfo(options.time_zone), keys=options.keys)
+        self._largest = options.largest_batch
+        self._thread = ThreadPoolExecutor(1, "dashboard-store")
 
-    def store(self, parcel: Parcel) -> bool:
-        """Store a record, and return when it is committed: ``False`` where it was there already.
+    def store(self, parcels: Sequence[Parcel]) -> list[bool | Exception]:
+        """Store records, and return when they are committed.
+
+        Returns
+        -------
+        list
+            Of each whether it is new, or why it is not stored: `Reject` where it is no record, or what the
+            database says.
 
         Raises
         ------
-        Reject
-            Where it is none.
-        Retry
-            Where the database does not take it just now.
+        django.db.Error
+            Where the database is away; some may be stored then.
         """
-        return self._committer.store(
-            lambda: read(parcel.body, parcel.headers, zone=self._zone, keys=self._keys)
-        )
+        return self._thread.submit(self._store, parcels).result()
 
     def check(self) -> None:
-        """Ask the database for something; fail where it does not answer."""
-        self._committer.check()
+        """Ask the database for something of ours; fail where it does not answer."""
+        from django.db import connection
+
+        try:
+            with connection.cursor() as cursor:  # in this thread: the other one may wait for an answer
+                cursor.execute("SELECT revision FROM pacer_dashboard_clock")
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._thread.submit(_close)
+        self._thread.shutdown()
+
+    def _store(self, parcels: Sequence[Parcel]) -> list[bool | Exception]:
+        from pacer_dashboard.store.each import store_each
+
+        reads = [partial(self._read, one.body, one.headers) for one in parcels]
+        return [
+            end
+            for begin in range(0, len(reads), self._largest)
+            for end in store_each(reads[begin : begin + self._largest])
+        ]
+
+
+def _close() -> None:
+    from django.db import connection
+
+    connection.close()
 
 
 @contextmanager
@@ -51,13 +79,11 @@ def open_store(options: DashboardStoreOptions) -> Iterator[DashboardStore]:
     prepare(place)
     if place.folder is not None:
         migrate()
-    from pacer_dashboard.store.committer import Committer
-
-    committer = Committer(options.largest_batch)
+    store = DashboardStore(options)
     try:
-        yield DashboardStore(options, committer)
+        yield store
     finally:
-        committer.close()
+        store.close()
 
 
 def _is_away(error: BaseException) -> bool:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from attrs import field, frozen
 
@@ -45,16 +45,38 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Place:
     if address := get("PACER_DASHBOARD_DATABASE"):
         if "://" not in address:
             return Place(folder=Path(address))
-        if urlsplit(address).scheme not in _POSTGRESQL:
+        if not _is_address(address):
             raise PacerError(
-                "PACER_DASHBOARD_DATABASE: should be a folder, or postgresql://ACCOUNT@HOST:PORT/DATABASE"
+                "PACER_DASHBOARD_DATABASE: should be a folder, or postgresql://ACCOUNT@HOST:PORT/DATABASE; "
+                "a password that has other signs than letters and numbers goes into POSTGRES_PASSWORD"
             )
         return Place(url=address, password=get("POSTGRES_PASSWORD"))
-    if database := get("POSTGRES_DB"):
-        host, port = get("POSTGRES_HOST", "localhost"), get("POSTGRES_PORT", "5432")
-        user = get("POSTGRES_USER", "")
-        return Place(url=f"postgresql://{user}@{host}:{port}/{database}", password=get("POSTGRES_PASSWORD"))
+    if get("POSTGRES_DB"):
+        address = _address(environment)
+        if not _is_address(address):
+            raise PacerError("POSTGRES_PORT: should be a number from 1 to 65535")
+        return Place(url=address, password=get("POSTGRES_PASSWORD"))
     return Place(folder=Path(get("PACER_DASHBOARD_FOLDER", "dashboard")))
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether a text is an address of PostgreSQL's; why it is none may quote its password."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in _POSTGRESQL and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _address(environment: Mapping[str, str]) -> str:
+    """Give the address that ``POSTGRES_DB`` and its like name; a host may be the folder of a socket."""
+    user, database = (quote(environment.get(one, ""), safe="") for one in ("POSTGRES_USER", "POSTGRES_DB"))
+    host = environment.get("POSTGRES_HOST") or "localhost"
+    port = environment.get("POSTGRES_PORT") or "5432"
+    if host.startswith("/"):
+        return f"postgresql://{user}@/{database}?{urlencode({'host': host, 'port': port})}"
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"postgresql://{user}@{host}:{port}/{database}"
 
 
 def _sqlite(file: Path) -> dict[str, Any]:

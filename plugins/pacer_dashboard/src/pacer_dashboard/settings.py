@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pacer_core import PacerError
 from pacer_dashboard.access.configuration import access_settings
 from pacer_dashboard.place import from_environment
 
@@ -13,6 +14,13 @@ BASE = Path(__file__).parent
 
 def _is_on(name: str) -> bool:
     return os.environ.get(name, "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def _port(name: str, default: int) -> int:
+    said = os.environ.get(name, "").strip()
+    if said and not (said.isascii() and said.isdecimal() and len(said) < 6 and 0 < int(said) < 65536):
+        raise PacerError(f"{name} is {said!r}: write a number from 1 to 65535")
+    return int(said or default)
 
 
 DEBUG = _is_on("PACER_DASHBOARD_DEBUG")
@@ -81,13 +89,13 @@ LANGUAGE_CODE = "en"
 USE_I18N = True
 LOCALE_PATHS = [BASE / "locale"]
 USE_TZ = True
-TIME_ZONE = os.environ.get("TIME_ZONE", "UTC")
+TIME_ZONE = os.environ.get("TIME_ZONE") or "UTC"
 
 LOGGING_CONFIG = None  # PACER's own, or the server's
 
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
-EMAIL_PORT = int(os.environ.get("EMAIL_PORT") or 25)
+EMAIL_PORT = _port("EMAIL_PORT", 25)
 EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = _is_on("EMAIL_USE_TLS")
-DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "pacer@localhost")
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL") or "pacer@localhost"

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from pacer_dashboard import health
 
+handler500 = "pacer_dashboard.trouble.failed"
 urlpatterns = [
     path("status", health.status, name="status"),
     path("ready", health.ready, name="ready"),

@@ -56,7 +56,9 @@ BROKER = (
 """Where messages are sent again."""
 WATCHING = (
     Variable(
-        "PACER_DASHBOARD_PACERS", "Addresses of the health endpoints of PACERs that are watched, with commas."
+        "PACER_DASHBOARD_PACERS",
+        "Addresses of the health endpoints of PACERs that are watched, with commas. `dns+http://NAME:PORT` "
+        "is each host that the name stands for, such as the pods of a headless Service.",
     ),
     Variable("EMAIL_HOST", "The server that takes mail; without it, alerts go to webhooks alone."),
     Variable("EMAIL_PORT", "Its port.", "25"),

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from pacer_core import ConsumerType, Context, Envelope, task
 from pacer_dashboard.integration import DASHBOARD_STORE
 from pacer_dashboard.records.parcel import Parcel
 
 
-@task(needs=[DASHBOARD_STORE], counts=("records", "duplicates"))
-def store_record(parcel: Parcel, ctx: Context) -> None:
-    """Store a record, together with what others store just now; done when it is committed.
+@task(many=500, needs=[DASHBOARD_STORE], counts=("records", "duplicates"))
+def store_record(given: Sequence[tuple[Parcel, Context]]) -> Iterator[Exception | None]:
+    """Store records, in one transaction; they are done when that is committed.
 
-    Storing it again changes nothing. A record that cannot be read is rejected with the fields that are wrong.
+    Storing one again changes nothing. One that cannot be read is rejected with the fields that are wrong.
     """
-    new = ctx[DASHBOARD_STORE].store(parcel)
-    ctx.count("records" if new else "duplicates")
+    ends = given[0][1][DASHBOARD_STORE].store([parcel for parcel, _ in given])
+    for (_, ctx), end in zip(given, ends, strict=True):
+        if isinstance(end, Exception):
+            yield end
+        else:
+            ctx.count("records" if end else "duplicates")
+            yield None
 
 
 def read_record(envelope: Envelope) -> Parcel:

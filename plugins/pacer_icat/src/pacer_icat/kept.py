@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from attrs import frozen
+from attrs import field, frozen
 
-from pacer_core import NotYet, Retry
+from pacer_core import NotYet, Planned, Retry
 from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
@@ -63,12 +63,12 @@ def read(
 ) -> dict[Place, Kept]:
     """Give the values that some objects have of some types."""
     names = {kind.id: name for name, kind in types.items()}
-    field = owner.lower()
+    named = owner.lower()
     found: dict[Place, Kept] = {}
     for part in chunks(sorted(owners), IDS_IN_ONE_QUERY):
         for id_, owner_id, type_, text, number in icat.wire.search_all(
-            f"SELECT p.id, p.{field}.id, p.type.id, p.stringValue, p.numericValue FROM {owner}Parameter p "  # noqa: S608 - names
-            f"WHERE p.{field}.id IN (:owners) AND p.type.id IN (:types) ORDER BY p.id",
+            f"SELECT p.id, p.{named}.id, p.type.id, p.stringValue, p.numericValue FROM {owner}Parameter p "  # noqa: S608 - names
+            f"WHERE p.{named}.id IN (:owners) AND p.type.id IN (:types) ORDER BY p.id",
             owners=part,
             types=sorted(names),
         ):
@@ -78,32 +78,45 @@ def read(
     return found
 
 
-def write(
+@frozen
+class Changes:
+    """What ICAT lacks of the values that it is to hold, and what it has otherwise, each as it is sent."""
+
+    new: Mapping[Place, Bean] = field(factory=dict)
+    changed: Mapping[Place, Bean] = field(factory=dict)
+
+    def said_of(self, id_: int) -> list[str]:
+        """Say what would be written of one object, for people; nothing where all is there."""
+        named = (
+            (", ".join(name for owner, name in sorted(places) if owner == id_), what)
+            for places, what in ((self.new, "to be added"), (self.changed, "to be replaced"))
+        )
+        return [f"{names} {what}" for names, what in named if names]
+
+
+def compare(
     owner: str,
     wanted: Mapping[Place, Any],
     stored: Mapping[Place, Kept],
     types: Mapping[str, ParameterType],
     icat: Shared,
-) -> bool:
-    """Create and change values until ICAT holds what is wanted; tell whether anything was to do.
-
-    What is missing is created in one call or few, what differs is changed one by one, as ICAT demands.
+) -> Changes:
+    """Compare values that are wanted with those that ICAT has.
 
     Raises
     ------
-    IcatFault
-        Where ICAT refuses; it `is_duplicate` where another writer was faster.
     Retry
         Where a type of ICAT is of a kind that cannot hold the value.
     """
-    new: list[Bean] = []
-    changes: list[Bean] = []
-    for (id_, name), given in sorted(wanted.items()):
+    new: dict[Place, Bean] = {}
+    changed: dict[Place, Bean] = {}
+    for place, given in sorted(wanted.items()):
+        id_, name = place
         kind = types[name]
         value, problem = convert(kind, given, owner=owner, schema=icat.wire.schema, zone=icat.zone)
         if value is None:
             raise Retry(f"the {owner.lower()}'s {name} {problem}: look at its parameter type in ICAT")
-        there = stored.get((id_, name))
+        there = stored.get(place)
         if there is not None and (there.value == value or (there.value is None and value == "")):
             continue
         values = {
@@ -112,14 +125,27 @@ def write(
             VALUE[kind.value_type]: value,
         }
         if there is None:
-            new.append(Bean(f"{owner}Parameter", values))
+            new[place] = Bean(f"{owner}Parameter", values)
         else:
-            changes.append(Bean(f"{owner}Parameter", {"id": there.id, **values}))
-    for part in chunks(new, _CREATED_IN_ONE_CALL):
+            changed[place] = Bean(f"{owner}Parameter", {"id": there.id, **values})
+    return Changes(new, changed)
+
+
+def write(changes: Changes, icat: Shared) -> bool:
+    """Create what is missing, in one call or few, and change what differs, one by one, as ICAT demands.
+
+    Tells whether there was anything to do.
+
+    Raises
+    ------
+    IcatFault
+        Where ICAT refuses; it `is_duplicate` where another writer was faster.
+    """
+    for part in chunks(changes.new.values(), _CREATED_IN_ONE_CALL):
         icat.wire.create_many(part)
-    for bean in changes:
+    for bean in changes.changed.values():
         icat.wire.call("update", [("bean", bean)])
-    return bool(new or changes)
+    return bool(changes.new or changes.changed)
 
 
 def put(owner: str, wanted: Mapping[Place, Any], types: Mapping[str, ParameterType], icat: Shared) -> None:
@@ -132,12 +158,23 @@ def put(owner: str, wanted: Mapping[Place, Any], types: Mapping[str, ParameterTy
     IcatFault
         Where ICAT refuses for another reason.
     """
-    owners = {id_ for id_, _ in wanted}
     despite_others(
-        lambda: write(owner, wanted, read(owner, owners, types, icat), types, icat),
+        lambda: write(lacking(owner, wanted, types, icat), icat),
         "others are writing the same parameters",
         tries=_TRIES,
     )
+
+
+def lacking(
+    owner: str, wanted: Mapping[Place, Any], types: Mapping[str, ParameterType], icat: Shared
+) -> Changes:
+    """Compare values that are wanted with those that ICAT has now."""
+    return compare(owner, wanted, read(owner, {id_ for id_, _ in wanted}, types, icat), types, icat)
+
+
+def planned(owner: str, id_: int, said: Sequence[str]) -> Planned:
+    """Say that something of one object would be written, or that nothing has to be."""
+    return Planned(f"{owner.lower()} {id_}", "changed" if said else "there", ", ".join(said))
 
 
 def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -42,18 +42,32 @@ class Progress:
     _records: dict[str, Any]
     images: tuple[Image, ...]
 
-    def has_room_for(self, path: str) -> bool:
-        """Tell whether another file fits into both parameters."""
+    def has_room_for(self, *more: str) -> bool:
+        """Tell whether so many files more fit into both parameters."""
         longest = self._icat.shared.wire.schema.length("DatasetParameter", "stringValue")
-        ids = [*(image.id for image in self.images), "x" * _ID_LENGTH]
-        paths = [*(image.path for image in self.images), path]
+        ids = [*(image.id for image in self.images), *("x" * _ID_LENGTH for _ in more)]
+        paths = [*(image.path for image in self.images), *more]
         return longest is None or max(len(" ".join(ids)), len(",".join(paths))) <= longest
 
+    def missing(self, paths: Sequence[str]) -> list[str]:
+        """Give those of some files that ICAT+ does not have."""
+        there = {image.path for image in self.images}
+        return [path for path in paths if path not in there]
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether the paths do not fit the ids: a crash came between, or a message."""
+        record = self._records.get(PATHS)
+        return bool(self.images) and (record is None or record["stringValue"] != self._joined)
+
+    @property
+    def _joined(self) -> str:
+        return ",".join(image.path for image in self.images)
+
     def mend(self) -> None:
-        """Write the paths again where they do not fit the ids: a crash came between, or a message."""
-        paths = ",".join(image.path for image in self.images)
-        if self.images and self._records[PATHS]["stringValue"] != paths:
-            self._write(PATHS, {"stringValue": paths})
+        """Write the paths again where they do not fit the ids."""
+        if self.is_torn:
+            self._write(PATHS, {"stringValue": self._joined})
 
     def add(self, image: Image) -> None:
         """Write down that ICAT+ has one more file.
@@ -101,7 +115,7 @@ class Progress:
 
 
 def load(icat: IcatClient, dataset: int, wanted: Sequence[str]) -> Progress:
-    """Read how far the gallery of a dataset has come, on its way to the ``wanted`` paths.
+    """Read how far the gallery of a dataset has come, on its way to the ``wanted`` paths; writes nothing.
 
     Raises
     ------
@@ -132,9 +146,7 @@ def load(icat: IcatClient, dataset: int, wanted: Sequence[str]) -> Progress:
         ids and ids[_MARK],
         wanted,
     )
-    progress = Progress(icat, dataset, types, records, images)
-    progress.mend()
-    return progress
+    return Progress(icat, dataset, types, records, images)
 
 
 def _paired(paths: list[str], ids: list[str], mark: float | None, wanted: Sequence[str]) -> tuple[Image, ...]:

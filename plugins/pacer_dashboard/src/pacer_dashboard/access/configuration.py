@@ -70,6 +70,8 @@ def access_settings(environ: Mapping[str, str], *, embedded: bool) -> dict[str, 
     if script and not script.startswith("/"):
         problems.append(f"FORCE_SCRIPT_NAME is {script!r}: it begins with /, like /pacer-dashboard")
     hours = read.number("PACER_DASHBOARD_SESSION_HOURS", problems)
+    if not read.text("PACER_DASHBOARD_SESSION_HOURS").strip("0"):
+        problems.append("PACER_DASHBOARD_SESSION_HOURS is 0: nobody would stay signed in, write 1 or more")
     hsts = read.number("PACER_DASHBOARD_HSTS_SECONDS", problems)
     proxies = read.addresses("PACER_DASHBOARD_TRUSTED_PROXIES", problems)
     counts = read.flag("PACER_DASHBOARD_PUBLIC_COUNTS")

@@ -57,13 +57,19 @@ def group_name(text: str) -> str:
     return text.strip().removeprefix("/").strip()
 
 
-def text_of_types(types: Iterable[str]) -> str:
-    """Give the text that names these types."""
-    return "\n".join(types)
+def text_of_types(types: object) -> str:
+    """Give the text that names types; of what was damaged what can be read, so that it can be mended."""
+    return "\n".join(_texts(types))
 
 
-def text_of_identifiers(identifiers: Mapping[str, Iterable[str]]) -> str:
-    """Give the text that names these identifiers."""
+def text_of_identifiers(identifiers: object) -> str:
+    """Give the text that names identifiers; of what was damaged what can be read."""
+    if not isinstance(identifiers, Mapping):
+        return ""
     if EVERY in identifiers:
         return EVERY
-    return "\n".join(f"{key} = {', '.join(values)}" for key, values in identifiers.items())
+    return "\n".join(f"{key} = {', '.join(_texts(values))}" for key, values in identifiers.items())
+
+
+def _texts(values: object) -> Iterable[str]:
+    return map(str, values) if isinstance(values, list | tuple) else ()

@@ -48,11 +48,12 @@ class TrustedProxies:
 
     def _asker(self, peer: str, said: str) -> str:
         """Give the last address of the chain that no trusted proxy has: what stands before it is hearsay."""
-        for address in reversed([one.strip() for one in said.split(",") if one.strip()]):
-            if not _address(address):
+        for one in reversed([one.strip() for one in said.split(",") if one.strip()]):
+            address = _address(_without_port(one))
+            if address is None:
                 return peer
-            peer = address
-            if not self._trusts(address):
+            peer = str(address)
+            if not self._trusts(peer):
                 break
         return peer
 
@@ -75,9 +76,16 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text.strip(), strict=False) for text in texts if text.strip())
 
 
+def _without_port(text: str) -> str:
+    """Give an address as it is written without the port that some balancers say: ``[2001:db8::1]:443``."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
+
+
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        address = ipaddress.ip_address(text.strip("[]"))
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from joserfc.errors import JoseError
 
-from pacer_core import PacerError
+from pacer_core import PacerError, redact
 from pacer_dashboard.access.configuration import SignIn
 from pacer_dashboard.access.grammar import group_name
 
@@ -48,6 +48,13 @@ ID_TOKEN = "pacer_id_token"  # noqa: S105 - a key of the session
 
 class SignInError(PacerError):
     """Nobody was signed in; the text is for who tried, and names nobody."""
+
+    @property
+    def reason(self) -> str:
+        """Why, for the log: what libraries say of the network and of claims, which names no value."""
+        cause = self.__cause__
+        told = isinstance(cause, JoseError | requests.RequestException)
+        return redact(f"{type(cause).__name__}: {cause}") if told else type(cause).__name__
 
 
 class Provider:

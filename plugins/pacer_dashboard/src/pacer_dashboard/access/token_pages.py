@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -45,8 +46,9 @@ def tokens(request: HttpRequest) -> HttpResponse:
     text = ""
     if request.method == "POST" and form.is_valid():
         said = form.cleaned_data
-        made, text = make_token(owner, said["role"], said["name"], timedelta(days=said["days"]))
-        note(owner.get_username(), "add", made, "")
+        with transaction.atomic():
+            made, text = make_token(owner, said["role"], said["name"], timedelta(days=said["days"]))
+            note(owner.get_username(), "add", made, "")
         form = NewToken(owner=owner)
     found = Token.objects.filter(owner=owner).select_related("role")
     page = {"form": form, "text": text, "tokens": found, "now": timezone.now()}
@@ -59,6 +61,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     """Withdraw one's token; from now on it lets nobody in."""
     owner: Any = request.user
     found = get_object_or_404(Token, pk=pk, owner=owner)
-    note(owner.get_username(), "delete", found, "")
-    found.delete()
+    with transaction.atomic():
+        note(owner.get_username(), "delete", found, "")
+        found.delete()
     return redirect("tokens")

@@ -69,7 +69,6 @@ def callback(request: HttpRequest) -> HttpResponse:
         claims, id_token = provider().finish(request)
         user = account_of(claims, settings.PACER_SIGN_IN.groups_claim)
     except SignInError as why:
-        log.warning("sign-in refused: %s (%s)", why, type(why.__cause__).__name__)
         return _refused(request, why, 403)
     back = request.session.pop(BACK, reverse("messages"))
     login(request, user, backend=BACKEND)  # a new session key, so that nobody can have prepared it
@@ -89,7 +88,7 @@ def leave(request: HttpRequest) -> HttpResponse:
             if there := provider().end_session(id_token, home):
                 return HttpResponseRedirect(there)
         except SignInError as why:
-            log.warning("left here, but not at the sign-in service: %s", why)
+            log.warning("left here, but not at the sign-in service: %s (%s)", why, why.reason)
     return redirect("login")
 
 
@@ -107,6 +106,7 @@ def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _refused(request: HttpRequest, why: SignInError, status: int) -> HttpResponse:
+    log.warning("sign-in refused: %s (%s)", why, why.reason)
     return render(request, "pacer_dashboard/access/refused.html", {"why": str(why)}, status=status)
 
 

@@ -29,11 +29,11 @@ def measure(rule: AlertRule, now: datetime) -> Measured:
     if rule.kind == Kind.CHECK_OVERDUE:
         return _overdue(now)
     messages = Message.objects.filter(type=rule.type) if rule.type else Message.objects.all()
-    if rule.kind == Kind.SILENCE:
-        return _silence(messages, of, now)
     if rule.kind == Kind.DEAD:
         return _dead(messages, rule, of, begin)
-    return _rate(messages, rule, of, begin)
+    # Others say when a message arrived: one whose clock is ahead must not hide a silence until then.
+    messages = messages.filter(arrived__lte=now)
+    return _silence(messages, of, now) if rule.kind == Kind.SILENCE else _rate(messages, rule, of, begin)
 
 
 def _rate(messages: QuerySet[Message], rule: AlertRule, of: str, begin: datetime) -> Measured:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.core.validators import validate_email
+from django.db import transaction
 from django.utils.translation import gettext
 
 from pacer_dashboard.again.audit import note
@@ -16,6 +17,7 @@ FIELDS = (
     "name", "kind", "type", "match", "window_minutes", "raise_at", "clear_at", "for_minutes", "repeat_hours",
     "mail", "webhook", "enabled",
 )  # fmt: skip
+_WATCHES = {"kind", "type", "match"}
 _YEAR = 366 * 24
 _LIMITS = {"window_minutes": (1, _YEAR * 60), "for_minutes": (0, _YEAR * 60), "repeat_hours": (1, _YEAR)}
 
@@ -72,10 +74,16 @@ def rule_of(viewer: Viewer, id_: int) -> AlertRule:
 
 
 def save(viewer: Viewer, form: RuleForm) -> AlertRule:
-    """Save a form that is valid; what has changed is written down, and no value."""
+    """Save a form that is valid; what has changed is written down, and no value.
+
+    A rule that watches something else from now on stands as a new one: what was raised is not what is over.
+    """
     new = form.instance.pk is None
-    saved: AlertRule = form.save()
-    note(viewer, "alert-new" if new else "alert-change", f"alert {saved.name}", fields=form.changed_data)
+    if _WATCHES.intersection(form.changed_data):
+        form.instance.above_since = form.instance.raised_at = form.instance.told_at = None
+    with transaction.atomic():
+        saved: AlertRule = form.save()
+        note(viewer, "alert-new" if new else "alert-change", f"alert {saved.name}", fields=form.changed_data)
     return saved
 
 
@@ -88,5 +96,6 @@ def try_out(viewer: Viewer, rule: AlertRule) -> tuple[list[str], str]:
 
 def delete(viewer: Viewer, rule: AlertRule) -> None:
     """Delete a rule, with what it told."""
-    note(viewer, "alert-delete", f"alert {rule.name}")
-    rule.delete()
+    with transaction.atomic():
+        note(viewer, "alert-delete", f"alert {rule.name}")
+        rule.delete()

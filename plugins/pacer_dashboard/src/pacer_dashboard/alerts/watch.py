@@ -9,7 +9,8 @@ from django.db import transaction
 from pacer_core import ServiceContext
 from pacer_dashboard.alerts.engine import Limits, Standing, What, step
 from pacer_dashboard.alerts.measuring import Measured, measure
-from pacer_dashboard.alerts.telling import tell
+from pacer_dashboard.alerts.telling import tell, ways
+from pacer_dashboard.alone import for_all
 from pacer_dashboard.models import AlertEvent, AlertRule
 
 _TRIED = timedelta(hours=24)
@@ -23,12 +24,17 @@ def tick(ctx: ServiceContext) -> None:
 
 
 def look(now: datetime | None = None) -> list[AlertEvent]:
-    """Look at all rules; give what has happened."""
-    now = now or datetime.now(UTC)
+    """Look at all rules; give what has happened. Of several services that look, one does so at a time."""
+    with for_all("alerts") as ours:
+        return _look_at_all(now or datetime.now(UTC)) if ours else []
+
+
+def _look_at_all(now: datetime) -> list[AlertEvent]:
     events = [event for rule in AlertRule.objects.filter(enabled=True) if (event := _look(rule, now))]
-    untold = AlertEvent.objects.filter(at__gte=now - _TRIED).exclude(trouble="").select_related("rule")
-    for event in untold.order_by("id"):
-        _tell(event)
+    untold = AlertEvent.objects.filter(at__gte=now - _TRIED, rule__enabled=True).exclude(trouble="")
+    for event in untold.select_related("rule").order_by("id"):
+        if not event.told or ways(event.rule) - {*event.told}:
+            _tell(event)
     return events
 
 

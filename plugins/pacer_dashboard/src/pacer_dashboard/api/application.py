@@ -53,8 +53,12 @@ def api() -> NinjaAPI:
     return made
 
 
+@cache
 def schema() -> dict[str, Any]:
-    """Give the OpenAPI description, with the problem that every call may answer with."""
+    """Give the OpenAPI description, with the problem that every call may answer with.
+
+    It is made once, which takes a moment: everybody may ask for it, without a login.
+    """
     found: dict[str, Any] = json.loads(
         json.dumps(api().get_openapi_schema(path_prefix="/api/v1/"), default=str)
     )

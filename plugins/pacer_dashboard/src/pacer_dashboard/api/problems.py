@@ -6,17 +6,20 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.core.exceptions import DisallowedHost, RequestDataTooBig
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI, Schema
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from pacer_core import PacerError
 from pacer_dashboard.query.errors import BadFilter, NotVisible
+from pacer_dashboard.store.away import is_away
 
 log = logging.getLogger("pacer.dashboard.api")
 
 MEDIA_TYPE = "application/problem+json"
+AGAIN = "10"
+"""Seconds after which who was told that the database is away may ask again."""
 _TITLES = {
     400: "Bad request",
     401: "Not signed in",
@@ -62,6 +65,15 @@ def problem(status: int, detail: str, **more: Any) -> HttpResponse:
     answer = JsonResponse({**body, **more}, status=status, content_type=MEDIA_TYPE)
     if status == 401:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="pacer"'  # RFC 6750, 3
+    return answer
+
+
+def of_failure(error: BaseException | None) -> HttpResponse:
+    """Give an answer for what is no mistake of who asks: 503 where the database is away, or else 500."""
+    if error is None or not is_away(error):
+        return problem(500, "this is a mistake of the dashboard's: its log has the reason")
+    answer = problem(503, "the database does not answer: try again in a moment")
+    answer.headers["Retry-After"] = AGAIN
     return answer
 
 
@@ -127,13 +139,17 @@ def handle(api: NinjaAPI) -> None:
     def too_big(_: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
         return problem(413, "the body is too large")
 
+    @api.exception_handler(SuspiciousOperation)
+    def refused_by_django(_: HttpRequest, error: SuspiciousOperation) -> HttpResponse:
+        if isinstance(error, DisallowedHost):
+            raise error
+        return problem(400, "the request has more fields than any call needs")
+
     @api.exception_handler(PacerError)
     def said(_: HttpRequest, error: PacerError) -> HttpResponse:
         return problem(409, str(error))
 
     @api.exception_handler(Exception)
     def failed(request: HttpRequest, error: Exception) -> HttpResponse:
-        if isinstance(error, DisallowedHost):
-            raise error
         log.error("%s %s failed", request.method, request.path_info, exc_info=error)
-        return problem(500, "this is a mistake of the dashboard's: its log has the reason")
+        return of_failure(error)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
@@ -73,8 +74,9 @@ def make(request: HttpRequest, said: TokenIn) -> Any:
         raise NotPossible("you have no such role: /api/v1/tokens and the page of tokens name yours")
     until = None if shown is None else shown.expires
     name, lasts = said.name.strip() or "token", timedelta(days=said.days)
-    made, text = make_token(owner, role, name, lasts, until=until)
-    note(viewer_of(request).name, "add", made, "")
+    with transaction.atomic():
+        made, text = make_token(owner, role, name, lasts, until=until)
+        note(viewer_of(request).name, "add", made, "")
     return {**_told(made), "token": text}
 
 
@@ -85,8 +87,9 @@ def withdraw(request: HttpRequest, token: int) -> Any:
     found = _mine(request).filter(pk=id_of(token)).first()
     if found is None:
         raise NotVisible(f"token {token}")
-    note(viewer_of(request).name, "delete", found, "")
-    found.delete()
+    with transaction.atomic():
+        note(viewer_of(request).name, "delete", found, "")
+        found.delete()
     return Status(204, None)
 
 

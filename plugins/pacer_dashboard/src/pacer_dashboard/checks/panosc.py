@@ -20,7 +20,7 @@ class Scoring:
     def __init__(self, options: CheckOptions) -> None:
         self._http = None
         self._silent = 0
-        self.trouble = "" if options.panosc_url else "PANOSC_API_URL is not set"
+        self.trouble = ""
         if options.panosc_url:
             self._http = HttpClient(
                 "the scoring service",

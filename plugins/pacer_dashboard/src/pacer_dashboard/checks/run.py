@@ -83,7 +83,8 @@ def run(
     """
     now = now or datetime.now(UTC)
     report = Report()
-    begun = None if dry_run else CheckRun.objects.create(at=now)
+    # A look at one is none of the runs that are due each day, and that `check-overdue` counts.
+    begun = None if dry_run or name is not None else CheckRun.objects.create(at=now)
     try:
         _look(options, report, name, visit_id, now)
         if not dry_run:
@@ -92,8 +93,9 @@ def run(
             _send(options, report, now, opened)
             if name is None:
                 _settle(report, now - timedelta(days=options.days))
-    except PacerError as error:
-        report.trouble = str(error)
+    except BaseException as error:
+        known = isinstance(error, PacerError)
+        report.trouble = str(error) if known else f"it ended with {type(error).__name__}: its log has more"
         raise
     finally:
         if begun is not None:
@@ -129,6 +131,8 @@ def _look(
             doi = Finding.PRESENT if one.doi else Finding.MISSING
             report.looks.append(Look(one, doi, scoring.finding(one.name, one.visit_id)))
         report.trouble = scoring.trouble
+    if options.panosc_url is None:
+        report.notes.append("PANOSC_API_URL is not set: what PaNOSC has is unknown")
 
 
 def _visit(visit_id: str | None) -> str:

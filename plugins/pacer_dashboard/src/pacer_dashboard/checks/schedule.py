@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
 from pacer_core import PacerError, ServiceContext
+from pacer_dashboard.alone import for_all
 from pacer_dashboard.checks.options import check_options
 from pacer_dashboard.models import CheckRun
 
 AT = "INVESTIGATION_CHECK_AT"
 """The variable: when of the day, such as 04:30, in TIME_ZONE. Without it they do not run by themselves."""
+LONGEST = timedelta(hours=1)
+"""After which a run that has not finished counts as one that was killed: it is due anew."""
 
 
 def at() -> time | None:
@@ -35,11 +39,21 @@ def due(now: datetime | None = None) -> bool:
     moment = at()
     if moment is None:
         return False
-    local = timezone.localtime(now or datetime.now(UTC))
-    begin = local.replace(hour=moment.hour, minute=moment.minute, second=0, microsecond=0)
-    if begin > local:
-        begin -= timedelta(days=1)
-    return not CheckRun.objects.filter(at__gte=begin).exists()
+    now = now or datetime.now(UTC)
+    today = timezone.localtime(now).date()
+    begin = _begin(today, moment)
+    if begin > now:
+        begin = _begin(today - timedelta(days=1), moment)
+    cut_short = Q(finished_at=None, at__lt=now - LONGEST)
+    return not CheckRun.objects.filter(~cut_short, at__gte=begin).exists()
+
+
+def _begin(day: date, moment: time) -> datetime:
+    """Give when the checks of a day begin: once, also where the clocks show that hour twice or never."""
+    local = datetime(
+        day.year, day.month, day.day, moment.hour, moment.minute, tzinfo=timezone.get_default_timezone()
+    )
+    return local.astimezone(UTC)
 
 
 def tick(ctx: ServiceContext) -> None:
@@ -48,7 +62,10 @@ def tick(ctx: ServiceContext) -> None:
         return
     from pacer_dashboard.checks.run import run
 
-    report = run(check_options())
+    with for_all("checks") as ours:
+        if not ours or not due():  # another service has just begun with them, or ended
+            return
+        report = run(check_options())
     ctx.log.info("investigations: %d looked at, %d sent", len(report.looks), len(report.sent))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -48,6 +49,7 @@ def serve(host: str, port: int, root_path: str, config: Path | None) -> None:
     prepare(place)
     if place.folder is not None:
         migrate()
+    logging.getLogger("uvicorn.access").addFilter(_without_query)
     uvicorn.run(
         "pacer_dashboard.asgi:application",
         host=host,
@@ -57,6 +59,16 @@ def serve(host: str, port: int, root_path: str, config: Path | None) -> None:
         timeout_graceful_shutdown=3,  # seconds; streams of live arrivals last for hours, and come back
         log_level="info",
     )
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Leave out of uvicorn's log what was asked for: people and proposals, and the code of a sign-in."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            one.partition("?")[0] if isinstance(one, str) and one.startswith("/") else one
+            for one in record.args
+        )
+    return True
 
 
 @click.command("migrate", short_help="Bring the database's tables up to date.")

@@ -95,11 +95,14 @@ def list_() -> None:
 @click.option("--take", is_flag=True, help="Take the role away.")
 def role(name: str, role: str | None, take: bool) -> None:
     """Give an account a role, or take it; without a role, show what it has. It holds at once."""
+    from django.db import transaction
+
     found = _user(name)
     if role is not None:
         given = _role(role)
-        (found.dashboard_roles.remove if take else found.dashboard_roles.add)(given)
-        _note("take-role" if take else "give-role", found, given.name)
+        with transaction.atomic():
+            (found.dashboard_roles.remove if take else found.dashboard_roles.add)(given)
+            _note("take-role" if take else "give-role", found, given.name)
     say(f"{name}: {_roles_text(found)}")
 
 
@@ -156,10 +159,13 @@ def define(
 @click.password_option("--password", prompt=False, help="Asked for where it is left out.")
 def password(name: str, password: str | None) -> None:
     """Set an account's password; its sessions end."""
+    from django.db import transaction
+
     found = _user(name)
     found.set_password(_chosen(password, name))
-    found.save(update_fields=["password"])
-    _note("password", found)
+    with transaction.atomic():
+        found.save(update_fields=["password"])
+        _note("password", found)
     say(f"{name}: the password is set")
 
 
@@ -170,6 +176,8 @@ def password(name: str, password: str | None) -> None:
 @click.option("--days", default=90, show_default=True, help="For how long it lasts.")
 def token(name: str, role: str, called: str, days: int) -> None:
     """Make a token for the API and print it; it is not stored, and cannot be shown again."""
+    from django.db import transaction
+
     from pacer_dashboard.access.tokens import make_token
     from pacer_dashboard.access.viewers import roles_of
 
@@ -177,10 +185,11 @@ def token(name: str, role: str, called: str, days: int) -> None:
     if given not in roles_of(found):
         raise PacerError(f"{name} does not have the role {role!r}: pacer dashboard user role {name} {role!r}")
     try:
-        made, text = make_token(found, given, called, timedelta(days=days))
+        with transaction.atomic():
+            made, text = make_token(found, given, called, timedelta(days=days))
+            _note("add", made)
     except (ValueError, OverflowError) as wrong:
         raise PacerError(str(wrong)) from wrong
-    _note("add", made)
     say(text)
 
 

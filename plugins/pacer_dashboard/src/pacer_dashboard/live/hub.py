@@ -137,15 +137,18 @@ class Hub:
                 del self._channels[key]
 
     async def _told(self, stream: Stream) -> AsyncIterator[bytes]:
-        channel = stream.channel
+        channel, now = stream.channel, asyncio.get_running_loop().time
+        silent = now()
         while not stream.gone:
             changed = channel.changed
             if stream.position >= channel.cursor:
                 try:
-                    await asyncio.wait_for(changed.wait(), HEARTBEAT)
+                    # What it may not see wakes it as well, and is no reason to say nothing for longer.
+                    await asyncio.wait_for(changed.wait(), silent + HEARTBEAT - now())
                 except TimeoutError:
                     # The browser keeps it, and shows nothing.
                     yield stream.write(f"id: {stream.position}\n\n".encode())
+                    silent = now()
                 continue
             if channel.cursor - stream.position > TOO_FAR:
                 break
@@ -159,17 +162,25 @@ class Hub:
             stream.position = batch.upto
             if batch.data:
                 yield batch.packed if stream.packed else batch.data
+                silent = now()
         yield stream.write(GONE)
 
     async def _poll(self) -> None:
-        """Draw what is new, twice a second, as long as anybody listens."""
+        """Draw what is new, twice a second, as long as anybody listens; what goes wrong is said once."""
+        failing = False
         while self._channels:
             await asyncio.sleep(TICK)
             try:
                 await self._turn()
             except Exception:
-                log.exception("live arrivals cannot be read; the streams wait")
+                if not failing:
+                    log.exception("live arrivals cannot be read; the streams wait")
+                failing = True
                 await asyncio.sleep(2 * TICK)
+            else:
+                if failing:
+                    log.info("live arrivals are read again")
+                failing = False
 
     async def _turn(self) -> None:
         channels = [one for one in self._channels.values() if one.streams]
@@ -185,9 +196,15 @@ class Hub:
                 stream.gone = True
                 stream.channel.streams.discard(stream)
                 _wake(stream.channel)
+        failed: Exception | None = None
         for channel in behind:
             if channel.streams:
-                await self._draw(channel, newest)
+                try:
+                    await self._draw(channel, newest)
+                except Exception as error:  # one filter that cannot be asked keeps no other from its rows
+                    failed = error
+        if failed is not None:
+            raise failed
 
     async def _draw(self, channel: Channel, newest: int) -> None:
         more = True

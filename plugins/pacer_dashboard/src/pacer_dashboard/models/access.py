@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from pacer_dashboard.access.grammar import group_name
+from pacer_dashboard.access.grammar import group_name, text_of_identifiers, text_of_types
 
 
 class Role(models.Model):
@@ -51,8 +51,8 @@ class RoleRule(models.Model):
 
     def __str__(self) -> str:
         rights = ", ".join(name for name in ("view", "act", "reingest", "personal") if getattr(self, name))
-        of = ", ".join(self.types) or "no type"
-        having = "; ".join(f"{key} = {', '.join(values)}" for key, values in self.identifiers.items())
+        of = text_of_types(self.types).replace("\n", ", ") or "no type"
+        having = text_of_identifiers(self.identifiers).replace("\n", "; ")
         return f"{rights or 'nothing'} of {of} with {having or 'no identifiers'}"
 
 

@@ -34,7 +34,7 @@ def text(data: Mapping[str, Any], name: str, default: str | None = None, *, long
         raise wrong(name, "should be a text")
     if len(value) > longest:
         raise wrong(name, f"is longer than {longest} characters")
-    return clean(value)
+    return value if value.isascii() and "\0" not in value else clean(value)
 
 
 def time(data: Mapping[str, Any], name: str, zone: tzinfo = UTC) -> datetime | None:
@@ -46,7 +46,8 @@ def time(data: Mapping[str, Any], name: str, zone: tzinfo = UTC) -> datetime | N
         raise wrong(name, "should be a time in ISO 8601")
     try:
         found = datetime.fromisoformat(value)
-        found = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        if found.tzinfo is not UTC:
+            found = (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise wrong(name, "should be a time in ISO 8601") from None
     if not _FIRST <= found.year <= _LAST:

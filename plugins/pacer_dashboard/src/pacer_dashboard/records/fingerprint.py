@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 
 from attrs import frozen
@@ -39,6 +40,7 @@ class Fingerprint:
     version: int = VERSION
 
 
+@lru_cache(1024)
 def fingerprint(failure: Failure) -> Fingerprint:
     """Give the group that a failure belongs to: same task, same kind, same reason but for names and numbers.
 

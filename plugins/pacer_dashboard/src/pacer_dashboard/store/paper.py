@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import NoneType
 from typing import Any, Protocol
 
@@ -57,6 +58,12 @@ def paper_of(vendor: str) -> Paper:
     return Lines() if vendor == "postgresql" else Values()
 
 
+@lru_cache(1024)
+def iso(time: datetime) -> str:
+    """Write a time in UTC in ISO 8601; each stands in several rows."""
+    return time.isoformat()
+
+
 def json(document: Any) -> str:
     """Write a JSON document; the same one always in the same way."""
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS).decode()
@@ -70,7 +77,12 @@ def _naive(time: datetime) -> str:
     return str(time.astimezone(UTC).replace(tzinfo=None))
 
 
-_PLAIN: dict[type, Callable[[Any], str]] = {dict: json, list: json, NoneType: lambda _: "\\N"}
+_PLAIN: dict[type, Callable[[Any], str]] = {
+    datetime: iso,
+    dict: json,
+    list: json,
+    NoneType: lambda _: "\\N",
+}
 _VALUES: dict[type, Callable[[Any], Any]] = {
     **dict.fromkeys((str, int, bool, NoneType), lambda one: one),
     datetime: _naive,

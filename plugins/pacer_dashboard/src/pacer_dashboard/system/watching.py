@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from attrs import frozen
 
 from pacer_core import PacerError
 from pacer_dashboard.models import Watched
-from pacer_http import HttpClient
+from pacer_http import HttpClient, is_url
 
 PACERS = "PACER_DASHBOARD_PACERS"
 """The variable: addresses of health endpoints, separated by spaces or commas."""
+EACH = "dns+"
+"""Before an address: its name stands for several PACERs, as a headless Service's for its pods."""
 FRESH = timedelta(seconds=4)
 """For how long an answer is shown without asking anew: many may look at one time."""
 _TIMEOUT = timedelta(seconds=4)
 _LONGEST = 500
+_CREDENTIALS = re.compile("//[^/]*@")
 
 
 @frozen
@@ -56,9 +62,28 @@ class Seen:
 
 
 def addresses(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Give the health endpoints that are to be watched, each once."""
+    """Give the health endpoints that are to be watched, each once; those behind a name as they are now."""
     given = environment.get(PACERS, "").replace(",", " ").split()
-    return tuple(dict.fromkeys(one.rstrip("/")[:_LONGEST] for one in given))
+    found = (url for one in given for url in _behind(_CREDENTIALS.sub("//***@", one.rstrip("/"))))
+    return tuple(dict.fromkeys(one[:_LONGEST] for one in found))
+
+
+def _behind(address: str) -> Sequence[str]:
+    """Give the addresses of all hosts behind a name; the name's own where they cannot be found out."""
+    if not address.startswith(EACH):
+        return [address]
+    address = address.removeprefix(EACH)
+    try:
+        parts = urlsplit(address)
+        there = socket.getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        return [address]  # which says by itself that nobody answers there, and since when
+    family = there[0][0]  # of a host with addresses of two kinds one is enough
+    hosts = sorted({str(at[0]) for kind, _, _, _, at in there if kind == family})
+    port = "" if parts.port is None else f":{parts.port}"
+    return [
+        parts._replace(netloc=f"[{one}]{port}" if ":" in one else f"{one}{port}").geturl() for one in hosts
+    ]
 
 
 def look(urls: Sequence[str] | None = None, now: datetime | None = None) -> list[Seen]:
@@ -80,6 +105,10 @@ def look(urls: Sequence[str] | None = None, now: datetime | None = None) -> list
 
 def ask(url: str) -> Mapping[str, Any] | str:
     """Ask a health endpoint; give what it says, or why it does not."""
+    try:
+        is_url(None, None, url)
+    except ValueError as error:
+        return f"{PACERS} should have addresses such as http://ingest-1:9807, and this one {error}"
     try:
         with HttpClient("PACER", url, timeout=_TIMEOUT, delays=()) as http:
             ready = http.request("GET", "/readyz", expect=(200, 503)).entries()

@@ -58,8 +58,11 @@ def run(ctx: ServiceContext) -> None:
 
 def _do(ctx: ServiceContext, some: Mapping[str, Job]) -> str:
     """Do some jobs, and say what went wrong; one that fails keeps no other from being done."""
+    from django.db import connection
+
     trouble: list[str] = []
     for name, job in some.items():
+        connection.close_if_unusable_or_obsolete()  # one that broke under the job before serves no other
         try:
             job(ctx)
         except Exception as error:

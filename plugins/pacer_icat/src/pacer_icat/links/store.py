@@ -7,12 +7,13 @@ writers, the later one finds what the earlier one has overwritten.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pacer_core import NotYet
+from attrs import frozen
+
+from pacer_core import NotYet, Planned
 from pacer_icat import kept
-from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
 from pacer_icat.kept import Place
 from pacer_icat.links.graph import (
@@ -38,6 +39,20 @@ from pacer_icat.spellings import folder
 log = logging.getLogger("pacer.icat.links")
 
 
+@frozen
+class Lists:
+    """What all lists are to hold that a dataset has a place in, as compared with ICAT.
+
+    ``cut`` says by dataset which lists do not fit in whole, and how much of them is left out.
+    """
+
+    changes: kept.Changes
+    last: kept.Changes
+    """The list of the dataset's own inputs, where some are no more: a repetition after a crash needs it."""
+    cut: Mapping[int, Sequence[str]]
+    longest: int
+
+
 def store_links(dataset: int, icat: Shared) -> None:
     """Bring all lists that a dataset has a place in to what the inputs of datasets say.
 
@@ -50,17 +65,41 @@ def store_links(dataset: int, icat: Shared) -> None:
     IcatFault
         Where ICAT refuses for a reason other than another writer.
     """
+
+    def write() -> tuple[Lists, bool]:
+        lists = _plan(dataset, icat)
+        wrote = [kept.write(part, icat) for part in (lists.changes, lists.last)]
+        return lists, any(wrote)
+
+    lists = until_stable(write, "others are writing the same links")
+    for id_, cut in lists.cut.items():
+        log.warning(
+            "dataset %d: left out to stay within %d characters: %s", id_, lists.longest, ", ".join(cut)
+        )
+
+
+def foresee_links(dataset: int, icat: Shared) -> Iterator[Planned]:
+    """Say what `store_links` would do: of the dataset, and of the others that would be changed.
+
+    Raises
+    ------
+    NotYet
+        As `store_links`.
+    """
+    lists = _plan(dataset, icat)
+    places = [*lists.changes.new, *lists.changes.changed, *lists.last.new, *lists.last.changed]
+    for id_ in sorted({dataset, *(id_ for id_, _ in places)}):
+        yield kept.planned("Dataset", id_, [*lists.changes.said_of(id_), *lists.last.said_of(id_)])
+    for id_, cut in lists.cut.items():
+        yield Planned(
+            f"dataset {id_}", "left-out", f"to stay within {lists.longest} characters: {', '.join(cut)}"
+        )
+
+
+def _plan(dataset: int, icat: Shared) -> Lists:
+    """Compute the lists as they are to be now."""
     types = kept.types_for("Dataset", (*WALKED, *LISTS), icat)
     longest = icat.wire.schema.length("DatasetParameter", "stringValue") or 4000
-    cut = until_stable(lambda: _write(dataset, types, longest, icat), "others are writing the same links")
-    for id_, lists in cut.items():
-        log.warning("dataset %d: left out to stay within %d characters: %s", id_, longest, ", ".join(lists))
-
-
-def _write(
-    dataset: int, types: Mapping[str, ParameterType], longest: int, icat: Shared
-) -> tuple[dict[int, list[str]], bool]:
-    """Write the lists as they are to be now; give what does not fit in, and whether any differed."""
     graph = Graph(icat, types, longest)
     removed = _link(dataset, graph)
     wanted: dict[Place, Any] = {}
@@ -71,10 +110,9 @@ def _write(
             wanted[id_, name] = text
         if dataset in (id_, *linked[fit:]) and fit < len(linked):
             cut.setdefault(id_, []).append(f"{name} ({len(linked) - fit})")
-    # Where it tells of inputs that are no more, it goes last: a repetition after a crash needs it.
     last = {place: wanted.pop(place) for place in [(dataset, INPUT_IDS)] if removed and place in wanted}
-    wrote = [kept.write("Dataset", part, graph.stored, types, icat) for part in (wanted, last)]
-    return cut, any(wrote)
+    first_, last_ = (kept.compare("Dataset", part, graph.stored, types, icat) for part in (wanted, last))
+    return Lists(first_, last_, cut, longest)
 
 
 def fitting(entries: Sequence[str], longest: int) -> tuple[str, int]:

@@ -29,6 +29,11 @@ class Rebuilt:
     message: dict[str, Any]
     missing: tuple[str, ...]
 
+    @property
+    def why(self) -> str:
+        """Why there is no message."""
+        return f"has no {' and no '.join(self.missing)} in ICAT"
+
 
 def rebuild(
     visit: Investigation, after: int, left_out: frozenset[str], icat: Shared, *, instrument: str | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from pacer_core import ConsumerType, Context, NotYet, Text, task
+from pacer_core import ConsumerType, Context, NotYet, Planned, Text, task
 from pacer_icat import kept
+from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import dataset_key
@@ -48,17 +49,40 @@ def describe(message: ArchiveStatus) -> dict[str, str]:
     return {"dataset_id": str(message.dataset_id)}
 
 
-@task(needs=[ICAT])
+def foresee_status(message: ArchiveStatus, ctx: Context) -> list[Planned]:
+    """Say what `store_archive_status` would do."""
+    options: ArchiveStatusOptions = ctx.options
+    name, icat, dataset = options.parameter, ctx[ICAT].shared, message.dataset_id
+    if name is None:
+        return []
+
+    def changes() -> kept.Changes:
+        types, wanted = _status(message, name, icat)
+        return kept.lacking("Dataset", wanted, types, icat)
+
+    said = looking_again(icat.catalogue, changes).said_of(dataset)
+    return [kept.planned("Dataset", dataset, said)]
+
+
+@task(needs=[ICAT], plan=foresee_status)
 def store_archive_status(message: ArchiveStatus, ctx: Context) -> None:
     """Store the status in the parameter that the options name; safe to repeat."""
     options: ArchiveStatusOptions = ctx.options
-    name = options.parameter
-    if name is not None:
-        icat = ctx[ICAT].shared
-        looking_again(icat.catalogue, lambda: _store(message, name, icat))
+    name, icat = options.parameter, ctx[ICAT].shared
+    if name is None:
+        return
+
+    def store() -> None:
+        types, wanted = _status(message, name, icat)
+        kept.put("Dataset", wanted, types, icat)
+
+    looking_again(icat.catalogue, store)
 
 
-def _store(message: ArchiveStatus, name: str, icat: Shared) -> None:
+def _status(
+    message: ArchiveStatus, name: str, icat: Shared
+) -> tuple[dict[str, ParameterType], dict[kept.Place, str]]:
+    """Give the type of the parameter, and what the dataset is to have of it."""
     dataset = message.dataset_id
     types = kept.types_for("Dataset", [name], icat)
     if not icat.wire.search("SELECT d.id FROM Dataset d WHERE d.id = :id", id=dataset):
@@ -67,8 +91,7 @@ def _store(message: ArchiveStatus, name: str, icat: Shared) -> None:
     if message.message is not None:
         text = f"{text}: {message.message}"
     # The beginning tells most, and a status is no reason to lose a message.
-    text = text[: icat.wire.schema.length("DatasetParameter", "stringValue")]
-    kept.put("Dataset", {(dataset, name): text}, types, icat)
+    return types, {(dataset, name): text[: icat.wire.schema.length("DatasetParameter", "stringValue")]}
 
 
 ARCHIVE_STATUS = ConsumerType(

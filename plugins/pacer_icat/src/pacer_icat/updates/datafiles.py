@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from attrs import field, frozen, validators
 
-from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Seen, task
+from pacer_core import BadField, ConsumerType, Context, NotYet, Planned, Reject, Seen, task
 from pacer_icat.client import Shared
 from pacer_icat.datasets.files import add_files, batches, missing_files
 from pacer_icat.datasets.options import DatasetsOptions, is_absolute, warn_of_roots
-from pacer_icat.datasets.paths import files_below
-from pacer_icat.datasets.plan import check_files, checksums_of, look_at, name_files
+from pacer_icat.datasets.paths import Checksums, files_below
+from pacer_icat.datasets.plan import File, check_files, checksums_of, look_at, name_files
 from pacer_icat.integration import ICAT
 from pacer_icat.keys import dataset_key
 from pacer_icat.others import despite_others
 from pacer_icat.references import reference
 from pacer_icat.signals import looking_again
-from pacer_icat.totals.count import files_of
-from pacer_icat.totals.store import keep_investigation
+from pacer_icat.soap import Record
+from pacer_icat.totals.store import counted_dataset, keep_dataset, keep_investigation, planned
+from pacer_icat.wording import number_of
 
 _TRIES = 4
 
@@ -66,9 +67,46 @@ def warn(options: DatasetFilesOptions) -> Iterator[Seen]:
     )
 
 
-@task(needs=[ICAT])
+@frozen
+class Listing:
+    """The files below a dataset's folder, as they would be stored."""
+
+    dataset: Record
+    folder: str
+    files: Sequence[File]
+    checksums: Checksums | None
+
+
+def foresee_files(message: DatasetFiles, ctx: Context) -> list[Planned]:
+    """Say what `add_datafiles` would do; no file is read for a checksum.
+
+    The counts of dataset and investigation, which follow from the files to be added, are not spoken of.
+    """
+    icat = ctx[ICAT].shared
+    return looking_again(
+        icat.catalogue, lambda: list(_foresee(_list(message.dataset_id, ctx.options, icat), icat))
+    )
+
+
+def _foresee(listing: Listing, icat: Shared) -> Iterator[Planned]:
+    dataset = listing.dataset
+    missing, sizes = missing_files(listing.files, listing.folder, dataset.id, icat)
+    if missing:
+        extent = number_of(len(listing.files), "file")
+        yield Planned(f"dataset {dataset.id}", "changed", f"{len(missing)} of {extent} to be added")
+    else:
+        yield planned(counted_dataset(dataset.id, icat), icat)
+    if sizes:
+        which = f"the {'size' if sizes == 1 else 'sizes'} of {number_of(sizes, 'file')}"
+        yield Planned(f"dataset {dataset.id}", "kept", f"in ICAT another value stays: {which}")
+
+
+@task(needs=[ICAT], plan=foresee_files)
 def add_datafiles(message: DatasetFiles, ctx: Context) -> None:
-    """Store the files below the dataset's folder that ICAT does not have; safe to repeat."""
+    """Store the files below the dataset's folder that ICAT does not have; safe to repeat.
+
+    The counts of dataset and investigation are kept right, where ICAT leaves them to PACER.
+    """
     icat = ctx[ICAT].shared
     options: DatasetFilesOptions = ctx.options
     investigation = looking_again(icat.catalogue, lambda: _add(message.dataset_id, options, icat))
@@ -76,7 +114,7 @@ def add_datafiles(message: DatasetFiles, ctx: Context) -> None:
         looking_again(icat.catalogue, lambda: keep_investigation(investigation, icat))
 
 
-def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
+def _list(dataset: int, options: DatasetFilesOptions, icat: Shared) -> Listing:
     record = icat.wire.read("Dataset", dataset)
     if record is None:
         raise NotYet(f"ICAT has no dataset with id {dataset}")
@@ -95,25 +133,19 @@ def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
     bad += check_files(files, icat)
     if bad:
         raise Reject("the dataset's folder holds files that ICAT does not take", fields=bad)
+    return Listing(record, folder, files, checksums)
+
+
+def _add(dataset: int, options: DatasetFilesOptions, icat: Shared) -> int:
+    listing = _list(dataset, options, icat)
 
     def add() -> None:
-        missing, _sizes = missing_files(files, folder, dataset, icat)
-        add_files(batches(missing), checksums, dataset, icat)
+        missing, _sizes = missing_files(listing.files, listing.folder, dataset, icat)
+        add_files(batches(missing), listing.checksums, dataset, icat)
 
     despite_others(add, "others are adding files to the same dataset", tries=_TRIES)
-    _count(dataset, icat)
-    return int(record["investigation"].id)
-
-
-def _count(dataset: int, icat: Shared) -> None:
-    """Keep the dataset's own counts, where that is left to us."""
-    if not icat.counts.are_ours("Dataset"):
-        return
-    # In this order: what somebody adds in between is in both, or makes us write the newer number.
-    record = icat.wire.read("Dataset", dataset)
-    counted = files_of(dataset, icat)
-    if record is not None and (record["fileCount"], record["fileSize"]) != counted:
-        icat.wire.update(record, fileCount=counted[0], fileSize=counted[1])
+    keep_dataset(dataset, icat)
+    return int(listing.dataset["investigation"].id)
 
 
 DATASET_FILES = ConsumerType(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from attrs import frozen
 
-from pacer_core import BadField, ConsumerType, Context, NotYet, Reject, Scalar, Text, Texts, task
+from pacer_core import BadField, ConsumerType, Context, NotYet, Planned, Reject, Scalar, Text, Texts, task
 from pacer_icat import kept, parameters
+from pacer_icat.catalogue import ParameterType
 from pacer_icat.client import Shared
 from pacer_icat.collation import fold
 from pacer_icat.datasets.message import Parameter
@@ -35,52 +36,100 @@ def describe(message: MetadataUpdate) -> dict[str, str]:
     return {"investigation": message.proposal, "instrument": message.beamline}
 
 
-@task(needs=[ICAT], counts=[parameters.UNKNOWN_PARAMETERS])
+@frozen
+class Update:
+    """A value for datasets, each with its investigation, and the places of the folders that are not there."""
+
+    parameter: parameters.Parameter
+    datasets: dict[int, int]
+    missing: tuple[int, ...]
+
+    @property
+    def wanted(self) -> dict[kept.Place, Any]:
+        """What the datasets are to hold."""
+        return {(id_, self.parameter.type.name): self.parameter.value for id_ in self.datasets}
+
+    @property
+    def types(self) -> dict[str, ParameterType]:
+        """The type of the parameter."""
+        return {self.parameter.type.name: self.parameter.type}
+
+    def check_whole(self, message: MetadataUpdate) -> None:
+        """See that all datasets are there.
+
+        Raises
+        ------
+        NotYet
+            Naming the folders in which there is none.
+        """
+        if self.missing:
+            names = ", ".join(f"dataset_paths[{place}]" for place in self.missing[:20])
+            raise NotYet(
+                f"ICAT has no dataset of investigation {message.proposal!r} at instrument "
+                f"{message.beamline!r} in these folders ({len(self.missing)}): {names}"
+            )
+
+
+def foresee_update(message: MetadataUpdate, ctx: Context) -> list[Planned]:
+    """Say what `update_metadata` would do with the datasets once all are there."""
+    icat = ctx[ICAT].shared
+
+    def foresee() -> list[Planned]:
+        update = _plan(message, icat)
+        if not isinstance(update, Update):
+            why = "ICAT has no type of that name" if update == "unknown" else "empty: the old value stays"
+            return [Planned("1 parameter", "left-out", why)]
+        update.check_whole(message)
+        changes = kept.lacking("Dataset", update.wanted, update.types, icat)
+        return [kept.planned("Dataset", id_, changes.said_of(id_)) for id_ in update.datasets]
+
+    return looking_again(icat.catalogue, foresee)
+
+
+@task(needs=[ICAT], counts=[parameters.UNKNOWN_PARAMETERS], plan=foresee_update)
 def update_metadata(message: MetadataUpdate, ctx: Context) -> None:
     """Set the parameter on each dataset that is there, and wait for the others; safe to repeat.
 
     An empty value changes nothing: ICAT has none, and whether the old one was meant to go nobody has said.
     """
     icat = ctx[ICAT].shared
-    changed = looking_again(icat.catalogue, lambda: _update(message, icat))
-    if changed is None:
+
+    def store() -> Update | Literal["unknown", "empty"]:
+        update = _plan(message, icat)
+        if isinstance(update, Update):
+            kept.put("Dataset", update.wanted, update.types, icat)
+            update.check_whole(message)
+        return update
+
+    update = looking_again(icat.catalogue, store)
+    if update == "unknown":
         ctx.log.info("%r is no parameter type in ICAT: the update is ignored", message.metadata_name)
         ctx.count(parameters.UNKNOWN_PARAMETERS)
-    elif fold(message.metadata_name) in (fold(INPUTS), fold(NAME)):
-        for dataset, investigation in changed:
+    elif isinstance(update, Update) and fold(message.metadata_name) in (fold(INPUTS), fold(NAME)):
+        for dataset, investigation in update.datasets.items():
             ctx.emit("dataset-links", reference(dataset, investigation))
 
 
-def _update(message: MetadataUpdate, icat: Shared) -> list[tuple[int, int]] | None:
-    """Give the datasets that have the value now, with their investigations; ``None`` for an unknown type."""
+def _plan(message: MetadataUpdate, icat: Shared) -> Update | Literal["unknown", "empty"]:
+    """Check the value, and find the datasets; or say that its type is ``unknown``, or it is ``empty``."""
     given = Parameter(message.metadata_name, message.metadata_value)
     types = icat.catalogue.parameter_types([given.name])
     checked = parameters.check([given], types, owner="Dataset", schema=icat.wire.schema, zone=icat.zone)
     if checked.bad:
         raise Reject("the update has bad fields", fields=list(map(_renamed, checked.bad)))
     if checked.unknown:
-        return None
+        return "unknown"
     if checked.empty:
         parameters.log_empty(checked, f"the update of investigation {message.proposal}")
-        return []
+        return "empty"
     found = _datasets(message, icat)
-    (parameter,) = checked.good
-    name = parameter.type.name
-    kept.put(
-        "Dataset",
-        {(dataset, name): parameter.value for dataset, _, _ in found},
-        {name: parameter.type},
-        icat,
-    )
     there = {folder(location) for _, location, _ in found}
-    missing = [place for place, path in enumerate(message.dataset_paths) if folder(path) not in there]
-    if missing:
-        names = ", ".join(f"dataset_paths[{place}]" for place in missing[:20])
-        raise NotYet(
-            f"ICAT has no dataset of investigation {message.proposal!r} at instrument {message.beamline!r} "
-            f"in these folders ({len(missing)}): {names}"
-        )
-    return [(dataset, investigation) for dataset, _, investigation in found]
+    (parameter,) = checked.good
+    return Update(
+        parameter,
+        {dataset: investigation for dataset, _, investigation in found},
+        tuple(place for place, path in enumerate(message.dataset_paths) if folder(path) not in there),
+    )
 
 
 def _datasets(message: MetadataUpdate, icat: Shared) -> list[Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pacer_core import Context, Planned
 from pacer_icat import Dataset
 from pacer_scicat.datasets.mapping import proposal_of
@@ -11,7 +9,7 @@ from pacer_scicat.datasets.options import ScicatDatasetOptions
 from pacer_scicat.datasets.record import looked_up
 from pacer_scicat.foresee import foresee_record
 from pacer_scicat.integration import SCICAT
-from pacer_scicat.samples.find import find
+from pacer_scicat.samples import find
 from pacer_scicat.writing import MessageFacts
 
 
@@ -19,18 +17,12 @@ def foresee_scicat_dataset(dataset: Dataset, ctx: Context) -> list[Planned]:
     """Say what `store_scicat_dataset` would do."""
     options: ScicatDatasetOptions = ctx.options
     scicat, proposal = ctx[SCICAT], proposal_of(dataset)
-    sample = None if options.samples == "none" else find(scicat, dataset.sample.name, proposal)
+    sample: str | None = None
+    of_sample: list[Planned] = []
+    if options.samples != "none":
+        create = options.samples == "create"
+        sample, planned = find.foresee(scicat, dataset.sample.name, proposal, create=create)
+        of_sample = [planned]
     record = looked_up(dataset, proposal, options, scicat, sample)
     facts = MessageFacts(ctx.facts, "scicat_dataset")
-    said = list(foresee_record(record, scicat, facts, options.patience))
-    return [*said, *_foresee_sample(dataset, sample, options)]
-
-
-def _foresee_sample(dataset: Dataset, sample: str | None, options: ScicatDatasetOptions) -> Iterator[Planned]:
-    what = f"sample {dataset.sample.name!r}"
-    if sample is not None:
-        yield Planned(what, "there")
-    elif options.samples == "create":
-        yield Planned(what, "new")
-    elif options.samples == "find":
-        yield Planned(what, "left-out", "SciCat has none of that name, and option 'samples' creates none")
+    return [*foresee_record(record, scicat, facts, options.patience), *of_sample]

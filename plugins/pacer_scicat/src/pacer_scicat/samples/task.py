@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import field, frozen
 
-from pacer_core import ConsumerType, Context, Reject, Text, task
+from pacer_core import ConsumerType, Context, Planned, Reject, Text, task
 from pacer_scicat.integration import SCICAT
-from pacer_scicat.samples.find import find_or_create
+from pacer_scicat.samples import find
 
 
 @frozen
@@ -56,25 +56,50 @@ class SamplesOptions:
     is_published: bool = field(default=False)
 
 
-@task(needs=[SCICAT])
+def foresee_sample(message: RunStart, ctx: Context) -> list[Planned]:
+    """Say what `store_sample` would do."""
+    named = _named(message, ctx.options)
+    if named is None:
+        return []
+    sample_id, planned = find.foresee(ctx[SCICAT], *named, create=True)
+    ctx.facts["scicat_sample"] = sample_id
+    return [planned]
+
+
+@task(needs=[SCICAT], plan=foresee_sample)
 def store_sample(message: RunStart, ctx: Context) -> None:
     """Find the sample of a run, or create it; the same one twice is one."""
     options: SamplesOptions = ctx.options
-    tree = _tree(message)
-    name, proposal = value_at(tree, options.name_path), value_at(tree, options.proposal_path)
-    if name is None:
+    named = _named(message, options)
+    if named is None:
         ctx.log.info("the run names no sample at %s", options.name_path)
         return
-    if proposal is None:
-        raise Reject(f"the run names a sample, and no proposal at {options.proposal_path}")
+    _, proposal = named
     fields = {
         "ownerGroup": options.owner_group.replace("{proposal}", proposal),
         "accessGroups": list(options.access_groups),
         "isPublished": options.is_published,
     }
-    sample_id = find_or_create(ctx[SCICAT], name, proposal, fields)
+    sample_id = find.find_or_create(ctx[SCICAT], *named, fields)
     ctx.facts["scicat_sample"] = sample_id
     ctx.log.info("SciCat has the sample %s", sample_id)
+
+
+def _named(message: RunStart, options: SamplesOptions) -> tuple[str, str] | None:
+    """Give the names of a run's sample and proposal; ``None`` where it has no sample.
+
+    Raises
+    ------
+    Reject
+        Where it has a sample and no proposal, or its tree cannot be read.
+    """
+    tree = _tree(message)
+    name, proposal = value_at(tree, options.name_path), value_at(tree, options.proposal_path)
+    if name is None:
+        return None
+    if proposal is None:
+        raise Reject(f"the run names a sample, and no proposal at {options.proposal_path}")
+    return name, proposal
 
 
 def _tree(message: RunStart) -> Any:

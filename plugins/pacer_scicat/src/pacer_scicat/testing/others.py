@@ -111,7 +111,9 @@ def create_sample(store: Store, user: User, body: Any) -> dict[str, Any]:
     """Create a sample; without a name, and a second time, it is a 500 (A8, 14).
 
     That an account which may create samples of its own groups is refused others is by the facts alone
-    (A8, 30): the recorded answers have no such step, nor the words of that refusal.
+    (A8, 30), in the words that a dataset is refused with (step 507): no recorded answer is to such a
+    question. Samples are asked for there by an account without the right (577), by one that may create
+    them for any group (578), and by one for its own group (580) alone.
 
     Raises
     ------

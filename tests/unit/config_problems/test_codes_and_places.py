@@ -1,119 +1,19 @@
-"""A configuration with mistakes: each is reported, at its place, in one run."""
-
-import json
+"""A configuration with mistakes: each is reported with its code, at its place, in one run."""
 
 import pytest
 from attrs import frozen
 
 from pacer_core import Capabilities, TransportType
-from pacer_core.config import Code, ConfigError, check, load
+from pacer_core.config import Code, check
 from pacer_core.config.capabilities import check_transports
 from pacer_core.config.reading import read
-from pacer_core.plugins import load as load_plugins
 from tests.support import Site
-
-POST = """
-    from attrs import frozen
-    from datetime import timedelta
-    from contextlib import contextmanager
-    from pacer_core import ConsumerType, IntegrationType, Secret, hookimpl, task
-
-    @frozen
-    class Parcel:
-        number: str
-
-    @frozen
-    class ScaleOptions:
-        url: str
-        token: Secret | None = None
-        timeout: timedelta = timedelta(seconds=5)
-        retries: int = 3
-
-        def __attrs_post_init__(self):
-            if self.retries > 9:
-                raise ValueError(f"too patient, with token {self.token and self.token.reveal()}")
-
-    @frozen
-    class PostOptions:
-        express_only: bool = False
-        max_weight: float = 20.0
-
-    @frozen
-    class StampOptions:
-        ink: str = "black"
-
-    @contextmanager
-    def open_scale(options):
-        yield options
-
-    SCALE = IntegrationType(name="scale", options=ScaleOptions, open=open_scale)
-    LORRY = IntegrationType(name="lorry", options=StampOptions, open=open_scale)
-
-    @task(needs=[SCALE])
-    def weigh(parcel, ctx):
-        pass
-
-    @task(needs=[SCALE], after=[weigh], options=StampOptions)
-    def stamp(parcel, ctx):
-        pass
-
-    @hookimpl
-    def pacer_consumers():
-        yield ConsumerType(name="parcels", message=Parcel, tasks=[weigh, stamp], options=PostOptions)
-        yield ConsumerType(name="letters", message=Parcel, tasks=[])
-
-    @hookimpl
-    def pacer_integrations():
-        return [SCALE, LORRY]
-"""
-TRACK = """
-    from parcel_post.plugin import LORRY
-    from pacer_core import hookimpl, task
-
-    @task(needs=[LORRY])
-    def load(parcel, ctx):
-        pass
-
-    @task(needs=[LORRY])
-    def unload(parcel, ctx):
-        pass
-
-    @hookimpl
-    def pacer_tasks(consumer):
-        return [load, unload] if consumer == "parcels" else []
-"""
-FINE = """\
-brokers:
-  main: {protocol: memory}
-exchanges:
-  - {name: post}
-queues:
-  - {name: parcels, exchange: post, routingKey: parcel.sent}
-integrations:
-  scale: {url: "http://localhost"}
-consumers:
-  - {type: parcels, queues: [parcels], integrations: [scale]}
-"""
-ALONE = FINE.replace("exchange: post, ", "")
+from tests.unit.config_problems.parcel_post import ALONE, FINE, found
 
 
 @frozen
 class Slate:
     """The keys of a broker that has none."""
-
-
-def found(site: Site, text: str) -> list[str]:
-    """Give the problems of a configuration, each without the file's name."""
-    file = site.folder / "pacer.yaml"
-    file.write_text(text)
-    _, problems = check(file)
-    return [str(one).removeprefix(f"{file}:") for one in problems]
-
-
-@pytest.fixture
-def post(site: Site) -> Site:
-    site.install("parcel-post", POST)
-    return site
 
 
 def test_a_configuration_without_mistakes_has_no_problem(post: Site) -> None:
@@ -333,175 +233,12 @@ def test_each_capability_that_a_configuration_needs_is_asked_for(post: Site) -> 
     ]
 
 
-def test_a_file_that_is_not_there_is_a_problem(site: Site) -> None:
-    _, problems = check(site.folder / "none.yaml")
-    assert [(one.code, one.message) for one in problems] == [
-        (
-            Code.UNREADABLE_FILE,
-            "cannot be read: No such file or directory; name another file with --config, or in PACER_CONFIG; \
-`pacer init` writes a first one",
-        )
-    ]
-
-
-@pytest.mark.parametrize(
-    ("text", "place", "hint"),
-    [
-        ("brokers:\n\tmain: {}\n", "2:1", "this is a tab"),
-        (
-            "brokers:\n  main: {host: a\nqueues:\n",
-            "3:7",
-            "a comma is missing before this, or the '}' of line 2",
-        ),
-        ("consumers:\n  - {queues: [a b: c}\n", "2:21", "or the ']' of line 2"),
-        (
-            "brokers:\n  main:\n    host: a\n   port: 3\n",
-            "4:4",
-            "as the other lines of the block that begins in line 2",
-        ),
-        ("password: p4ss: word\n", "1:15", "a text with ': ' wants quotes"),
-        ('host: "a\nport: 3\n', "1:7", "the quotes that begin in line 1 have no end"),
-    ],
-)
-def test_what_is_no_yaml_is_told_with_what_to_look_for(post: Site, text: str, place: str, hint: str) -> None:
-    (problem,) = found(post, text)
-    assert problem.startswith(f"{place}: error: ")
-    assert hint in problem
-    assert "p4ss" not in problem
-
-
-def test_a_word_where_keys_belong_is_told_so_in_the_words_of_yaml(post: Site) -> None:
-    (problem,) = found(post, FINE.replace("[scale]}", "[scale], notYet: 2d}"))
-    assert problem == "10:71: error: 'notYet' should be a mapping of keys to values [wrong-type]"
-
-
-def test_a_file_that_is_no_text_is_a_problem(site: Site) -> None:
-    (site.folder / "pacer.yaml").write_bytes(b"\xff\xfa\x00bro")
-    _, problems = check(site.folder / "pacer.yaml")
-    assert [one.code for one in problems] == [Code.SYNTAX]
-
-
-def test_loading_raises_what_checking_reports(post: Site) -> None:
-    file = post.write(FINE.replace("memory", "mqtt"))
-    with pytest.raises(ConfigError) as caught:
-        load(file)
-    assert list(caught.value.problems) == check(file)[1]
-    assert str(caught.value) == "\n".join(map(str, check(file)[1]))
-
-
-def test_a_warning_does_not_stop_a_run(post: Site) -> None:
-    text = FINE.replace("queues:\n", "queues:\n  - {name: attic}\n", 1)
-    file = post.write(text)
-    assert [one.severity for one in check(file)[1]] == ["warning"]
-    assert load(file).consumers
-    assert post.pacer("config", "check", "-c", file).code == 0
-
-
-def test_the_command_prints_every_problem_and_their_number(post: Site) -> None:
-    file = post.write(FINE.replace("memory", "mqtt").replace("[scale]", "[scale, sclae]"))
-    done = post.pacer("config", "check", "-c", file)
-    assert done.code == 1
-    assert done.out.splitlines() == [*map(str, check(file)[1]), "2 errors"]
-
-
-def test_the_command_says_which_tasks_run_and_what_those_left_out_would_need(post: Site) -> None:
-    post.install("parcel-track", TRACK)
-    done = post.pacer("config", "check", "-c", post.write(FINE))
-    assert done.out.splitlines()[1:] == [
-        "parcels reads parcels: weigh, stamp",
-        "  left out without lorry: load, unload",
-    ]
-
-
-def test_the_command_says_which_consumers_are_switched_off(post: Site) -> None:
-    text = FINE.replace("queues:\n", "queues:\n  - {name: attic}\n", 1)
-    text += "  - {type: parcels, name: old, enabled: false, queues: [attic], integrations: [scale]}\n"
-    done = post.pacer("config", "check", "-c", post.write(text))
-    assert done.out.splitlines()[-1] == "old is switched off: messages gather in attic"
-
-
-def test_the_command_gives_problems_as_json(post: Site) -> None:
-    file = post.write(FINE.replace("memory", "mqtt"))
-    (problem,) = json.loads(post.pacer("config", "check", "-c", file, "--json").out)
-    installed = ", ".join(sorted({"amqp", "amqps", *load_plugins().transports}))
-    assert problem == {
-        "file": str(file),
-        "line": 2,
-        "column": 20,
-        "message": f"unknown protocol 'mqtt'; installed: {installed}",
-        "code": "unknown-name",
-        "severity": "error",
-    }
-
-
-def test_no_run_and_no_send_begins_with_a_configuration_that_has_errors(post: Site) -> None:
-    file = post.write(FINE.replace("memory", "mqtt"))
-    for command in (["run"], ["run", "--once"], ["send", str(file)]):
-        done = post.pacer(*command, "-c", file)
-        assert done.code == 78
-        assert done.err.splitlines() == [str(one) for one in check(file)[1]]
-
-
 def test_a_rule_may_take_what_was_sent_to_a_queue_directly(post: Site) -> None:
     rules = '[{fromExchange: "", withRoutingKey: parcels}, {fromExchange: nowhere}]'
     recipients = f"brokers:\n  recipients: [{{name: away, forwardingRules: {rules}}}]\n"
     text = "\n".join(line for line in FINE.splitlines() if "memory" not in line and line != "brokers:")
     (problem,) = found(post, recipients + text + "\n")
     assert problem.endswith("error: unknown exchange 'nowhere' (there are: post) [unknown-name]")
-
-
-def test_two_duplicate_keys_are_two_problems(post: Site) -> None:
-    text = FINE.replace("{name: post}", "{name: post, name: a, type: topic, type: fanout}")
-    assert [one.split(":")[1] for one in found(post, text)] == ["18", "40"]
-
-
-def test_mistakes_of_an_entry_that_holds_nothing_but_merges_are_told(post: Site) -> None:
-    text = FINE.replace("- {name: post}", "- &post {name: post, tpye: topic}\n  - {<<: *post}")
-    assert [one.partition(": error: ")[::2] for one in found(post, text)] == [
-        ("4:24", "unknown key 'tpye' (did you mean 'type'?) [unknown-key]"),
-        ("5:5", "exchange 'post' is there twice [duplicate-name]"),
-        ("5:5", "unknown key 'tpye' (did you mean 'type'?) [unknown-key]"),
-    ]
-
-
-def test_aliases_that_multiply_are_refused_at_once(post: Site) -> None:
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    (problem,) = found(post, "\n".join(lines) + "\n" + FINE)
-    assert "aliases make more than" in problem
-
-
-def test_a_text_of_latin_1_is_told_where_it_is_none(site: Site) -> None:
-    (site.folder / "pacer.yaml").write_bytes("# für\nbrokers: {}\n".encode("latin-1"))
-    (problem,) = check(site.folder / "pacer.yaml")[1]
-    assert (problem.line, problem.column, problem.code) == (1, 4, Code.SYNTAX)
-    assert "save the file as UTF-8" in problem.message
-
-
-def test_a_byte_order_mark_and_line_ends_of_windows_are_no_problem(post: Site) -> None:
-    file = post.folder / "pacer.yaml"
-    file.write_bytes(b"\xef\xbb\xbf" + FINE.replace("\n", "\r\n").encode())
-    assert check(file)[1] == []
-
-
-@pytest.mark.parametrize(
-    ("written", "meant"),
-    [
-        ("vhost", "vHost"),
-        ("virtualHost", "vHost"),
-        ("v_host", "vHost"),
-        ("user", "username"),
-        ("HOST", "host"),
-    ],
-)
-def test_a_key_in_other_words_or_another_case_is_suggested(post: Site, written: str, meant: str) -> None:
-    (problem,) = found(post, FINE.replace("memory", f"amqp, {written}: a"))
-    assert f"unknown key '{written}' (did you mean '{meant}'?)" in problem
-
-
-def test_a_choice_in_another_case_is_suggested(post: Site) -> None:
-    (problem,) = found(post, FINE.replace("memory", "AMQP"))
-    assert "(did you mean 'amqp'?)" in problem
 
 
 def test_what_a_type_cannot_be_without_has_to_be_named_or_left_out_on_purpose(post: Site) -> None:
@@ -511,49 +248,6 @@ def test_what_a_type_cannot_be_without_has_to_be_named_or_left_out_on_purpose(po
         "10:12: error: messages would be acknowledged without weigh, stamp: name scale under 'integrations', "
         "or write leaveOut: [weigh, stamp] [missing]"
     )
-
-
-def test_a_task_that_is_left_out_is_told_with_those_that_no_longer_wait_for_it(post: Site) -> None:
-    done = post.pacer(
-        "config", "check", "-c", post.write(FINE.replace("[scale]}", "[scale], leaveOut: [weigh]}"))
-    )
-    assert done.out.splitlines()[1:] == [
-        "parcels reads parcels: stamp",
-        "  left out on purpose: weigh",
-        "  stamp runs without waiting for weigh, which it would come after",
-    ]
-
-
-def test_places_that_cannot_be_written_are_found_by_the_check_and_by_the_doctor(post: Site) -> None:
-    (post.folder / "taken").touch()
-    log = post.folder / "taken" / "pacer.log"
-    file = post.write(FINE + f"logging: {{file: {{enabled: true, path: {log}}}}}\n")
-    done = post.pacer("config", "check", "-c", file)
-    assert done.code == 1
-    assert f"pacer.yaml:11:39: error: {log} cannot be written" in done.out
-    doctor = post.pacer("doctor", "-c", file)
-    assert doctor.code == 69
-    assert "name another place as logging.file.path" in doctor.out
-
-
-def test_a_folder_without_anything_to_send_is_an_error(post: Site) -> None:
-    (post.folder / "empty").mkdir()
-    file = post.write(FINE.replace("memory", f"sqlite, path: {post.folder / 'broker.db'}"))
-    done = post.pacer("send", "-c", file, post.folder / "empty")
-    assert done.code == 2
-    assert "holds no file to send" in done.err
-
-
-def test_the_files_of_a_folder_are_sent(post: Site) -> None:
-    (post.folder / "messages").mkdir()
-    for name in ("a.json", "b.json"):
-        (post.folder / "messages" / name).write_text("{}")
-    file = post.write(FINE.replace("memory", f"sqlite, path: {post.folder / 'broker.db'}"))
-    done = post.pacer("send", "-c", file, post.folder / "messages")
-    assert [line.partition(":")[0].rpartition("/")[2] for line in done.out.splitlines()] == [
-        "a.json",
-        "b.json",
-    ]
 
 
 def test_a_policy_is_stated_of_a_queue_of_somebody_elses_alone(site: Site) -> None:
