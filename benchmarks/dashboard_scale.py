@@ -87,6 +87,10 @@ def questions() -> dict[str, Question]:
     def dataset(chance: random.Random, count: int) -> str:
         return f"scan_{chance.randrange(1, count + 1):08d}"
 
+    def words(chance: random.Random, count: int) -> str:
+        once = dataset(chance, count), proposal(chance, count).lower(), "nowhere"
+        return chance.choice((*once, "refused", chance.choice(SAMPLES)))
+
     return {
         "list": older,
         "message": message,
@@ -105,9 +109,8 @@ def questions() -> dict[str, Question]:
         "filter-routing-key": lambda c, n: page(routing_key=c.choice(("users.sync", "rare.key"))),
         "filter-acknowledged": lambda c, n: page(acknowledged=True),
         "filter-role": role,
-        "search": lambda c, n: page(
-            text=c.choice((dataset(c, n), proposal(c, n).lower(), "refused", c.choice(SAMPLES), "nowhere"))
-        ),
+        "search": lambda c, n: page(text=words(c, n)),
+        "search-instrument": lambda c, n: page(instruments=(instrument(c),), text=words(c, n)),
         "statistics": year,
     }
 

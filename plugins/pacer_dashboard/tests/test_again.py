@@ -15,9 +15,13 @@ from typing import Any
 
 import amqp
 import pytest
+from django.db import DatabaseError
 
+from pacer_dashboard.again import who
 from pacer_dashboard.models import Batch
 from pacer_dashboard.place import Place
+from pacer_dashboard.query import NOBODY
+from pacer_dashboard.start import prepare
 from tests.services import RabbitMQ
 from tests.services.base import free_port
 from tests.support import eventually
@@ -50,15 +54,17 @@ def start(each_stored: Place) -> Start:
     """Begin a batch as somebody who may do everything."""
     from django.contrib.auth.models import User
 
-    User.objects.create_superuser("operator")
+    from pacer_dashboard.access.viewers import viewer_of
+
+    operator = viewer_of(User.objects.create_superuser("operator"))
 
     def start(*ids: str, **more: Any) -> Batch:
         from pacer_dashboard.again import batches
         from pacer_dashboard.again.selection import Selection
-        from pacer_dashboard.query import Filter, Viewer
+        from pacer_dashboard.query import Filter
 
         selection = Selection(ids) if ids else Selection(filter=Filter(**more.pop("filter")))
-        viewer = more.pop("viewer", Viewer("operator", everything=True))
+        viewer = more.pop("viewer", operator)
         target = more.pop("target", batches.Target())
         return batches.start(viewer, selection, target, more.pop("reason", "the disk was full"), **more)
 
@@ -342,33 +348,105 @@ def test_a_batch_goes_no_further_than_the_rights_of_who_began_it(site: Any, star
     from django.contrib.auth.models import User
 
     from pacer_dashboard.access.tokens import make_token
-    from pacer_dashboard.access.viewers import viewer_named
-    from pacer_dashboard.again import runner
+    from pacer_dashboard.access.viewers import viewer_again, viewer_of, viewer_of_token
+    from pacer_dashboard.again import acknowledging, batches, runner
+    from pacer_dashboard.again.selection import Selection
     from pacer_dashboard.models.access import Role, RoleRule
 
     row = dead("datasets")[0]
-    role = Role.objects.create(name="staff")
-    RoleRule.objects.create(role=role, types=[row.type], identifiers={"*": ["*"]}, reingest=True)
-    user = User.objects.create_user("jane")
-    user.dashboard_roles.add(role)
-    make_token(user, role, "script (night)", timedelta(days=1))
-    people = [viewer_named(name) for name in ("jane", "jane (script (night))")]
-    assert [one.name for one in people] == ["jane", "jane (script (night))"]
+    staff, guests = (Role.objects.create(name=name) for name in ("staff", "guests"))
+    of_datasets = {"role": staff, "types": [row.type], "identifiers": {"*": ["*"]}}
+    RoleRule.objects.create(**of_datasets, reingest=True, act=True)
+    RoleRule.objects.create(role=guests, types=["none"], identifiers={"*": ["*"]}, reingest=True)
+    user = User.objects.create_user("jane" * 37)
+    user.dashboard_roles.add(staff, guests)
+    names = ["script (night)" + "x" * 136] * 2
+    tokens = [
+        make_token(user, role, name, timedelta(days=1))[0]
+        for role, name in zip((staff, guests), names, strict=True)
+    ]
+    people = [viewer_of(user), viewer_of_token(tokens[0])]
     for viewer in people:
         batch = start(row.correlation_id, viewer=viewer)
         assert runner.work_off() == 1
         assert items(batch) == [("sent", "")]
+        assert (batch.actor, batches.visible(viewer, batch)) == (viewer.name, True)
+        assert [one.id for one in batches.all_visible(viewer)] == [batch.id]
     assert len(taken(site)) == 2
-    batches_ = [start(row.correlation_id, viewer=viewer) for viewer in people]
+    assert acknowledging.acknowledge(people[1], Selection((row.correlation_id,))) == 1
+    # The other token of the same name sees and sends nothing of it, also when its namesake is withdrawn.
+    assert not batches.all_visible(viewer_of_token(tokens[1]))
+    assert not batches.visible(viewer_of_token(tokens[1]), batch)
+    assert batches._own(people[1], "form") != batches._own(viewer_of_token(tokens[1]), "form")
+    batches_ = [start(row.correlation_id, viewer=people[1])]
+    guests.rules.update(types=["*"])
+    tokens[0].delete()
+    runner.work_off()
+    batches_.append(start(row.correlation_id, viewer=people[0]))
     user.dashboard_roles.clear()
     runner.work_off()
     for batch in batches_:
         ((state, why),) = items(batch)
         assert (state, "may not send this message again any more" in why) == ("failed", True)
     assert taken(site) == []
-    user.delete()
-    assert {viewer_named(one.name).rules for one in people} == {()}
-    assert viewer_named("").rules == viewer_named("everybody").rules == ()
+    user.is_active = False
+    user.save()
+    gone = [(user.pk, None, user.username), (user.pk, tokens[1].pk, people[1].name), (None, None, "operator")]
+    assert {viewer_again(*one) for one in gone} | {viewer_again(None, None, "everybody")} == {NOBODY}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_batches_of_before_are_of_whom_their_name_says_and_are_shown(
+    new_place: Callable[[str, str], Place], kind: str
+) -> None:
+    from django.contrib.auth.models import User
+    from django.core.management import call_command
+    from django.db import connections
+
+    from pacer_dashboard.access.tokens import make_token
+    from pacer_dashboard.access.viewers import viewer_of, viewer_of_token
+    from pacer_dashboard.again import batches
+    from pacer_dashboard.models import Audit
+    from pacer_dashboard.models.access import Role
+
+    prepare(new_place(kind, "empty"))
+    role = Role.objects.create(name="staff")
+    user, other = User.objects.create_user("jane"), User.objects.create_user("jane.doe")
+    named = ("one", "two", "two")
+    tokens = [make_token(user, role, name, timedelta(days=1))[0] for name in named]
+    user.dashboard_roles.add(role)
+    call_command("migrate", "pacer_dashboard", "0004", verbosity=0)
+    with connections["default"].cursor() as cursor:
+        for number, actor in enumerate(("jane", "jane (one)", "jane (two)", "gone", "everybody")):
+            columns = (
+                "request, actor, reason, query, target, exchange, routing_key, rate, dry_run, edited, total"
+            )
+            cursor.execute(
+                f"INSERT INTO pacer_dashboard_batch ({columns}, state, trouble, cancelled_by, holder) VALUES "
+                "(%s, %s, 'why', '', 'original', '', '', 1, %s, %s, 0, 'waiting', '', '', '')",
+                [str(number), actor, False, False],
+            )
+        cursor.execute(
+            "INSERT INTO pacer_dashboard_audit (actor, action, subject, note, count, detail) "
+            "VALUES ('jane', 'again', '', '', 1, '{}')"
+        )
+    call_command("migrate", "pacer_dashboard", verbosity=0)
+    numbers = [*Batch.objects.order_by("id").values_list("account", "token")]
+    assert numbers == [(user.pk, None), (user.pk, tokens[0].pk), (None, None), (None, None), (None, None)]
+    for viewer, seen in (
+        (viewer_of(user), ["jane"]),
+        (viewer_of(other), []),
+        *((viewer_of_token(one), [f"jane ({name})"]) for one, name in zip(tokens, named, strict=True)),
+        (NOBODY, []),
+    ):
+        assert [one.actor for one in batches.all_visible(viewer)] == seen
+        assert [one.actor for one in Batch.objects.all() if batches.visible(viewer, one)] == seen
+    assert [*Audit.objects.filter(who.own(viewer_of(user))).values_list("account", "actor")] == [
+        (None, "jane")
+    ]
+    with pytest.raises(DatabaseError, match="only added to"):
+        Audit.objects.update(actor="nobody")
+    connections.close_all()
 
 
 RUNNER = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -111,6 +112,27 @@ def test_dead_letters_are_sent_back_by_the_code_of_the_command(page: Page, serve
     assert "1 confirmed by the broker" in page.locator(".note").first.inner_text()
     assert page.locator("tbody input[type=checkbox]").count() == 1
     assert len(taken(open_)) == 1
+
+
+def test_letters_say_all_that_is_wrong_in_every_width(page: Page, served: tuple[Site, Any]) -> None:
+    import amqp
+
+    site, open_ = served
+    open_.queue_purge("datasets-queue.dead")
+    body = json.dumps({"name": "scan", "sample": {"name": "<b>quartz</b>"}})
+    wrong = [f"parameters.{number}.value: is no number, and is not empty" for number in range(5)]
+    headers = {"x-pacer-error": "parse: the message has bad fields", "x-pacer-fields": wrong}
+    letter = amqp.Message(body, delivery_mode=2, application_headers=headers)
+    open_.basic_publish(letter, routing_key="datasets-queue.dead")
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{site.url}again/dead/")
+        assert all(one in page.locator("tbody").inner_text() for one in wrong)
+        table = page.locator("table.letters")
+        assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
+        page.locator("tbody a").click()
+        assert '  "sample": {\n    "name": "<b>quartz</b>"' in page.locator(".payload").inner_text()
+    open_.queue_purge("datasets-queue.dead")
 
 
 def test_a_program_looks_into_dead_queues_and_replays_and_discards(served: tuple[Site, Any]) -> None:

@@ -11,15 +11,18 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import Client, override_settings
+from django.utils.html import escape
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from pacer_dashboard import testing
 from pacer_dashboard.api.application import schema
 from pacer_dashboard.place import Place
 from pacer_dashboard.query import listing
 from pacer_dashboard.query.filters import Filter
 from pacer_dashboard.query.viewer import EVERYTHING
+from pacer_dashboard.records import read
 from pacer_dashboard.start import prepare
 
 SCHEMA = schema()
@@ -205,3 +208,33 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(client: Client) -
         found += [row["correlation_id"] for row in answer["rows"]]
         url = f"/api/v1/messages?size=33&after={answer['older']}" if answer["older"] else ""
     assert found == whole
+
+
+def test_the_difference_of_two_sights_is_that_of_the_page(client: Client) -> None:
+    from pacer_dashboard import store
+
+    body = next(
+        one for one in testing.bodies(40) if b'"dataset-ingestion"' in one and b"pacer.delivery" in one
+    )
+    record = json.loads(body) | {"correlation_id": "two sights", "outcome": "retried", "origin": None}
+    payloads = ['{"sample": "quartz", "n": 1}', '{"sample": "<nickel>", "n": 1}']
+    changed = [{"id": f"sight {at}", "attempt": at + 1, "payload": one} for at, one in enumerate(payloads)]
+    store.store([read(json.dumps(record | one).encode()) for one in changed])
+    asked = {"id": "two sights", "a": "sight 0", "b": "sight 1"}
+    found = client.get("/api/v1/difference", asked).json()
+    assert (found["left"], found["right"], found["cut"]) == (
+        "datasets, attempt 1",
+        "datasets, attempt 2",
+        False,
+    )
+    assert [(one["kind"], one["text"].strip(), one["old"], one["new"]) for one in found["lines"]] == [
+        ("same", "{", 1, 1),
+        ("minus", '"sample": "quartz",', 2, None),
+        ("plus", '"sample": "<nickel>",', None, 2),
+        ("same", '"n": 1', 3, 3),
+        ("same", "}", 4, 4),
+    ]
+    page = client.get("/messages/", asked).content.decode()
+    assert all(escape(one["text"]) in page for one in found["lines"])
+    assert client.get("/api/v1/difference", asked | {"b": "sight 0"}).json()["lines"] == []
+    assert client.get("/api/v1/difference", asked | {"b": "sight 2"}).status_code == 404

@@ -17,7 +17,7 @@ AGAIN = ("POST /again/preview", "POST /again")
 PAGES: dict[str, tuple[str, ...]] = {
     "messages": ("GET /messages", "GET /messages/estimate"),
     "message": ("GET /message",),
-    "message-by-id": ("GET /message",),
+    "message-by-id": ("GET /message", "GET /difference"),
     "export": ("GET /messages/export",),
     "raw": ("GET /payload",),
     "live": ("GET /changes",),

@@ -49,3 +49,19 @@ def test_the_demo_shows_messages_good_and_bad_and_ends_by_ctrl_c(tmp_path: Path)
             process.wait()
     assert "nothing is left behind" in out.read_text()
     assert [one.name for one in tmp_path.iterdir()] == ["said"]
+
+
+@long
+def test_pictures_show_dead_queues_with_letters_that_pacer_gave_up(tmp_path: Path) -> None:
+    asked = ["--only", "dead-queues", "--only", "dead-letter", "--into", str(tmp_path)]
+    said = subprocess.run(
+        [sys.executable, "-m", "pacer_core", "dashboard", "screenshots", *asked],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert said.returncode == 0, said.stderr
+    assert not said.stderr
+    names = [f"{page}-{width}" for page in ("dead-letter", "dead-queues") for width in (1440, 390)]
+    pictures = [f"{name}-{colours}.webp" for name in names for colours in ("dark", "light")]
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted(pictures)

@@ -243,7 +243,7 @@ def test_it_says_whether_it_lives_and_whether_it_can_show_anything() -> None:
     assert Client().get("/status").json() == {"status": "ok"}
     assert Client().get("/ready").json() == {"ready": True, "reason": ""}
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'pacer_dashboard' AND name LIKE '0004%%'")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'pacer_dashboard' AND name LIKE '0005%%'")
     answer = Client().get("/ready")
     assert (answer.status_code, "pacer dashboard migrate" in answer.json()["reason"]) == (503, True)
 

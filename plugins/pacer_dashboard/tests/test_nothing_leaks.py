@@ -179,6 +179,8 @@ def test_payloads_are_neither_shown_nor_searched_without_the_right(lab: Lab) -> 
     sights = lab.get("/message", id=seen).json()["sights"]
     assert [one["digest"] for one in sights] == [""] * len(sights)
     assert lab.get("/payload", id=seen, sight=sights[0]["id"]).status_code == 404
+    both = {"a": sights[0]["id"], "b": sights[-1]["id"]}
+    assert lab.get("/difference", id=seen, **both).status_code == 404
     assert lab.get("/messages", q="unspeakable").json()["rows"] == []
     RoleRule.objects.update(personal=True)
     found = lab.get("/messages", q="unspeakable").json()["rows"]

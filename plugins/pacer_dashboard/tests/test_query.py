@@ -185,10 +185,21 @@ def test_each_way_to_ask_gives_exactly_what_the_rules_give(
         right=st.sampled_from(Right),
         size=st.integers(1, 60),
         few=st.sampled_from([4, 600]),
+        by_words=st.sampled_from([(0, 1, 500), (3, 25, 4), (3000, 1, 7), (3000, 1000, 500)]),
         data=st.data(),
     )
-    def each(viewer: Viewer, filter_: Filter, right: Right, size: int, few: int, data: st.DataObject) -> None:
+    def each(
+        viewer: Viewer,
+        filter_: Filter,
+        right: Right,
+        size: int,
+        few: int,
+        by_words: tuple[int, int, int],
+        data: st.DataObject,
+    ) -> None:
         monkeypatch.setattr(walks, "_FEW", few)
+        for name, number in zip(("_SOME", "_SHARE", "_AT_ONCE"), by_words, strict=True):
+            monkeypatch.setattr(walks, name, number)
         expected = rows_of(asked(known, viewer, filter_, Right.VIEW, merged))
 
         # the list, page by page, there and back
@@ -312,6 +323,12 @@ def test_what_is_too_much_to_count_is_estimated(each_stored: Place, monkeypatch:
     for filter_ in (Filter(states=("acked",)), Filter(identifiers=(("user", "person1"),)), searched[1]):
         found = counting.estimate(EVERYTHING, filter_)
         assert found.exact == (found.number <= 10)
+
+    both = counting.estimate(EVERYTHING, Filter(text="scan", instruments=testing.INSTRUMENTS[:2]))
+    assert both.exact
+    monkeypatch.setattr(counting, "COUNTED_IN_SEARCH", 3)
+    about = counting.estimate(EVERYTHING, Filter(text="scan", instruments=testing.INSTRUMENTS[:2]))
+    assert (about.exact, about.number > 3) == (False, True)
 
     monkeypatch.setattr(counting, "COUNTED", 1000)
     monkeypatch.setattr(counting, "SEARCHED", timedelta(hours=12))

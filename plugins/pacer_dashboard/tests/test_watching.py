@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from smtplib import SMTPRecipientsRefused
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.forms.models import model_to_dict
 
 from pacer_dashboard.alerts.engine import Limits, Standing, step
 from pacer_dashboard.place import Place
+from pacer_dashboard.start import prepare
 from pacer_http.testing import Reply, Request, StandIn
 
 NOW = datetime(2026, 9, 21, 6, tzinfo=UTC)
@@ -278,3 +280,34 @@ def _fault() -> Any:
     from pacer_http.testing import refusal
 
     return refusal(500)
+
+
+def test_a_rule_for_dead_messages_reads_by_an_index_those_that_can_have_died_in_its_window(
+    new_place: Callable[[str, str], Place],
+) -> None:
+    from django.db import connection, connections
+    from django.test.utils import CaptureQueriesContext
+
+    from pacer_dashboard.alerts.measuring import LONGEST, measure
+    from pacer_dashboard.models import AlertRule, Message
+    from pacer_dashboard.upkeep import months
+
+    prepare(new_place("postgresql", "filled"))
+    months.ensure(1, today=date(2025, 1, 1))
+    last = Message.objects.filter(state="dead").latest("finished")
+    rule = AlertRule(name="deaths", kind=AlertRule.Kind.DEAD, window_minutes=60)
+    before = measure(rule, last.finished).value or 0
+    assert before > 0
+    with connection.cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")  # which is best for a few rows
+        with CaptureQueriesContext(connection) as asked:
+            measure(rule, last.finished)
+        cursor.execute("EXPLAIN " + asked[0]["sql"])
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "troubled_2026" in plan
+    assert "Seq Scan" not in plan
+    assert "state" in "".join(re.findall(r"Index Cond: .*", plan))
+    assert not re.findall(r"calm|troubled_2025", plan), plan
+    Message.objects.filter(pk=last.pk).update(finished=last.finished + LONGEST)
+    assert measure(rule, last.finished + LONGEST).value == 1
+    connections.close_all()

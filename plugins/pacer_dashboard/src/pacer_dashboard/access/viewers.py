@@ -62,6 +62,7 @@ def viewers_of(users: Iterable[int]) -> dict[int, Viewer]:
             name=user.get_username(),
             rules=tuple(rule for role in sorted(roles[pk]) for rule in rules[role][0]),
             everything=user.is_superuser or any(rules[role][1] for role in roles[pk]),
+            account=pk,
         )
         for pk, user in found.items()
     }
@@ -75,26 +76,22 @@ def viewer_of_token(token: Token) -> Viewer:
     if not owner.is_active or not (allowed or any(of[1] for of in _rules_of(roles).values())):
         return NOBODY
     rules, administers = _rules_of({token.role_id})[token.role_id]
-    return Viewer(name=f"{owner.get_username()} ({token.name})", rules=rules, everything=administers)
+    name = f"{owner.get_username()} ({token.name})"
+    return Viewer(name, rules, everything=administers, account=owner.pk, token=token.pk)
 
 
-def viewer_named(name: str) -> Viewer:
-    """Give what somebody sees and may do now, by the name under which is written down what he has done.
+def viewer_again(account: int | None, token: int | None, name: str) -> Viewer:
+    """Give what somebody sees and may do now who has done something before, by what was written down then.
 
     It is nobody where the account is not there any more, or the token that was shown.
     """
-    if settings.PACER_WITHOUT_LOGIN and name == EVERYBODY.name:
-        return EVERYBODY
-    username, by_token, token = name.partition(" (")  # an account's own name has neither sign
-    if not by_token:
-        user = User.objects.filter(username=username).first()
-        return NOBODY if user is None else viewer_of(user)
-    live = Token.objects.filter(
-        owner__username=username, name=token.removesuffix(")"), expires__gt=timezone.now()
-    )
-    viewers = [viewer_of_token(one) for one in live.select_related("owner")]
-    rules = tuple(rule for one in viewers for rule in one.rules)
-    return Viewer(name, rules, everything=any(one.everything for one in viewers))
+    if account is None:
+        return EVERYBODY if settings.PACER_WITHOUT_LOGIN and name == EVERYBODY.name else NOBODY
+    if token is None:
+        return viewers_of([account]).get(account, NOBODY)
+    live = Token.objects.filter(pk=token, owner=account, expires__gt=timezone.now())
+    shown = live.select_related("owner").first()
+    return NOBODY if shown is None else viewer_of_token(shown)
 
 
 def roles_of(user: User) -> list[Role]:

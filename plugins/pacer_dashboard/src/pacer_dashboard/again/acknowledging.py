@@ -14,6 +14,8 @@ from pacer_dashboard.models import ErrorGroup
 from pacer_dashboard.query import NotVisible, Right, Viewer, groups
 
 _AT_ONCE = 500
+_NAME = 255
+"""Characters of a name beside a message or an error; who it was stands in the audit log."""
 
 
 def acknowledge(viewer: Viewer, selection: Selection, note: str = "") -> int:
@@ -34,7 +36,7 @@ def _each(viewer: Viewer, selection: Selection, action: str, note: str) -> int:
         for begin in range(0, len(ids), _AT_ONCE):
             some = ids[begin : begin + _AT_ONCE]
             changed += (
-                store.acknowledge(some, by=viewer.name, at=at, note=note)
+                store.acknowledge(some, by=viewer.name[:_NAME], at=at, note=note)
                 if action == "acknowledge"
                 else store.unacknowledge(some)
             )
@@ -57,7 +59,7 @@ def set_status(viewer: Viewer, ids: Sequence[int], status: str, note: str = "") 
     seen = _own(viewer, ids)
     with transaction.atomic():
         for id_ in seen:
-            store.set_status(id_, ErrorGroup.Status(status), by=viewer.name, note=note)
+            store.set_status(id_, ErrorGroup.Status(status), by=viewer.name[:_NAME], note=note)
         write_down(viewer, f"errors-{status}", _named(seen), note, count=len(seen))
     return len(seen)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pacer_dashboard.again import who
 from pacer_dashboard.models import Audit
 from pacer_dashboard.query import Viewer
 
@@ -15,7 +16,7 @@ def note(
 ) -> None:
     """Write that somebody did something, in the transaction in which it is done."""
     Audit.objects.create(
-        actor=viewer.name[:255],
+        **who.by(viewer),
         action=action,
         subject=subject[:_LONGEST],
         note=reason[:_LONGEST],

@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from attrs import field, frozen
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum
 
+from pacer_dashboard.again import who
 from pacer_dashboard.again.audit import note
 from pacer_dashboard.again.selection import MOST, Selection
 from pacer_dashboard.models import Batch, Item, Lineage
@@ -143,7 +144,7 @@ def start(
         with transaction.atomic():
             batch = Batch.objects.create(
                 request=request,
-                actor=viewer.name[:255],
+                **who.by(viewer),
                 reason=reason,
                 query="" if selection.filter is None else selection.filter.to_query(),
                 target=target.kind,
@@ -177,7 +178,8 @@ def start(
 
 def _own(viewer: Viewer, request: str) -> str:
     """Give what makes a form unique, whoever else chooses the same word."""
-    return sha256(f"{viewer.name}\0{request}".encode()).hexdigest()
+    name = viewer.name if viewer.account is None else f"{viewer.account}\0{viewer.token}"
+    return sha256(f"{name}\0{request}".encode()).hexdigest()
 
 
 def cancel(viewer: Viewer, batch: Batch) -> bool:
@@ -185,7 +187,7 @@ def cancel(viewer: Viewer, batch: Batch) -> bool:
     with transaction.atomic():
         changed = Batch.objects.filter(
             id=batch.id, state__in=(Batch.State.WAITING, Batch.State.RUNNING)
-        ).update(state=Batch.State.CANCELLED, cancelled_by=viewer.name[:255], finished_at=datetime.now(UTC))
+        ).update(state=Batch.State.CANCELLED, cancelled_by=viewer.name, finished_at=datetime.now(UTC))
         if changed:
             left = Item.objects.filter(batch=batch, state=Item.State.WAITING).update(
                 state=Item.State.CANCELLED
@@ -226,7 +228,13 @@ def progress(batch: Batch) -> Progress:
 
 def visible(viewer: Viewer, batch: Batch) -> bool:
     """Tell whether a batch is this viewer's to see: his own, or everybody's for who sees everything."""
-    return viewer.everything or (bool(viewer.name) and viewer.name == batch.actor)
+    return viewer.everything or who.is_own(viewer, batch)
+
+
+def all_visible(viewer: Viewer) -> QuerySet[Batch]:
+    """Give all batches that are this viewer's to see, the newest first."""
+    found = Batch.objects.order_by("-id")
+    return found if viewer.everything else found.filter(who.own(viewer))
 
 
 def _item(batch: Batch, row: Row, target: Target, edit: str | None) -> Item:

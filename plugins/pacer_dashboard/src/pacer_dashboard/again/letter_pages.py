@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from pacer_core import LettersLeft, PacerError
 from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.again import letters
+from pacer_dashboard.pages.payload import show
 from pacer_dashboard.query import NotVisible, Right
 
 _FILTERS = ("consumer", "error", "about")
@@ -67,8 +68,7 @@ def shown(request: HttpRequest, id_: str) -> HttpResponse:
             "letter": letter,
             "when": _time(letter["dead_at"]),
             "first_seen": _time(letter["first_seen"]),
-            "personal": body is not None,
-            "body": (body or b"").decode("utf-8", "replace")[:100_000],
+            "payload": None if body is None else show(body),
         },
     )
 

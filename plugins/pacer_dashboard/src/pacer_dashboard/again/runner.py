@@ -22,7 +22,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from pacer_core import BrokerByHand, NotTakenError, PacerError, Posting
-from pacer_dashboard.access.viewers import viewer_named
+from pacer_dashboard.access.viewers import viewer_again
 from pacer_dashboard.again import bodies, broker
 from pacer_dashboard.models import Batch, Item, Lineage
 from pacer_dashboard.query import NotVisible, Right, Viewer, life
@@ -164,7 +164,7 @@ def _next(batch: Batch, holder: str) -> list[Item]:
 def _send(batch: Batch, holder: str, items: Sequence[Item], opened: BrokerByHand | None) -> str:
     """Send items and write down what became of each; say why the broker is away, if it is."""
     postings: list[tuple[Item, Posting]] = []
-    viewer = viewer_named(batch.actor)
+    viewer = viewer_again(batch.account, batch.token, batch.actor)
     for item, found in zip(items, bodies.of(items), strict=True):
         if isinstance(found, str):
             item.state, item.reason = Item.State.FAILED, found

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from pacer_dashboard.access.asking import viewer_of
-from pacer_dashboard.again import acknowledging
+from pacer_dashboard.again import acknowledging, who
 from pacer_dashboard.again.requests import back, may
 from pacer_dashboard.again.selection import BadSelection, Selection
 from pacer_dashboard.models import Audit
@@ -84,7 +84,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     found = Audit.objects.order_by("-id")
     if not viewer.everything:
-        found = found.filter(actor=viewer.name)
+        found = found.filter(who.own(viewer))
     for name in ("actor", "action"):
         if value := request.GET.get(name, ""):
             found = found.filter(**{name: value})

@@ -33,10 +33,7 @@ def listed(request: HttpRequest) -> HttpResponse:
     viewer = viewer_of(request)
     if not viewer.has(Right.REINGEST):
         raise PermissionDenied
-    found = Batch.objects.order_by("-id")
-    if not viewer.everything:
-        found = found.filter(actor=viewer.name)
-    page = Paginator(found, SIZE).get_page(request.GET.get("page"))
+    page = Paginator(batches.all_visible(viewer), SIZE).get_page(request.GET.get("page"))
     rows = [{"batch": one, "progress": batches.progress(one)} for one in page]
     return render(
         request,

@@ -10,6 +10,8 @@ from django.db.models import Max, Q, QuerySet
 from pacer_dashboard.models import AlertRule, CheckRun, Message
 
 Kind = AlertRule.Kind
+LONGEST = timedelta(days=93)
+"""How long before the window a message may have arrived that died in it: by their arrival they are found."""
 
 
 @frozen
@@ -57,7 +59,7 @@ def _silence(messages: QuerySet[Message], of: str, now: datetime) -> Measured:
 
 
 def _dead(messages: QuerySet[Message], rule: AlertRule, of: str, begin: datetime) -> Measured:
-    dead = messages.filter(state="dead", finished__gte=begin)
+    dead = messages.filter(state="dead", troubled=True, finished__gte=begin, arrived__gte=begin - LONGEST)
     if rule.match:
         dead = dead.filter(Q(kind=rule.match) | Q(reason__icontains=rule.match))
     number = dead.count()

@@ -137,10 +137,7 @@ def start(request: HttpRequest, said: AgainIn) -> Any:
 def all_batches(request: HttpRequest, before: int = parameters.Query(LARGEST_ID, ge=0, le=LARGEST_ID)) -> Any:
     """Give the fifty newest batches of yours, of whose number is below ``before``."""
     only(request, {"before"})
-    viewer = viewer_of(request)
-    found = Batch.objects.filter(id__lt=before).order_by("-id")
-    if not viewer.everything:
-        found = found.filter(actor=viewer.name) if viewer.name else found.none()
+    found = batches.all_visible(viewer_of(request)).filter(id__lt=before)
     return [_told(one) for one in found[:50]]
 
 

@@ -27,7 +27,10 @@ from pacer_dashboard.api.signed_in import BySession, ByToken
 DESCRIPTION = """\
 What the pages of PACER's dashboard can do. A call shows a token (`Authorization: Bearer pacer_...`), or comes
 from a page with its session. Whoever calls sees and does what their role gives, and is not told of anything
-else: what is not theirs is not there. Errors are problem details (RFC 9457)."""
+else: what is not theirs is not there. Errors are problem details (RFC 9457).
+
+Roles and accounts are on the pages and in `pacer dashboard user` alone: who could give roles by a token would
+have more than the token's role. What a call may do is in the answer of `GET /api/v1/me`."""
 
 
 _ROOMS = (messages, saved, errors, numbers, said, again, letters, operations, alerts, tokens)

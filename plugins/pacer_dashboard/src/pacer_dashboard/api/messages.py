@@ -11,7 +11,16 @@ from ninja.params import functions as parameters
 from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.access.counts import public_counts
 from pacer_dashboard.api.filters import FilterIn, filter_of, only, plain
-from pacer_dashboard.api.schemas import ChangesOut, CountsOut, EstimateOut, LifeOut, MeOut, PageOut
+from pacer_dashboard.api.schemas import (
+    ChangesOut,
+    CountsOut,
+    DifferenceOut,
+    EstimateOut,
+    LifeOut,
+    MeOut,
+    PageOut,
+)
+from pacer_dashboard.pages.difference import of_sights
 from pacer_dashboard.pages.export import export_list
 from pacer_dashboard.query import changes, counting, life, listing
 from pacer_dashboard.query.errors import NotVisible
@@ -38,7 +47,7 @@ def messages(
 
 @router.get("/messages/estimate", response=EstimateOut, summary="How many messages a filter finds")
 def estimate(request: HttpRequest, filter_: Query[FilterIn]) -> Any:
-    """Count exactly up to a thousand."""
+    """Count exactly up to a thousand, or to 250 where a search and an identifier are asked for together."""
     return counting.estimate(viewer_of(request), filter_of(request))
 
 
@@ -66,6 +75,18 @@ def payload(request: HttpRequest, id: str = ID, sight: str = SIGHT) -> HttpRespo
     answer = HttpResponse(body, content_type="application/octet-stream")
     answer.headers["Content-Disposition"] = 'attachment; filename="payload"'
     return answer
+
+
+@router.get("/difference", response=DifferenceOut, summary="How the payloads of two sights differ")
+def difference(request: HttpRequest, id: str = ID, a: str = SIGHT, b: str = SIGHT) -> Any:  # noqa: A002 - as above
+    """Compare them as the pages do: what is on the left is of ``a``, and what is on the right of ``b``."""
+    only(request, {"id", "a", "b"})
+    viewer, correlation_id = viewer_of(request), plain("id", id)
+    sights = {one.id: one for one in life.life(viewer, correlation_id).sights}
+    left, right = (sights.get(plain(name, value)) for name, value in (("a", a), ("b", b)))
+    if left is None or right is None:
+        raise NotVisible(f"sight of {correlation_id}")
+    return of_sights(viewer, correlation_id, left, right)
 
 
 @router.get("/changes", response=ChangesOut, summary="What is new or has changed since a revision")

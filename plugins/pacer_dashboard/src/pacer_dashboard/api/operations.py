@@ -11,6 +11,7 @@ from ninja import Router, Schema
 from ninja.params import functions as parameters
 
 from pacer_dashboard.access.asking import viewer_of
+from pacer_dashboard.again import who
 from pacer_dashboard.api.bodies import LARGEST_ID, id_of
 from pacer_dashboard.api.filters import only, plain
 from pacer_dashboard.checks.views import may_see
@@ -110,7 +111,7 @@ def audit(
     if not viewer.everything:
         if not (viewer.has(Right.ACT) or viewer.has(Right.REINGEST)):
             raise NotVisible("audit log")
-        found = found.filter(actor=viewer.name)
+        found = found.filter(who.own(viewer))
     asked = {name: plain(name, value) for name, value in (("actor", actor), ("action", action)) if value}
     return list(found.filter(**asked)[:size])
 

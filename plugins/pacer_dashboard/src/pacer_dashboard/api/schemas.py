@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from ninja import Schema
 from pydantic import Field
@@ -98,6 +98,26 @@ class LifeOut(Schema):
     sights: list[SightOut]
     origin: MessageOut | None
     again: list[MessageOut]
+
+
+class ChangeOut(Schema):
+    """A line; its number on each side, where it is there."""
+
+    kind: Literal["same", "plus", "minus", "gap"] = Field(
+        description="gap: lines are left out that are the same"
+    )
+    text: str
+    old: int | None
+    new: int | None
+
+
+class DifferenceOut(Schema):
+    """How two payloads differ, line by line after both were indented; without lines they do not."""
+
+    left: str
+    right: str
+    lines: list[ChangeOut]
+    cut: bool = Field(description="whether only their beginnings were compared")
 
 
 class GroupOut(Schema):

@@ -55,42 +55,66 @@ def running(folder: Path, port: int = 0) -> Iterator[Demo]:
     PacerError
         Where the sandbox is not installed, or the dashboard does not begin.
     """
-    with ExitStack() as stack:
-        environment = {**os.environ, **_variables(folder, stack)}
+    with facility(folder, folder / "dashboard") as demo, ExitStack() as stack:
+        environment = {**os.environ, **_of_dashboard(folder)}
         port = port or _free_port()
-        configuration = Path(shutil.copy(_HERE / "pacer.yaml", folder / "pacer.yaml"))
-        with_broker = ("--config", str(configuration))
+        with_broker = ("--config", str(demo.configuration))
         serve = _start(stack, folder, environment, "dashboard", "serve", "--port", str(port), *with_broker)
         url = f"http://127.0.0.1:{port}/"
         _await(url, serve, folder)  # it makes the tables
-        worker = _start(stack, folder, environment, "run", "-c", str(configuration))
-        os.environ |= _of_configuration(environment)  # what publishes reads it here
-        yield Demo(url, configuration, folder, (serve, worker))
+        worker = stack.enter_context(demo.worker())
+        yield Demo(url, demo.configuration, folder, (serve, worker))
 
 
-def _variables(folder: Path, stack: ExitStack) -> dict[str, str]:
+@frozen
+class Facility:
+    """A PACER with a broker in a file and a sandbox of ICAT, which nobody runs yet."""
+
+    configuration: Path
+    folder: Path
+
+    @contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run PACER; its messages are in the dashboard's database."""
+        with ExitStack() as stack:
+            yield _start(stack, self.folder, os.environ, "run", "-c", str(self.configuration))
+
+
+@contextmanager
+def facility(folder: Path, database: Path, patience: str = "2min") -> Iterator[Facility]:
+    """Start a sandbox of ICAT, and have this process's variables say what the configuration asks for.
+
+    ``patience`` is how long a message waits for what ICAT does not have yet, until it is dead.
+
+    Raises
+    ------
+    PacerError
+        Where the sandbox is not installed.
+    """
     if missing := [name for name in NEEDED if find_spec(name.replace("-", "_")) is None]:
         raise PacerError(f"the demo needs {', '.join(missing)}: pip install {' '.join(missing)}")
     from pacer_sandbox import IcatSandbox
 
-    sandbox = stack.enter_context(IcatSandbox(seed="demo"))
-    health = str(_free_port())
+    with IcatSandbox(seed="demo") as sandbox:
+        os.environ |= {
+            "DEMO_HEALTH_PORT": str(_free_port()),
+            "DEMO_ICAT_URL": sandbox.url,
+            "DEMO_ICAT_PASSWORD": "secret",
+            "DEMO_BROKER": str(folder / "broker.db"),
+            "DEMO_DATABASE": str(database),
+            "DEMO_PATIENCE": patience,
+            "DEMO_STATE": str(folder / "state"),
+        }
+        yield Facility(Path(shutil.copy(_HERE / "pacer.yaml", folder / "pacer.yaml")), folder)
+
+
+def _of_dashboard(folder: Path) -> dict[str, str]:
     return {
-        "DEMO_HEALTH_PORT": health,
-        "PACER_DASHBOARD_PACERS": f"http://127.0.0.1:{health}",
-        "DEMO_ICAT_URL": sandbox.url,
-        "DEMO_ICAT_PASSWORD": "secret",
-        "DEMO_BROKER": str(folder / "broker.db"),
-        "DEMO_DATABASE": str(folder / "dashboard"),
-        "DEMO_STATE": str(folder / "state"),
+        "PACER_DASHBOARD_PACERS": f"http://127.0.0.1:{os.environ['DEMO_HEALTH_PORT']}",
         "PACER_DASHBOARD_DATABASE": str(folder / "dashboard"),
         "SECRET_KEY": secrets.token_urlsafe(40),
         "DISABLED_AUTH": "True",  # which holds on loopback alone
     }
-
-
-def _of_configuration(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith("DEMO_")}
 
 
 def _start(

@@ -43,6 +43,21 @@ def stream(seed: int = 1) -> Iterator[Sent]:
         yield make(chance, number)
 
 
+def wrong(seed: int = 1) -> Iterator[Sent]:
+    """Give a handful of messages that end in dead queues: wrong in themselves, or of what ICAT never has."""
+    chance = random.Random(seed)  # noqa: S311 - to be the same each time
+    kinds = (
+        _unnamed,
+        _unknown_visit,
+        _cut_off,
+        _unknown_visit,
+        _unknown_instrument,
+        _unknown_visit,
+        _unnamed,
+    )
+    return (make(chance, number) for number, make in enumerate(kinds, 1))
+
+
 def _dataset(chance: random.Random, number: int, **changes: Any) -> Sent:
     end = datetime.now(UTC)
     sample, technique = chance.choice(SAMPLES), chance.choice(TECHNIQUES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
-from pacer_dashboard.models.fields import Name
+from pacer_dashboard.models.fields import ACTOR, Name
 
 
 class Batch(models.Model):
@@ -13,6 +13,9 @@ class Batch(models.Model):
 
     ``holder`` works on it until ``held_until``, and says so anew as long as it lives. ``request`` is of the
     form that was sent: sending the form twice makes one batch.
+
+    It is sent with the rights of ``account``, or of ``token`` where one was shown; ``actor`` is the name, for
+    people. These are numbers and no relations: what is withdrawn leaves its number, and gives nothing.
     """
 
     class State(models.TextChoices):
@@ -33,7 +36,9 @@ class Batch(models.Model):
     id = models.BigAutoField(primary_key=True)
     request = Name(max_length=64, unique=True)
     at = models.DateTimeField(db_default=Now())
-    actor = Name()
+    actor = Name(max_length=ACTOR)
+    account = models.BigIntegerField(null=True)
+    token = models.BigIntegerField(null=True)
     reason = models.TextField()
     query = models.TextField(default="")
     target = Name(max_length=8, choices=Target.choices)
@@ -45,7 +50,7 @@ class Batch(models.Model):
     total = models.IntegerField(default=0)
     state = Name(max_length=9, choices=State.choices, default=State.WAITING)
     trouble = models.TextField(default="")
-    cancelled_by = Name(default="")
+    cancelled_by = Name(max_length=ACTOR, default="")
     finished_at = models.DateTimeField(null=True)
     holder = Name(max_length=64, default="")
     held_until = models.DateTimeField(null=True)

@@ -7,6 +7,9 @@ from typing import Any
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+ACTOR = 320
+"""Characters of the name of who does something: an account's and a token's, of 150 each, and a few beside."""
+
 
 class Name(models.CharField):  # type: ignore[type-arg]  # it takes none when it runs
     """A short text that is compared and sorted by its characters' numbers, as Python does, in no language."""

@@ -6,8 +6,12 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from attrs import frozen
+from django.utils.translation import gettext
 
 from pacer_dashboard.pages.payload import pretty
+from pacer_dashboard.query import life
+from pacer_dashboard.query.rows import SightView
+from pacer_dashboard.query.viewer import Viewer
 
 MOST = 4000
 """Lines of each side that are compared; the time it takes grows with their product."""
@@ -44,6 +48,23 @@ def difference(left: tuple[str, bytes], right: tuple[str, bytes]) -> Difference:
     old, new = (pretty(body.decode("utf-8", "replace"))[0].splitlines() for _, body in (left, right))
     cut = len(old) > MOST or len(new) > MOST
     return Difference(left[0], right[0], tuple(_changes(old[:MOST], new[:MOST])), cut)
+
+
+def named(sight: SightView) -> str:
+    """Give a sight's name among those of its message."""
+    return gettext("{consumer}, attempt {number}").format(consumer=sight.consumer, number=sight.attempt)
+
+
+def of_sights(viewer: Viewer, correlation_id: str, left: SightView, right: SightView) -> Difference:
+    """Compare the payloads of two sights of a message.
+
+    Raises
+    ------
+    NotVisible
+        Where one of them is not kept, or not for this viewer.
+    """
+    bodies = [(named(one), life.payload(viewer, correlation_id, one.id)) for one in (left, right)]
+    return difference(bodies[0], bodies[1])
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> Iterator[Change]:

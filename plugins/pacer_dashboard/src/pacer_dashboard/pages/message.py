@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from pacer_dashboard.access.asking import viewer_of
 from pacer_dashboard.pages.actions import Action, offered
-from pacer_dashboard.pages.difference import Difference, difference
+from pacer_dashboard.pages.difference import named, of_sights
 from pacer_dashboard.pages.links import message_url
 from pacer_dashboard.pages.payload import show
 from pacer_dashboard.pages.present import ListRow, shown
@@ -197,7 +197,7 @@ def _payloads(request: HttpRequest, viewer: Viewer, row: Row, kept: Sequence[Sig
 
     try:
         left, right = by_id.get(request.GET.get("a", "")), by_id.get(request.GET.get("b", ""))
-        diff = None if left is None or right is None else _difference(viewer, row, left, right)
+        diff = None if left is None or right is None else of_sights(viewer, row.correlation_id, left, right)
         one = by_id.get(request.GET.get("sight", ""), names[0])
         body = life.payload(viewer, row.correlation_id, one.id)
     except NotVisible:  # its time ended meanwhile
@@ -206,7 +206,7 @@ def _payloads(request: HttpRequest, viewer: Viewer, row: Row, kept: Sequence[Sig
     return {
         "bodies": [
             {
-                "word": _named(each),
+                "word": named(each),
                 "url": url(sight=each.id),
                 "here": diff is None and each.digest == one.digest,
             }
@@ -222,12 +222,3 @@ def _payloads(request: HttpRequest, viewer: Viewer, row: Row, kept: Sequence[Sig
             "raw": f"{reverse('raw')}?{urlencode({**base, 'sight': one.id})}",
         },
     }
-
-
-def _difference(viewer: Viewer, row: Row, left: SightView, right: SightView) -> Difference:
-    bodies = [(_named(one), life.payload(viewer, row.correlation_id, one.id)) for one in (left, right)]
-    return difference(bodies[0], bodies[1])
-
-
-def _named(sight: SightView) -> str:
-    return gettext("{consumer}, attempt {number}").format(consumer=sight.consumer, number=sight.attempt)

@@ -24,6 +24,8 @@ from pacer_dashboard.query.where import Stream
 
 COUNTED = 1000
 """How many messages are counted; of more than that, an estimate is given."""
+COUNTED_IN_SEARCH = 250
+"""How many are counted of a search in messages that have an identifier: of each, two tables are asked."""
 SEARCHED = 2 * QUARTER
 """For how long back a search is counted: of what is older, an estimate is given."""
 _ONE_TABLE, _JOINED = Steps(timedelta(days=16), 64), Steps(timedelta(days=16), 6, QUARTER)
@@ -40,7 +42,7 @@ class Estimate:
 def estimate(
     viewer: Viewer, filter_: Filter, right: Right = Right.VIEW, page: Page | None = None
 ) -> Estimate:
-    """Give how many messages a list has: exactly up to `COUNTED`, and about so many beyond.
+    """Give how many messages a list has: exactly up to `COUNTED` or `COUNTED_IN_SEARCH`, or about so many.
 
     Whoever has asked for a page of it gives that: where the page has all of the list, it is not asked again.
     """
@@ -48,8 +50,9 @@ def estimate(
         return Estimate(len(page.rows), exact=True)
     streams = where.streams(viewer, filter_, right)
     bounds = ever(filter_.begin, filter_.end)
-    counted, looked_at = _counted(streams, bounds)
-    if counted > COUNTED:
+    most = COUNTED_IN_SEARCH if any(one.words and one.having for one in streams) else COUNTED
+    counted, looked_at = _counted(streams, bounds, most)
+    if counted > most:
         summed = statistics.on_sums(viewer, filter_) if right is Right.VIEW else None
         about = _planned(streams, bounds) if summed is None else _summed(summed, bounds)
         return Estimate(max(about, counted), exact=False)
@@ -58,8 +61,8 @@ def estimate(
     return Estimate(counted, exact=True)
 
 
-def _counted(streams: list[Stream], bounds: Span) -> tuple[int, float]:
-    """Count the messages of all streams together, each once, until there are too many.
+def _counted(streams: list[Stream], bounds: Span, most: int) -> tuple[int, float]:
+    """Count the messages of all streams together, each once, until there are more than ``most``.
 
     Give what part of the time was looked at as well: a search is not counted for longer than `SEARCHED`.
     """
@@ -70,8 +73,8 @@ def _counted(streams: list[Stream], bounds: Span) -> tuple[int, float]:
     with along_indexes():
         for span in _steps(walks).backward((begin, bounds[1])):
             for walk in walks:
-                found |= walk.ids(*span, COUNTED + 1)
-                if len(found) > COUNTED:
+                found |= walk.within(*span).ids(*span, most + 1)
+                if len(found) > most:
                     return len(found), 1
     return len(found), (bounds[1] - begin) / (bounds[1] - bounds[0]) if begin > bounds[0] else 1
 

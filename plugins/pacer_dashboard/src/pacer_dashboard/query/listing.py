@@ -17,7 +17,7 @@ from pacer_dashboard.query.plans import along_indexes
 from pacer_dashboard.query.rows import Row
 from pacer_dashboard.query.spans import AT_ONCE, INSTANT, QUARTER, Span, Steps, ever
 from pacer_dashboard.query.viewer import Right, Viewer
-from pacer_dashboard.query.walks import Walk
+from pacer_dashboard.query.walks import Found, Walk
 from pacer_dashboard.query.where import Stream
 
 LARGEST = 500
@@ -118,7 +118,7 @@ def _merged(
     newest = newer_than is None
     with along_indexes():
         for span in _spans(streams, walks, older_than, newer_than):
-            for walk_ in walks:
+            for walk_ in (one.within(*span) for one in walks):
                 for message in walk_.first(
                     _beyond(walk_, older_than, newer_than), *span, size, newest=newest
                 ):
@@ -130,7 +130,7 @@ def _merged(
     return [found[one] for one in places[:size]]
 
 
-def _beyond(walk_: Walk, older_than: Cursor | None, newer_than: Cursor | None) -> Q:
+def _beyond(walk_: Walk | Found, older_than: Cursor | None, newer_than: Cursor | None) -> Q:
     """Give the condition that a message of a walk comes after a place in its list."""
     cursor, comparison = (older_than, "lt") if newer_than is None else (newer_than, "gt")
     if cursor is None:

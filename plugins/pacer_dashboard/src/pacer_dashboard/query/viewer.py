@@ -76,6 +76,10 @@ class Viewer:
     rules: tuple[Rule, ...] = ()
     everything: bool = False
     """Every right on every message, whatever the rules."""
+    account: int | None = None
+    """The number of the account, if he has one: a name can be another's one day."""
+    token: int | None = None
+    """The number of the token that was shown, if one was."""
 
     def may(self, right: Right, message: Seen) -> bool:
         """Tell whether he has a right on a message."""

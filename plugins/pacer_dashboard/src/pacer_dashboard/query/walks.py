@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from pacer_dashboard.models import Identifier, Message
@@ -25,8 +26,79 @@ _COLUMNS = ("instrument", "proposal", "dataset")
 """Identifiers that messages have as columns as well."""
 _WALKS = 12
 """Values of an identifier up to which each is a walk of its own."""
+_SOME = 3000
+"""Messages of a span up to which all that have the words of a search are looked at."""
+_SAMPLE, _SHARE = 200, 25
+"""Messages of a sample, and of how many one has words that are common."""
+_AT_ONCE = 500
+"""Of these, how many are asked for in a statement."""
 _FEW = 600
 """Messages up to which an identifier is rare, so that all their places are looked up first."""
+
+
+@frozen
+class Found:
+    """Messages whose places are known, of which those are meant that meet a condition."""
+
+    condition: Q
+    places: tuple[Place, ...]
+    arrived: str = "arrived"
+    correlation_id: str = "correlation_id"
+
+    def first(self, more: Q, begin: datetime, end: datetime, most: int, *, newest: bool) -> list[Message]:
+        """Give the first ones that meet another condition as well, in their order; all are of the span."""
+        sign = "-" if newest else ""
+        found: list[Message] = []
+        for messages in self._messages(newest=newest):
+            ordered = messages.filter(more).order_by(f"{sign}arrived", f"{sign}correlation_id")
+            found += ordered[: most - len(found)]
+            if len(found) == most:
+                break
+        return found
+
+    def ids(self, begin: datetime, end: datetime, most: int) -> set[str]:
+        """Give the correlation ids of some: of all, where they are not more."""
+        found: set[str] = set()
+        for messages in self._messages(newest=True):
+            found |= {*_ids(messages)}
+            if len(found) >= most:
+                break
+        return found
+
+    def _messages(self, *, newest: bool) -> Iterator[QuerySet[Message]]:
+        places = sorted(self.places, reverse=newest)
+        for at in range(0, len(places), _AT_ONCE):
+            times, ids = zip(*places[at : at + _AT_ONCE], strict=True)
+            between = Q(arrived__gte=min(times), arrived__lte=max(times))  # by which months are left out
+            yield Message.objects.filter(
+                self.condition & between & Q(arrived__in=times, correlation_id__in=ids)
+            )
+
+
+@frozen
+class ByWords:
+    """What is searched for, and what else is asked of the messages that have it."""
+
+    words: tuple[str, ...]
+    in_payload: bool
+    condition: Q
+
+    def within(self, begin: datetime, end: datetime) -> Found | None:
+        """Give the messages of a span by their words, where few have them, which no planner knows."""
+        if self.in_payload:
+            found: QuerySet[Any] = search.payloads(self.words, begin, end)
+        else:
+            span = Message.objects.filter(arrived__gte=begin, arrived__lt=end)
+            if self._are_common(span):
+                return None
+            found = span.filter(self.condition & search.in_text(self.words))
+        places = found.values_list("arrived", "correlation_id")[: _SOME + 1]
+        return None if len(places) > _SOME else Found(self.condition, tuple({*places}))
+
+    def _are_common(self, span: QuerySet[Message]) -> bool:
+        """Tell by the newest messages of a span whether many have the words in their text."""
+        newest = span.order_by("-arrived", "-correlation_id").values_list("text", flat=True)[:_SAMPLE]
+        return sum(all(word in text for word in self.words) for text in newest) * _SHARE > _SAMPLE
 
 
 @frozen
@@ -44,6 +116,15 @@ class Walk:
     """The identifier, where nothing else is asked for."""
     joins: bool = False
     """Whether other tables are looked at for each message."""
+    driver: Having | None = None
+    """The identifier along which it goes."""
+    by_words: ByWords | None = None
+    """By what the same messages are found faster where few have the words of a search."""
+
+    def within(self, begin: datetime, end: datetime) -> Walk | Found:
+        """Give the shorter way through a span of time."""
+        found = None if self.by_words is None else self.by_words.within(begin, end)
+        return self if found is None else found
 
     def first(self, more: Q, begin: datetime, end: datetime, most: int, *, newest: bool) -> list[Message]:
         """Give the first ones of a span of time that meet another condition as well, in their order."""
@@ -91,8 +172,23 @@ class Walk:
             yield min(here), max(here) + INSTANT
 
 
-def walks(condition: Q, having: Sequence[Having], in_payload: tuple[str, ...] = ()) -> Iterator[Walk]:
-    """Give the messages that meet a condition and have identifiers: through the rarest of these, if any."""
+def walks(
+    condition: Q, having: Sequence[Having], words: tuple[str, ...] = (), *, in_payload: bool = False
+) -> Iterator[Walk]:
+    """Give the messages that meet a condition and have identifiers, and words in payloads or elsewhere.
+
+    They are gone through by the rarest identifier, if any, or by the words where these are rarer.
+    """
+    text = Q() if in_payload else search.in_text(words)
+    for one in _walks(condition & text, having, words if in_payload else ()):
+        if not words or one.driver is None or one.places is not None or connection.vendor != "postgresql":
+            yield one
+            continue
+        rest, _ = _and_have(condition, [one.driver, *having])
+        yield evolve(one, by_words=ByWords(words, in_payload, rest))
+
+
+def _walks(condition: Q, having: Sequence[Having], in_payload: tuple[str, ...]) -> Iterator[Walk]:
     for one in sorted(having, key=lambda one: one[0] == "instrument"):  # which has many messages, mostly
         places = _places(one)
         if len(places) <= _FEW:
@@ -127,6 +223,7 @@ def _along(
         places,
         alone=None if rest or in_payload else driver,
         joins=True,
+        driver=driver,
     )
 
 

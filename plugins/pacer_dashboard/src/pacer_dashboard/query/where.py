@@ -44,7 +44,7 @@ class Stream:
 
     def walks(self) -> Iterator[walks.Walk]:
         """Give the messages as walks through indexes."""
-        return walks.walks(self.of_messages(), self.having, self.words if self.in_payload else ())
+        return walks.walks(self.plain, self.having, self.words, in_payload=self.in_payload)
 
     def of_messages(self) -> Q:
         """Give what it asks of the columns of messages."""
