@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -16,7 +18,7 @@ from pacer_core import Reject
 from pacer_dashboard import testing
 from pacer_dashboard.place import Place
 from pacer_dashboard.records import Record
-from pacer_dashboard.store import Stored, each, store
+from pacer_dashboard.store import Stored, each, rollups, store
 from pacer_dashboard.store.away import is_away
 from pacer_dashboard.store.drafts import Draft
 from pacer_dashboard.store.fold import fold, fold_many
@@ -95,6 +97,51 @@ def test_a_record_that_is_the_only_one_is_folded_as_any_number_are() -> None:
     records = [*testing.lives(50)]
     assert {one.failed for one in records} == {True, False}
     assert [fold([one]) for one in records] == [fold_many([one]) for one in records]
+
+
+def counted() -> dict[str, int]:
+    """Give what the sums of months come to, over all."""
+    from django.db.models import Sum
+
+    from pacer_dashboard.models import Rollup
+
+    names = ("messages", "acked", "retried", "dead")
+    sums = Rollup.objects.filter(step=Rollup.Step.MONTH, task="").aggregate(*map(Sum, names))
+    return {name: sums[f"{name}__sum"] or 0 for name in names}
+
+
+def test_what_a_thread_remembers_of_sums_is_not_believed_once_somebody_else_has_written(
+    each_empty: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [*testing.lives(80)]
+    parts = [records[number::8] for number in range(8)]
+
+    def elsewhere(part: Sequence[Record]) -> None:
+        from django.db import connection
+
+        store(part)
+        connection.close()
+
+    write = rollups.Rollups.write
+
+    def write_and_fail(self: rollups.Rollups, sums: rollups.Sums) -> None:
+        write(self, sums)
+        raise DataError
+
+    store(parts[0])
+    store(parts[1])
+    with ThreadPoolExecutor(1) as other:
+        other.submit(elsewhere, parts[2]).result()
+        store(parts[3])
+        with monkeypatch.context() as patch:
+            patch.setattr(rollups.Rollups, "write", write_and_fail)
+            with pytest.raises(DataError):
+                store(parts[4])
+        other.submit(elsewhere, parts[5]).result()
+    for part in (parts[4], parts[6], parts[7]):
+        store(part)
+    outcomes = Counter(one.outcome for one in records)
+    assert counted() == {"messages": len({one.correlation_id for one in records}), **outcomes}
 
 
 def _give(record: Record | None) -> Record:

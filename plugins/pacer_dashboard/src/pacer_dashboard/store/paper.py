@@ -28,6 +28,10 @@ class Paper(Protocol):
         """Write the last values of a row."""
         ...
 
+    def alone(self, begin: Part) -> Part:
+        """Give the row that has a beginning and no more."""
+        ...
+
 
 class Lines:
     """Lines of PostgreSQL's text format."""
@@ -42,6 +46,10 @@ class Lines:
         texts = [one if type(one) is str else _PLAIN.get(type(one), str)(one) for one in values]
         return _escaped("\0".join(texts)).replace("\0", "\t") + "\n"
 
+    def alone(self, begin: str) -> str:
+        """End a line behind its beginning."""
+        return begin[:-1] + "\n"
+
 
 class Values:
     """Tuples of what SQLite has a type for."""
@@ -51,6 +59,10 @@ class Values:
         return tuple([_VALUES[type(one)](one) for one in values])
 
     end = begin
+
+    def alone(self, begin: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give the row as it is."""
+        return begin
 
 
 def paper_of(vendor: str) -> Paper:

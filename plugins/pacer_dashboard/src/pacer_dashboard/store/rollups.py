@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 from attrs import define, field
+from django.db import connection
 
 from pacer_dashboard.histogram import bin_of
 from pacer_dashboard.records import Record
 from pacer_dashboard.store import given
-from pacer_dashboard.store.paper import json
 
 Key = tuple[str, datetime, str, str, str, str]
 """Step, bucket, type, consumer, instrument, task."""
@@ -24,6 +26,7 @@ _KEY: given.Columns = {
     "instrument": "varchar",
     "task": "varchar",
 }
+_KEPT = 10_000  # sums of which a process remembers what they are
 _NUMBERS = ("messages", "acked", "retried", "dead")
 _CELL: given.Columns = {
     **_KEY,
@@ -59,6 +62,10 @@ class _Cell:
         self.numbers.update(other.numbers)
         self.processing.update(other.processing)
         self.queueing.update(other.queueing)
+
+    def row(self) -> tuple[Any, ...]:
+        """Give the values of its row behind its key."""
+        return *(self.numbers[one] for one in _NUMBERS), _document(self.processing), _document(self.queueing)
 
 
 class Rollups:
@@ -100,36 +107,66 @@ class Rollups:
                 key: Key = (step, bucket, *rest)  # type: ignore[assignment]  # as it came apart
                 self._cells.setdefault(key, _Cell()).add(cell)
 
-    def write(self) -> None:
-        """Add all of it to what is there; called with the clock taken, so that nobody else does so."""
+    def write(self, sums: Sums) -> None:
+        """Add all of it to what is there; called with the clock taken, so that nobody else does so.
+
+        ``sums`` are what is there as far as that is known; they are brought up to date.
+        """
         self._add_up()
-        cells = [(key, cell) for key, cell in self._cells.items() if cell]
+        cells = {key: cell for key, cell in self._cells.items() if cell}
         if not cells:
             return
-        keys = ((number, *key) for number, (key, _) in enumerate(cells))
-        there = {number: row for number, *row in given.run(_PRESENT, {"number": "integer", **_KEY}, keys)}
-        rows = []
-        for number, (key, cell) in enumerate(cells):
-            *numbers, processing, queueing = there.get(number, (0, 0, 0, 0, "{}", "{}"))
-            rows.append(
-                (
-                    *key,
-                    *(before + cell.numbers[one] for one, before in zip(_NUMBERS, numbers, strict=True)),
-                    _added(processing, cell.processing),
-                    _added(queueing, cell.queueing),
-                )
-            )
-        given.run(_WRITE, _CELL, rows)
+        _look_up([key for key in cells if key not in sums], sums)
+        for key, cell in cells.items():
+            sums[key].add(cell)
+        given.run(_WRITE, _CELL, ((*key, *sums[key].row()) for key in cells))
+
+
+Sums = dict[Key, _Cell]
+"""What is in the table, by the keys of its rows."""
+
+
+class LastSums(threading.local):
+    """What this thread wrote last: it is there still, as long as the clock says that nobody wrote since."""
+
+    def __init__(self) -> None:
+        self._sums: Sums = {}
+        self._revision = 0
+        self._session: object = None
+
+    def since(self, revision: int) -> Sums:
+        """Give what is known in a transaction whose first revision this is, to be kept after its commit."""
+        known = revision == self._revision and connection.connection is self._session
+        sums, self._sums = self._sums if known else {}, {}
+        return sums
+
+    def keep(self, sums: Sums, revision: int) -> None:
+        """Keep what was committed; the next transaction begins with this revision, if it is ours."""
+        if connection.in_atomic_block:  # it may be undone yet
+            return
+        self._sums = sums if len(sums) < _KEPT else {}
+        self._revision, self._session = revision, connection.connection
+
+
+def _look_up(keys: Sequence[Key], sums: Sums) -> None:
+    """Read what is in the table of some keys: nothing, where there is no row."""
+    sums.update((key, _Cell()) for key in keys)
+    numbered = ((number, *key) for number, key in enumerate(keys))
+    for number, *row in given.run(_PRESENT, {"number": "integer", **_KEY}, numbered) if keys else ():
+        *numbers, processing, queueing = row
+        sums[keys[number]] = _Cell(
+            Counter(dict(zip(_NUMBERS, numbers, strict=True))), _histogram(processing), _histogram(queueing)
+        )
 
 
 def _hour(time: datetime) -> datetime:
     return datetime(time.year, time.month, time.day, time.hour, tzinfo=UTC)  # a tenth of what replace() takes
 
 
-def _added(before: str, more: Mapping[int, int]) -> str:
-    if not more:
-        return before
-    total: dict[str, int] = orjson.loads(before)
-    for number, count in more.items():
-        total[str(number)] = total.get(str(number), 0) + count
-    return json({number: count for number, count in total.items() if count})
+def _document(histogram: Mapping[int, int]) -> orjson.Fragment:
+    counts = {number: count for number, count in histogram.items() if count}
+    return orjson.Fragment(orjson.dumps(counts, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS))
+
+
+def _histogram(document: str) -> Counter[int]:
+    return Counter({int(number): count for number, count in orjson.loads(document).items()})

@@ -28,6 +28,7 @@ class Table:
 
 _PLACE = ("arrived", "correlation_id", "troubled")
 """What all rows of a life begin with."""
+LIVES = Table(Life, _PLACE)
 MESSAGES = Table(
     Message,
     (
@@ -65,6 +66,14 @@ def insert(table: Table, rows: Iterable[Part]) -> None:
             while piece:
                 copy.write(piece)
                 piece = "".join(islice(lines, _PIECE))
+
+
+def lives_there(correlation_ids: list[str]) -> Iterable[Life]:
+    """Give those of some lives that are there already."""
+    if connection.vendor != "postgresql":
+        return Life.objects.filter(correlation_id__in=correlation_ids)
+    # In one value: to bind hundreds of them takes longer than to look them up.
+    return Life.objects.extra(where=["correlation_id = ANY(%s)"], params=[correlation_ids])
 
 
 def record_of(sight: Sight) -> Record:

@@ -15,27 +15,26 @@ from pacer_dashboard.store import clock, errors, given
 from pacer_dashboard.store.drafts import Draft, draft, identifier_rows, message_row
 from pacer_dashboard.store.fold import Folded, fold
 from pacer_dashboard.store.paper import Paper, Part, paper_of
-from pacer_dashboard.store.rollups import Rollups
+from pacer_dashboard.store.rollups import LastSums, Rollups, Sums
 from pacer_dashboard.store.rows import (
     IDENTIFIERS,
+    LIVES,
     MESSAGES,
     PAYLOADS,
     SIGHTS,
     delete,
     insert,
+    lives_there,
     move,
     of_lives,
     record_of,
 )
 
-_LIFE: given.Columns = {"correlation_id": "varchar", "arrived": "timestamptz", "troubled": "boolean"}
-_NEW_LIVES = """
-INSERT INTO pacer_dashboard_life (correlation_id, arrived, troubled) {given}
-ON CONFLICT (correlation_id) DO NOTHING RETURNING correlation_id
-"""
 _ORIGINS = """
 SELECT correlation_id, origin FROM pacer_dashboard_lineage JOIN ({given}) AS new USING (correlation_id)
 """
+
+_sums = LastSums()
 
 
 @frozen
@@ -55,6 +54,8 @@ class _Life:
     correlation_id: str
     arrived: datetime
     new: list[Draft] = field(factory=list)
+    begin: Part = None
+    """What each of its rows begins with."""
     row: Life | None = None
     before: Message | None = None
     old: list[Record] = field(factory=list)
@@ -93,15 +94,20 @@ def commit(drafts: Sequence[Draft]) -> Stored:
     once = {(one.record.correlation_id, one.record.id): one for one in reversed(drafts)}
     with transaction.atomic():
         revision = clock.take(1 + len(once))
-        lives = _lives([*once.values()][::-1])
+        lives = _lives([*once.values()][::-1], paper_of(connection.vendor))
         changed = [one for one in lives if one.new]
-        _write(changed, revision)
+        sums = _sums.since(revision)
+        _write(changed, revision, sums)
+    _sums.keep(sums, revision + 1 + len(once))
     fresh = {(one.correlation_id, each.record.id) for one in changed for each in one.new}
     return Stored(len(fresh), len(drafts) - len(fresh), fresh)
 
 
-def _lives(drafts: Iterable[Draft]) -> list[_Life]:
-    """Give the messages that records are of, with what is known of them; those that are new are there now."""
+def _lives(drafts: Iterable[Draft], paper: Paper) -> list[_Life]:
+    """Give the messages that records are of, with what is known of them; those that are new are there now.
+
+    Who has taken the clock is the only one that makes lives, so none can come between the look and the rows.
+    """
     lives: dict[str, _Life] = {}
     for one in drafts:
         record = one.record
@@ -110,20 +116,20 @@ def _lives(drafts: Iterable[Draft]) -> list[_Life]:
             life = lives[record.correlation_id] = _Life(record.correlation_id, record.first_seen)
         life.arrived = min(life.arrived, record.first_seen)
         life.new.append(one)
-    rows = ((one.correlation_id, one.arrived, one.troubled) for one in lives.values())
-    made = {correlation_id for (correlation_id,) in given.run(_NEW_LIVES, _LIFE, rows)}
-    _recall({key: life for key, life in lives.items() if key not in made})
+    for row in lives_there([*lives]):
+        life = lives[row.correlation_id]
+        life.row, life.arrived = row, row.arrived
+    for life in lives.values():
+        life.begin = paper.begin((life.arrived, life.correlation_id, life.troubled))
+    insert(LIVES, [paper.alone(one.begin) for one in lives.values() if one.row is None])
+    _recall(lives, [one for one in lives.values() if one.row is not None])
     return [*lives.values()]
 
 
-def _recall(lives: Mapping[str, _Life]) -> None:
+def _recall(lives: Mapping[str, _Life], known: Sequence[_Life]) -> None:
     """Read what is known of lives that were there before, and forget what comes again."""
-    if not lives:
+    if not known:
         return
-    for row in Life.objects.filter(correlation_id__in=[*lives]):
-        life = lives[row.correlation_id]
-        life.row, life.arrived = row, row.arrived
-    known = [*lives.values()]
     for sight in of_lives(Sight, known):
         lives[sight.correlation_id].old.append(record_of(sight))
         lives[sight.correlation_id].digests.add(sight.digest)
@@ -134,7 +140,7 @@ def _recall(lives: Mapping[str, _Life]) -> None:
         life.new = [one for one in life.new if one.record.id not in seen]
 
 
-def _write(lives: Sequence[_Life], revision: int) -> None:
+def _write(lives: Sequence[_Life], revision: int, sums: Sums) -> None:
     if not lives:
         return
     failed = ((each.print, each.record) for one in lives for each in one.new if each.print is not None)
@@ -151,7 +157,7 @@ def _write(lives: Sequence[_Life], revision: int) -> None:
     insert(SIGHTS, rows.sights)
     insert(PAYLOADS, rows.payloads)
     insert(IDENTIFIERS, rows.identifiers)
-    rows.rollups.write()
+    rows.rollups.write(sums)
 
 
 @define
@@ -174,7 +180,7 @@ class _Rows:
             only = life.only
             folded = only.message if only else fold([*life.old, *(one.record for one in life.new)])
             _count(self.rollups, life, folded)
-            begin = self.paper.begin((life.arrived, life.correlation_id, life.troubled))
+            begin = life.begin
             self._add(life, begin)
             if life.before is None or life.before.identifiers != folded.identifiers or life.moves:
                 self._name(life, folded, begin)
