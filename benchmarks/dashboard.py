@@ -53,7 +53,7 @@ def parts(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         if arguments.only in (None, "store"):
             durable = stack.enter_context(PostgreSQL(config={**settings, "fsync": "on"}))
             broker = stack.enter_context(RabbitMQ())
-            yield storing(durable, broker, 2000 if arguments.quick else 20_000, 1 if arguments.quick else 3)
+            yield storing(durable, broker, 2000 if arguments.quick else 20_000, 1 if arguments.quick else 7)
 
 
 def main() -> None:
