@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from attrs import evolve
 from django.db import DataError, IntegrityError, InternalError, OperationalError, ProgrammingError
 
 from pacer_core import Reject
@@ -97,6 +98,29 @@ def test_a_record_that_is_the_only_one_is_folded_as_any_number_are() -> None:
     records = [*testing.lives(50)]
     assert {one.failed for one in records} == {True, False}
     assert [fold([one]) for one in records] == [fold_many([one]) for one in records]
+
+
+def test_a_correlation_id_is_any_text(each_empty: Place) -> None:
+    odd = [
+        "NULL",
+        "{a,b}",
+        'a"b',
+        "a'b",
+        "a\\b",
+        " a ",
+        "\N{SNOWMAN}",
+        "%s",
+        "%(x)s",
+        "\\N",
+        "\\.",
+        "a\tb",
+        "a\nb",
+    ]
+    one = next(iter(testing.lives(1)))
+    records = [evolve(one, id=f"r{number}", correlation_id=id_) for number, id_ in enumerate(odd)]
+    assert store(records).new == len(odd)
+    assert store(records).duplicates == len(odd)
+    assert store([evolve(each, id=f"{each.id}-again", attempt=2) for each in records]).new == len(odd)
 
 
 def counted() -> dict[str, int]:
