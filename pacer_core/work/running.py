@@ -123,7 +123,8 @@ class Running:
                     self._handler.begin(jobs)
             except BaseException:  # ours: what fails of a plugin's fails for its own message alone
                 log.exception("%s: handling together failed; messages are handled one by one", consumer)
-            for job in jobs:
+            # What may kill the process goes last: the others are noted by now, and would be blamed for it.
+            for job in sorted(jobs, key=lambda one: one.alone):
                 self._handle(job)
         finally:  # or nothing of this consumer would be handled ever again
             self._busy.discard(consumer)

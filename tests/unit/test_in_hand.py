@@ -102,6 +102,26 @@ def test_after_one_that_could_not_be_settled_no_other_is_begun(plan: ConsumerPla
     assert (handler.begun, subscription.acked) == ([1], [])
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_of_those_that_are_handled_together_the_one_that_has_been_in_crashes_goes_last(
+    waker: Waker, threads: int
+) -> None:
+    class Suspecting(Handler):
+        def take(self, received: Received, arrived: float) -> Job:
+            return Job(received, self.plan, alone=received.tag == 1, arrived=arrived)
+
+        def was_alone(self, job: Job) -> None:
+            """Let others begin."""
+
+    handler, subscription = Suspecting(FORWARDED, nothing), Subscription()
+    in_hand = InHand(handler, threads, nothing, waker, nothing, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
+    in_hand.begin()
+    arrive(in_hand, subscription, 1, 2, 3)
+    in_hand.work()
+    eventually(lambda: handler.begun == [2, 3, 1], GRACE)
+    in_hand.end(GRACE)
+
+
 def test_nothing_is_overdue_while_there_is_no_connection(waker: Waker) -> None:
     handler = Handler(WITH_TASKS, lose)
     in_hand = InHand(handler, 1, nothing, waker, nothing, nothing, Broker())  # type: ignore[arg-type]  # a stand-in
