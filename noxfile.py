@@ -163,7 +163,9 @@ def demo(session: nox.Session) -> None:
         "installing PACER and its plugins, at the first time for up to a minute; then the demo begins"
     )
     install(session)
-    session.run("pacer", "demo", *session.posargs)
+    # With the PATH of who called: the demo ends with commands as they work there.
+    path = f"PATH={os.environ['PATH']}"
+    session.run("env", path, f"{session.bin}/pacer", "demo", *session.posargs, external=True)
 
 
 @nox.session
